@@ -1,0 +1,1 @@
+"""Reactor Operator: sagas on Kubernetes, declared as resources."""

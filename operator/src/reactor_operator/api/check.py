@@ -1,0 +1,105 @@
+"""Is a reactor sound: every problem of a whole document, found in time linear in its size.
+
+In: a `Reactor` as parsed JSON or YAML. Out: `CheckedReactor`. Never here: the cluster, the clock, files.
+
+The shape is judged by the models, then the rules that look across fields and steps by the parts that are sound
+(`steps`, `graph`, `schemas`), so that one wrong field hides no other problem.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from reactor_operator.api.actions import EnvVar
+from reactor_operator.api.document import document_problems
+from reactor_operator.api.envelope import check_envelope, check_model
+from reactor_operator.api.graph import Graph, graph_of
+from reactor_operator.api.problems import Problem
+from reactor_operator.api.reactor import MAX_STEPS, Defaults, ReactorSpec, Step
+from reactor_operator.api.salvage import sound_part
+from reactor_operator.api.schemas import schema_problems
+from reactor_operator.api.source_rules import returns_problems
+from reactor_operator.api.sources import Source
+from reactor_operator.api.steps import environment_problems, step_problems, step_warnings
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedReactor:
+    """What came of a check: the spec where nothing is wrong with it, every problem, and what deserves a second look."""
+
+    spec: ReactorSpec | None
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
+
+
+def check_reactor(document: Mapping[str, object]) -> CheckedReactor:
+    """Check a whole Reactor: apiVersion, kind, metadata and spec."""
+    around = check_envelope(document, kind="Reactor")
+    if not isinstance(document, Mapping) or "spec" not in document:
+        return CheckedReactor(None, tuple(around))
+    inside = _check(document["spec"])
+    problems = (*around, *inside.problems)
+    return CheckedReactor(None if problems else inside.spec, problems, inside.warnings)
+
+
+def check_spec(spec: Mapping[str, object]) -> CheckedReactor:
+    """Check the spec of a Reactor alone (the API server has seen to the rest)."""
+    wrong = document_problems(spec, "spec")
+    inside = _check(spec)
+    problems = (*wrong, *inside.problems)
+    return CheckedReactor(None if problems else inside.spec, problems, inside.warnings)
+
+
+def _check(document: object) -> CheckedReactor:
+    spec, problems = check_model(ReactorSpec, document, base="spec")
+    parts = _Parts.of_spec(spec) if spec is not None else _Parts.of_document(document)
+    warnings: list[Problem] = []
+    for index, step in parts.steps.items():
+        problems += step_problems(step, f"spec.steps[{index}]")
+        warnings += step_warnings(step, f"spec.steps[{index}]")
+        if step.env is None and parts.default_env:
+            problems += environment_problems(step, parts.default_env, "spec.defaults.env")
+    graph: Graph = graph_of(parts.names, parts.steps, parts.returns)
+    problems += graph.problems
+    if parts.returns is not None:
+        problems += returns_problems(parts.returns, "spec.returns")
+    if parts.inputs_schema is not None:
+        problems += schema_problems(parts.inputs_schema, "spec.inputsSchema")
+    return CheckedReactor(None if problems else spec, tuple(dict.fromkeys(problems)), tuple(warnings))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """What can be judged further: names of all steps by place, the steps that are sound, the result and the schema."""
+
+    names: Sequence[object]
+    steps: Mapping[int, Step]
+    default_env: Sequence[EnvVar]
+    returns: Source | None
+    inputs_schema: Mapping[str, object] | None
+
+    @classmethod
+    def of_spec(cls, spec: ReactorSpec) -> "_Parts":
+        return cls(
+            names=[step.name for step in spec.steps],
+            steps=dict(enumerate(spec.steps)),
+            default_env=spec.defaults.env or (),
+            returns=spec.returns,
+            inputs_schema=spec.inputs_schema,
+        )
+
+    @classmethod
+    def of_document(cls, document: object) -> "_Parts":
+        """Salvage what is sound in a spec that as a whole is not."""
+        spec = document if isinstance(document, Mapping) else {}
+        listed = spec.get("steps")
+        written = listed[:MAX_STEPS] if isinstance(listed, list) else []
+        sound = {index: sound_part(one, index) for index, one in enumerate(written)}
+        schema = spec.get("inputsSchema")
+        defaults = check_model(Defaults, spec.get("defaults"), base="")[0]
+        return cls(
+            names=[one.get("name") if isinstance(one, Mapping) else None for one in written],
+            steps={index: step for index, step in sound.items() if step is not None},
+            default_env=defaults.env or () if defaults is not None else (),
+            returns=check_model(Source, spec["returns"], base="")[0] if "returns" in spec else None,
+            inputs_schema=schema if isinstance(schema, dict) else None,
+        )

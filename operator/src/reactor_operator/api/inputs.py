@@ -1,0 +1,110 @@
+"""The inputs of a run against the schema of its reactor: defaults first, then every error.
+
+In: a schema and the inputs as written. Out: the inputs a run works with, or problems with their paths.
+Never here: compiled schemas that are remembered (the caller keeps an `InputsSchema`), and changes to what was written.
+"""
+
+import copy
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from reactor_operator.api.problems import Problem, path_to, render_found
+from reactor_operator.api.schemas import (
+    Schema,
+    compile_schema,
+    message_of,
+    schemas_of_item,
+    schemas_of_member,
+    schemas_of_root,
+)
+
+BASE = "spec.inputs"
+MAX_PROBLEMS = 1_000
+MAX_DEFAULTS = 10_000
+
+
+class InputsSchema:
+    """A compiled schema of inputs. Raises ValueError for one that `schema_problems` would refuse."""
+
+    __slots__ = ("_schema", "_validator")
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._validator = compile_schema(schema)
+
+    def apply(self, inputs: object) -> tuple[object, tuple[Problem, ...]]:
+        """Return a copy of `inputs` with defaults filled in, and every error in it. Inputs of None are `{}`."""
+        filling = _Filling(self._schema)
+        filled = filling.fill_root({} if inputs is None else copy.deepcopy(inputs))
+        if filling.left < 0:
+            message = f"found a schema that fills in more than {MAX_DEFAULTS} defaults, expected fewer"
+            return filled, (Problem(BASE, message, "InvalidSchema"),)
+        found = (problem for error in self._validator.iter_errors(filled) for problem in _problems(error))
+        return filled, tuple(islice(found, MAX_PROBLEMS))
+
+
+def apply_inputs(schema: Schema | None, inputs: object) -> tuple[object, tuple[Problem, ...]]:
+    """Return `inputs` with the defaults of `schema` filled in, and every error; without a schema, as they are."""
+    if schema is None:
+        return ({} if inputs is None else inputs), ()
+    return InputsSchema(schema).apply(inputs)
+
+
+class _Filling:
+    """One pass that fills defaults into a value. `left` falls below zero where a schema would never end."""
+
+    def __init__(self, root: Schema) -> None:
+        self.root = root
+        self.left = MAX_DEFAULTS
+
+    def fill_root(self, value: object) -> object:
+        schemas = schemas_of_root(self.root)
+        self._fill(value, schemas, 0)
+        return value
+
+    def _fill(self, value: object, schemas: Any, depth: int) -> None:
+        if not schemas or self.left < 0:
+            return
+        if depth > 200:
+            self.left = -1
+            return
+        if isinstance(value, dict):
+            names = dict.fromkeys(name for schema in schemas for name in _members(schema))
+            for name in dict.fromkeys((*names, *value)):
+                below = schemas_of_member(schemas, name, self.root)
+                if name not in value:
+                    self._default(value, name, below)
+                if name in value:
+                    self._fill(value[name], below, depth + 1)
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                self._fill(item, schemas_of_item(schemas, index, self.root), depth + 1)
+
+    def _default(self, value: dict[str, object], name: str, schemas: Any) -> None:
+        """Fill in the first default that the schemas of a missing member name."""
+        for schema in schemas:
+            if "default" in schema:
+                self.left -= 1
+                value[name] = copy.deepcopy(schema["default"])
+                return
+
+
+def _members(schema: Schema) -> Iterator[str]:
+    properties = schema.get("properties")
+    if isinstance(properties, Mapping):
+        yield from properties
+
+
+def _problems(error: Any) -> Iterator[Problem]:
+    """Turn one error into problems: a missing member and an unexpected one are named by their own paths."""
+    path = path_to(BASE, error.instance_path)
+    match type(error.kind).__name__.rpartition("_")[2]:
+        case "Required":
+            message = "found none, expected a value: the field is required"
+            yield Problem(path_to(path, [error.kind.property]), message, "Required")
+        case "AdditionalProperties" | "UnevaluatedProperties":
+            for name in error.kind.unexpected:
+                yield Problem(path_to(path, [name]), f"unknown field {render_found(name)}", "UnknownField")
+        case _:
+            yield Problem(path, message_of(error), "InvalidInputs")

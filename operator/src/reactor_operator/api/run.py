@@ -1,0 +1,48 @@
+"""A run as a user writes it, and what is wrong with it.
+
+In: a `ReactorRun` as parsed JSON or YAML. Out: `CheckedRun`. Never here: whether its reactor exists.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from reactor_operator.api.envelope import check_envelope, check_model
+from reactor_operator.api.model import Duration, Model, Object, Optional
+from reactor_operator.api.problems import Problem
+from reactor_operator.api.reactor import NameRef
+
+
+class RunSpec(Model):
+    """One execution of a reactor. Only ttlAfterFinished may change later."""
+
+    reactor_ref: NameRef = Field(description="The reactor to run, in the same namespace.")
+    inputs: Object | None = Field(
+        default=None, description="The inputs, as the reactor's inputsSchema says. Unset: {}."
+    )
+    ttl_after_finished: Optional[Duration] = Field(
+        default=None, description="The run is deleted this long after it finished. Unset: as the reactor says."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRun:
+    """What came of a check: the spec where nothing is wrong with it, else every problem."""
+
+    spec: RunSpec | None
+    problems: tuple[Problem, ...]
+
+
+def check_run(document: Mapping[str, object]) -> CheckedRun:
+    """Check a whole ReactorRun: apiVersion, kind, metadata and spec."""
+    problems = check_envelope(document, kind="ReactorRun")
+    spec, wrong = check_model(RunSpec, document.get("spec"), base="spec")
+    problems += wrong
+    return CheckedRun(None if problems else spec, tuple(problems))
+
+
+def check_run_spec(spec: object) -> CheckedRun:
+    """Check the spec of a ReactorRun alone (the API server has seen to the rest)."""
+    checked, problems = check_model(RunSpec, spec, base="spec")
+    return CheckedRun(checked, tuple(problems))

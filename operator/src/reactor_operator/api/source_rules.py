@@ -1,0 +1,65 @@
+"""Rules of sources and expressions: paths that can be read, CEL that can be compiled and tells what it reads.
+
+In: a sound `Source` or an expression. Out: problems. Never here: whether the steps it names exist (see `graph`).
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from reactor_operator.api.expressions import expression_references
+from reactor_operator.api.library import load_cel
+from reactor_operator.api.paths import parse_path
+from reactor_operator.api.problems import Problem
+from reactor_operator.api.sources import Source
+
+_SYNTAX_ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
+
+
+def source_problems(source: Source, path: str) -> Iterator[Problem]:
+    """Yield what is wrong with the source at `path`, its shape being right."""
+    for name, written in (("input", source.input), ("path", source.path)):
+        if written is not None and (fault := _path_fault(written)) is not None:
+            yield Problem(f"{path}.{name}", fault, "InvalidPath")
+    if source.expr is not None:
+        yield from expression_problems(source.expr, f"{path}.expr")
+
+
+def returns_problems(source: Source, path: str) -> Iterator[Problem]:
+    """Yield what is wrong with the source of the result of a run."""
+    yield from source_problems(source, path)
+    if source.by_reference:
+        message = "found a key of a Secret or ConfigMap, expected another source: a result is stored and shown"
+        yield Problem(path, message, "InvalidValue")
+
+
+def expression_problems(expression: str, path: str) -> Iterator[Problem]:
+    """Yield what is wrong with a CEL expression: its syntax, or else what it reads."""
+    if (fault := _syntax_fault(expression)) is not None:
+        yield Problem(path, f"not a CEL expression: {fault}", "InvalidExpression")
+        return
+    for message in expression_references(expression).problems:
+        yield Problem(path, message, "InvalidExpression")
+
+
+@lru_cache(maxsize=4_096)
+def _path_fault(path: str) -> str | None:
+    try:
+        parse_path(path)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+@lru_cache(maxsize=32_768)
+def _syntax_fault(expression: str) -> str | None:
+    """Return what the parser says, None where it is content. It bounds its depth, and the models the length."""
+    try:
+        load_cel().compile(expression)
+    except ValueError as error:
+        found = _SYNTAX_ERROR.search(str(error))
+        if found is None:
+            return str(error).splitlines()[0]
+        line, column, said = found.groups()
+        return f"{said.partition(' expecting {')[0]} at line {line}, character {column}"
+    return None

@@ -1,0 +1,169 @@
+"""The shape of `status` of both kinds: what people and machines may read there. The rendered schemas are made of it.
+
+In: nothing. Out: models for `crd`. Never here: how a status is rendered, and a check (we alone write it).
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from reactor_operator.api.model import Integer, Json, Model, Optional
+from reactor_operator.engine.failures import FailureKind
+from reactor_operator.engine.state import RunPhase, StepPhase
+
+Word = Annotated[str, Field(max_length=253)]
+Message = Annotated[str, Field(max_length=32_768)]
+Moment = Annotated[str, Field(max_length=64, json_schema_extra={"format": "date-time"})]
+StepPath = Annotated[str, Field(max_length=1024)]
+Count = Annotated[Integer, Field(ge=0)]
+
+
+class Condition(Model):
+    """One aspect of the object's state, for kubectl wait and other tools."""
+
+    type: Word = Field(description="Which aspect.")
+    status: Word = Field(description="True, False or Unknown.")
+    reason: Word = Field(description="Why, in one CamelCase word.")
+    message: Message = Field(description="Why, for people.")
+    observed_generation: Optional[Count] = Field(default=None, description="The generation this speaks of.")
+    last_transition_time: Moment = Field(description="When status last changed.")
+
+
+Conditions = Annotated[
+    tuple[Condition, ...],
+    Field(max_length=32, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}),
+]
+
+
+class ReactorStatus(Model):
+    """Whether the reactor is sound."""
+
+    observed_generation: Optional[Count] = Field(default=None, description="The generation that was checked.")
+    digest: Optional[Word] = Field(default=None, description="SHA-256 of the spec; runs are pinned to it.")
+    conditions: Optional[Conditions] = Field(default=None, description="Ready: sound, or every problem it has.")
+
+
+class ValueReference(Model):
+    """A document that is too large to be shown here; `reactor get` shows it."""
+
+    digest: Word = Field(description="SHA-256 of the document.")
+    size: Count = Field(description="Its size in bytes.")
+
+
+class StepFailure(Model):
+    """Why a step failed."""
+
+    kind: FailureKind = Field(description="The kind of failure, as in retryOn.")
+    message: Message = Field(description="What happened.")
+    exception: Optional[Word] = Field(default=None, description="The Python exception, if one was raised.")
+    retryable: Optional[bool] = Field(default=None, description="Whether trying again may help.")
+
+
+class StepStatus(Model):
+    """Where one step is."""
+
+    name: StepPath = Field(description="The step, with the steps it is inside.")
+    phase: StepPhase = Field(description="Where it is.")
+    reason: Optional[Message] = Field(default=None, description="What it waits for.")
+    round: Optional[Count] = Field(default=None, description="From 1; one more each time retry made it pending again.")
+    attempts: Optional[Count] = Field(default=None, description="How often run was attempted in this round.")
+    completion: Optional[Count] = Field(default=None, description="Its number in the order of completions.")
+    started_at: Optional[Moment] = Field(default=None, description="When it first started.")
+    finished_at: Optional[Moment] = Field(default=None, description="When it ended.")
+    pod_name: Optional[Word] = Field(default=None, description="Its newest pod.")
+    result: Json = Field(default=None, description="Its result, where it is small.")
+    result_ref: Optional[ValueReference] = Field(default=None, description="Its result, where it is large.")
+    failure: Optional[StepFailure] = Field(default=None, description="Why it failed.")
+    rollback_failure: Optional[StepFailure] = Field(default=None, description="Why it could not be taken back.")
+
+
+class PinnedReactor(Model):
+    """The definition a run keeps to, whatever becomes of the Reactor."""
+
+    name: Word = Field(description="Name of the Reactor.")
+    uid: Word = Field(description="Its uid.")
+    generation: Count = Field(description="Its generation at the start.")
+    digest: Word = Field(description="SHA-256 of its spec.")
+
+
+class StoreStatus(Model):
+    """Which state of which store this status shows."""
+
+    incarnation: Word = Field(description="Identity of the store.")
+    sequence: Count = Field(description="Revision of the run's state.")
+
+
+class RunFailureStatus(Model):
+    """Why the run failed."""
+
+    step: Optional[StepPath] = Field(default=None, description="The step that failed; unset where the run itself did.")
+    kind: FailureKind = Field(description="The kind of failure.")
+    message: Message = Field(description="What happened.")
+    attempts: Optional[Count] = Field(default=None, description="How often the step was attempted.")
+
+
+class RollbackFailureStatus(Model):
+    """One thing that was not taken back: somebody has to look at it."""
+
+    step: StepPath = Field(description="The step.")
+    kind: FailureKind = Field(description="The kind of failure.")
+    message: Message = Field(description="What happened.")
+
+
+class RollbackStatus(Model):
+    """What was taken back."""
+
+    state: Word = Field(description="NotNeeded, InProgress, Complete or Incomplete.")
+    undone: Optional[Annotated[tuple[StepPath, ...], Field(max_length=10_000)]] = Field(
+        default=None, description="Steps that were compensated or undone, in that order."
+    )
+    failures: Optional[Annotated[tuple[RollbackFailureStatus, ...], Field(max_length=10_000)]] = Field(
+        default=None, description="What was not taken back."
+    )
+
+
+class SignalAnswer(Model):
+    """The answer to a request from outside."""
+
+    id: Word = Field(description="Identity of the request.")
+    action: Word = Field(description="What was asked for.")
+    step: Optional[StepPath] = Field(default=None, description="The step it was about.")
+    phase: Word = Field(description="Accepted or Rejected.")
+    reason: Optional[Message] = Field(default=None, description="Why.")
+    errors: Optional[Annotated[tuple[Message, ...], Field(max_length=100)]] = Field(
+        default=None, description="Everything that was wrong with it."
+    )
+    at: Optional[Moment] = Field(default=None, description="When it was answered.")
+    by: Optional[Word] = Field(default=None, description="Who asked.")
+
+
+class RunStatus(Model):
+    """How the run is going: a projection of what the operator's store knows."""
+
+    phase: Optional[RunPhase] = Field(default=None, description="Where the run is.")
+    message: Optional[Message] = Field(default=None, description="What there is to know about it.")
+    progress: Optional[Word] = Field(default=None, description="Steps done, of all steps.")
+    waiting: Optional[Message] = Field(default=None, description="Steps that wait for something, and for what.")
+    duration: Optional[Word] = Field(default=None, description="How long the run took so far.")
+    observed_generation: Optional[Count] = Field(default=None, description="The generation this status speaks of.")
+    reactor: Optional[PinnedReactor] = Field(default=None, description="The definition this run keeps to.")
+    started_at: Optional[Moment] = Field(default=None, description="When the run started.")
+    finished_at: Optional[Moment] = Field(default=None, description="When the run ended.")
+    store: Optional[StoreStatus] = Field(default=None, description="Which state of which store this shows.")
+    steps: Optional[
+        Annotated[
+            tuple[StepStatus, ...],
+            Field(max_length=10_000, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+        ]
+    ] = Field(default=None, description="The steps, as many as there is room for.")
+    steps_omitted: Optional[Count] = Field(default=None, description="How many steps there was no room for.")
+    signals: Optional[Annotated[tuple[SignalAnswer, ...], Field(max_length=100)]] = Field(
+        default=None, description="Answers to requests, newest 20."
+    )
+    result: Json = Field(default=None, description="The result of the run, where it is small.")
+    result_ref: Optional[ValueReference] = Field(default=None, description="The result, where it is large.")
+    failure: Optional[RunFailureStatus] = Field(default=None, description="Why the run failed.")
+    rollback: Optional[RollbackStatus] = Field(default=None, description="What was taken back.")
+    conditions: Optional[Conditions] = Field(
+        default=None, description="Finished (wait for this one), Complete, Failed, RolledBack, Reconciling, Stalled."
+    )

@@ -1,0 +1,154 @@
+"""Manifests judged offline: each by itself, and runs against the Reactors they name.
+
+In: `Manifests`. Out: `Checked`: what is sound, and a finding with file and line for everything that is not.
+Never here: printing, or an exit code.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from reactor_operator.api.check import CheckedReactor, check_reactor
+from reactor_operator.api.inputs import apply_inputs
+from reactor_operator.api.problems import Problem, nearest
+from reactor_operator.api.reactor import ReactorSpec
+from reactor_operator.api.run import RunSpec, check_run
+from reactor_operator.cli.errors import InvalidManifests, Unreadable
+from reactor_operator.cli.manifests import Manifest, Manifests
+from reactor_operator.cli.modules import ModuleFolder, handlers_of
+from reactor_operator.cli.places import Finding
+from reactor_operator.cli.yaml_source import parse_documents
+
+
+@dataclass(frozen=True, slots=True)
+class SoundReactor:
+    """A Reactor without problems. `schema` is that of its inputs, wherever it was written."""
+
+    manifest: Manifest
+    spec: ReactorSpec
+    schema: Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SoundRun:
+    """A run without problems of its own, with its Reactor. Whether the inputs fit is another question."""
+
+    manifest: Manifest
+    spec: RunSpec
+    reactor: SoundReactor
+
+
+@dataclass(slots=True)
+class Checked:
+    """What came of it. `findings` are errors and warnings; those of inputs that break a schema are apart."""
+
+    reactors: list[SoundReactor] = field(default_factory=list)
+    runs: list[SoundRun] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    inputs_findings: list[Finding] = field(default_factory=list)
+
+    def refuse_errors(self) -> None:
+        """Raise InvalidManifests where anything but inputs is wrong."""
+        errors = [finding for finding in self.findings if not finding.warning]
+        if errors:
+            raise InvalidManifests(errors)
+
+
+def check_manifests(manifests: Manifests, *, runs: Iterable[Manifest] | None = None) -> Checked:
+    """Check the Reactors and runs that the user named, or (`runs`) only these runs and the Reactors they name."""
+    checked = Checked(findings=list(manifests.findings))
+    chosen = [run for run in manifests.runs if run.target] if runs is None else list(runs)
+    wanted = [reactor for reactor in manifests.reactors if reactor.target] if runs is None else []
+    named = [reactor for run in chosen if (reactor := manifests.reactor(run.reactor_name, run.namespace)) is not None]
+    sound: dict[int, SoundReactor | None] = {}
+    for reactor in [*wanted, *named]:
+        if id(reactor) not in sound:
+            found = sound[id(reactor)] = check_one_reactor(reactor, manifests, checked.findings)
+            if found is not None:
+                checked.reactors.append(found)
+    for run in chosen:
+        _check_run(run, manifests, sound, checked)
+    return checked
+
+
+def check_one_reactor(manifest: Manifest, manifests: Manifests, findings: list[Finding]) -> SoundReactor | None:
+    """Return the Reactor where it is sound; add what is wrong or doubtful about it to `findings`."""
+    answer: CheckedReactor = check_reactor(manifest.value)
+    findings.extend(_located(manifest, answer.problems))
+    findings.extend(_located(manifest, answer.warnings, warning=True))
+    if answer.spec is None:
+        return None
+    findings.extend(_missing_handlers(manifest, answer.spec))
+    problems = len(findings)
+    schema = _schema_of(manifest, answer.spec, manifests, findings)
+    return SoundReactor(manifest, answer.spec, schema) if len(findings) == problems else None
+
+
+def _located(manifest: Manifest, problems: Iterable[Problem], *, warning: bool = False) -> Iterator[Finding]:
+    for problem in problems:
+        yield manifest.finding(problem.path, problem.message, warning=warning)
+
+
+def _missing_handlers(manifest: Manifest, spec: ReactorSpec) -> Iterator[Finding]:
+    """Yield a warning for each handler that is not beside the manifest and that no image was named for."""
+    folder = ModuleFolder(manifest.folder)
+    told: set[tuple[str, str]] = set()
+    for handler in handlers_of(spec):
+        if handler.image is None and (handler.module, handler.function) not in told:
+            told.add((handler.module, handler.function))
+            missing = folder.missing(handler.module, handler.function)
+            if missing is not None:
+                found = f"handler '{handler.module}:{handler.function}' not found: {missing}"
+                yield manifest.finding(handler.path, found, warning=True)
+
+
+def _schema_of(
+    manifest: Manifest, spec: ReactorSpec, manifests: Manifests, findings: list[Finding]
+) -> Mapping[str, object] | None:
+    """Return the schema of inputs; one that a ConfigMap holds is read from the manifests, if it is there."""
+    if spec.inputs_schema_from is None:
+        return spec.inputs_schema
+    reference = spec.inputs_schema_from.config_map_key_ref
+    path = "spec.inputsSchemaFrom.configMapKeyRef"
+    text = manifests.configs.get(("ConfigMap", reference.name), {}).get(reference.key)
+    if text is None:
+        message = (
+            f"no ConfigMap '{reference.name}' with key '{reference.key}' among the manifests: inputs go unchecked here"
+        )
+        findings.append(manifest.finding(path, message, warning=True))
+        return None
+    try:
+        documents = parse_documents(text, f"ConfigMap {reference.name}, key {reference.key}")
+    except Unreadable as error:
+        findings.append(manifest.finding(path, str(error)))
+        return None
+    schema = documents[0].value if documents else None
+    if isinstance(schema, dict):
+        return schema
+    findings.append(manifest.finding(path, f"key '{reference.key}' holds no JSON Schema object, as JSON or YAML"))
+    return None
+
+
+def _check_run(run: Manifest, manifests: Manifests, sound: Mapping[int, SoundReactor | None], checked: Checked) -> None:
+    answer = check_run(run.value)
+    checked.findings.extend(_located(run, answer.problems))
+    if not run.reactor_name:
+        return
+    written = manifests.reactor(run.reactor_name, run.namespace)
+    if written is None:
+        checked.findings.append(run.finding("spec.reactorRef.name", _no_reactor(run.reactor_name, manifests)))
+        return
+    reactor = sound[id(written)]
+    if reactor is None or answer.spec is None:
+        return
+    checked.runs.append(SoundRun(run, answer.spec, reactor))
+    if reactor.schema is not None:
+        _, problems = apply_inputs(reactor.schema, answer.spec.inputs)
+        checked.inputs_findings.extend(_located(run, problems))
+
+
+def _no_reactor(name: str, manifests: Manifests) -> str:
+    known = [reactor.name for reactor in manifests.reactors]
+    meant = nearest(name, known)
+    if meant is not None:
+        return f"no Reactor '{name}' among the manifests, did you mean '{meant}'?"
+    return f"no Reactor '{name}' among the manifests, found {', '.join(known) or 'none at all'}"

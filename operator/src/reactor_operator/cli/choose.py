@@ -1,0 +1,50 @@
+"""Which of several Reactors or runs a command is about.
+
+In: manifests and the names from the command line. Out: the chosen ones. Raises CommandError naming the choices.
+"""
+
+from collections.abc import Sequence
+
+from reactor_operator.api.problems import nearest
+from reactor_operator.cli.check import SoundReactor, check_one_reactor
+from reactor_operator.cli.errors import CommandError, InvalidManifests
+from reactor_operator.cli.manifests import Manifest, Manifests, load_manifests
+from reactor_operator.cli.places import Finding
+
+
+def choose_reactor(path: str, name: str | None) -> SoundReactor:
+    """Return the one Reactor of `path`, or the one of this name, where it is sound."""
+    manifests = load_manifests([path])
+    manifest = one_reactor(manifests, path, name)
+    findings: list[Finding] = []
+    chosen = check_one_reactor(manifest, manifests, findings)
+    if chosen is None:
+        raise InvalidManifests([finding for finding in findings if not finding.warning])
+    return chosen
+
+
+def one_reactor(manifests: Manifests, path: str, name: str | None) -> Manifest:
+    """Return the Reactor of this name; without a name, the only one."""
+    errors = [finding for finding in manifests.findings if not finding.warning]
+    targets = [reactor for reactor in manifests.reactors if reactor.target]
+    if name is not None:
+        return by_name(name, manifests.reactors, "Reactor", path)
+    if len(targets) == 1:
+        return targets[0]
+    if not targets and errors:
+        raise InvalidManifests(errors)
+    if not targets:
+        raise CommandError(f"{path}: found no Reactor, expected one")
+    names = ", ".join(reactor.name for reactor in targets)
+    raise CommandError(f"{path}: found {len(targets)} Reactors ({names}), expected one: choose with --reactor NAME")
+
+
+def by_name(name: str, manifests: Sequence[Manifest], kind: str, path: str) -> Manifest:
+    """Return the object of this name."""
+    found = next((manifest for manifest in manifests if manifest.name == name), None)
+    if found is not None:
+        return found
+    known = [manifest.name for manifest in manifests]
+    meant = nearest(name, known)
+    hint = f"did you mean '{meant}'?" if meant is not None else f"found {', '.join(known) or 'none at all'}"
+    raise CommandError(f"{path}: no {kind} '{name}', {hint}")

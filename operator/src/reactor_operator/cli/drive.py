@@ -1,0 +1,143 @@
+"""The loop that drives one run to its end in this process: the operator's own reconcile over local tasks.
+
+In: a run, a store, an epoch. Out: the run's last view. It sleeps until a task reports, a timer is due or somebody
+presses Ctrl-C, and never polls. Never here: a rule of the saga.
+"""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from reactor_operator.cli.errors import CommandError
+from reactor_operator.cli.laptop import LaptopBoard, LaptopRun, Manifested, WallClock
+from reactor_operator.cli.manifests import Manifests
+from reactor_operator.cli.progress import Progress
+from reactor_operator.cli.run_view import RunView
+from reactor_operator.engine.events import CancelRequested
+from reactor_operator.evaluation.evaluator import ProcessEvaluator
+from reactor_operator.ports import RunRef
+from reactor_operator.reconcile import Reconciler, ReconcileSettings
+from reactor_operator.store.codec import encode_event
+from reactor_operator.store.port import Entry, OldEpoch, Store
+
+SETTLE_MS = 10_000
+"""How long processes that were told to stop may take after their run has ended."""
+
+FIRST = "cancelling: what runs is waited for and nothing is undone; Ctrl-C again kills it"
+
+
+class Killed(Exception):
+    """The user asked twice: whatever runs was killed and the run is left as it is."""
+
+
+class Interrupts:
+    """Ctrl-C (and SIGTERM): once to cancel, twice to kill."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._count = 0
+        self._pressed = asyncio.Event()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the user wants no more."""
+        return self._count > 0
+
+    def press(self) -> None:
+        """Take one."""
+        self._count += 1
+        self._pressed.set()
+        if self._count == 1:
+            self._say(FIRST)
+
+    async def next(self) -> None:
+        """Wait for the next one. Raises Killed with the second."""
+        await self._pressed.wait()
+        self._pressed.clear()
+        if self._count > 1:
+            raise Killed
+
+
+@asynccontextmanager
+async def interrupts(say: Callable[[str], None]) -> AsyncIterator[Interrupts]:
+    """Listen for Ctrl-C and SIGTERM meanwhile."""
+    found = Interrupts(say)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, found.press)
+    try:
+        yield found
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+class Driver:
+    """Drives the runs of one command, one after the other, in one store."""
+
+    def __init__(
+        self, *, store: Store, epoch: int, manifests: Manifests, progress: Progress, stops: Interrupts, verbose: bool
+    ) -> None:
+        self._store = store
+        self._epoch = epoch
+        self._manifests = manifests
+        self._progress = progress
+        self._stops = stops
+        self._verbose = verbose
+        self._clock = WallClock()
+
+    async def drive(self, run: LaptopRun) -> RunView:
+        """Drive a run until it has ended and its processes are gone. Raises Killed and CommandError."""
+        board = LaptopBoard(run, self._progress.show)
+        evaluator = ProcessEvaluator(workers=1)
+        launcher = self._launcher(run)
+        reconciler = Reconciler(
+            store=self._store,
+            definitions=Manifested(run, self._manifests),
+            launcher=launcher,
+            board=board,
+            evaluator=evaluator,
+            clock=self._clock,
+            epoch=self._epoch,
+            settings=ReconcileSettings(start_deadline_ms=0),
+        )
+        try:
+            await self._loop(run, reconciler, board)
+        except OldEpoch:
+            raise CommandError(
+                f"another `reactor run` works on the same state file and took over run '{run.ref.name}'; this one stops"
+            ) from None
+        finally:
+            await launcher.close()
+            await evaluator.close()
+        return board.last
+
+    async def _loop(self, run: LaptopRun, reconciler: Reconciler, board: LaptopBoard) -> None:
+        rings = self._store.rings()
+        ring = asyncio.ensure_future(anext(rings))
+        stop = asyncio.ensure_future(self._stops.next())
+        give_up_at: int | None = None
+        try:
+            while True:
+                wake_at = await reconciler.reconcile(run.ref)
+                if board.last.ended:
+                    now = self._clock.now()
+                    give_up_at = give_up_at or now + SETTLE_MS
+                    if wake_at is None or now >= give_up_at:
+                        return
+                seconds = None if wake_at is None else max(wake_at - self._clock.now(), 0) / 1000
+                await asyncio.wait({ring, stop}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+                if ring.done():
+                    ring = asyncio.ensure_future(anext(rings))
+                if stop.done():
+                    await stop
+                    stop = asyncio.ensure_future(self._stops.next())
+                    await self._cancel(run.ref)
+        finally:
+            ring.cancel()
+            stop.cancel()
+
+    async def _cancel(self, ref: RunRef) -> None:
+        request = CancelRequested(id="ctrl-c", reason="interrupted with Ctrl-C", by="the user")
+        await self._store.append(Entry(run=ref.uid, digest=request.id, body=encode_event(request)))

@@ -1,0 +1,127 @@
+"""The world of a run on a laptop: manifests for definitions, the last status for a board, the clock of the wall.
+
+In: sound runs and the manifests they came from. Out: the ports that `reconcile` asks for.
+Never here: the loop that drives a run (`drive.py`), or output (`progress.py`).
+"""
+
+import hashlib
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from reactor_operator.cli.check import SoundRun
+from reactor_operator.cli.manifests import API_VERSION, Manifests
+from reactor_operator.cli.moments import render_moment
+from reactor_operator.cli.run_view import RunView
+from reactor_operator.engine.actions import Announce
+from reactor_operator.ports import ReactorObject, RunObject, RunRef
+
+NAMESPACE = "default"
+
+
+class WallClock:
+    """Implements `ports.Clock`."""
+
+    def now(self) -> int:
+        """Milliseconds since the epoch."""
+        return time.time_ns() // 1_000_000
+
+
+def run_uid(incarnation: str | None, namespace: str, name: str) -> str:
+    """Return the uid of a run: in a state file (by its incarnation) a function of the name, so that it is found again.
+
+    Elsewhere it is new each time: idempotency keys are made of it, and a new run is a new transaction.
+    """
+    if incarnation is None:
+        return str(uuid.uuid4())
+    return str(uuid.UUID(bytes=hashlib.sha256("\0".join((incarnation, namespace, name)).encode()).digest()[:16]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaptopRun:
+    """One run to drive: as written, with the inputs that came of the command line, under the uid it has here."""
+
+    sound: SoundRun
+    inputs: Mapping[str, object]
+    ref: RunRef
+    created_at: int
+
+    def spec(self) -> dict[str, object]:
+        """Return the run's spec with its inputs."""
+        return {**self.sound.manifest.spec, "inputs": dict(self.inputs)}
+
+    def view(self, status: Mapping[str, object]) -> RunView:
+        """Return the ReactorRun as the API server would have it."""
+        written = self.sound.manifest.value.get("metadata")
+        kept = {key: written[key] for key in ("labels", "annotations") if isinstance(written, dict) and key in written}
+        metadata = {
+            "name": self.ref.name,
+            "namespace": self.ref.namespace,
+            "uid": self.ref.uid,
+            "creationTimestamp": render_moment(self.created_at // 1000),
+            **kept,
+        }
+        return RunView(
+            {
+                "apiVersion": API_VERSION,
+                "kind": "ReactorRun",
+                "metadata": metadata,
+                "spec": self.spec(),
+                "status": dict(status),
+            }
+        )
+
+
+class Manifested:
+    """Implements `ports.Definitions` for one run: what was read from files is what is live."""
+
+    def __init__(self, run: LaptopRun, manifests: Manifests) -> None:
+        self._run = run
+        self._configs = manifests.configs
+
+    async def get_run(self, ref: RunRef) -> RunObject | None:
+        """Return the run as it was made."""
+        if ref != self._run.ref:
+            return None
+        return RunObject(
+            ref=ref,
+            generation=1,
+            created_at=self._run.created_at,
+            spec=self._run.spec(),
+            annotations={},
+            status={},
+        )
+
+    async def get_reactor(self, namespace: str, name: str) -> ReactorObject | None:
+        """Return the Reactor that the run names."""
+        reactor = self._run.sound.reactor.manifest
+        if (namespace, name) != (self._run.ref.namespace, reactor.name):
+            return None
+        uid = run_uid("reactor", namespace, name)
+        return ReactorObject(namespace=namespace, name=name, uid=uid, generation=1, spec=reactor.spec)
+
+    async def get_config(self, namespace: str, name: str, key: str) -> str | None:
+        """Return one key of a ConfigMap among the manifests."""
+        return self._configs.get(("ConfigMap", name), {}).get(key)
+
+
+@dataclass(slots=True)
+class LaptopBoard:
+    """Implements `ports.Board`: keeps the last status and hands each new one to whoever looks."""
+
+    run: LaptopRun
+    look: Callable[[RunView], None]
+    last: RunView = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.last = self.run.view({})
+
+    async def report(self, ref: RunRef, status: Mapping[str, object]) -> None:
+        """Take a status."""
+        if status != self.last.status:
+            self.last = self.run.view(status)
+            self.look(self.last)
+
+    async def announce(self, ref: RunRef, announcement: Announce) -> None:
+        """Take no notice: all of it shows in the status, from which progress is told."""

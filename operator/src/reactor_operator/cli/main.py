@@ -1,0 +1,235 @@
+"""The command `reactor`, also `kubectl reactor`: what may be typed, and nothing of what it does.
+
+In: the command line. Out: an exit code. Each command imports its own module when it is called, for `reactor run` is
+to start within a fraction of a second.
+Never here: reading files, or anything that a test would want to call.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reactor_operator.cli.errors import CommandError
+from reactor_operator.cli.options import ClusterOptions, InputOptions, Output, Picture
+
+_EPILOG = "Docs: docs/cli.md. Exit codes: 0 done, 1 failed, 2 wrong usage or manifests, 3 paused."
+
+app = typer.Typer(
+    name="reactor",
+    help="Sagas on Kubernetes and on your laptop: run, check, draw, start and watch reactors.",
+    epilog=_EPILOG,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+LAPTOP, CLUSTER = "Without a cluster", "On a cluster"
+
+Paths = Annotated[list[str], typer.Argument(metavar="FILE|DIR...", help="Manifests; `-` reads standard input.")]
+OnePath = Annotated[str, typer.Argument(metavar="FILE|DIR", help="Manifests; `-` reads standard input.")]
+InputsFile = Annotated[
+    str | None, typer.Option("--inputs", metavar="FILE|-", help="Inputs as YAML or JSON, over the run's.")
+]
+SetInputs = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="One input: a.b=1. JSON if it parses, else text. May be repeated."),
+]
+ReactorName = Annotated[
+    str | None, typer.Option("--reactor", metavar="NAME", help="Which Reactor, where there are several.")
+]
+Namespace = Annotated[str | None, typer.Option("-n", "--namespace", help="Namespace. Default: that of the context.")]
+Context = Annotated[str | None, typer.Option("--context", help="Context of the kubeconfig.")]
+Kubeconfig = Annotated[
+    str | None, typer.Option("--kubeconfig", metavar="FILE", help="Default: KUBECONFIG or ~/.kube/config.")
+]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of the ReactorRun.")]
+Format = Annotated[Output, typer.Option("-o", "--output", help="How to print it.")]
+
+
+@app.command("run")
+def run(
+    path: OnePath,
+    inputs: InputsFile = None,
+    set_: SetInputs = None,
+    name: Annotated[str | None, typer.Option("--run", metavar="NAME", help="Only this run of the manifests.")] = None,
+    reactor: ReactorName = None,
+    state: Annotated[
+        Path | None, typer.Option("--state", metavar="FILE", help="Keep runs here, and go on with them.")
+    ] = None,
+    output: Annotated[
+        Output, typer.Option("-o", "--output", help="text, or the finished runs as json or yaml.")
+    ] = Output.TEXT,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Show what steps print, and tracebacks.")] = False,
+) -> None:
+    """Run reactors here, without a cluster, and show what happens.
+
+    Every run in the manifests is executed, or the one that --run names; without a run one is made.
+    """
+    from reactor_operator.cli.run import RunCommand
+
+    command = RunCommand(
+        path=path, inputs=InputOptions(inputs, tuple(set_ or ())), run=name, reactor=reactor, state=state,
+        output=output, verbose=verbose,
+    )  # fmt: skip
+    raise typer.Exit(command.execute())
+
+
+@app.command("lint")
+def lint(
+    paths: Paths,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
+) -> None:
+    """Check Reactors and runs, each by itself and against each other: every problem with file and line."""
+    from reactor_operator.cli.lint import lint_command
+
+    raise typer.Exit(lint_command(paths, strict=strict))
+
+
+@app.command("plan")
+def plan(
+    path: OnePath,
+    reactor: ReactorName = None,
+    output: Annotated[
+        Output, typer.Option("-o", "--output", help="text; yaml and json print the pods of the steps.")
+    ] = Output.TEXT,
+) -> None:
+    """Show what a reactor would do, and run nothing: the order of steps, how they are undone, their pods."""
+    from reactor_operator.cli.plan import plan_command
+
+    raise typer.Exit(plan_command(path, reactor=reactor, output=output))
+
+
+@app.command("graph")
+def graph(
+    path: OnePath,
+    reactor: ReactorName = None,
+    format_: Annotated[Picture, typer.Option("--format", help="Mermaid text, or a picture.")] = Picture.MERMAID,
+) -> None:
+    """Draw a reactor: its steps and what waits for what."""
+    from reactor_operator.cli.draw import graph_command
+
+    raise typer.Exit(graph_command(path, reactor=reactor, picture=format_))
+
+
+@app.command("apply")
+def apply(
+    paths: Paths,
+    runs: Annotated[bool, typer.Option("--runs", help="Apply the runs too, which starts them.")] = False,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Check manifests and apply the Reactors, with a ConfigMap of the Python modules beside them."""
+    from reactor_operator.cli.apply import apply_command
+
+    raise typer.Exit(apply_command(paths, ClusterOptions(namespace, context, kubeconfig), runs=runs))
+
+
+@app.command("start")
+def start(
+    reactor: Annotated[str, typer.Argument(metavar="REACTOR", help="Name of the Reactor on the cluster.")],
+    inputs: InputsFile = None,
+    set_: SetInputs = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the run. Default: made from the reactor's.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Show the run until it ends; the exit code tells how.")] = False,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Start a run of a Reactor on the cluster."""
+    from reactor_operator.cli.start import start_command
+
+    target = ClusterOptions(namespace, context, kubeconfig)
+    raise typer.Exit(start_command(reactor, InputOptions(inputs, tuple(set_ or ())), target, name=name, wait=wait))
+
+
+@app.command("list")
+def list_(
+    reactor: ReactorName = None,
+    all_namespaces: Annotated[bool, typer.Option("-A", "--all-namespaces", help="Runs of all namespaces.")] = False,
+    output: Format = Output.TEXT,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """List runs, newest first."""
+    from reactor_operator.cli.show import list_command
+
+    target = ClusterOptions(namespace, context, kubeconfig)
+    raise typer.Exit(list_command(target, reactor=reactor, all_namespaces=all_namespaces, output=output))
+
+
+@app.command("get")
+def get(
+    run: RunName,
+    output: Format = Output.TEXT,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Tell the story of one run on one screen."""
+    from reactor_operator.cli.show import get_command
+
+    raise typer.Exit(get_command(run, ClusterOptions(namespace, context, kubeconfig), output=output))
+
+
+@app.command("watch")
+def watch(run: RunName, namespace: Namespace = None, context: Context = None, kubeconfig: Kubeconfig = None) -> None:
+    """Show a run until it ends; the exit code tells how."""
+    from reactor_operator.cli.watch import watch_command
+
+    raise typer.Exit(watch_command(run, ClusterOptions(namespace, context, kubeconfig)))
+
+
+@app.command("logs")
+def logs(
+    run: RunName,
+    step: Annotated[str | None, typer.Option("--step", help="Only this step.")] = None,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Print what the pods of a run wrote, oldest pod first."""
+    from reactor_operator.cli.logs import logs_command
+
+    raise typer.Exit(logs_command(run, ClusterOptions(namespace, context, kubeconfig), step=step))
+
+
+@app.command("cancel")
+def cancel(
+    run: RunName,
+    reason: Annotated[str, typer.Option("--reason", help="Shown in the run's status.")] = "",
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Stop a run and keep everything: nothing is undone."""
+    from reactor_operator.cli.cancel import cancel_command
+
+    raise typer.Exit(cancel_command(run, ClusterOptions(namespace, context, kubeconfig), reason=reason))
+
+
+def main() -> None:
+    """Be the command: run it, print what it refuses, and exit."""
+    called = Path(sys.argv[0]).name
+    try:
+        app(prog_name="kubectl reactor" if called.startswith("kubectl") else "reactor")
+    except CommandError as error:
+        print(f"error: {error}" if "\n" not in str(error) else str(error), file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output (`| head`) has enough. Python would complain once more at exit.
+        sys.stderr.close()
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

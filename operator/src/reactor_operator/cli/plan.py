@@ -1,0 +1,163 @@
+"""`reactor plan`: what a reactor would do, without doing it.
+
+In: a path. Out: on stdout the order of starts and undos, or the pods as YAML or JSON.
+Never here: an evaluation, a cluster, or a real token (what only a run knows is shown in angle brackets).
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+
+import orjson
+
+from reactor_operator.api.planning import plan_of
+from reactor_operator.api.reactor import ReactorSpec, Step
+from reactor_operator.api.sources import Source
+from reactor_operator.cli.check import SoundReactor
+from reactor_operator.cli.choose import choose_reactor
+from reactor_operator.cli.documents import render_documents
+from reactor_operator.cli.errors import EXIT_OK
+from reactor_operator.cli.graph import words_of
+from reactor_operator.cli.layout import layers_of
+from reactor_operator.cli.options import Output
+from reactor_operator.cli.tables import counted, render_columns
+from reactor_operator.engine.identity import Action, Task
+from reactor_operator.engine.plan import Plan, StepPlan
+from reactor_operator.ports import RunRef, TaskOrder
+
+RUNTIME_IMAGE = "<runtime image of the operator>"
+
+
+def plan_command(path: str, *, reactor: str | None, output: Output) -> int:
+    """Print the plan. Raises CommandError."""
+    chosen = choose_reactor(path, reactor)
+    if output is Output.TEXT:
+        sys.stdout.write(render_plan(chosen))
+    else:
+        sys.stdout.write(render_documents(list(pods_of(chosen)), output))
+    return EXIT_OK
+
+
+def render_plan(reactor: SoundReactor) -> str:
+    """Return the plan as text."""
+    spec, name = reactor.spec, reactor.manifest.name
+    plan = plan_of(spec, pending_timeout_ms=0)
+    levels = levels_of(plan)
+    lines = [f"{name}  {spec.description}" if spec.description else name, _summary(spec, max(levels.values()) + 1), ""]
+    lines += ["START ORDER  (steps of one number run side by side)", *_starts(spec, plan, levels)]
+    undos = _undos(spec, levels)
+    if undos:
+        lines += [
+            "",
+            "UNDO ORDER  (newest completion first; shown as if all steps of a number had ended before the next)",
+            *undos,
+        ]
+    kept = [step.name for step in spec.steps if step.undo is None]
+    if kept:
+        lines += ["", f"NOT UNDONE   {', '.join(kept)}"]
+    cleanups = [("", step.name, words_of(step.compensate)) for step in spec.steps if step.compensate is not None]
+    if cleanups:
+        lines += ["", "WHEN A STEP ITSELF FAILS", *render_columns(cleanups)]
+    return "\n".join(lines) + "\n"
+
+
+def levels_of(plan: Plan) -> dict[str, int]:
+    """Return for each step how many steps at least come before it, in order of levels and then of the manifest."""
+    edges = [(need, step.path) for step in plan.steps.values() for need in step.needs]
+    levels = layers_of(list(plan.steps), edges)
+    return dict(sorted(levels.items(), key=lambda item: (item[1], plan.steps[item[0]].index)))
+
+
+def _summary(spec: ReactorSpec, levels: int) -> str:
+    parts = [
+        f"{counted(len(spec.steps), 'step')} in {counted(levels, 'level')}",
+        f"at most {spec.parallelism} at once",
+        f"on failure: {spec.on_failure.value}",
+        f"rollback within {spec.rollback.deadline}",
+    ]
+    if spec.timeout is not None:
+        parts.append(f"times out after {spec.timeout}")
+    return " · ".join(parts)
+
+
+def _starts(spec: ReactorSpec, plan: Plan, levels: dict[str, int]) -> list[str]:
+    rows = []
+    for name, level in levels.items():
+        step, planned = spec.step(name), plan.steps[name]
+        after = f"after {', '.join(planned.needs)}" if planned.needs else ""
+        rows.append((f"{level + 1}.", name, words_of(step.run), after, " · ".join(_notes(step, planned))))
+    return render_columns(rows)
+
+
+def _notes(step: Step, planned: StepPlan) -> Iterator[str]:
+    if step.when is not None:
+        yield f"when {' '.join(step.when.split())}"
+    if planned.run.retries.max_attempts > 1:
+        yield f"{planned.run.retries.max_attempts} attempts"
+    if step.timeout is not None:
+        yield f"timeout {step.timeout}"
+    if step.on_error is not None:
+        yield "optional"
+
+
+def _undos(spec: ReactorSpec, levels: dict[str, int]) -> list[str]:
+    newest_first = [name for name in reversed(levels) if spec.step(name).undo is not None]
+    numbers = {level: number for number, level in enumerate(dict.fromkeys(levels[name] for name in newest_first), 1)}
+    rows: list[Sequence[str]] = []
+    for name in newest_first:
+        undo = spec.step(name).undo
+        if undo is not None:
+            rows.append((f"{numbers[levels[name]]}.", name, words_of(undo)))
+    return render_columns(rows)
+
+
+def pods_of(reactor: SoundReactor) -> Iterator[object]:
+    """Yield the pod or Job of every action of every step, run before compensate before undo."""
+    from reactor_operator.tasks.manifest import render_manifest
+    from reactor_operator.tasks.manifest_spec import TaskSettings
+
+    settings = TaskSettings(
+        runtime_image=RUNTIME_IMAGE, runtime_pull_policy="IfNotPresent", gateway="<gateway>", key=b"<key>"
+    )
+    for step in reactor.spec.steps:
+        for action in Action:
+            if step.action(action) is not None:
+                yield _hide_secrets(render_manifest(_order(reactor, step, action), settings))
+
+
+def _order(reactor: SoundReactor, step: Step, action: Action) -> TaskOrder:
+    run = RunRef(reactor.manifest.namespace or "default", f"{reactor.manifest.name}-run", "<uid of the run>")
+    arguments = {name: f"<{_words(source)}>" for name, source in step.arguments.items() if not source.by_reference}
+    return TaskOrder(
+        run=run,
+        reactor=reactor.manifest.name,
+        spec=reactor.spec,
+        step=step,
+        task=Task(step.name, action, 1, 1, 1),
+        arguments=orjson.dumps(arguments),
+        result=orjson.dumps(f"<result of {step.name}>") if action is Action.UNDO else None,
+        failure=orjson.dumps(f"<failure of {step.name}>") if action is Action.COMPENSATE else None,
+        uncertain=False,
+        idempotency_key="<idempotency key>",
+        forward_key="" if action is Action.RUN else "<idempotency key of run>",
+        after=None,
+    )
+
+
+def _words(source: Source) -> str:
+    if source.has_value:
+        return f"value: {source.value}"
+    found = source.input or source.result or source.expr or ""
+    form = "input" if source.input else "result" if source.result else "expr"
+    return f"{form}: {found}" + (f", path: {source.path}" if source.path else "")
+
+
+def _hide_secrets(manifest: object) -> object:
+    """Replace what is signed with a key: a real one is known to the operator alone."""
+    if isinstance(manifest, dict):
+        if manifest.get("name") == "REACTOR_TOKEN":
+            return {**manifest, "value": "<token>"}
+        return {
+            key: "<seal>" if isinstance(key, str) and key.startswith("reactor.run/seal") else _hide_secrets(value)
+            for key, value in manifest.items()
+        }
+    return [_hide_secrets(item) for item in manifest] if isinstance(manifest, list) else manifest

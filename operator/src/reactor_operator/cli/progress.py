@@ -1,0 +1,124 @@
+"""A run shown while it goes on: plain lines for pipes and logs, a tree on a terminal.
+
+In: looks at a run, one after the other. Out: text on a stream. Never here: how the looks are come by.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Protocol, TextIO
+
+from reactor_operator.cli.moments import render_took
+from reactor_operator.cli.run_view import RunView
+from reactor_operator.cli.stopwatch import Stopwatch
+from reactor_operator.cli.tables import width_of
+from reactor_operator.cli.transitions import Transition, transitions
+
+PHASE_WIDTH = 14
+MESSAGE_LIMIT = 400
+
+
+class Progress(Protocol):
+    """Shows runs, one after the other."""
+
+    def begin(self, run: str, reactor: str, steps: Sequence[str]) -> None:
+        """A run begins; `steps` are its steps in the order of their levels, as far as known."""
+
+    def show(self, run: RunView) -> None:
+        """Take a look at it. The same look twice shows nothing new."""
+
+    def say(self, text: str) -> None:
+        """Show a line from outside the run: what a step printed, a word about Ctrl-C."""
+
+    def end(self, run: RunView) -> None:
+        """The run has ended, or is left alone: show how."""
+
+
+class Silence:
+    """Shows nothing: stdout is for one document."""
+
+    def begin(self, run: str, reactor: str, steps: Sequence[str]) -> None:
+        """Show nothing."""
+
+    def show(self, run: RunView) -> None:
+        """Show nothing."""
+
+    def say(self, text: str) -> None:
+        """Put it on stderr."""
+        print(text, file=sys.stderr, flush=True)
+
+    def end(self, run: RunView) -> None:
+        """Show nothing."""
+
+
+class Lines:
+    """One line for each transition."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._before: RunView | None = None
+        self._width = 0
+        self._watch = Stopwatch()
+
+    def begin(self, run: str, reactor: str, steps: Sequence[str]) -> None:
+        """Print which run it is."""
+        self._before = None
+        self._watch = Stopwatch()
+        self._width = max(map(width_of, steps), default=0)
+        self._print(f"{run}  ({reactor})")
+
+    def show(self, run: RunView) -> None:
+        """Print what is new."""
+        self._watch.look(run)
+        for told in transitions(self._before, run, self._watch):
+            self._width = max(self._width, width_of(told.step))
+            self._print("  " + render_line(told, self._width))
+        self._before = run
+
+    def say(self, text: str) -> None:
+        """Print it, set apart from the steps."""
+        self._print(f"  | {text}")
+
+    def end(self, run: RunView) -> None:
+        """Print the last line."""
+        self.show(run)
+        self._print(render_end(run))
+
+    def _print(self, line: str) -> None:
+        print(line, file=self._out, flush=True)
+
+
+def render_line(told: Transition, width: int) -> str:
+    """Return one transition as a line, the step's name in a column of `width`."""
+    name = told.step + " " * (width - width_of(told.step))
+    took = render_took(told.took) if told.took is not None else ""
+    detail = _one_line(told.detail)
+    return "  ".join([name, f"{told.phase:{PHASE_WIDTH}}", *filter(None, (took, detail))]).rstrip()
+
+
+def render_end(run: RunView) -> str:
+    """Return how a run ended in one line: phase, duration, why, and what was undone."""
+    parts = [run.phase + (f" in {render_took(run.took)}" if run.took is not None else "")]
+    why = run.failure or run.message
+    if why and run.phase != "Succeeded":
+        parts.append(_one_line(why))
+    if run.undone:
+        parts.append(f"rolled back: {', '.join(run.undone)}")
+    if run.rollback_failures:
+        parts.append(f"NOT rolled back: {'; '.join(map(_one_line, run.rollback_failures))}")
+    return f"{run.name}  {' · '.join(parts)}"
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= MESSAGE_LIMIT else line[: MESSAGE_LIMIT - 1] + "…"
+
+
+def progress_for(out: TextIO, *, silent: bool) -> Progress:
+    """Return the progress that suits a stream: a tree on a terminal, else lines."""
+    if silent:
+        return Silence()
+    if out.isatty():
+        from reactor_operator.cli.tree import Tree
+
+        return Tree()
+    return Lines(out)

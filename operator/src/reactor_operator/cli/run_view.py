@@ -1,0 +1,157 @@
+"""A ReactorRun as the commands read it: total access to its status, wherever it came from.
+
+In: the JSON object of a run, from the API server or from the laptop. Out: frozen views; missing fields are empty.
+Never here: printing, or an exception for an odd status.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from reactor_operator.api.duration import parse_duration
+from reactor_operator.cli.errors import EXIT_FAILED, EXIT_OK, EXIT_PAUSED
+from reactor_operator.cli.moments import parse_moment
+from reactor_operator.kube.fields import JsonObject, int_at, map_at, maps_at, text_at
+
+SUCCESSFUL = frozenset({"Succeeded", "Halted"})
+ENDED = SUCCESSFUL | {"Failed", "Cancelled", "Undone"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepView:
+    """One step of a run.
+
+    took:      seconds, whole ones only; None until it has ended.
+    message:   what went wrong, or what it waits for.       cleanup: why its compensate or undo failed.
+    """
+
+    name: str
+    phase: str
+    round: int
+    attempts: int
+    completion: int
+    took: float | None
+    kind: str
+    message: str
+    cleanup: str
+    pod: str
+
+    @property
+    def failed(self) -> bool:
+        """Whether a failure is recorded."""
+        return bool(self.kind)
+
+
+@dataclass(frozen=True)
+class RunView:
+    """One run."""
+
+    object: JsonObject
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return text_at(self.object, "metadata", "name")
+
+    @property
+    def namespace(self) -> str:
+        """The run's namespace."""
+        return text_at(self.object, "metadata", "namespace")
+
+    @property
+    def reactor(self) -> str:
+        """The Reactor's name."""
+        return text_at(self.object, "spec", "reactorRef", "name")
+
+    @property
+    def status(self) -> JsonObject:
+        """The run's status, empty before it has one."""
+        return map_at(self.object, "status")
+
+    @property
+    def phase(self) -> str:
+        """The phase; Pending before there is a status."""
+        return text_at(self.status, "phase") or "Pending"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run has ended."""
+        return self.phase in ENDED
+
+    @property
+    def exit_code(self) -> int:
+        """What the command exits with for a run that is left in this phase."""
+        if self.phase in SUCCESSFUL:
+            return EXIT_OK
+        return EXIT_FAILED if self.ended else EXIT_PAUSED
+
+    @property
+    def message(self) -> str:
+        """What the status says in one sentence."""
+        return text_at(self.status, "message")
+
+    @property
+    def failure(self) -> str:
+        """Why the run failed: `ship: message`, empty where it did not."""
+        failure = map_at(self.status, "failure")
+        step, message = text_at(failure, "step"), text_at(failure, "message") or text_at(failure, "kind")
+        return f"{step}: {message}" if step and message else message
+
+    @property
+    def took(self) -> float | None:
+        """Seconds from start to end, None while it goes on. `duration` is finer than the two times."""
+        if not self.ended:
+            return None
+        try:
+            return parse_duration(text_at(self.status, "duration")) / 1000
+        except ValueError:
+            return _took(self.status)
+
+    @property
+    def started_at(self) -> float | None:
+        """When it started, in seconds since the epoch."""
+        return parse_moment(text_at(self.status, "startedAt"))
+
+    @property
+    def created_at(self) -> float | None:
+        """When the object was made, in seconds since the epoch."""
+        return parse_moment(text_at(self.object, "metadata", "creationTimestamp"))
+
+    @property
+    def undone(self) -> list[str]:
+        """The steps that were compensated or undone, in order."""
+        undone = map_at(self.status, "rollback").get("undone")
+        return [str(name) for name in undone] if isinstance(undone, list) else []
+
+    @property
+    def rollback_failures(self) -> list[str]:
+        """What could not be reversed: `step: kind: message`."""
+        return [
+            ": ".join(filter(None, (text_at(one, "step"), text_at(one, "kind"), text_at(one, "message"))))
+            for one in maps_at(self.status, "rollback", "failures")
+        ]
+
+    @cached_property
+    def steps(self) -> dict[str, StepView]:
+        """The steps that the status lists, by name."""
+        return {view.name: view for view in map(_step_view, maps_at(self.status, "steps"))}
+
+
+def _took(part: JsonObject) -> float | None:
+    start, end = parse_moment(text_at(part, "startedAt")), parse_moment(text_at(part, "finishedAt"))
+    return None if start is None or end is None else end - start
+
+
+def _step_view(step: JsonObject) -> StepView:
+    failure = map_at(step, "failure")
+    return StepView(
+        name=text_at(step, "name"),
+        phase=text_at(step, "phase") or "Pending",
+        round=int_at(step, "round") or 1,
+        attempts=int_at(step, "attempts") or 0,
+        completion=int_at(step, "completion") or 0,
+        took=_took(step),
+        kind=text_at(failure, "kind"),
+        message=text_at(failure, "message") or text_at(step, "reason"),
+        cleanup=text_at(map_at(step, "rollbackFailure"), "message"),
+        pod=text_at(step, "podName"),
+    )

@@ -1,0 +1,186 @@
+"""A run as a tree that redraws itself on a terminal: its steps, and beneath them the rollback as it happens.
+
+In: looks at a run. Out: the terminal, through rich. Never here: plain output (`progress.py`).
+When a run ends its tree stays on the screen. What steps print scrolls by above it.
+"""
+
+from collections.abc import Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.padding import Padding
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree as RichTree
+
+from reactor_operator.cli.moments import render_took
+from reactor_operator.cli.progress import render_end
+from reactor_operator.cli.run_view import RunView, StepView
+from reactor_operator.cli.stopwatch import Stopwatch
+from reactor_operator.cli.transitions import MOODS, Mood
+
+_STYLES = {Mood.GOOD: "green", Mood.BAD: "red", Mood.QUIET: "bright_black", Mood.BUSY: "cyan", Mood.UNDO: "yellow"}
+_SIGNS = {
+    "Succeeded": "✔", "Halted": "■", "Skipped": "–", "Ignored": "✘", "Failed": "✘", "RollbackFailed": "✘",
+    "Compensated": "↶", "Undone": "↶", "Cancelled": "■", "Pending": "·", "Waiting": "…", "Retrying": "↻",
+}  # fmt: skip
+_ACTIVE = frozenset({"Running", "Compensating", "Undoing"})
+_REVERSED = frozenset({"Compensating", "Compensated", "Undoing", "Undone", "RollbackFailed"})
+_KEPT_LINES = 8
+
+
+class Tree:
+    """Redraws one run at a time."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(highlight=False)
+        self._live: Live | None = None
+        self._run = RunView({})
+        self._reactor = ""
+        self._order: dict[str, None] = {}
+        self._watch = Stopwatch()
+        self._took: dict[tuple[str, str], float] = {}
+        self._spinners: dict[str, Spinner] = {}
+
+    def begin(self, run: str, reactor: str, steps: Sequence[str]) -> None:
+        """Put up the tree of a run."""
+        self._order = dict.fromkeys(steps)
+        self._watch, self._took, self._spinners = Stopwatch(), {}, {}
+        self._run = RunView({"metadata": {"name": run}})
+        self._reactor = reactor
+        self._live = Live(self, console=self._console, refresh_per_second=12, transient=False)
+        self._live.start()
+
+    def show(self, run: RunView) -> None:
+        """Take a look at the run; it is drawn with the next refresh."""
+        self._run = run
+        self._watch.look(run)
+        for name, step in run.steps.items():
+            self._order.setdefault(name)
+            for phase in (step.phase, _own_phase(step)):
+                seconds = self._watch.seconds(step, phase)
+                if seconds is not None and phase not in _ACTIVE:
+                    self._took.setdefault((name, phase), seconds)
+
+    def say(self, text: str) -> None:
+        """Print a line above the tree."""
+        self._console.print(Text(text, style="bright_black"))
+
+    def end(self, run: RunView) -> None:
+        """Draw the tree a last time and leave it there."""
+        self.show(run)
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        self._console.print()
+
+    def __rich__(self) -> RenderableType:
+        """Return the tree as it is now. Called by rich for each refresh."""
+        return render_tree(self._run, self._reactor, list(self._order), self)
+
+    def seconds(self, step: StepView, phase: str) -> float | None:
+        """Return how long a step took to reach this phase, or has been at it."""
+        if phase in _ACTIVE:
+            return self._watch.seconds(step)
+        return self._took.get((step.name, phase))
+
+    def spinner(self, name: str, style: str) -> Spinner:
+        """Return the spinner of a step, the same one for each refresh."""
+        return self._spinners.setdefault(name, Spinner("dots", style=style))
+
+    @property
+    def room(self) -> int:
+        """How many steps fit on the screen."""
+        return max(self._console.height - 8, _KEPT_LINES)
+
+
+def render_tree(run: RunView, reactor: str, order: Sequence[str], tree: Tree) -> RenderableType:
+    """Return the picture of a run: a head, its steps, its rollback, and at the end one line about how it ended."""
+    style = _STYLES[MOODS.get(run.phase, Mood.QUIET)]
+    head = Text.assemble((run.name, "bold"), "  ", (f"({reactor})", "bright_black"), "  ", (run.phase, style))
+    root = RichTree(head, guide_style="bright_black")
+    steps = [run.steps.get(name) or _untouched(name) for name in order]
+    shown, omitted = _fitting(steps, tree.room)
+    width = max((len(step.name) for step in shown), default=0)
+    for step in shown:
+        root.add(_row(step, width, tree))
+    if omitted:
+        root.add(Text(omitted, style="bright_black"))
+    if run.undone or run.phase == "RollingBack":
+        branch = root.add(Text("rollback, newest first", style="yellow"))
+        for name in run.undone[-tree.room :]:
+            branch.add(_undone_row(run, name, width, tree))
+        for step in steps:
+            if step.name not in run.undone and step.phase in ("Compensating", "Undoing", "RollbackFailed"):
+                branch.add(_undone_row(run, step.name, width, tree))
+    if not run.ended:
+        return root
+    return Group(root, Padding(Text(render_end(run).removeprefix(run.name).strip(), style=style), (0, 0, 0, 0)))
+
+
+def _untouched(name: str) -> StepView:
+    return StepView(
+        name=name,
+        phase="Pending",
+        round=1,
+        attempts=0,
+        completion=0,
+        took=None,
+        kind="",
+        message="",
+        cleanup="",
+        pod="",
+    )
+
+
+def _fitting(steps: list[StepView], room: int) -> tuple[list[StepView], str]:
+    """Return the steps that fit, and what was left out: first those that are done or not begun."""
+    if len(steps) <= room:
+        return steps, ""
+    dull = ("Succeeded", "Pending", "Skipped", "Undone")
+    lively = [step for step in steps if step.phase not in dull][: room - 1]
+    counts = {phase: sum(step.phase == phase for step in steps) for phase in dull}
+    words = [f"{count} {phase}" for phase, count in counts.items() if count]
+    rest = len(steps) - len(lively) - sum(counts.values())
+    return lively, ", ".join([*words, *([f"{rest} more"] if rest > 0 else [])])
+
+
+def _own_phase(step: StepView) -> str:
+    """Return how far a step's own work went, whatever was taken back since."""
+    if step.phase not in _REVERSED:
+        return step.phase
+    return "Failed" if step.failed and not step.completion else "Succeeded"
+
+
+def _row(step: StepView, width: int, tree: Tree) -> RenderableType:
+    """Return the line of a step as far as its own work went: what was taken back stands in the rollback."""
+    phase = _own_phase(step)
+    style = _STYLES[MOODS.get(phase, Mood.QUIET)]
+    words = [step.name.ljust(width), phase.ljust(10)]
+    seconds = tree.seconds(step, phase)
+    if seconds is not None:
+        words.append(render_took(seconds))
+    if step.attempts > 1:
+        words.append(f"attempt {step.attempts}" if phase in ("Running", "Retrying") else f"{step.attempts} attempts")
+    detail = " ".join(step.message.split()) if phase not in ("Succeeded", "Pending") else ""
+    return _line(step, phase, Text.assemble((f"{words[0]}  ", "bold" if phase != "Pending" else "bright_black"),
+                 ("  ".join(words[1:]), style), (f"  {detail}" if detail else "", "default")), tree)  # fmt: skip
+
+
+def _undone_row(run: RunView, name: str, width: int, tree: Tree) -> RenderableType:
+    step = run.steps.get(name) or _untouched(name)
+    style = _STYLES[MOODS.get(step.phase, Mood.UNDO)]
+    failed = f"  {' '.join(step.cleanup.split())}" if step.phase == "RollbackFailed" else ""
+    return _line(step, step.phase, Text.assemble(f"{name.ljust(width)}  ", (step.phase, style), failed), tree)
+
+
+def _line(step: StepView, phase: str, text: Text, tree: Tree) -> RenderableType:
+    """Put the sign of a phase before a line; of an active one the sign turns."""
+    style = _STYLES[MOODS.get(phase, Mood.QUIET)]
+    sign: RenderableType = tree.spinner(step.name, style) if phase in _ACTIVE else Text(_SIGNS.get(phase, "·"), style)
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(width=1)
+    grid.add_column(overflow="fold")
+    grid.add_row(sign, text)
+    return grid

@@ -1,0 +1,67 @@
+"""What the shell is to do: the closed union of orders that `decide` gives.
+
+In: nothing. Out: frozen values. Evaluations have no effects and are answered inside the fold; all others go to the
+outbox with the commit and are repeated until acknowledged, so performing one twice must change nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from reactor_operator.engine.failures import Failure
+from reactor_operator.engine.identity import Task
+from reactor_operator.engine.values import ValueRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateStep:
+    """Evaluate `when` and the arguments of a step; answer with StepEvaluated or StepEvaluationFailed."""
+
+    path: str
+    round: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateReturns:
+    """Evaluate the result of the run; answer with ReturnsEvaluated or ReturnsEvaluationFailed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartTask:
+    """Launch a task. `result` is for an undo, `failure` for a compensate, both by reference.
+
+    `after` names the task of the same step whose pod must be known dead first.
+    """
+
+    task: Task
+    arguments: ValueRef | None = None
+    result: ValueRef | None = None
+    failure: Failure | None = None
+    uncertain: bool = False
+    after: Task | None = None
+    type: Literal["StartTask"] = "StartTask"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetireTask:
+    """The task is closed: its pod is removed at once (`stop`), or when it has ended and by `podRetention`."""
+
+    task: Task
+    stop: bool = False
+    failed: bool = False
+    type: Literal["RetireTask"] = "RetireTask"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announce:
+    """Tell people: a Kubernetes Event on the run. `reason` is CamelCase, `ordinal` makes it unique in the run."""
+
+    ordinal: int
+    reason: str
+    message: str
+    warning: bool = False
+    type: Literal["Announce"] = "Announce"
+
+
+Evaluation = EvaluateStep | EvaluateReturns
+Effect = StartTask | RetireTask | Announce
+EngineAction = Evaluation | Effect

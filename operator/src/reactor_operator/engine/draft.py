@@ -1,0 +1,162 @@
+"""A run while it is being decided on: the one mutable thing, alive inside a single call of `decide`.
+
+In: a plan and a frozen state. Out: the next frozen state, the actions and the time to wake at.
+Never here: a rule of the saga; only the bookkeeping that keeps derived fields true.
+"""
+
+from bisect import insort
+from dataclasses import dataclass, replace
+
+from reactor_operator.engine.actions import Announce, EngineAction
+from reactor_operator.engine.plan import Plan, StepPlan
+from reactor_operator.engine.state import DONE, UNTOUCHED, RunState, Stage, StepPhase, StepState
+from reactor_operator.engine.transitions import may_follow
+
+ACTIVE = frozenset({StepPhase.RUNNING, StepPhase.COMPENSATING, StepPhase.UNDOING})
+STARTS_STEPS = frozenset({Stage.FORWARD, Stage.HOLDING})
+
+
+class IllegalTransition(AssertionError):
+    """The engine moved a step in a way its own table forbids: a bug of ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What `decide` answers: the next state, what to do, when to ask again at the latest, and which steps changed."""
+
+    state: RunState
+    actions: tuple[EngineAction, ...] = ()
+    wake_at: int | None = None
+    touched: frozenset[str] = frozenset()
+
+
+class Draft:
+    """The working copy. `header` fields are changed by `set`, steps by `put`, orders given by `act`."""
+
+    __slots__ = (
+        "_touched",
+        "actions",
+        "active",
+        "due",
+        "evaluating",
+        "header",
+        "now",
+        "plan",
+        "ready",
+        "remaining",
+        "revert",
+        "source",
+        "steps",
+    )
+
+    def __init__(self, plan: Plan, state: RunState, now: int) -> None:
+        self.plan = plan
+        self.source = state
+        self.now = max(now, state.header.now)
+        self.header = state.header
+        self.steps = dict(state.steps)
+        self.ready = list(state.ready)
+        self.active = dict.fromkeys(state.active)
+        self.due = dict(state.due)
+        self.remaining = state.remaining
+        self.revert = state.revert
+        self.evaluating = set(state.evaluating)
+        self.actions: list[EngineAction] = []
+        self._touched: set[str] = set()
+
+    def step(self, path: str) -> StepState:
+        """Return the step as it is now."""
+        return self.steps.get(path, UNTOUCHED)
+
+    def set(self, **changes: object) -> None:
+        """Change fields of the header."""
+        self.header = replace(self.header, **changes)  # type: ignore[arg-type]
+
+    def put(self, path: str, **changes: object) -> StepState:
+        """Change fields of a step, and what follows from them. Raises IllegalTransition."""
+        before = self.step(path)
+        after = replace(before, **changes)  # type: ignore[arg-type]
+        if not may_follow(before.phase, after.phase):
+            raise IllegalTransition(f"step {path!r} may not go from {before.phase} to {after.phase}")
+        self.steps[path] = after
+        self._touched.add(path)
+        if after.phase in ACTIVE:
+            self.active[path] = None
+        else:
+            self.active.pop(path, None)
+        if after.due_at is None:
+            self.due.pop(path, None)
+        else:
+            self.due[path] = after.due_at
+        if after.phase in DONE and before.phase not in DONE:
+            self.remaining -= 1
+        elif before.phase in DONE and after.phase not in DONE:
+            self.remaining += 1
+        return after
+
+    def make_ready(self, path: str) -> None:
+        """Queue a step for launching, in plan order; not where the run starts nothing more."""
+        if self.header.stage in STARTS_STEPS and path not in self.ready:
+            insort(self.ready, path, key=lambda p: self.plan.steps[p].index)
+
+    def unblock_dependents(self, path: str) -> None:
+        """Queue the steps that waited for `path` and now wait for nothing."""
+        for dependent in self.plan.steps[path].dependents:
+            if is_unblocked(self.plan.steps[dependent], self.steps) and self.step(dependent).phase is StepPhase.PENDING:
+                self.make_ready(dependent)
+
+    def act(self, action: EngineAction) -> None:
+        """Order something."""
+        self.actions.append(action)
+
+    def announce(self, reason: str, message: str, *, warning: bool = False) -> None:
+        """Order a Kubernetes Event."""
+        ordinal = self.header.announcements + 1
+        self.set(announcements=ordinal)
+        self.act(Announce(ordinal=ordinal, reason=reason, message=message, warning=warning))
+
+    def active_in_plan_order(self) -> list[str]:
+        """Return the active steps in the order of the manifest."""
+        return sorted(self.active, key=lambda path: self.plan.steps[path].index)
+
+    def decision(self) -> Decision:
+        """Freeze. Where nothing changed the very state that came in goes out."""
+        if not self._changed():
+            return Decision(state=self.source, wake_at=self._wake_at())
+        header = self.header if self.header.now == self.now else replace(self.header, now=self.now)
+        state = RunState(
+            header=header,
+            steps=self.steps,
+            ready=tuple(self.ready),
+            active=tuple(self.active_in_plan_order()),
+            due=self.due,
+            remaining=self.remaining,
+            revert=self.revert,
+            evaluating=frozenset(self.evaluating),
+        )
+        return Decision(
+            state=state, actions=tuple(self.actions), wake_at=self._wake_at(), touched=frozenset(self._touched)
+        )
+
+    def _changed(self) -> bool:
+        return (
+            bool(self._touched or self.actions)
+            or self.header is not self.source.header
+            or self.evaluating != self.source.evaluating
+        )
+
+    def _wake_at(self) -> int | None:
+        header = self.header
+        if header.stage in {Stage.OVER, Stage.RECOVERING}:
+            return None
+        times = list(self.due.values())
+        if header.deadline is not None and header.stage in STARTS_STEPS:
+            times.append(header.deadline)
+        if header.rollback_deadline is not None and header.rollback_deadline > self.now:
+            times.append(header.rollback_deadline)
+        return min(times, default=None)
+
+
+def is_unblocked(step: StepPlan, steps: dict[str, StepState]) -> bool:
+    """Tell whether every step that `step` needs has ended in a way that lets it start."""
+    return all((need := steps.get(path)) is not None and need.phase in DONE for path in step.needs)

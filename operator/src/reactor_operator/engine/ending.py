@@ -1,0 +1,183 @@
+"""Failing, cancelling, halting, and the end of a run.
+
+In: a draft and the reason. Out: the stage that leads to the end, and the end itself.
+"""
+
+from reactor_operator.engine.draft import STARTS_STEPS, Draft
+from reactor_operator.engine.failures import Failure
+from reactor_operator.engine.forward import ignore
+from reactor_operator.engine.identity import Action
+from reactor_operator.engine.launching import action_plan, close
+from reactor_operator.engine.plan import OnFailure
+from reactor_operator.engine.reverting import (
+    cleanup_failed,
+    list_remaining,
+    revert_next,
+    revert_order,
+    start_cleanup,
+)
+from reactor_operator.engine.state import (
+    Goal,
+    RollbackState,
+    RunFailure,
+    RunPhase,
+    Stage,
+    StepPhase,
+)
+from reactor_operator.engine.values import ValueRef
+
+_CLEANUP = frozenset({StepPhase.COMPENSATING, StepPhase.UNDOING})
+
+
+def finally_fail(draft: Draft, path: str, failure: Failure) -> None:
+    """No attempt is left. While the run goes forward its own cleanup decides what follows; later it only is noted."""
+    draft.put(path, phase=StepPhase.FAILED, failure=failure, finished_at=draft.now, pending_until=None)
+    if draft.header.stage in STARTS_STEPS:
+        draft.set(stage=Stage.HOLDING, failing=(*draft.header.failing, path))
+        draft.announce("StepFailed", f"Step {path} failed: {failure.kind}: {failure.message}", warning=True)
+
+
+def hold(draft: Draft) -> None:
+    """Clean up after finally failed steps, one after the other; then go forward again, or back."""
+    while draft.header.stage is Stage.HOLDING and draft.header.failing:
+        path = draft.header.failing[0]
+        step = draft.step(path)
+        if step.phase in _CLEANUP or (step.phase is StepPhase.FAILED and start_cleanup(draft, path)):
+            return
+        draft.set(failing=draft.header.failing[1:])
+        step = draft.step(path)
+        if step.phase is StepPhase.SUCCEEDED:
+            continue
+        if draft.plan.steps[path].continues_on_error:
+            ignore(draft, path)
+            continue
+        failure = step.failure
+        if failure is None:
+            raise AssertionError(f"step {path!r} failed without a failure")
+        fail_run(draft, RunFailure(step=path, failure=failure, attempts=step.run_attempts))
+    if draft.header.stage is Stage.HOLDING:
+        draft.set(stage=Stage.FORWARD)
+
+
+def fail_run(draft: Draft, failure: RunFailure) -> None:
+    """The run is failing: nothing new starts, tasks in flight drain or are stopped, then everything is reversed."""
+    draft.set(
+        failure=failure,
+        phase=RunPhase.ROLLING_BACK,
+        rollback=RollbackState.IN_PROGRESS,
+        rollback_deadline=draft.now + draft.plan.rollback_deadline_ms,
+    )
+    where = f"step {failure.step}" if failure.step else "the run"
+    draft.announce("RollingBack", f"Rolling back after {where} failed: {failure.failure.message}", warning=True)
+    begin_ending(draft, Goal.ROLL_BACK)
+
+
+def begin_ending(draft: Draft, goal: Goal) -> None:
+    """Start nothing more, and end as `goal` says once nothing is in flight."""
+    draft.set(stage=Stage.DRAINING, goal=goal, failing=())
+    draft.ready.clear()
+    draft.evaluating.clear()
+    stopping = draft.plan.on_failure is OnFailure.TERMINATE and goal is not Goal.HALT
+    for path in [p for p, s in draft.steps.items() if s.phase is StepPhase.RETRYING]:
+        draft.put(path, phase=StepPhase.CANCELLED, timer=None, due_at=None, finished_at=draft.now)
+    for path in draft.active_in_plan_order():
+        step = draft.step(path)
+        if step.task is None:
+            if goal is Goal.CANCEL:
+                abandon_cleanup(draft, path)
+        elif stopping and step.task.action is Action.RUN:
+            terminate(draft, path)
+
+
+def terminate(draft: Draft, path: str) -> None:
+    """Stop a task in flight. Unless it certainly never began, what it did is not known."""
+    step = draft.step(path)
+    checks_in = action_plan(draft.plan.steps[path], Action.RUN).checks_in
+    may_have_acted = step.task_started or not checks_in
+    order = step.start_order
+    if may_have_acted and order == 0:
+        order = draft.header.starts + 1
+        draft.set(starts=order)
+    close(draft, path, stop=True, failed=True)
+    draft.put(
+        path,
+        phase=StepPhase.CANCELLED,
+        acted=step.acted or may_have_acted,
+        uncertain=step.uncertain or may_have_acted,
+        start_order=order,
+        finished_at=draft.now,
+        pending_until=None,
+    )
+
+
+def abandon_cleanup(draft: Draft, path: str) -> None:
+    """A compensate or undo waits for its next task, which will not be made any more: this is listed."""
+    failure = draft.step(path).cleanup_failure
+    if failure is None:
+        raise AssertionError(f"step {path!r} waits to clean up again without having failed to")
+    draft.put(path, timer=None, due_at=None)
+    cleanup_failed(draft, path, failure)
+
+
+def cancel(draft: Draft, reason: str) -> None:
+    """Stop the run and keep everything; a rollback under way ends after the undo in flight."""
+    draft.set(cancel_reason=reason)
+    if draft.header.stage is Stage.RECOVERING:
+        draft.set(goal=Goal.CANCEL)
+        finish(draft, RunPhase.CANCELLED, "Cancelled", reason or "cancelled while recovering")
+    elif draft.header.stage is Stage.REVERTING:
+        draft.set(goal=Goal.CANCEL)
+        for path in draft.active_in_plan_order():
+            if draft.step(path).task is None:
+                abandon_cleanup(draft, path)
+    else:
+        begin_ending(draft, Goal.CANCEL)
+
+
+def drain(draft: Draft) -> None:
+    """Wait for what is in flight; then end, or turn back."""
+    if draft.active:
+        return
+    goal = draft.header.goal
+    if goal is Goal.CANCEL:
+        finish(draft, RunPhase.CANCELLED, "Cancelled", draft.header.cancel_reason or "cancelled on request")
+    elif goal is Goal.HALT:
+        finish(draft, RunPhase.HALTED, "Halted", draft.header.halt_reason or "halted by a step")
+    else:
+        draft.set(stage=Stage.REVERTING)
+        draft.revert = revert_order(draft.plan, draft.steps)
+
+
+def revert(draft: Draft) -> None:
+    """Reverse the next thing, once nothing is in flight; end when nothing is left or no time is."""
+    if draft.active:
+        return
+    header = draft.header
+    if header.goal is Goal.CANCEL:
+        draft.revert = ()
+        finish(draft, RunPhase.CANCELLED, "Cancelled", header.cancel_reason or "cancelled during the rollback")
+        return
+    if header.rollback_deadline is not None and draft.now >= header.rollback_deadline:
+        list_remaining(draft, "the rollback deadline passed before its reversal started")
+    if not revert_next(draft):
+        failure = draft.header.failure
+        message = failure.failure.message if failure else ""
+        finish(draft, RunPhase.FAILED, "Failed", message)
+
+
+def finish(draft: Draft, phase: RunPhase, reason: str, message: str, result: ValueRef | None = None) -> None:
+    """End the run."""
+    header = draft.header
+    if header.rollback_failures or (header.goal is Goal.CANCEL and header.rollback is RollbackState.IN_PROGRESS):
+        rollback = RollbackState.INCOMPLETE
+    elif header.undone:
+        rollback = RollbackState.COMPLETE
+    else:
+        rollback = RollbackState.NOT_NEEDED
+    draft.set(stage=Stage.OVER, phase=phase, finished_at=draft.now, rollback=rollback, result=result)
+    bad = phase in {RunPhase.FAILED, RunPhase.CANCELLED} or rollback is RollbackState.INCOMPLETE
+    told = {
+        RollbackState.INCOMPLETE: " (rollback incomplete)",
+        RollbackState.COMPLETE: f" ({len(header.undone)} reversed)",
+    }
+    draft.announce(reason, (message or f"Run {phase}") + told.get(rollback, ""), warning=bad)

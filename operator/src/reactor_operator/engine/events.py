@@ -1,0 +1,167 @@
+"""What happened: the closed union of past facts that `decide` folds into the state of a run.
+
+In: what the inbox, the evaluator and the clock told. Out: frozen values. A repeated or stale event is legal and
+changes nothing. Never here: anything that is not yet a fact.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from reactor_operator.engine.failures import Failure
+from reactor_operator.engine.identity import Task
+from reactor_operator.engine.values import ValueRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepEvaluated:
+    """The shell evaluated `when` (`proceed`) and the arguments of a step; `fallback` is the value of `onError`."""
+
+    path: str
+    round: int
+    proceed: bool
+    arguments: ValueRef | None = None
+    fallback: ValueRef | None = None
+    type: Literal["StepEvaluated"] = "StepEvaluated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepEvaluationFailed:
+    """`when` or an argument of a step could not be evaluated; the step never starts."""
+
+    path: str
+    round: int
+    failure: Failure
+    fallback: ValueRef | None = None
+    type: Literal["StepEvaluationFailed"] = "StepEvaluationFailed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnsEvaluated:
+    """The result of the run is known; None is JSON null."""
+
+    result: ValueRef | None
+    type: Literal["ReturnsEvaluated"] = "ReturnsEvaluated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnsEvaluationFailed:
+    """The result of the run could not be evaluated: the run fails and is rolled back."""
+
+    failure: Failure
+    type: Literal["ReturnsEvaluationFailed"] = "ReturnsEvaluationFailed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskStarted:
+    """The task made its first call (a container: was seen running) at `at`, int ms since the epoch."""
+
+    task: Task
+    at: int
+    type: Literal["TaskStarted"] = "TaskStarted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskWaiting:
+    """The task cannot start yet, and why (`Unschedulable: …`, `ImagePullBackOff: …`); an empty reason: no longer."""
+
+    task: Task
+    reason: str
+    type: Literal["TaskWaiting"] = "TaskWaiting"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskUploaded:
+    """The helper beside a container stored its output file; it becomes the result if the container succeeds."""
+
+    task: Task
+    result: ValueRef
+    type: Literal["TaskUploaded"] = "TaskUploaded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSucceeded:
+    """The task did its action; None is JSON null. `uploaded`: the result is what `TaskUploaded` brought before."""
+
+    task: Task
+    result: ValueRef | None = None
+    uploaded: bool = False
+    type: Literal["TaskSucceeded"] = "TaskSucceeded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSkipped:
+    """The task found that there was nothing to do (`raise Skipped(value)`, a skip exit code): never undone."""
+
+    task: Task
+    result: ValueRef | None = None
+    type: Literal["TaskSkipped"] = "TaskSkipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskHalted:
+    """The task asked for the run to end here on purpose (`raise Halt(reason)`, a halt exit code)."""
+
+    task: Task
+    reason: str = ""
+    type: Literal["TaskHalted"] = "TaskHalted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskContinued:
+    """A compensate repaired its step (`raise Continue(value)`, a continue exit code): the step counts as succeeded."""
+
+    task: Task
+    result: ValueRef | None = None
+    type: Literal["TaskContinued"] = "TaskContinued"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFailed:
+    """The task ended without doing its action, or it is not known what it did (see the failure's certainty)."""
+
+    task: Task
+    failure: Failure
+    type: Literal["TaskFailed"] = "TaskFailed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskLost:
+    """The task's pod went away (node gone, eviction, preemption, deletion) and left no outcome.
+
+    `may_have_started` is False only where it is certain that the action never began.
+    """
+
+    task: Task
+    message: str
+    may_have_started: bool = True
+    type: Literal["TaskLost"] = "TaskLost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequested:
+    """Someone asked to stop the run and keep everything; `id` names the request, `by` who asked."""
+
+    id: str
+    reason: str = ""
+    by: str = ""
+    type: Literal["CancelRequested"] = "CancelRequested"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimePassed:
+    """The clock reached `wake_at`: timeouts and delays that are due take effect."""
+
+    type: Literal["TimePassed"] = "TimePassed"
+
+
+Outcome = TaskSucceeded | TaskSkipped | TaskHalted | TaskContinued | TaskFailed | TaskLost
+TaskEvent = TaskStarted | TaskWaiting | TaskUploaded | Outcome
+Event = (
+    StepEvaluated
+    | StepEvaluationFailed
+    | ReturnsEvaluated
+    | ReturnsEvaluationFailed
+    | TaskEvent
+    | CancelRequested
+    | TimePassed
+)

@@ -1,0 +1,153 @@
+"""Tasks of a step: opening one, closing it, and when the next may be made.
+
+In: a draft and a step. Out: StartTask and RetireTask orders and the step's counters.
+Never here: what an outcome means for the run.
+"""
+
+from reactor_operator.engine.actions import RetireTask, StartTask
+from reactor_operator.engine.draft import Draft
+from reactor_operator.engine.failures import Failure
+from reactor_operator.engine.identity import Action, Task, jitter_fraction
+from reactor_operator.engine.plan import ActionPlan, Backoff, RetryPolicy, StepPlan
+from reactor_operator.engine.state import StepPhase, StepState, Timer
+
+_PHASE = {
+    Action.RUN: StepPhase.RUNNING,
+    Action.COMPENSATE: StepPhase.COMPENSATING,
+    Action.UNDO: StepPhase.UNDOING,
+}
+_REPLACEMENT_BASE_MS = 1_000
+_REPLACEMENT_MAX_MS = 60_000
+
+
+def action_plan(plan: StepPlan, action: Action) -> ActionPlan:
+    """Return the policies of an action of a step; only actions that the step declares are ever asked for."""
+    declared = {Action.RUN: plan.run, Action.COMPENSATE: plan.compensate, Action.UNDO: plan.undo}[action]
+    if declared is None:
+        raise AssertionError(f"step {plan.path!r} declares no {action}")
+    return declared
+
+
+def action_in_hand(step: StepState) -> Action:
+    """Return what the step's tasks do in its present phase."""
+    if step.phase is StepPhase.COMPENSATING:
+        return Action.COMPENSATE
+    return Action.UNDO if step.phase is StepPhase.UNDOING else Action.RUN
+
+
+def launch(draft: Draft, path: str, action: Action, attempt: int, launch_number: int) -> None:
+    """Open a task for the step and order its start."""
+    step = draft.step(path)
+    task = Task(path, action, step.round, attempt, launch_number)
+    draft.put(
+        path,
+        phase=_PHASE[action],
+        task=task,
+        task_started=False,
+        attempt=attempt,
+        launch=launch_number,
+        run_attempts=max(step.run_attempts, attempt) if action is Action.RUN else step.run_attempts,
+        uploaded=None,
+        timer=Timer.PENDING if step.pending_until is not None else None,
+        due_at=step.pending_until,
+    )
+    draft.act(
+        StartTask(
+            task=task,
+            arguments=step.arguments,
+            result=step.result if action is Action.UNDO else None,
+            failure=step.failure if action is Action.COMPENSATE else None,
+            uncertain=step.uncertain and action is not Action.RUN,
+            after=step.previous,
+        )
+    )
+
+
+def mark_started(draft: Draft, path: str, at: int) -> None:
+    """Note that the open task began to act: its timeout runs from here, and the step may have acted on the world."""
+    step = draft.step(path)
+    task = step.task
+    if task is None or step.task_started:
+        return
+    timeout_ms = action_plan(draft.plan.steps[path], task.action).timeout_ms
+    began = min(at, draft.now)
+    order = step.start_order
+    if task.action is Action.RUN and order == 0:
+        order = draft.header.starts + 1
+        draft.set(starts=order)
+    draft.put(
+        path,
+        task_started=True,
+        start_order=order,
+        reason="",
+        pending_until=None,
+        started_at=began if step.started_at is None else step.started_at,
+        timer=Timer.TIMEOUT if timeout_ms is not None else None,
+        due_at=began + timeout_ms if timeout_ms is not None else None,
+    )
+
+
+def close(draft: Draft, path: str, *, stop: bool = False, failed: bool = False) -> None:
+    """Close the open task: nothing it says later counts, and its pod goes at once (`stop`) or when it has ended."""
+    task = draft.step(path).task
+    if task is None:
+        raise AssertionError(f"step {path!r} has no open task to close")
+    draft.put(path, task=None, task_started=False, previous=task, timer=None, due_at=None, reason="")
+    draft.act(RetireTask(task=task, stop=stop, failed=failed))
+
+
+def schedule_attempt(draft: Draft, path: str, failed: Task, phase: StepPhase) -> None:
+    """Plan the attempt after `failed`, after its backoff; the step waits in `phase` without holding a task."""
+    delay = retry_delay_ms(draft, failed)
+    draft.put(
+        path,
+        phase=phase,
+        attempt=failed.attempt + 1,
+        launch=1,
+        losses=0,
+        pending_until=None,
+        timer=Timer.RETRY,
+        due_at=draft.now + delay,
+    )
+
+
+def schedule_replacement(draft: Draft, path: str, lost: Task, phase: StepPhase, *, counts: bool) -> None:
+    """Plan the launch that replaces `lost` within its attempt: the first at once, later ones after a growing pause."""
+    pause = 0 if lost.launch == 1 else min(_REPLACEMENT_BASE_MS << min(lost.launch - 2, 16), _REPLACEMENT_MAX_MS)
+    draft.put(
+        path,
+        phase=phase,
+        attempt=lost.attempt,
+        launch=lost.launch + 1,
+        losses=draft.step(path).losses + counts,
+        timer=Timer.RETRY,
+        due_at=draft.now + pause,
+    )
+
+
+def may_attempt_again(plan: StepPlan, task: Task, failure: Failure) -> bool:
+    """Tell whether the policy of the task's action allows another attempt after `failure`."""
+    policy = action_plan(plan, task.action)
+    listed = policy.retry_on is None or failure.kind in policy.retry_on
+    return failure.may_retry and listed and task.attempt < policy.retries.max_attempts
+
+
+def retry_delay_ms(draft: Draft, failed: Task) -> int:
+    """Return the pause before the attempt after `failed`: the policy's delay, shortened by up to its jitter.
+
+    The jitter depends on the task alone, so that the same run waits the same time however often it is decided.
+    """
+    policy = action_plan(draft.plan.steps[failed.path], failed.action).retries
+    delay = base_delay_ms(policy, failed.attempt)
+    return delay - int(delay * policy.jitter_percent / 100 * jitter_fraction(draft.header.uid, failed))
+
+
+def base_delay_ms(policy: RetryPolicy, attempt: int) -> int:
+    """Return the pause after attempt number `attempt` before jitter, at most `max_delay_ms`."""
+    if policy.backoff is Backoff.FIXED:
+        delay = policy.base_delay_ms
+    elif policy.backoff is Backoff.LINEAR:
+        delay = policy.base_delay_ms * attempt
+    else:
+        delay = policy.base_delay_ms << min(attempt - 1, 40)
+    return min(delay, policy.max_delay_ms)

@@ -1,0 +1,110 @@
+"""Going back: what is cleaned up and undone, in which order, one at a time.
+
+In: a draft whose run is failing. Out: launches of compensate and undo, and the list of what could not be reversed.
+Source of the rules: DESIGN 4, rules 3, 4, 5 and 7.
+"""
+
+from collections.abc import Mapping
+
+from reactor_operator.engine.draft import Draft
+from reactor_operator.engine.failures import Failure, FailureKind
+from reactor_operator.engine.identity import Action
+from reactor_operator.engine.launching import launch
+from reactor_operator.engine.plan import Plan, StepPlan
+from reactor_operator.engine.state import RollbackFailure, StepPhase, StepState
+
+_NOT_SUCCEEDED = frozenset({StepPhase.FAILED, StepPhase.CANCELLED})
+
+
+def revert_order(plan: Plan, steps: Mapping[str, StepState]) -> tuple[str, ...]:
+    """Return the steps still to be reversed, in order.
+
+    First what started and did not succeed, newest start first; then what succeeded, newest completion first.
+    """
+    unfinished: list[tuple[int, str]] = []
+    log: list[tuple[int, str]] = []
+    for path, step in steps.items():
+        if needs_cleanup(step) and (step.uncertain or plan.steps[path].compensate is not None):
+            unfinished.append((-step.start_order, path))
+        elif step.phase is StepPhase.SUCCEEDED and plan.steps[path].undo is not None:
+            log.append((-step.completion, path))
+    return tuple(path for _, path in sorted(unfinished)) + tuple(path for _, path in sorted(log))
+
+
+def needs_cleanup(step: StepState) -> bool:
+    """Tell whether a step may have acted without succeeding.
+
+    A skipped one counts only where an earlier attempt left it uncertain: that attempt may have acted.
+    """
+    if step.phase in _NOT_SUCCEEDED:
+        return step.acted
+    return step.phase is StepPhase.SKIPPED and step.uncertain
+
+
+def cleanup_action(plan: StepPlan, step: StepState) -> Action | None:
+    """Return what cleans up after a step that did not succeed; None where nothing is declared that could.
+
+    An uncertain step without a compensate is undone, as if it had succeeded with an unknown result.
+    """
+    if plan.compensate is not None:
+        return Action.COMPENSATE
+    return Action.UNDO if step.uncertain and plan.undo is not None else None
+
+
+def start_cleanup(draft: Draft, path: str) -> bool:
+    """Launch the step's own cleanup and return True; else list it where it may have acted, and return False."""
+    step = draft.step(path)
+    if not needs_cleanup(step):
+        return False
+    action = cleanup_action(draft.plan.steps[path], step)
+    if action is None:
+        if step.uncertain:
+            why = step.failure.message if step.failure else "it was stopped while it ran"
+            draft.put(path, phase=StepPhase.ROLLBACK_FAILED)
+            list_unreversed(
+                draft, path, FailureKind.UNCERTAIN, f"may have acted ({why}); it declares no compensate or undo"
+            )
+        return False
+    draft.put(path, losses=0, pending_until=None, result=None)
+    launch(draft, path, action, 1, 1)
+    return True
+
+
+def list_unreversed(draft: Draft, path: str, kind: FailureKind, message: str) -> None:
+    """Add to what a person has to look at."""
+    listed = RollbackFailure(step=path, kind=kind, message=message)
+    draft.set(rollback_failures=(*draft.header.rollback_failures, listed))
+
+
+def reversed_one(draft: Draft, path: str, phase: StepPhase) -> None:
+    """A compensate or undo did its work."""
+    draft.put(path, phase=phase, pending_until=None)
+    draft.set(undone=(*draft.header.undone, path))
+
+
+def cleanup_failed(draft: Draft, path: str, failure: Failure) -> None:
+    """A compensate or undo has finally failed: it is listed, and the rollback goes on."""
+    draft.put(path, phase=StepPhase.ROLLBACK_FAILED, cleanup_failure=failure, pending_until=None)
+    list_unreversed(draft, path, failure.kind, failure.message)
+    draft.announce("UndoFailed", f"Step {path} could not be reversed: {failure.kind}: {failure.message}", warning=True)
+
+
+def revert_next(draft: Draft) -> bool:
+    """Launch the next reversal and return True; False where nothing is left."""
+    while draft.revert:
+        path, draft.revert = draft.revert[0], draft.revert[1:]
+        step = draft.step(path)
+        if step.phase is StepPhase.SUCCEEDED:
+            draft.put(path, losses=0)
+            launch(draft, path, Action.UNDO, 1, 1)
+            return True
+        if start_cleanup(draft, path):
+            return True
+    return False
+
+
+def list_remaining(draft: Draft, message: str) -> None:
+    """List everything that is not reversed yet: the rollback may go on no longer."""
+    for path in draft.revert:
+        list_unreversed(draft, path, FailureKind.TIMEOUT, message)
+    draft.revert = ()

@@ -1,0 +1,218 @@
+"""The state of a run: one record per step that was touched, and a small header.
+
+In: events, through `decide` alone. Out: frozen values that the store keeps by record.
+Never here: JSON documents (only references), clocks, or fields that can be derived from others and the plan
+(those are marked in `RunState` and made anew on load).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from reactor_operator.engine.failures import Failure, FailureKind
+from reactor_operator.engine.identity import Task
+from reactor_operator.engine.values import ValueRef
+
+
+class StepPhase(StrEnum):
+    """Where a step is, as users read it in status."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    RETRYING = "Retrying"
+    WAITING = "Waiting"
+    SUCCEEDED = "Succeeded"
+    SKIPPED = "Skipped"
+    IGNORED = "Ignored"
+    FAILED = "Failed"
+    COMPENSATING = "Compensating"
+    COMPENSATED = "Compensated"
+    UNDOING = "Undoing"
+    UNDONE = "Undone"
+    ROLLBACK_FAILED = "RollbackFailed"
+    CANCELLED = "Cancelled"
+
+
+DONE = frozenset({StepPhase.SUCCEEDED, StepPhase.SKIPPED, StepPhase.IGNORED})
+"""The phases that let dependents start."""
+
+
+class RunPhase(StrEnum):
+    """Where a run is, as users read it in the PHASE column."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    ROLLING_BACK = "RollingBack"
+    RECOVERING = "Recovering"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+    HALTED = "Halted"
+
+
+ENDED = frozenset({RunPhase.SUCCEEDED, RunPhase.FAILED, RunPhase.CANCELLED, RunPhase.HALTED})
+
+
+class Stage(StrEnum):
+    """What the run is doing now. RECOVERING waits for a person after state was lost; FORWARD starts steps; HOLDING cleans up a failed step and starts nothing new;
+    DRAINING waits for tasks in flight; REVERTING compensates and undoes, one at a time; OVER is the end."""
+
+    RECOVERING = "Recovering"
+    FORWARD = "Forward"
+    HOLDING = "Holding"
+    DRAINING = "Draining"
+    REVERTING = "Reverting"
+    OVER = "Over"
+
+
+class Goal(StrEnum):
+    """How the run is to end."""
+
+    COMPLETE = "Complete"
+    HALT = "Halt"
+    ROLL_BACK = "RollBack"
+    CANCEL = "Cancel"
+
+
+class RollbackState(StrEnum):
+    """What became of the rollback. INCOMPLETE: something that may have acted was not reversed, and is listed."""
+
+    NOT_NEEDED = "NotNeeded"
+    IN_PROGRESS = "InProgress"
+    COMPLETE = "Complete"
+    INCOMPLETE = "Incomplete"
+
+
+class Timer(StrEnum):
+    """What happens to a step at `due_at`: its launch times out, its next task starts, or it has waited too long."""
+
+    TIMEOUT = "Timeout"
+    RETRY = "Retry"
+    PENDING = "Pending"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepState:
+    """One step of a run.
+
+    `task` is the open task (its outcome is awaited), `previous` the last one of this step, whose pod may still live.
+    `attempt` and `launch` belong to the action in hand (of a waiting step: to its next task); `losses` counts replaced
+    launches of the attempt.
+    `start_order` and `completion` number first starts and successes in the run, from 1 (0: not yet).
+    `acted`: a task of it may have changed the world; `uncertain`: and what it did is not known.
+    `failure` is the step's own; `cleanup_failure` that of its compensate or undo.
+    """
+
+    phase: StepPhase = StepPhase.PENDING
+    round: int = 1
+    attempt: int = 0
+    launch: int = 0
+    losses: int = 0
+    task: Task | None = None
+    task_started: bool = False
+    previous: Task | None = None
+    run_attempts: int = 0
+    start_order: int = 0
+    completion: int = 0
+    acted: bool = False
+    uncertain: bool = False
+    arguments: ValueRef | None = None
+    fallback: ValueRef | None = None
+    result: ValueRef | None = None
+    failure: Failure | None = None
+    cleanup_failure: Failure | None = None
+    uploaded: ValueRef | None = None
+    reason: str = ""
+    due_at: int | None = None
+    timer: Timer | None = None
+    pending_until: int | None = None
+    started_at: int | None = None
+    finished_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFailure:
+    """Why the run failed. `step` is empty where the run itself did (RunTimeout, InvalidInputs)."""
+
+    step: str
+    failure: Failure
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackFailure:
+    """One thing that was not reversed and why: what a person has to look at."""
+
+    step: str
+    kind: FailureKind
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalAnswer:
+    """The answer to one request from outside, kept for people to read."""
+
+    id: str
+    action: str
+    accepted: bool
+    reason: str = ""
+    by: str = ""
+    at: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What is kept of the run as a whole. `failing` are finally failed steps whose own cleanup is not done yet.
+
+    `uid` is the run's; jitter depends on it. `now` is the latest time the run has seen.
+    `undone` lists what was compensated or undone, in order; `signals` the newest answers.
+    """
+
+    uid: str = ""
+    stage: Stage = Stage.FORWARD
+    goal: Goal = Goal.COMPLETE
+    phase: RunPhase = RunPhase.RUNNING
+    now: int = 0
+    started_at: int = 0
+    finished_at: int | None = None
+    deadline: int | None = None
+    rollback_deadline: int | None = None
+    starts: int = 0
+    completions: int = 0
+    announcements: int = 0
+    failing: tuple[str, ...] = ()
+    halting: bool = False
+    halt_reason: str = ""
+    cancel_reason: str = ""
+    failure: RunFailure | None = None
+    result: ValueRef | None = None
+    undone: tuple[str, ...] = ()
+    rollback: RollbackState = RollbackState.NOT_NEEDED
+    rollback_failures: tuple[RollbackFailure, ...] = ()
+    signals: tuple[SignalAnswer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunState:
+    """The whole state. `steps` holds touched steps by path; an absent one is `StepState()`.
+
+    The fields after `steps` follow from the two before and the plan; they are not stored but made anew on load
+    (`derive.restore`): `ready` steps in plan order, `active` steps that have a task or a cleanup under way, `due`
+    times by path, how many steps `remain`, and what is left to `revert`. `evaluating` is empty between commits.
+    """
+
+    header: Header = Header()
+    steps: Mapping[str, StepState] = field(default_factory=dict)
+    ready: tuple[str, ...] = ()
+    active: tuple[str, ...] = ()
+    due: Mapping[str, int] = field(default_factory=dict)
+    remaining: int = 0
+    revert: tuple[str, ...] = ()
+    evaluating: frozenset[str] = frozenset()
+
+    def step(self, path: str) -> StepState:
+        """Return the state of a step, the initial one where it was never touched."""
+        return self.steps.get(path, UNTOUCHED)
+
+
+UNTOUCHED = StepState()

@@ -1,0 +1,170 @@
+"""Conditions, arguments and results of steps: sources are resolved here, expressions in a process that can be killed.
+
+In: a step or a spec, and an `Environment`. Out: JSON documents, or a `Failure` that names step, field and cause.
+Never here: effects. A step without expressions costs no process, and the first expression is what loads CEL.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from reactor_operator.api.expressions import expression_references
+from reactor_operator.api.reactor import ReactorSpec, Step
+from reactor_operator.api.sources import Source
+from reactor_operator.engine.failures import Failure, FailureKind, render_message
+from reactor_operator.evaluation.environment import Environment
+from reactor_operator.evaluation.process import Worker, WorkerEnded
+from reactor_operator.evaluation.sources import Fault, resolve
+from reactor_operator.ports import Evaluated
+
+DEADLINE_SECONDS = 1.0
+WORKERS = 2
+READABLE_BYTES = 8 << 20
+ARGUMENTS_BYTES = 32 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """An expression and the field it stands in (`when`, `arguments.amount.expr`, `returns.expr`)."""
+
+    field: str
+    expression: str
+
+
+class ProcessEvaluator:
+    """Implements `ports.Evaluator`. Keeps up to `workers` processes, started when needed; `close` ends them."""
+
+    def __init__(self, *, deadline_seconds: float = DEADLINE_SECONDS, workers: int = WORKERS) -> None:
+        self._deadline_seconds = deadline_seconds
+        self._slots = asyncio.Semaphore(workers)
+        self._idle: list[Worker] = []
+
+    async def evaluate_step(self, step: Step, environment: Environment) -> Evaluated | Failure:
+        """Evaluate `when`, then the arguments. Arguments from Secrets and ConfigMaps are left out."""
+        subject = f"step {step.name}"
+        asked = list(_asked_of(step))
+        values = await self._evaluate(asked, environment, subject, condition=step.when is not None)
+        if isinstance(values, Failure):
+            return values
+        if step.when is not None:
+            proceed = values[step.when]
+            if not isinstance(proceed, bool):
+                return _expression_failure(subject, "when", f"gave {_kind(proceed)}, expected true or false")
+            if not proceed:
+                return Evaluated(proceed=False, arguments=None)
+        arguments: dict[str, object] = {}
+        for name, source in step.arguments.items():
+            if source.by_reference:
+                continue
+            value = resolve(source, environment, values.__getitem__)
+            if isinstance(value, Fault):
+                return _arguments_failure(subject, f"argument {name}", value.message)
+            arguments[name] = value
+        document = orjson.dumps(arguments)
+        if len(document) > ARGUMENTS_BYTES:
+            message = f"found {len(document)} bytes of JSON, expected at most {ARGUMENTS_BYTES}"
+            return _arguments_failure(subject, "arguments", message)
+        return Evaluated(proceed=True, arguments=document)
+
+    async def evaluate_returns(self, spec: ReactorSpec, environment: Environment) -> bytes | Failure:
+        """Evaluate `returns`; without one the result is that of the step written last."""
+        source = spec.returns if spec.returns is not None else Source.model_validate({"result": spec.steps[-1].name})
+        asked = [_Asked("expr", source.expr)] if source.expr is not None else []
+        values = await self._evaluate(asked, environment, "returns", condition=False)
+        if isinstance(values, Failure):
+            return values
+        value = resolve(source, environment, values.__getitem__)
+        return _arguments_failure("returns", "", value.message) if isinstance(value, Fault) else orjson.dumps(value)
+
+    async def close(self) -> None:
+        """End the worker processes."""
+        while self._idle:
+            await self._idle.pop().kill()
+
+    async def _evaluate(
+        self, asked: Sequence[_Asked], environment: Environment, subject: str, *, condition: bool
+    ) -> Mapping[str, object] | Failure:
+        """Return values by expression; after a condition that is not true, its value alone."""
+        if not asked:
+            return {}
+        question = _question(asked, environment, condition=condition)
+        size = len(orjson.dumps(question))
+        if size > READABLE_BYTES:
+            message = f"reads {size} bytes of inputs and results, expected at most {READABLE_BYTES}"
+            return _expression_failure(subject, asked[0].field, message)
+        async with self._slots:
+            worker = self._idle.pop() if self._idle else await Worker.start()
+            try:
+                answers = await worker.ask(question, len(asked), self._deadline_seconds)
+            except WorkerEnded as ended:
+                field = asked[len(ended.answers)].field
+                return _expression_failure(subject, field, self._ended(in_time=ended.in_time))
+            self._idle.append(worker)
+        values: dict[str, object] = {}
+        for one, answer in zip(asked, answers, strict=False):
+            if "fault" in answer:
+                return _expression_failure(subject, one.field, str(answer["fault"]))
+            values[one.expression] = answer["value"]
+        return values
+
+    def _ended(self, *, in_time: bool) -> str:
+        if in_time:
+            return "its evaluation ended the process, which has little memory and stack: read less, or nest less"
+        return f"was not evaluated within {self._deadline_seconds:g}s and was stopped: read less, or loop less"
+
+
+def _asked_of(step: Step) -> Sequence[_Asked]:
+    asked = [_Asked("when", step.when)] if step.when is not None else []
+    return asked + [
+        _Asked(f"arguments.{name}.expr", source.expr)
+        for name, source in step.arguments.items()
+        if source.expr is not None
+    ]
+
+
+def _question(asked: Sequence[_Asked], environment: Environment, *, condition: bool) -> dict[str, object]:
+    """Return what the worker is asked, with only those results that the expressions name."""
+    named = {name for one in asked for name in expression_references(one.expression).results}
+    return {
+        "expressions": [one.expression for one in asked],
+        "condition": condition,
+        "inputs": environment.inputs,
+        "schema": environment.inputs_schema,
+        "results": {
+            name: value
+            for name, value in environment.results.items()
+            if name in named or name.replace("-", "_") in named
+        },
+        "run": dict(environment.run),
+    }
+
+
+def _expression_failure(subject: str, field: str, message: str) -> Failure:
+    return _failure(FailureKind.EXPRESSION, subject, field, message)
+
+
+def _arguments_failure(subject: str, field: str, message: str) -> Failure:
+    return _failure(FailureKind.INVALID_ARGUMENTS, subject, field, message)
+
+
+def _failure(kind: FailureKind, subject: str, field: str, message: str) -> Failure:
+    said = ": ".join(part for part in (subject, field, message) if part)
+    return Failure(kind=kind, message=render_message(said), retryable=False)
+
+
+def _kind(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a string"
+        case list():
+            return "a list"
+        case _:
+            return "an object"

@@ -1,0 +1,96 @@
+"""The worker process as its owner sees it: start it, ask it, kill it when it takes too long.
+
+In: a question. Out: answers, or why there are none. Never here: what an expression means.
+"""
+
+import asyncio
+import sys
+from asyncio import StreamReader, StreamWriter
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+import orjson
+
+from reactor_operator.evaluation.frames import HEADER, render_frame
+from reactor_operator.ports import Unavailable
+
+START_SECONDS = 60.0
+
+
+class WorkerEnded(Exception):
+    """The worker did not answer in time, or died, having given `answers`. It is gone; start another."""
+
+    def __init__(self, answers: Sequence[Mapping[str, object]], *, in_time: bool) -> None:
+        super().__init__("the worker of expressions ended")
+        self.answers = answers
+        self.in_time = in_time
+
+
+class Worker:
+    """One worker process. It answers one question at a time."""
+
+    def __init__(self, process: Process, questions: StreamWriter, answers: StreamReader) -> None:
+        self._process = process
+        self._questions = questions
+        self._answers = answers
+
+    @classmethod
+    async def start(cls) -> "Worker":
+        """Start a worker and wait until it is ready. Raises Unavailable."""
+        command = (sys.executable, "-P", "-m", "reactor_operator.evaluation.worker")
+        try:
+            process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
+        except OSError as error:
+            raise Unavailable(f"the worker of expressions could not be started: {error}") from error
+        if process.stdin is None or process.stdout is None:
+            raise RuntimeError("a process that was started with pipes has none")
+        worker = cls(process, process.stdin, process.stdout)
+        try:
+            await asyncio.wait_for(worker._read(), START_SECONDS)
+        except (TimeoutError, EOFError) as error:
+            await worker.kill()
+            raise Unavailable("the worker of expressions did not become ready") from error
+        except BaseException:
+            await worker.kill()
+            raise
+        return worker
+
+    async def ask(self, question: Mapping[str, object], count: int, seconds: float) -> list[Mapping[str, object]]:
+        """Return up to `count` answers, all within `seconds`. Raises WorkerEnded, and then the process is gone."""
+        answers: list[Mapping[str, object]] = []
+        try:
+            async with asyncio.timeout(seconds):
+                await self._write(render_frame({**question, "seconds": seconds}))
+                while len(answers) < count:
+                    answers.append(await self._read())
+                    if _is_last(answers, question):
+                        break
+        except (TimeoutError, EOFError, OSError) as error:
+            await self.kill()
+            raise WorkerEnded(answers, in_time=not isinstance(error, TimeoutError)) from error
+        except BaseException:
+            await self.kill()
+            raise
+        return answers
+
+    async def kill(self) -> None:
+        """End the process and wait until it is gone."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+    async def _write(self, frame: bytes) -> None:
+        self._questions.write(frame)
+        await self._questions.drain()
+
+    async def _read(self) -> Mapping[str, object]:
+        size = int.from_bytes(await self._answers.readexactly(HEADER), "big")
+        answer: Mapping[str, object] = orjson.loads(await self._answers.readexactly(size))
+        return answer
+
+
+def _is_last(answers: Sequence[Mapping[str, object]], question: Mapping[str, object]) -> bool:
+    """Return whether the worker drops the rest of the question after this answer."""
+    answer = answers[-1]
+    return "fault" in answer or (len(answers) == 1 and bool(question["condition"]) and answer["value"] is not True)

@@ -1,0 +1,69 @@
+"""The process in which expressions are evaluated, so that one that never ends can be killed.
+
+In: frames on standard input, each a question `{expressions, condition, inputs, schema, results, run, seconds}`.
+Out: frames on standard output: first `{"ready": true}`, then for each expression of a question `{"value": …}` or
+`{"fault": "…"}`; after a fault, or a condition that is not true, the rest of the question is dropped.
+Never here: anything that is not an expression.
+
+Nothing interrupts a running expression, not even the end of the operator. So the kernel is asked to end this process
+a second after the deadline, whoever still lives.
+"""
+
+import resource
+import signal
+import sys
+from typing import Any, BinaryIO
+
+import orjson
+
+from reactor_operator.evaluation.cel import ExpressionFault, evaluate, variables_of
+from reactor_operator.evaluation.frames import read_frame, render_frame
+from reactor_operator.evaluation.numbers import typed
+
+MEMORY_BYTES = 1 << 30
+RESULT_BYTES = 1 << 20
+GRACE_SECONDS = 1.0
+
+
+def main() -> None:
+    """Answer questions until the pipe is closed."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, hard))
+    evaluate("true", {})  # the library is loaded before the first deadline runs
+    _send(sys.stdout.buffer, {"ready": True})
+    while (question := read_frame(sys.stdin.buffer)) is not None:
+        _answer(question, sys.stdout.buffer)
+
+
+def _answer(question: Any, out: BinaryIO) -> None:
+    signal.setitimer(signal.ITIMER_REAL, question["seconds"] + GRACE_SECONDS)
+    inputs = question["inputs"] if question["schema"] is None else typed(question["inputs"], question["schema"])
+    variables = variables_of(inputs, question["results"], question["run"])
+    for place, expression in enumerate(question["expressions"]):
+        answer = _evaluate(expression, variables)
+        _send(out, answer)
+        if "fault" in answer or (place == 0 and question["condition"] and answer["value"] is not True):
+            break
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _evaluate(expression: str, variables: dict[str, object]) -> dict[str, object]:
+    try:
+        value = evaluate(expression, variables)
+        size = len(orjson.dumps(value))
+    except (ExpressionFault, TypeError, RecursionError) as error:
+        return {"fault": str(error)}
+    except MemoryError:
+        return {"fault": f"took more than {MEMORY_BYTES >> 20} MiB of memory"}
+    if size > RESULT_BYTES:
+        return {"fault": f"gave {size} bytes of JSON, expected at most {RESULT_BYTES}"}
+    return {"value": value}
+
+
+def _send(out: BinaryIO, message: object) -> None:
+    out.write(render_frame(message))
+    out.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""Outcome documents (docs/protocol.md) as inbox entries.
+
+In: the bytes that a task sent, or left as its termination message: anything at all. Out: an `Entry` with the encoded
+event and the values it refers to, or `InvalidOutcome` with one clear sentence. Never here: trust in what the bytes say,
+an exception of another kind, or I/O.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+import orjson
+
+from reactor_operator.engine.events import Outcome, TaskContinued, TaskFailed, TaskHalted, TaskSkipped, TaskSucceeded
+from reactor_operator.engine.failures import Failure, FailureKind, render_message
+from reactor_operator.engine.identity import Action, Task
+from reactor_operator.engine.values import ValueRef, reference_to
+from reactor_operator.store.codec import encode_event
+from reactor_operator.store.port import Entry
+
+_REPORTED_KINDS = (
+    FailureKind.ERROR,
+    FailureKind.INVALID_ARGUMENTS,
+    FailureKind.INVALID_RESULT,
+    FailureKind.CANNOT_START,
+)
+_WITH_RESULT: Mapping[str, Callable[[Task, ValueRef | None], Outcome]] = {
+    "succeeded": lambda task, result: TaskSucceeded(task=task, result=result),
+    "skipped": lambda task, result: TaskSkipped(task=task, result=result),
+    "continued": lambda task, result: TaskContinued(task=task, result=result),
+}
+_TYPES = (*_WITH_RESULT, "halted", "failed")
+_COMPACT_PREFIXES = {type_: f'{{"type":"{type_}","result":'.encode() for type_ in _WITH_RESULT}
+_EXCEPTION_LIMIT = 256
+_FOUND_LIMIT = 80
+
+Values = dict[str, bytes]
+
+
+class InvalidOutcome(ValueError):
+    """The bytes are not an outcome document. The message says which field, what was found and what was expected."""
+
+
+def parse_outcome(run: str, task: Task, document: bytes, binding: str = "") -> Entry:
+    """Return the final entry that `document` makes for `task`. Raises InvalidOutcome.
+
+    The result is kept byte for byte where the document is in compact form, which is how the agent writes it. A result
+    that is promised and is not JSON that can be kept is itself an outcome: the failure InvalidResult.
+    """
+    values: Values = {}
+    event = _parse_event(task, document, values)
+    return Entry(
+        run=run,
+        task=task.key,
+        final=True,
+        binding=binding,
+        digest=hashlib.sha256(document).hexdigest(),
+        body=encode_event(event),
+        values=values,
+    )
+
+
+def _parse_event(task: Task, document: bytes, values: Values) -> Outcome:
+    promised = next((type_ for type_, prefix in _COMPACT_PREFIXES.items() if document.startswith(prefix)), None)
+    problem = ""
+    if promised is not None and document.endswith(b"}"):
+        result = document[len(_COMPACT_PREFIXES[promised]) : -1]
+        try:
+            orjson.loads(result)
+        except orjson.JSONDecodeError as found:
+            problem = str(found)
+        else:
+            _check_type(promised, task)
+            return _WITH_RESULT[promised](task, _keep(result, values))
+    try:
+        fields = _parse_fields(document)
+    except InvalidOutcome:
+        if not problem:
+            raise
+        return _invalid_result(task, problem)
+    return _event_from(fields, task, values)
+
+
+def _parse_fields(document: bytes) -> dict[str, Any]:
+    try:
+        fields = json.loads(document.decode("utf-8"), parse_constant=_refuse_constant)
+    except RecursionError:
+        raise InvalidOutcome("outcome document: found JSON nested too deeply, expected at most 900 levels") from None
+    except ValueError as problem:
+        raise InvalidOutcome(f"outcome document: {problem}; expected one JSON object in UTF-8") from None
+    if not isinstance(fields, dict):
+        _refuse("", fields, "one JSON object")
+    return fields
+
+
+def _event_from(fields: dict[str, Any], task: Task, values: Values) -> Outcome:
+    type_ = fields.get("type")
+    if not isinstance(type_, str) or type_ not in _TYPES:
+        _refuse("type", type_, f"one of {', '.join(_TYPES)}")
+    _check_type(type_, task)
+    if type_ == "halted":
+        reason = fields.get("reason", "")
+        return TaskHalted(task=task, reason=render_message(_text("reason", reason)))
+    if type_ == "failed":
+        return TaskFailed(task=task, failure=_failure_from(fields.get("failure"), values))
+    if "result" not in fields:
+        raise InvalidOutcome(f"outcome document: field result is missing; expected any JSON beside type {type_}")
+    try:
+        result = json.dumps(fields["result"], ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    except (UnicodeEncodeError, RecursionError) as problem:
+        return _invalid_result(task, str(problem))
+    return _WITH_RESULT[type_](task, _keep(result, values))
+
+
+def _failure_from(found: Any, values: Values) -> Failure:
+    if not isinstance(found, dict):
+        _refuse("failure", found, "an object")
+    kind = found.get("kind")
+    if not isinstance(kind, str) or kind not in _REPORTED_KINDS:
+        _refuse("failure.kind", kind, f"one of {', '.join(_REPORTED_KINDS)}")
+    retryable = found.get("retryable", True)
+    if not isinstance(retryable, bool):
+        _refuse("failure.retryable", retryable, "true or false")
+    exception = found.get("exception")
+    detail = found.get("detail")
+    if detail is not None and not isinstance(detail, dict):
+        _refuse("failure.detail", detail, "an object or null")
+    return Failure(
+        kind=FailureKind(kind),
+        message=render_message(_text("failure.message", found.get("message"))),
+        retryable=retryable,
+        exception=None
+        if exception is None
+        else render_message(_text("failure.exception", exception))[:_EXCEPTION_LIMIT],
+        detail=_keep(_render_detail(detail), values) if detail else None,
+    )
+
+
+def _render_detail(detail: dict[str, Any]) -> bytes:
+    """Tracebacks quote names of files and lines of source, which may hold what UTF-8 cannot; that becomes `?`."""
+    try:
+        return json.dumps(detail, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    except RecursionError:
+        raise InvalidOutcome("outcome document: field failure.detail: found JSON nested too deeply") from None
+
+
+def _check_type(type_: str, task: Task) -> None:
+    if type_ == "continued" and task.action is not Action.COMPENSATE:
+        raise InvalidOutcome(
+            f"outcome document: field type: found 'continued' from a task that is to {task.action}; "
+            "only a compensate may continue"
+        )
+
+
+def _keep(document: bytes, values: Values) -> ValueRef | None:
+    if document.strip() == b"null":
+        return None
+    ref = reference_to(document)
+    values[ref.digest] = document
+    return ref
+
+
+def _invalid_result(task: Task, problem: str) -> TaskFailed:
+    message = (
+        f"the result is not JSON that can be kept ({problem}); return plain values, nested at most 900 levels deep"
+    )
+    return TaskFailed(task=task, failure=Failure(kind=FailureKind.INVALID_RESULT, message=render_message(message)))
+
+
+def _text(field: str, found: Any) -> str:
+    if not isinstance(found, str):
+        _refuse(field, found, "a string")
+    return found
+
+
+def _refuse(field: str, found: Any, expected: str) -> NoReturn:
+    shown = render_message(repr(found)[:_FOUND_LIMIT])
+    place = f"field {field}: " if field else ""
+    raise InvalidOutcome(f"outcome document: {place}found {shown}, expected {expected}")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"found {name}, which is not JSON")

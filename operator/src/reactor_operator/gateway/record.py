@@ -1,0 +1,67 @@
+"""What the gateway must know of an open task to answer its check-in: the value of `Commit.opens`.
+
+In: an `OpenRecord` from `reconcile`, or the bytes it stored. Out: those bytes, or the record.
+Never here: the documents of arguments and result (by reference only), or anything from a task.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+
+from reactor_operator.engine.values import ValueRef
+
+Form = Literal["python", "container"]
+
+
+class UnreadableRecord(Exception):
+    """A stored record is not what this version writes: it was damaged, or another version wrote it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRecord:
+    """An open task as the gateway answers for it.
+
+    arguments, result: references into the values of the run; a `result` only for an undo.
+    failure:           the JSON document of the failure a compensate cleans up after, kept in the record itself.
+    uncertain:         the action it reverses may have acted, and what it did is not known.
+    """
+
+    arguments: ValueRef | None = None
+    result: ValueRef | None = None
+    failure: bytes | None = None
+    uncertain: bool = False
+    form: Form = "python"
+
+
+def encode_record(record: OpenRecord) -> bytes:
+    """Render a record. The failure must be a JSON document."""
+    return orjson.dumps(
+        {
+            "arguments": record.arguments,
+            "result": record.result,
+            "failure": None if record.failure is None else orjson.Fragment(record.failure),
+            "uncertain": record.uncertain,
+            "form": record.form,
+        }
+    )
+
+
+def decode_record(body: bytes) -> OpenRecord:
+    """Return the record that `encode_record` rendered. Raises UnreadableRecord."""
+    try:
+        document = orjson.loads(body)
+        failure = document["failure"]
+        return OpenRecord(
+            arguments=_reference(document["arguments"]),
+            result=_reference(document["result"]),
+            failure=None if failure is None else orjson.dumps(failure),
+            uncertain=bool(document["uncertain"]),
+            form="container" if document["form"] == "container" else "python",
+        )
+    except (ValueError, TypeError, KeyError) as problem:
+        raise UnreadableRecord(f"stored record of a task cannot be read ({problem!r}): {body[:200]!r}") from problem
+
+
+def _reference(found: dict[str, Any] | None) -> ValueRef | None:
+    return None if found is None else ValueRef(str(found["digest"]), int(found["size"]))

@@ -1,0 +1,107 @@
+"""What a task sent, before anything is done about it: for which task, with which right, from whom, which body.
+
+In: a request from anyone. Out: a `TaskRequest` whose token is right, or a `Refusal`. Never here: the store, or a body
+beyond its limit in memory.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from starlette.requests import ClientDisconnect, Request
+
+from reactor_operator.engine.identity import Task, parse_task_key
+from reactor_operator.gateway.tokens import verify
+
+BODY_LIMIT = 32 * 1024 * 1024
+OUTCOME_LIMIT = BODY_LIMIT + 1024
+"""A result of exactly BODY_LIMIT is allowed, and the document around it needs a little room."""
+SMALL_BODY = 256 * 1024
+METHODS = {
+    "check-in": "POST",
+    "outcome": "PUT",
+    "output": "PUT",
+    "arguments": "GET",
+    "result": "GET",
+    "failure": "GET",
+}
+_BODY_SECONDS = 120.0
+_RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
+_NONCE = re.compile(r"[0-9a-fA-F]{32}", re.ASCII)
+_BEARER = re.compile(r"bearer ([!-~]{1,512})", re.ASCII | re.IGNORECASE)
+
+
+class Refusal(Exception):
+    """The request is answered with an error; the text goes to the task."""
+
+    def __init__(self, code: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.headers = headers
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRequest:
+    """A request that has the right to speak for its task."""
+
+    run: str
+    task: Task
+    verb: str
+    http: Request = field(repr=False)
+
+    def binding(self) -> str:
+        """Return who speaks: the peer's address and the nonce of its process. Raises Refusal without a nonce."""
+        nonce = self.http.headers.get("reactor-nonce", "")
+        if _NONCE.fullmatch(nonce) is None:
+            raise Refusal(400, "header Reactor-Nonce: expected 32 hex digits, drawn once per process")
+        peer = self.http.client
+        return f"{peer.host if peer else ''}/{nonce.lower()}"
+
+    def may_be_large(self) -> bool:
+        """Say whether the body is announced as large, or not announced at all."""
+        announced = self._announced_size()
+        return announced is None or announced > SMALL_BODY
+
+    async def read_body(self, limit: int) -> bytes:
+        """Return the body. Raises Refusal (413) as soon as it is known to be longer than `limit` bytes."""
+        announced = self._announced_size()
+        if announced is not None and announced > limit:
+            raise _too_large(limit)
+        body = bytearray()
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                async for part in self.http.stream():
+                    body += part
+                    if len(body) > limit:
+                        raise _too_large(limit)
+        except TimeoutError:
+            raise Refusal(408, f"the body did not arrive within {_BODY_SECONDS:g} s", {"Connection": "close"}) from None
+        except ClientDisconnect:
+            raise Refusal(400, "the connection ended before the body did") from None
+        return bytes(body)
+
+    def _announced_size(self) -> int | None:
+        announced = self.http.headers.get("content-length", "")
+        return int(announced[:12]) if announced.isascii() and announced.isdecimal() else None
+
+
+def parse_request(request: Request, token_key: bytes) -> TaskRequest:
+    """Return what the request asks for. Raises Refusal: 404, 405, 401."""
+    # The path must be cut before it is decoded: a task key may hold a slash.
+    parts = request.scope["raw_path"].decode("ascii", "replace").split("/")
+    if len(parts) != 6 or parts[5] not in METHODS:
+        raise Refusal(404, f"no such address; expected /v1/tasks/RUN-UID/TASK-KEY/VERB, a verb of {', '.join(METHODS)}")
+    run, key, verb = unquote(parts[3]), unquote(parts[4]), parts[5]
+    if request.method != METHODS[verb]:
+        raise Refusal(405, f"found {request.method}, expected {METHODS[verb]}", {"Allow": METHODS[verb]})
+    task = parse_task_key(key)
+    bearer = _BEARER.fullmatch(request.headers.get("authorization", ""))
+    if task is None or bearer is None or not _RUN.fullmatch(run) or not verify(token_key, f"{run}/{key}", bearer[1]):
+        raise Refusal(401, "expected the token of this task (REACTOR_TOKEN)", {"WWW-Authenticate": "Bearer"})
+    return TaskRequest(run, task, verb, request)
+
+
+def _too_large(limit: int) -> Refusal:
+    return Refusal(413, f"the body is larger than {limit} bytes", {"Connection": "close"})

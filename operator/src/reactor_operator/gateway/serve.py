@@ -1,0 +1,70 @@
+"""An application on a port, until cancelled.
+
+In: a Starlette application and where to listen. Out: nothing; requests in flight are answered before it ends.
+Never here: signal handlers (the program has its own), access logs (metrics count requests).
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.applications import Starlette
+
+_CONNECTIONS_AT_ONCE = 4_096
+_IDLE_SECONDS = 75
+_DRAIN_SECONDS = 10
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the program that it is a part of."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(app: Starlette, host: str, port: int, listener: socket.socket | None = None) -> None:
+    """Serve `app` until this is cancelled; then finish what is in flight, within 10 s. Raises OSError: port is taken.
+
+    `listener` is what `listen` gave before, for callers that must know the port.
+    """
+    bound = listener or listen(host, port)
+    config = uvicorn.Config(
+        app,
+        loop="none",
+        lifespan="off",
+        interface="asgi3",
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        limit_concurrency=_CONNECTIONS_AT_ONCE,
+        timeout_keep_alive=_IDLE_SECONDS,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[bound]))
+    try:
+        await asyncio.shield(serving)
+    finally:
+        server.should_exit = True
+        await serving
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a bound socket; port 0 takes a free one. Raises OSError: the port is taken.
+
+    The protocol is named because asyncio switches Nagle's algorithm off only for sockets that say they are TCP; with it
+    an answer can wait 40 ms for the peer's delayed acknowledgement.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound

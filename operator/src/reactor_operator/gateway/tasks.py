@@ -1,0 +1,170 @@
+"""What the gateway does for a task: hands it its arguments, and records what it says.
+
+In: a `TaskRequest`. Out: the answer's bytes, or a `Refusal`. Never here: an acknowledgement before the store has the
+entry on disk, or a decision about the run.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol, assert_never
+
+import orjson
+
+from reactor_operator.engine.events import TaskStarted, TaskUploaded
+from reactor_operator.engine.values import ValueRef, reference_to
+from reactor_operator.gateway.outcomes import InvalidOutcome, parse_outcome
+from reactor_operator.gateway.record import OpenRecord, decode_record
+from reactor_operator.gateway.requests import BODY_LIMIT, OUTCOME_LIMIT, Refusal, TaskRequest
+from reactor_operator.ports import Clock
+from reactor_operator.store.codec import encode_event
+from reactor_operator.store.port import Appended, Entry, Inbox, OpenTask, StoreUnavailable, Values
+
+_LARGE_BODIES_AT_ONCE = 2
+_CLOSED = "the task is closed or superseded, or its run is over: exit without acting"
+_BOUND = "another process has checked in for this task: exit without acting"
+
+
+class GatewayStore(Inbox, Values, Protocol):
+    """What the gateway needs of the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A body to send with 200."""
+
+    body: bytes
+    content_type: str = "application/json"
+
+
+class TaskService:
+    """Answers tasks from one store."""
+
+    def __init__(self, store: GatewayStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._large_bodies = asyncio.Semaphore(_LARGE_BODIES_AT_ONCE)
+
+    async def answer(self, request: TaskRequest) -> Answer:
+        """Do what `request` asks. Raises Refusal, StoreUnavailable."""
+        match request.verb:
+            case "check-in":
+                return await self._check_in(request)
+            case "outcome":
+                return await self._record_outcome(request)
+            case "output":
+                return await self._record_output(request)
+            case _:
+                return await self._send_document(request)
+
+    async def _check_in(self, request: TaskRequest) -> Answer:
+        binding = request.binding()
+        found = await self._open(request)
+        if found.outcome and found.binding != binding:
+            raise Refusal(410, _CLOSED)
+        record = decode_record(found.record)
+        documents = await self._documents(request.run, record)
+        entry = Entry(
+            run=request.run,
+            task=request.task.key,
+            binding=binding,
+            digest=_digest("check-in", binding.encode()),
+            body=encode_event(TaskStarted(task=request.task, at=self._clock.now())),
+        )
+        _accept(await self._store.append(entry), conflict=Refusal(409, _BOUND))
+        return Answer(b'{"arguments":%b,"result":%b,"failure":%b,"uncertain":%b}' % documents)
+
+    async def _record_outcome(self, request: TaskRequest) -> Answer:
+        binding = request.binding()
+        async with self._room_for(request):
+            document = await request.read_body(OUTCOME_LIMIT)
+            try:
+                entry = parse_outcome(request.run, request.task, document, binding)
+            except InvalidOutcome as problem:
+                raise Refusal(400, str(problem)) from problem
+            conflict = Refusal(409, "another outcome was recorded first, or another process has checked in")
+            return _accept(await self._store.append(entry), conflict=conflict)
+
+    async def _record_output(self, request: TaskRequest) -> Answer:
+        async with self._room_for(request):
+            body = await request.read_body(BODY_LIMIT)
+            document = _output_document(body, request.http.headers.get("content-type", ""))
+            ref = reference_to(document)
+            entry = Entry(
+                run=request.run,
+                task=request.task.key,
+                digest=_digest("output", ref.digest.encode()),
+                body=encode_event(TaskUploaded(task=request.task, result=ref)),
+                values={ref.digest: document},
+            )
+            return _accept(await self._store.append(entry), conflict=Refusal(410, _CLOSED))
+
+    async def _send_document(self, request: TaskRequest) -> Answer:
+        record = decode_record((await self._open(request)).record)
+        if request.verb == "failure":
+            document = record.failure
+        else:
+            ref = record.arguments if request.verb == "arguments" else record.result
+            document = None if ref is None else (await self._values(request.run, ref))[ref.digest]
+        if document is None:
+            raise Refusal(404, f"this task has no {request.verb}")
+        return Answer(document)
+
+    def _room_for(self, request: TaskRequest) -> AbstractAsyncContextManager[object]:
+        """Large bodies take turns, for each costs several times its size while it is read; small ones never wait."""
+        return self._large_bodies if request.may_be_large() else contextlib.nullcontext()
+
+    async def _open(self, request: TaskRequest) -> OpenTask:
+        found = await self._store.open_task(request.run, request.task.key)
+        if found is None:
+            raise Refusal(410, _CLOSED)
+        return found
+
+    async def _documents(self, run: str, record: OpenRecord) -> tuple[bytes, bytes, bytes, bytes]:
+        """Return arguments, result, failure and uncertain as JSON."""
+        refs = [ref for ref in (record.arguments, record.result) if ref is not None]
+        found = await self._values(run, *refs) if refs else {}
+        return (
+            b"{}" if record.arguments is None else found[record.arguments.digest],
+            b"null" if record.result is None else found[record.result.digest],
+            record.failure or b"null",
+            orjson.dumps(record.uncertain),
+        )
+
+    async def _values(self, run: str, *refs: ValueRef) -> dict[str, bytes]:
+        found = dict(await self._store.get_values(run, frozenset(ref.digest for ref in refs)))
+        missing = [ref.digest for ref in refs if ref.digest not in found]
+        if missing:
+            raise StoreUnavailable(
+                f"run {run}: values {', '.join(missing)} are not in the store; it may have lost them"
+            )
+        return found
+
+
+def _accept(answer: Appended, *, conflict: Refusal) -> Answer:
+    match answer:
+        case Appended.RECORDED | Appended.REPEATED:
+            return Answer(b'{"answer":"%b"}' % answer.value.encode())
+        case Appended.CONFLICT:
+            raise conflict
+        case Appended.CLOSED | Appended.UNKNOWN:
+            raise Refusal(410, _CLOSED)
+        case _:
+            assert_never(answer)
+
+
+def _output_document(body: bytes, content_type: str) -> bytes:
+    """Return the output file as JSON: itself where it says so and is, else one string."""
+    if content_type.partition(";")[0].strip().lower() == "application/json":
+        try:
+            orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return orjson.dumps(body.decode("utf-8", "replace"))
+        return body
+    return orjson.dumps(body.decode("utf-8", "replace"))
+
+
+def _digest(what: str, of: bytes) -> str:
+    return hashlib.sha256(what.encode() + b"\0" + of).hexdigest()

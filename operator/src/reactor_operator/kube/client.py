@@ -1,0 +1,253 @@
+"""Raw JSON to and from the API server: one session, one timeout on every call, every answer parsed once by orjson.
+
+In: paths and JSON objects. Out: JSON objects, or an error of `errors.py`. Typed models cost 2.5 times the CPU and are
+not used here. Never here: what any object means, or a retry of a write that may have taken effect.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+import orjson
+
+from reactor_operator.kube.access import Access
+from reactor_operator.kube.errors import ApiError, ApiUnavailable, Forbidden, Gone, as_quota, error_of
+from reactor_operator.kube.fields import EMPTY, JsonObject, int_at, map_at, parse_object, text_at
+
+TIMEOUT_SECONDS = 10.0
+PAGE_SIZE = 500
+_NO_HEADERS: Mapping[str, str] = {}
+
+
+class PatchType(StrEnum):
+    """How the body of a patch is to be read."""
+
+    MERGE = "application/merge-patch+json"
+    JSON = "application/json-patch+json"
+    APPLY = "application/apply-patch+yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """One line of a watch: ADDED, MODIFIED, DELETED or BOOKMARK, and the object (of a bookmark: its version only)."""
+
+    type: str
+    object: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All objects of a collection at one version."""
+
+    items: Sequence[JsonObject]
+    resource_version: str
+
+
+class KubeClient:
+    """A client of one API server. Safe for any number of concurrent calls; connections are kept and reused."""
+
+    def __init__(self, access: Access, *, timeout_seconds: float = TIMEOUT_SECONDS, connections: int = 64) -> None:
+        self._access = access
+        self._timeout_seconds = timeout_seconds
+        tls = access.tls if access.tls is not None else False
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=connections, ssl=tls, keepalive_timeout=90),
+            proxy=access.proxy,
+            auto_decompress=True,
+            headers={"Accept": "application/json", "User-Agent": "reactor-operator"},
+        )
+
+    async def get(self, path: str) -> JsonObject | None:
+        """Return the object, or None where the server says 404."""
+        try:
+            return await self._call("GET", path)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def create(self, path: str, body: JsonObject, *, strict: bool = False) -> JsonObject:
+        """Create an object. `strict` refuses fields the server does not know instead of dropping them."""
+        return await self._call("POST", path, body, query={"fieldValidation": "Strict"} if strict else None)
+
+    async def replace(self, path: str, body: JsonObject) -> JsonObject:
+        """Replace an object; with metadata.resourceVersion this is a compare-and-swap (Conflict)."""
+        return await self._call("PUT", path, body)
+
+    async def patch(self, path: str, body: object, kind: PatchType = PatchType.MERGE) -> JsonObject | None:
+        """Patch an object; None where the server says 404."""
+        try:
+            return await self._call("PATCH", path, body, content_type=kind.value)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def delete(self, path: str, *, uid: str | None = None, grace_seconds: int | None = None) -> bool:
+        """Delete an object and, in the background, what it owns. False: it was gone. Conflict: the uid is another."""
+        options: dict[str, object] = {"propagationPolicy": "Background"}
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
+        if grace_seconds is not None:
+            options["gracePeriodSeconds"] = grace_seconds
+        try:
+            await self._call("DELETE", path, options)
+        except ApiError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
+    async def list(self, path: str, query: Mapping[str, str] | None = None) -> Listing:
+        """Return all objects of a collection, page by page underneath. Raises Gone where the pages went stale."""
+        items: list[JsonObject] = []
+        token = ""
+        while True:
+            paging = {"limit": str(PAGE_SIZE)} | ({"continue": token} if token else {})
+            page = await self._call("GET", path, query={**(query or {}), **paging})
+            found = page.get("items")
+            items.extend(found if isinstance(found, list) else ())
+            token = text_at(page, "metadata", "continue")
+            if not token:
+                return Listing(items, text_at(page, "metadata", "resourceVersion"))
+
+    async def watch(
+        self, path: str, resource_version: str, query: Mapping[str, str] | None = None, *, idle_seconds: float = 90.0
+    ) -> AsyncIterator[WatchEvent]:
+        """Yield changes after `resource_version` until the server closes the stream, at most 5 minutes later.
+
+        Raises Gone where the version is too old and ApiUnavailable when nothing, not even a bookmark, came for
+        `idle_seconds`.
+        """
+        asked = {
+            **(query or {}),
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": resource_version,
+            "timeoutSeconds": "300",
+        }
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout_seconds, sock_read=idle_seconds)
+        try:
+            async with self._session.get(
+                self._access.server + path, params=asked, headers=await self._authorization(), timeout=timeout
+            ) as response:
+                if response.status == 401:
+                    await self._access.renew()
+                if response.status >= 400:
+                    raise error_of(response.status, await response.read(), response.headers.get("Retry-After"))
+                async for line in _lines(response.content):
+                    yield _watch_event(line)
+        except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+            raise ApiUnavailable(f"watch of {path} broke: {_words(problem)}") from problem
+
+    async def text(self, path: str, query: Mapping[str, str] | None = None) -> str | None:
+        """Return what is not JSON (a pod's log) as text; None where the server says 404."""
+        try:
+            body = await self._raw("GET", path, query=query)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+        return body.decode("utf-8", "replace")
+
+    async def close(self) -> None:
+        """Close all connections. Idempotent."""
+        await self._session.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> JsonObject:
+        return parse_object(await self._raw(method, path, body, query=query, content_type=content_type))
+
+    async def _raw(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> bytes:
+        """Send one request; one more after a 401, and after a 429, which says that nothing was done."""
+        payload = None if body is None else orjson.dumps(body)
+        content = _NO_HEADERS if payload is None else {"Content-Type": content_type}
+        give_up_at = time.monotonic() + self._timeout_seconds
+        renewed = False
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                while True:
+                    headers = {**content, **await self._authorization()}
+                    async with self._session.request(
+                        method, self._access.server + path, params=query, data=payload, headers=headers
+                    ) as response:
+                        answer = await response.read()
+                    if response.status < 400:
+                        return answer
+                    if response.status == 401 and not renewed:
+                        renewed = True
+                        await self._access.renew()
+                        continue
+                    error = error_of(response.status, answer, response.headers.get("Retry-After"))
+                    if not _worth_waiting(response.status, error, give_up_at):
+                        raise as_quota(error) if isinstance(error, Forbidden) else error
+                    await asyncio.sleep(max(getattr(error, "retry_after_seconds", 0.0), 0.1))
+        except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+            raise ApiUnavailable(f"{method} {path}: {_words(problem)}") from problem
+
+    async def _authorization(self) -> Mapping[str, str]:
+        value = await self._access.authorization()
+        return _NO_HEADERS if value is None else {"Authorization": value}
+
+
+def _worth_waiting(status: int, error: Exception, give_up_at: float) -> bool:
+    if status != 429 or not isinstance(error, ApiUnavailable):
+        return False
+    return time.monotonic() + error.retry_after_seconds + 0.5 < give_up_at
+
+
+async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """Split a stream into lines of any length (`readline` of aiohttp stops at 128 KiB)."""
+    parts: list[bytes] = []
+    async for chunk in content.iter_any():
+        *whole, rest = chunk.split(b"\n")
+        for line in whole:
+            parts.append(line)
+            yield b"".join(parts)
+            parts.clear()
+        if rest:
+            parts.append(rest)
+
+
+def _watch_event(line: bytes) -> WatchEvent:
+    parsed = parse_object(line)
+    kind = text_at(parsed, "type")
+    object_ = map_at(parsed, "object")
+    if kind == "ERROR" or not kind:
+        code = int_at(object_, "code") or 500
+        if code == 410:
+            raise Gone(code, text_at(object_, "reason"), text_at(object_, "message"))
+        raise ApiUnavailable(f"watch: {text_at(object_, 'message') or 'a line that is not a watch event'}")
+    return WatchEvent(kind, object_ if object_ else EMPTY)
+
+
+def _words(problem: BaseException) -> str:
+    return str(problem) or type(problem).__name__

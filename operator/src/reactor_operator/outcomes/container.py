@@ -1,0 +1,40 @@
+"""A container that ended by itself: its exit code, its last words and its output file as one event.
+
+In: a pod, its seal and how the container ended. Out: an event and its values; None while the output is being brought.
+Never here: containers that were ended from outside (see `pod`).
+"""
+
+from collections.abc import Mapping
+
+from reactor_operator.engine.events import Outcome, TaskFailed
+from reactor_operator.engine.failures import Failure, FailureKind, render_message
+from reactor_operator.kube.fields import JsonObject
+from reactor_operator.outcomes import pod_facts as facts
+from reactor_operator.outcomes.exits import ExitMeaning, ResultRule, meaning_of_exit, outcome_of_exit
+from reactor_operator.tasks.manifest_reads import parse_reads
+from reactor_operator.tasks.manifest_seal import Sealed
+from reactor_operator.tasks.manifest_spec import OUTPUT
+
+Told = tuple[Outcome, Mapping[str, bytes]]
+
+
+def read_exit(pod: JsonObject, sealed: Sealed, ended: facts.Ended) -> Told | None:
+    """Return what the container's end means, None while its helper is still uploading the output."""
+    task, reads = sealed.task, parse_reads(sealed.reads)
+    meaning = meaning_of_exit(ended.exit_code, reads.exit_codes, task.action)
+    if meaning is ExitMeaning.FAILED and ended.out_of_memory:
+        words = f"killed for using more memory than its limit (exit code {ended.exit_code})"
+        return _failed(sealed, FailureKind.OUT_OF_MEMORY, words)
+    if meaning is ExitMeaning.SUCCEEDED and reads.uploads:
+        helper = facts.ended_container(facts.container_status(pod, OUTPUT))
+        if helper is None and not facts.is_over(pod):
+            return None
+        if helper is None or helper.exit_code != 0:
+            said = f": {helper.message.strip()}" if helper is not None and helper.message.strip() else ""
+            return _failed(sealed, FailureKind.RESULT_LOST, f"succeeded, but its output was not uploaded{said}")
+    rule = ResultRule(uploaded=reads.uploads, json_only=reads.json_only, limit=facts.message_limit(pod))
+    return outcome_of_exit(ended.exit_code, ended.message, reads.exit_codes, task.action, rule).event_of(task)
+
+
+def _failed(sealed: Sealed, kind: FailureKind, words: str) -> Told:
+    return TaskFailed(task=sealed.task, failure=Failure(kind=kind, message=render_message(words))), {}

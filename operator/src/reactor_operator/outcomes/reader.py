@@ -1,0 +1,102 @@
+"""Pods into the inbox: each thing a pod tells is appended once, as if the task had reported it itself.
+
+In: pods, their seals opened. Out: entries in the inbox. Never here: a request to the API server, a decision.
+The inbox knows repetitions by digest: forgetting what was told (a restart, a full memory) costs a call, nothing else.
+"""
+
+from collections import OrderedDict
+
+from reactor_operator.engine.events import TaskEvent, TaskStarted, TaskWaiting
+from reactor_operator.engine.identity import digest_of
+from reactor_operator.kube.fields import JsonObject, text_at
+from reactor_operator.outcomes import pod_facts as facts
+from reactor_operator.outcomes.pod import read_missing, read_pod, read_unreachable, read_vanished
+from reactor_operator.ports import Clock
+from reactor_operator.store.codec import encode_event
+from reactor_operator.store.port import Appended, Entry, Inbox
+from reactor_operator.tasks.manifest_seal import Sealed
+
+_REMEMBERED = 20_000
+_SECOND_MS = 999
+_SETTLED = "settled"
+_STARTED = "started"
+
+
+class PodReader:
+    """Tells the inbox what pods tell. Raises StoreUnavailable; calling again repeats nothing."""
+
+    def __init__(self, inbox: Inbox, clock: Clock, *, lost_ms: int) -> None:
+        self._inbox = inbox
+        self._clock = clock
+        self._lost_ms = lost_ms
+        self._told: OrderedDict[str, str] = OrderedDict()
+
+    async def read(self, pod: JsonObject, sealed: Sealed) -> bool:
+        """Tell what a live pod tells now; return whether its container is known dead (or its node lost)."""
+        reading = read_pod(pod, sealed)
+        key = self._key(pod, sealed)
+        if reading.started_at is not None and self._told.get(key) not in (_STARTED, _SETTLED):
+            # Kubelet rounds down to the second; rounding up keeps a timeout from firing early.
+            at = min(reading.started_at + _SECOND_MS, self._clock.now())
+            await self._append(sealed, TaskStarted(task=sealed.task, at=at), digest_of("started", sealed.task.key))
+            self._remember(key, _STARTED)
+        outcome = reading.outcome
+        if outcome is None and not reading.dead and facts.is_unreachable(pod, self._clock.now(), self._lost_ms):
+            outcome = read_unreachable(pod, sealed)
+        if outcome is not None:
+            await self._settle(key, outcome)
+        else:
+            await self._tell_waiting(key, pod, sealed, reading.waiting)
+        return reading.dead or outcome is not None
+
+    async def stalled(self, pod: JsonObject, sealed: Sealed, reason: str) -> None:
+        """Tell why a pod does not start although its status names no reason."""
+        await self._tell_waiting(self._key(pod, sealed), pod, sealed, reason)
+
+    async def vanished(self, pod: JsonObject, sealed: Sealed) -> None:
+        """Tell that a pod is gone. Call this only after a live GET said so; `pod` is what was last seen of it."""
+        await self._settle(self._key(pod, sealed), read_vanished(pod, sealed))
+
+    async def missing(self, sealed: Sealed) -> None:
+        """Tell that a task that was launched has no pod. Call this only after a live GET said so."""
+        await self._settle(f"{sealed.run.uid}/{sealed.task.key}/", read_missing(sealed))
+
+    async def is_checked_in(self, sealed: Sealed) -> bool:
+        """Return whether somebody speaks for the task at the gateway (or it is closed, and nobody needs to)."""
+        open_ = await self._inbox.open_task(sealed.run.uid, sealed.task.key)
+        return open_ is None or bool(open_.binding)
+
+    async def is_closed(self, sealed: Sealed) -> bool:
+        """Return whether the task is closed for certain: its run is stored, and nobody waits for the task."""
+        if await self._inbox.open_task(sealed.run.uid, sealed.task.key) is not None:
+            return False
+        # Only an append tells a closed task from a run that is not stored (which may be a loss: keep its pods).
+        asked = TaskWaiting(task=sealed.task, reason="")
+        return await self._append(sealed, asked, digest_of("asked", sealed.task.key)) is Appended.CLOSED
+
+    async def _tell_waiting(self, key: str, pod: JsonObject, sealed: Sealed, reason: str) -> None:
+        before = self._told.get(key, "")
+        if before in (reason, _STARTED, _SETTLED):
+            return
+        version = text_at(pod, "metadata", "resourceVersion")
+        digest = digest_of("waiting", sealed.task.key, reason, version)
+        await self._append(sealed, TaskWaiting(task=sealed.task, reason=reason), digest)
+        self._remember(key, reason)
+
+    async def _settle(self, key: str, outcome: Entry) -> None:
+        if self._told.get(key) != _SETTLED and await self._inbox.append(outcome) is not Appended.UNKNOWN:
+            self._remember(key, _SETTLED)
+
+    async def _append(self, sealed: Sealed, event: TaskEvent, digest: str) -> Appended:
+        return await self._inbox.append(
+            Entry(run=sealed.run.uid, task=sealed.task.key, digest=digest, body=encode_event(event))
+        )
+
+    def _key(self, pod: JsonObject, sealed: Sealed) -> str:
+        return f"{sealed.run.uid}/{sealed.task.key}/{text_at(pod, 'metadata', 'uid')}"
+
+    def _remember(self, key: str, told: str) -> None:
+        self._told[key] = told
+        self._told.move_to_end(key)
+        while len(self._told) > _REMEMBERED:
+            self._told.popitem(last=False)

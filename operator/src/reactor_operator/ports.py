@@ -1,0 +1,159 @@
+"""The world as `reconcile` sees it: small ports, each with a real adapter, a laptop adapter and a simulated one.
+
+In: what the engine decided. Out: what the world said. Never here: an implementation.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from reactor_operator.api.reactor import ReactorSpec, Step
+from reactor_operator.engine.actions import Announce
+from reactor_operator.engine.failures import Failure
+from reactor_operator.engine.identity import Task
+from reactor_operator.evaluation.environment import Environment
+
+
+class Unavailable(Exception):
+    """The API server, a store or a container engine did not answer; repeat later. Whether a write took effect is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRef:
+    """Which run: the object's namespace, name and uid."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunObject:
+    """A ReactorRun as the API server (or a manifest) has it, unparsed where users write."""
+
+    ref: RunRef
+    generation: int
+    created_at: int
+    spec: Mapping[str, object]
+    annotations: Mapping[str, str]
+    status: Mapping[str, object]
+    resource_version: str = ""
+    deleting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReactorObject:
+    """A Reactor as the API server (or a manifest) has it."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    spec: Mapping[str, object]
+
+
+class Definitions(Protocol):
+    """Live reads of the two kinds, never from a cache. Both return None for 404 and raise Unavailable otherwise."""
+
+    async def get_run(self, ref: RunRef) -> RunObject | None:
+        """Return the run with this uid; another uid under the same name is None."""
+
+    async def get_reactor(self, namespace: str, name: str) -> ReactorObject | None:
+        """Return the reactor of this name."""
+
+    async def get_config(self, namespace: str, name: str, key: str) -> str | None:
+        """Return one key of a ConfigMap (for `inputsSchemaFrom`), None where map or key is missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskOrder:
+    """Everything a launcher needs to launch one task; the same task always gives the same order, byte for byte.
+
+    arguments, result, failure: JSON documents (result only for undo, failure only for compensate).
+    forward_key: the idempotency key of the action that a compensate or undo reverses.
+    after:       the task of the same step whose pod must be known dead before this one starts.
+    """
+
+    run: RunRef
+    reactor: str
+    spec: ReactorSpec
+    step: Step
+    task: Task
+    arguments: bytes
+    result: bytes | None
+    failure: bytes | None
+    uncertain: bool
+    idempotency_key: str
+    forward_key: str
+    after: Task | None
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """The task was created, or stood there already and is ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """It cannot be done now (previous pod still lives, quota): ask again, at the latest after `again_ms`.
+
+    A `reason` is shown to people and counts against `pendingTimeout`; an empty one is ordinary waiting.
+    """
+
+    again_ms: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It can never be done (a pod of somebody else has the name, the API server calls the pod invalid)."""
+
+    failure: Failure
+
+
+class Launcher(Protocol):
+    """Starts and removes tasks: on the cluster, on the laptop, in the simulation. Both calls may be repeated."""
+
+    async def start(self, order: TaskOrder) -> Launched | NotYet | Refused:
+        """Launch the task unless it stands already. What it does comes back through the inbox. Raises Unavailable."""
+
+    async def retire(self, run: RunRef, spec: ReactorSpec, step: Step, task: Task, *, stop: bool, failed: bool) -> bool:
+        """Remove what is left of a closed task: at once (`stop`), else when it has ended and as `podRetention` says.
+
+        Returns False while that is not possible yet (it still runs). Raises Unavailable.
+        """
+
+
+class Board(Protocol):
+    """Where people look."""
+
+    async def report(self, ref: RunRef, status: Mapping[str, object]) -> None:
+        """Make this the run's status, coalesced as the adapter sees fit. Raises Unavailable."""
+
+    async def announce(self, ref: RunRef, announcement: Announce) -> None:
+        """Publish a Kubernetes Event (or a line). Repeating one changes nothing. Raises Unavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """A step's condition and arguments (a JSON object); `arguments` is None where the condition was false."""
+
+    proceed: bool
+    arguments: bytes | None
+
+
+class Evaluator(Protocol):
+    """Answers evaluations: no effects, bounded time and size."""
+
+    async def evaluate_step(self, step: Step, environment: Environment) -> Evaluated | Failure:
+        """Evaluate `when`, then the arguments."""
+
+    async def evaluate_returns(self, spec: ReactorSpec, environment: Environment) -> bytes | Failure:
+        """Evaluate `returns` (default: the result of the step written last)."""
+
+
+class Clock(Protocol):
+    """Wall clock."""
+
+    def now(self) -> int:
+        """Milliseconds since the epoch."""

@@ -1,0 +1,323 @@
+"""The one place where a run moves: load, decide, save, act, report.
+
+In: the key of a run that may have changed. Out: the time to look again. Level-triggered: calling it once too often
+changes nothing, and whatever was missed is found the next time.
+Never here: two reconciles of one run at once (the caller's queue sees to that), or a rule of the saga (the engine's).
+
+1. load    the run as stored, only what is new since the last time; a run never stored is opened
+2. decide  fold what waits in the inbox, then the clock, through the engine; evaluations are answered inside the fold
+3. save    one atomic commit; refused means somebody knew more: load again
+4. act     perform the outbox; what happened at once goes through 2 and 3 again
+5. report  render the status
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from reactor_operator.engine import events as ev
+from reactor_operator.engine.actions import Effect, EvaluateReturns, EvaluateStep
+from reactor_operator.engine.decide import begin, decide, recovering, stillborn
+from reactor_operator.engine.state import Stage
+from reactor_operator.ports import Board, Clock, Definitions, Evaluator, Launcher, RunObject, RunRef
+from reactor_operator.reconciling.definition import Definition, compile_definition
+from reactor_operator.reconciling.documents import DocumentCache, Documents, ValueLost
+from reactor_operator.reconciling.effects import Effects, Performed
+from reactor_operator.reconciling.evaluations import answer
+from reactor_operator.reconciling.opening import CannotOpen, Opened, OpenLater, judge
+from reactor_operator.reconciling.records import Decided, KnownRun, make_commit, read_run
+from reactor_operator.status.render import RunFacts, render_pending, render_status, wanted_values
+from reactor_operator.store.codec import decode_event
+from reactor_operator.store.port import InboxAhead, StaleRevision, Store
+
+_TRIES = 50
+_RECOVERING = (
+    "the stored state of this run was lost or is older than what was told of it, so nothing more is started: "
+    "look at what its steps did, then cancel it (annotation reactor.run/cancel)"
+)
+_TOLD_OF_A_LOST_RUN = frozenset(
+    {"phase", "message", "observedGeneration", "store", "conditions", "finishedAt", "signals"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileSettings:
+    """How long a run waits for its Reactor, and a task for a place to start."""
+
+    start_deadline_ms: int = 30_000
+    pending_timeout_ms: int = 600_000
+
+
+@dataclass(slots=True)
+class _Pass:
+    """What one reconcile gathers: the run, what is acknowledged but not committed, and when to come back."""
+
+    known: KnownRun
+    documents: Documents
+    acknowledged: set[str]
+    again_at: int | None = None
+    wake_at: int | None = None
+
+
+class Reconciler:
+    """Reconciles runs of one operator (one epoch) against one store."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        definitions: Definitions,
+        launcher: Launcher,
+        board: Board,
+        evaluator: Evaluator,
+        clock: Clock,
+        epoch: int,
+        settings: ReconcileSettings,
+    ) -> None:
+        self._store = store
+        self._definitions = definitions
+        self._effects = Effects(launcher, board)
+        self._board = board
+        self._evaluator = evaluator
+        self._clock = clock
+        self._epoch = epoch
+        self._settings = settings
+        self._known: dict[str, KnownRun] = {}
+        self._acknowledged: dict[str, set[str]] = {}
+        self._cache = DocumentCache()
+
+    async def reconcile(self, ref: RunRef) -> int | None:
+        """Move the run as far as it goes now and return when to look again (int ms), None where nothing is due.
+
+        Raises OldEpoch where another operator has taken over, StoreUnavailable and Unavailable where the world is
+        away; then nothing is lost, and the caller comes back later.
+        """
+        for _ in range(_TRIES):
+            try:
+                return await self._reconcile(ref)
+            except (StaleRevision, InboxAhead):
+                self._known.pop(ref.uid, None)
+        raise AssertionError(f"run {ref.namespace}/{ref.name}: somebody else commits it all the time in our epoch")
+
+    def forget(self, ref: RunRef) -> None:
+        """Drop what is remembered of a run, because it is gone."""
+        self._known.pop(ref.uid, None)
+        self._acknowledged.pop(ref.uid, None)
+
+    async def _reconcile(self, ref: RunRef) -> int | None:
+        known = self._known.get(ref.uid)
+        snapshot = await self._store.load(ref.uid, known.revision if known is not None else 0)
+        if snapshot is None:
+            return await self._open(ref, lost=known is not None)
+        if snapshot.records is not None and snapshot.actions is not None:
+            known = await self._read(ref, snapshot.records, snapshot.actions, snapshot.revision)
+        assert known is not None
+        passing = _Pass(
+            known=known,
+            documents=Documents(ref.uid, self._store, self._cache),
+            acknowledged=self._acknowledged.pop(ref.uid, set()),
+        )
+        decided = await self._fold(passing, [decode_event(body) for _, body in snapshot.inbox])
+        position = max((position for position, _ in snapshot.inbox), default=0)
+        await self._save(passing, decided, position)
+        return await self._act_and_report(passing)
+
+    async def _read(
+        self, ref: RunRef, records: Mapping[str, bytes], actions: Mapping[str, bytes], revision: int
+    ) -> KnownRun:
+        """Read a run that is not known, or changed behind our back; compare it with what people were told of it."""
+        known = read_run(records, actions, revision, pending_timeout_ms=self._settings.pending_timeout_ms)
+        stage = known.state.header.stage
+        if stage in {Stage.OVER, Stage.RECOVERING}:
+            return known
+        run = await self._definitions.get_run(ref)
+        if run is not None and told_sequence(run) > revision:
+            header = recovering(known.state.header, self._clock.now())
+            return replace(known, state=replace(known.state, header=header))
+        return known
+
+    async def _open(self, ref: RunRef, *, lost: bool) -> int | None:
+        """Start a run of which nothing is stored; where something once was, it was lost, and nothing is started."""
+        self._known.pop(ref.uid, None)
+        run = await self._definitions.get_run(ref)
+        if run is None or run.deleting:
+            return None
+        now = self._clock.now()
+        if (lost or told_sequence(run) > 0) and not told_end(run):
+            return await self._open_lost(run, now)
+        if told_end(run):
+            return None
+        judged = await judge(run, self._definitions, now, self._settings.start_deadline_ms)
+        if isinstance(judged, OpenLater):
+            await self._board.report(ref, render_pending(run.generation, judged.message, run.created_at))
+            return judged.until
+        documents = Documents(ref.uid, self._store, self._cache)
+        if isinstance(judged, CannotOpen):
+            dead = stillborn(ref.uid, judged.failure, now)
+            passing = self._fresh(judged.definition, documents, Decided(state=dead.state))
+            effects = tuple(action for action in dead.actions if not isinstance(action, EvaluateStep | EvaluateReturns))
+            await self._save(passing, Decided(state=dead.state, actions=effects), 0)
+            return await self._act_and_report(passing)
+        return await self._open_sound(judged, documents, now)
+
+    async def _open_sound(self, judged: Opened, documents: Documents, now: int) -> int | None:
+        inputs = judged.definition.inputs
+        assert inputs is not None
+        values = {inputs.digest: judged.inputs}
+        documents.add(values)
+        _, plan = compile_definition(judged.definition, pending_timeout_ms=self._settings.pending_timeout_ms)
+        begun = begin(plan, judged.definition.run.uid, now)
+        passing = self._fresh(judged.definition, documents, Decided(state=begun))
+        decided = await self._fold(passing, [])
+        await self._save(passing, replace(decided, values={**values, **decided.values}), 0)
+        return await self._act_and_report(passing)
+
+    async def _open_lost(self, run: RunObject, now: int) -> int | None:
+        """Store that the run is recovering, so that a cancel finds it; its pinned definition is gone with the rest."""
+        definition = Definition(
+            run=run.ref,
+            created_at=run.created_at,
+            generation=run.generation,
+            reactor_name=told_reactor(run),
+            lost=True,
+        )
+        begun = begin(compile_definition(definition, pending_timeout_ms=0)[1], run.ref.uid, now)
+        state = replace(begun, header=recovering(begun.header, now))
+        passing = self._fresh(definition, Documents(run.ref.uid, self._store, self._cache), Decided(state=state))
+        await self._save(passing, Decided(state=state), 0)
+        return await self._act_and_report(passing)
+
+    def _fresh(self, definition: Definition, documents: Documents, decided: Decided) -> _Pass:
+        spec, plan = compile_definition(definition, pending_timeout_ms=self._settings.pending_timeout_ms)
+        known = KnownRun(definition=definition, spec=spec, plan=plan, state=decided.state)
+        return _Pass(known=known, documents=documents, acknowledged=set())
+
+    async def _fold(self, passing: _Pass, events: list[ev.Event]) -> Decided:
+        """Fold events, then the clock, and every evaluation the engine asks for on the way."""
+        known, now = passing.known, self._clock.now()
+        state = known.state
+        actions: list[Effect] = []
+        touched: set[str] = set()
+        values: dict[str, bytes] = {}
+        waiting: list[ev.Event] = [*events, ev.TimePassed()]
+        while waiting:
+            decision = decide(known.plan, state, waiting.pop(0), now)
+            state = decision.state
+            touched |= decision.touched
+            passing.wake_at = decision.wake_at
+            answers: list[ev.Event] = []
+            for action in decision.actions:
+                if isinstance(action, EvaluateStep | EvaluateReturns):
+                    answered = await answer(action, known, state, self._evaluator, passing.documents)
+                    passing.documents.add(answered.values)
+                    values.update(answered.values)
+                    answers.append(answered.event)
+                else:
+                    actions.append(action)
+            waiting[:0] = answers
+        return Decided(state=state, actions=tuple(actions), touched=frozenset(touched), values=values)
+
+    async def _save(self, passing: _Pass, decided: Decided, inbox_position: int) -> None:
+        """Commit, unless there is nothing to say."""
+        known = passing.known
+        unchanged = decided.state is known.state and known.revision > 0 and not inbox_position
+        if unchanged and not self._worth_flushing(passing):
+            return
+        commit, after = make_commit(
+            known,
+            decided,
+            epoch=self._epoch,
+            inbox_position=inbox_position,
+            acknowledged=frozenset(passing.acknowledged),
+        )
+        await self._store.commit(commit)
+        passing.known = after
+        passing.acknowledged -= commit.acknowledged
+        self._remember(after)
+
+    def _worth_flushing(self, passing: _Pass) -> bool:
+        """Acknowledgements travel with the next commit; only an ended run has none to wait for."""
+        return bool(passing.acknowledged) and passing.known.state.header.stage is Stage.OVER
+
+    def _remember(self, known: KnownRun) -> None:
+        uid = known.definition.run.uid
+        if known.state.header.stage is Stage.OVER and not known.outbox:
+            self._known.pop(uid, None)
+        else:
+            self._known[uid] = known
+
+    async def _act_and_report(self, passing: _Pass) -> int | None:
+        """Perform the outbox until nothing more follows from it at once, then report."""
+        ref = passing.known.definition.run
+        try:
+            while True:
+                orders = {i: o for i, o in passing.known.outbox.items() if i not in passing.acknowledged}
+                events = self._note(passing, await self._effects.perform(passing.known, orders, passing.documents))
+                if not events and not self._worth_flushing(passing):
+                    break
+                await self._save(passing, await self._fold(passing, events), 0)
+                if not events:
+                    break
+        finally:
+            if passing.acknowledged:
+                self._acknowledged[ref.uid] = passing.acknowledged
+        await self._report(passing)
+        times = [time for time in (passing.wake_at, passing.again_at) if time is not None]
+        return min(times, default=None)
+
+    def _note(self, passing: _Pass, performed: dict[str, Performed]) -> list[ev.Event]:
+        """Take down what came of the orders, and return what happened at once."""
+        now = self._clock.now()
+        passing.again_at = None
+        events: list[ev.Event] = []
+        for name, result in performed.items():
+            if result.done:
+                passing.acknowledged.add(name)
+            if result.event is not None:
+                events.append(result.event)
+            if result.again_ms is not None:
+                at = now + result.again_ms
+                passing.again_at = at if passing.again_at is None else min(at, passing.again_at)
+        return events
+
+    async def _report(self, passing: _Pass) -> None:
+        known = passing.known
+        definition = known.definition
+        facts = RunFacts(
+            run=definition.run,
+            generation=definition.generation,
+            reactor_name=definition.reactor_name,
+            reactor_uid=definition.reactor_uid,
+            reactor_generation=definition.reactor_generation,
+            digest=definition.digest,
+            incarnation=await self._store.incarnation(),
+            sequence=known.revision,
+        )
+        try:
+            values = await passing.documents.get(wanted_values(known.plan, known.state))
+        except ValueLost:
+            values = {}
+        recovering_now = known.state.header.stage is Stage.RECOVERING
+        status = render_status(facts, known.plan, known.state, values, stalled=_RECOVERING if recovering_now else "")
+        if definition.lost:
+            # What was told of the steps before the loss is all that is left of them.
+            status = {name: value for name, value in status.items() if name in _TOLD_OF_A_LOST_RUN}
+        await self._board.report(definition.run, status)
+
+
+def told_sequence(run: RunObject) -> int:
+    """Return the revision that the run's status was rendered from; 0 where none was."""
+    store = run.status.get("store")
+    sequence = store.get("sequence") if isinstance(store, Mapping) else None
+    return sequence if isinstance(sequence, int) else 0
+
+
+def told_end(run: RunObject) -> bool:
+    """Tell whether the status says that the run has ended."""
+    return run.status.get("phase") in {"Succeeded", "Failed", "Cancelled", "Halted"}
+
+
+def told_reactor(run: RunObject) -> str:
+    """Return the name of the reactor in the run's spec."""
+    reference = run.spec.get("reactorRef")
+    name = reference.get("name") if isinstance(reference, Mapping) else None
+    return name if isinstance(name, str) else ""

@@ -1,0 +1,74 @@
+"""What a run was started with, pinned for its whole life.
+
+In: the Reactor and the ReactorRun at the start. Out: the `Definition` record that is stored with the run.
+Never here: a live object; editing a Reactor changes no run that has started.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import orjson
+
+from reactor_operator.api.check import check_spec
+from reactor_operator.api.planning import plan_of
+from reactor_operator.api.reactor import ReactorSpec
+from reactor_operator.engine.plan import Plan
+from reactor_operator.engine.values import ValueRef
+from reactor_operator.ports import RunRef
+
+RECORD = "definition"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """The pinned reactor and inputs. A run that could never start has no `spec`.
+
+    `lost`: what was pinned is gone with the rest of the store; only the names are known.
+    """
+
+    run: RunRef
+    created_at: int
+    generation: int
+    reactor_name: str
+    reactor_uid: str = ""
+    reactor_generation: int = 0
+    digest: str = ""
+    spec: Mapping[str, object] | None = None
+    inputs: ValueRef | None = None
+    ttl: str | None = None
+    lost: bool = False
+
+
+def encode_definition(definition: Definition) -> bytes:
+    """Render the record."""
+    return orjson.dumps(definition)
+
+
+def decode_definition(body: bytes) -> Definition:
+    """Return the definition that `encode_definition` rendered."""
+    document = orjson.loads(body)
+    document["run"] = RunRef(**document["run"])
+    if document["inputs"] is not None:
+        document["inputs"] = ValueRef(**document["inputs"])
+    return Definition(**document)
+
+
+NO_STEPS = Plan(steps={})
+"""The plan of a run that could never start."""
+
+
+@lru_cache(maxsize=256)
+def _compiled(document: bytes, pending_timeout_ms: int) -> tuple[ReactorSpec, Plan]:
+    checked = check_spec(orjson.loads(document))
+    if checked.spec is None:
+        raise ValueError(f"the pinned definition is not sound any more: {checked.problems[0]}")
+    return checked.spec, plan_of(checked.spec, pending_timeout_ms=pending_timeout_ms)
+
+
+def compile_definition(definition: Definition, *, pending_timeout_ms: int) -> tuple[ReactorSpec | None, Plan]:
+    """Return the models and the plan of a definition; runs of one reactor share them."""
+    if definition.spec is None:
+        return None, NO_STEPS
+    document = orjson.dumps(definition.spec, option=orjson.OPT_SORT_KEYS)
+    return _compiled(document, pending_timeout_ms)

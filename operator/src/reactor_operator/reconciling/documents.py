@@ -1,0 +1,80 @@
+"""The documents of a run, read once and kept while there is room.
+
+In: references. Out: bytes. Never here: the meaning of a document.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+
+from reactor_operator.engine.values import ValueRef
+from reactor_operator.store.port import Values
+
+_CACHE_BYTES = 16 * 1024 * 1024
+
+
+class ValueLost(Exception):
+    """A document that the state refers to is not in the store: state was lost."""
+
+
+class DocumentCache:
+    """Documents by digest, least recently used first to go; shared by all runs, since a digest names its content."""
+
+    def __init__(self, limit_bytes: int = _CACHE_BYTES) -> None:
+        self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._bytes = 0
+        self._limit = limit_bytes
+
+    def get(self, digest: str) -> bytes | None:
+        """Return a document that is kept."""
+        found = self._kept.get(digest)
+        if found is not None:
+            self._kept.move_to_end(digest)
+        return found
+
+    def put(self, values: Mapping[str, bytes]) -> None:
+        """Keep documents; large ones push out old ones, and one larger than the whole cache is not kept."""
+        for digest, body in values.items():
+            if digest in self._kept or len(body) > self._limit:
+                continue
+            self._kept[digest] = body
+            self._bytes += len(body)
+            while self._bytes > self._limit:
+                _, gone = self._kept.popitem(last=False)
+                self._bytes -= len(gone)
+
+
+class Documents:
+    """The documents of one run: new ones of this fold, then the cache, then the store."""
+
+    def __init__(self, run: str, store: Values, cache: DocumentCache) -> None:
+        self._run = run
+        self._store = store
+        self._cache = cache
+        self._fresh: dict[str, bytes] = {}
+
+    def add(self, values: Mapping[str, bytes]) -> None:
+        """Hold documents that are not committed yet."""
+        self._fresh.update(values)
+        self._cache.put(values)
+
+    async def get(self, refs: Iterable[ValueRef]) -> dict[str, bytes]:
+        """Return every document asked for, by digest. Raises ValueLost, StoreUnavailable."""
+        found: dict[str, bytes] = {}
+        missing: set[str] = set()
+        for ref in refs:
+            body = self._fresh.get(ref.digest) or self._cache.get(ref.digest)
+            if body is None:
+                missing.add(ref.digest)
+            else:
+                found[ref.digest] = body
+        if missing:
+            read = await self._store.get_values(self._run, frozenset(missing))
+            if lost := missing - read.keys():
+                raise ValueLost(f"run {self._run}: {len(lost)} documents are gone from the store, such as {min(lost)}")
+            self._cache.put(read)
+            found.update(read)
+        return found
+
+    async def one(self, ref: ValueRef | None) -> bytes:
+        """Return a document; JSON null for no reference."""
+        return b"null" if ref is None else (await self.get([ref]))[ref.digest]

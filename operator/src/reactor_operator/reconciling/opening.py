@@ -1,0 +1,150 @@
+"""Whether a run may start: its Reactor and its inputs are judged, and both are pinned.
+
+In: a ReactorRun, and live reads of what it names. Out: `Opened`, `CannotOpen` or `OpenLater`.
+Never here: a commit, a status, a task.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from reactor_operator.api.check import CheckedReactor, check_spec
+from reactor_operator.api.digest import digest_spec
+from reactor_operator.api.inputs import apply_inputs
+from reactor_operator.api.problems import Problem
+from reactor_operator.api.reactor import ReactorSpec
+from reactor_operator.api.run import RunSpec, check_run_spec
+from reactor_operator.engine.failures import Failure, FailureKind, render_message
+from reactor_operator.engine.values import reference_to
+from reactor_operator.ports import Definitions, ReactorObject, RunObject
+from reactor_operator.reconciling.definition import Definition
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The run may start: what is pinned, and the bytes of its inputs."""
+
+    definition: Definition
+    inputs: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CannotOpen:
+    """The run can never start."""
+
+    definition: Definition
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenLater:
+    """Something the run names is not there yet; it may still come until `until` (int ms)."""
+
+    until: int
+    message: str
+
+
+async def judge(
+    run: RunObject, definitions: Definitions, now: int, start_deadline_ms: int
+) -> Opened | CannotOpen | OpenLater:
+    """Judge a run that was never started. Raises Unavailable."""
+    checked = check_run_spec(run.spec)
+    base = Definition(
+        run=run.ref, created_at=run.created_at, generation=run.generation, reactor_name=_reactor_name(run)
+    )
+    if checked.spec is None:
+        return _cannot(base, FailureKind.INVALID_INPUTS, "ReactorRun", checked.problems)
+    name = checked.spec.reactor_ref.name
+    until = run.created_at + start_deadline_ms
+    reactor = await definitions.get_reactor(run.ref.namespace, name)
+    if reactor is None:
+        message = f"spec.reactorRef.name: found no Reactor {name!r} in namespace {run.ref.namespace!r}; apply it first"
+        return _late_or_later(base, FailureKind.REACTOR_NOT_FOUND, message, now, until)
+    judged = _checked(orjson.dumps(reactor.spec, option=orjson.OPT_SORT_KEYS))
+    pinned = _pin(run, checked.spec, reactor, judged.spec)
+    if judged.spec is None:
+        return _cannot(pinned, FailureKind.INVALID_REACTOR, f"Reactor {name!r}", judged.problems)
+    schema: Mapping[str, Any] | None = judged.spec.inputs_schema
+    if judged.spec.inputs_schema_from is not None:
+        key_ref = judged.spec.inputs_schema_from.config_map_key_ref
+        text = await definitions.get_config(run.ref.namespace, key_ref.name, key_ref.key)
+        if text is None:
+            message = f"spec.inputsSchemaFrom: found no key {key_ref.key!r} in a ConfigMap {key_ref.name!r}"
+            return _late_or_later(pinned, FailureKind.INVALID_REACTOR, message, now, until)
+        schema, wrong = parse_shared_schema(text)
+        if schema is None:
+            return _cannot(pinned, FailureKind.INVALID_REACTOR, f"ConfigMap {key_ref.name!r}", wrong)
+    inputs, problems = apply_inputs(schema, checked.spec.inputs)
+    if problems:
+        return _cannot(pinned, FailureKind.INVALID_INPUTS, "ReactorRun", problems)
+    document = orjson.dumps(inputs)
+    return Opened(definition=_with_inputs(pinned, document), inputs=document)
+
+
+def parse_shared_schema(text: str) -> tuple[Mapping[str, Any] | None, tuple[Problem, ...]]:
+    """Return the schema that a ConfigMap holds as JSON or YAML, or what is wrong with it."""
+    import yaml
+
+    from reactor_operator.api.schemas import schema_problems
+
+    try:
+        schema = yaml.safe_load(text)
+    except yaml.YAMLError as problem:
+        return None, (
+            Problem("spec.inputsSchemaFrom", f"found text that is neither JSON nor YAML: {problem}", "InvalidSchema"),
+        )
+    if not isinstance(schema, dict):
+        found = type(schema).__name__
+        return None, (Problem("spec.inputsSchemaFrom", f"found {found}, expected an object", "InvalidSchema"),)
+    wrong = schema_problems(schema, "spec.inputsSchemaFrom")
+    return (None, tuple(wrong)) if wrong else (schema, ())
+
+
+@lru_cache(maxsize=256)
+def _checked(document: bytes) -> CheckedReactor:
+    return check_spec(orjson.loads(document))
+
+
+def _reactor_name(run: RunObject) -> str:
+    reference = run.spec.get("reactorRef")
+    name = reference.get("name") if isinstance(reference, Mapping) else None
+    return name if isinstance(name, str) else ""
+
+
+def _pin(run: RunObject, spec: RunSpec, reactor: ReactorObject, sound: ReactorSpec | None) -> Definition:
+    default_ttl = sound.ttl_after_finished if sound else None
+    return Definition(
+        run=run.ref,
+        created_at=run.created_at,
+        generation=run.generation,
+        reactor_name=reactor.name,
+        reactor_uid=reactor.uid,
+        reactor_generation=reactor.generation,
+        digest=digest_spec(reactor.spec),
+        spec=reactor.spec if sound else None,
+        ttl=spec.ttl_after_finished or default_ttl,
+    )
+
+
+def _with_inputs(definition: Definition, document: bytes) -> Definition:
+    return replace(definition, inputs=reference_to(document))
+
+
+def _late_or_later(
+    definition: Definition, kind: FailureKind, message: str, now: int, until: int
+) -> CannotOpen | OpenLater:
+    if now < until:
+        return OpenLater(until=until, message=message)
+    return CannotOpen(definition=definition, failure=Failure(kind=kind, message=render_message(message)))
+
+
+def _cannot(definition: Definition, kind: FailureKind, what: str, problems: tuple[Problem, ...]) -> CannotOpen:
+    shown = "; ".join(f"{problem.path}: {problem.message}" for problem in problems[:_SHOWN])
+    more = f" (and {len(problems) - _SHOWN} more)" if len(problems) > _SHOWN else ""
+    message = render_message(f"{what}: {shown}{more}")
+    return CannotOpen(definition=definition, failure=Failure(kind=kind, message=message))

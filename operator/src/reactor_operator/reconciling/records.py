@@ -1,0 +1,157 @@
+"""A run between the store and the engine: records become a state, and a decision becomes a commit.
+
+In: a `Snapshot`, or what was decided. Out: a `KnownRun`, or the `Commit` that writes only what changed.
+Never here: a call to the store.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import orjson
+
+from reactor_operator.api.reactor import ReactorSpec
+from reactor_operator.engine.actions import Effect, RetireTask, StartTask
+from reactor_operator.engine.derive import restore
+from reactor_operator.engine.failures import Failure
+from reactor_operator.engine.plan import Plan
+from reactor_operator.engine.state import RunState, Stage
+from reactor_operator.gateway.record import OpenRecord, encode_record
+from reactor_operator.reconciling.definition import (
+    RECORD,
+    Definition,
+    compile_definition,
+    decode_definition,
+    encode_definition,
+)
+from reactor_operator.store.codec import (
+    decode_action,
+    decode_header,
+    decode_step,
+    encode_action,
+    encode_header,
+    encode_step,
+)
+from reactor_operator.store.port import Commit
+
+_HEADER = "header"
+_STEP = "step/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownRun:
+    """A run as of one revision. `outbox` holds orders by id, in the order they were given."""
+
+    definition: Definition
+    spec: ReactorSpec | None
+    plan: Plan
+    state: RunState
+    revision: int = 0
+    outbox: Mapping[str, Effect] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What came of a fold: the next state, the orders it gave, the steps it changed, and new documents by digest."""
+
+    state: RunState
+    actions: tuple[Effect, ...] = ()
+    touched: frozenset[str] = frozenset()
+    values: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def read_run(
+    records: Mapping[str, bytes], actions: Mapping[str, bytes], revision: int, *, pending_timeout_ms: int
+) -> KnownRun:
+    """Return the run that `records` hold. Raises Unreadable, KeyError or ValueError for records that are damaged."""
+    definition = decode_definition(records[RECORD])
+    spec, plan = compile_definition(definition, pending_timeout_ms=pending_timeout_ms)
+    steps = {name[len(_STEP) :]: decode_step(body) for name, body in records.items() if name.startswith(_STEP)}
+    return KnownRun(
+        definition=definition,
+        spec=spec,
+        plan=plan,
+        state=restore(plan, decode_header(records[_HEADER]), steps),
+        revision=revision,
+        outbox={name: decode_action(body) for name, body in actions.items()},
+    )
+
+
+def action_id(action: Effect) -> str:
+    """Return the name of an order in the outbox: the same order has the same name."""
+    match action:
+        case StartTask(task=task):
+            return f"start/{task.key}"
+        case RetireTask(task=task):
+            return f"retire/{task.key}"
+        case _:
+            return f"announce/{action.ordinal}"
+
+
+def make_commit(
+    known: KnownRun, decided: Decided, *, epoch: int, inbox_position: int, acknowledged: frozenset[str]
+) -> tuple[Commit, KnownRun]:
+    """Return the commit, and the run as it is known once the commit is applied.
+
+    A task that is closed by the same commit is not started any more: its order is dropped or taken as done.
+    """
+    state = decided.state
+    ordered = {action_id(action): action for action in decided.actions}
+    closed = {action.task for action in decided.actions if isinstance(action, RetireTask)}
+    moot = {
+        name
+        for name, action in (*known.outbox.items(), *ordered.items())
+        if isinstance(action, StartTask) and action.task in closed
+    }
+    added = {name: action for name, action in ordered.items() if name not in moot}
+    done = (acknowledged | moot) & known.outbox.keys()
+    outbox = {name: action for name, action in (*known.outbox.items(), *added.items()) if name not in done}
+    records: dict[str, bytes | None] = {
+        _STEP + path: encode_step(state.steps[path]) for path in sorted(decided.touched)
+    }
+    if state.header is not known.state.header or known.revision == 0:
+        records[_HEADER] = encode_header(state.header)
+    if known.revision == 0:
+        records[RECORD] = encode_definition(known.definition)
+    commit = Commit(
+        run=known.definition.run.uid,
+        revision=known.revision,
+        epoch=epoch,
+        inbox_position=inbox_position,
+        records=records,
+        values=decided.values,
+        opens={
+            action.task.key: encode_record(_open_record(known, action))
+            for action in added.values()
+            if isinstance(action, StartTask)
+        },
+        closes=frozenset(task.key for task in closed),
+        actions={name: encode_action(action) for name, action in added.items()},
+        acknowledged=frozenset(done),
+        active=state.header.stage is not Stage.OVER,
+    )
+    return commit, replace(known, state=state, revision=known.revision + 1, outbox=outbox)
+
+
+def failure_document(failure: Failure | None, detail: object = None) -> bytes:
+    """Return the JSON that a compensate gets as `failure`; null where the step was stopped without failing."""
+    if failure is None:
+        return b"null"
+    document: dict[str, object] = {"kind": failure.kind, "message": failure.message, "retryable": failure.may_retry}
+    if failure.exception is not None:
+        document["exception"] = failure.exception
+    if detail is not None:
+        document["detail"] = detail
+    return orjson.dumps(document)
+
+
+def _open_record(known: KnownRun, action: StartTask) -> OpenRecord:
+    spec = known.spec
+    declared = spec.step(action.task.path).action(action.task.action) if spec is not None else None
+    container = declared is not None and declared.container is not None
+    return OpenRecord(
+        arguments=action.arguments,
+        result=action.result,
+        failure=failure_document(action.failure) if action.task.action.value == "compensate" else None,
+        uncertain=action.uncertain,
+        form="container" if container else "python",
+    )

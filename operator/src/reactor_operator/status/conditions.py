@@ -1,0 +1,52 @@
+"""The conditions of a run, for `kubectl wait`, Argo CD, Flux and other readers that know no phases.
+
+In: the header of a run. Out: a list of conditions. Never here: the present: each time follows from the state, so the
+same state gives the same conditions whoever renders it and however often.
+"""
+
+from reactor_operator.engine.state import ENDED, Header, RollbackState, RunPhase, Stage
+from reactor_operator.kube.moments import render_moment
+
+_MESSAGE_LIMIT = 1024
+Condition = dict[str, object]
+
+
+def render_conditions(header: Header, generation: int, message: str, *, stalled: str = "") -> list[Condition]:
+    """Return Finished, Complete, Failed, RolledBack, Reconciling and Stalled."""
+    phase = header.phase
+    ended = phase in ENDED
+    end_at = header.finished_at if ended and header.finished_at is not None else header.started_at
+    reason = phase.value
+    told = message[:_MESSAGE_LIMIT]
+
+    def condition(name: str, truth: bool, at: int, why: str, words: str = "") -> Condition:
+        return {
+            "type": name,
+            "status": "True" if truth else "False",
+            "reason": why,
+            "message": words,
+            "observedGeneration": generation,
+            "lastTransitionTime": render_moment(at),
+        }
+
+    succeeded = phase in (RunPhase.SUCCEEDED, RunPhase.HALTED)
+    recovering = phase is RunPhase.RECOVERING
+    return [
+        condition("Finished", ended, end_at, reason, told if ended else ""),
+        condition("Complete", succeeded, end_at, reason),
+        condition("Failed", ended and not succeeded, end_at, reason, told if ended and not succeeded else ""),
+        condition("RolledBack", *_rolled_back(header, end_at)),
+        condition("Reconciling", not ended and not recovering and not stalled, end_at, reason),
+        condition("Stalled", recovering or bool(stalled), header.now if stalled else end_at, reason, stalled),
+    ]
+
+
+def _rolled_back(header: Header, end_at: int) -> tuple[bool, int, str, str]:
+    """RolledBack is True when everything was reversed, False with a reason in any other case."""
+    reason = header.rollback.value
+    over = header.stage is Stage.OVER
+    words = {
+        RollbackState.COMPLETE: f"{len(header.undone)} reversed, newest first",
+        RollbackState.INCOMPLETE: f"{len(header.rollback_failures)} not reversed: see status.rollback.failures",
+    }.get(header.rollback, "")
+    return header.rollback is RollbackState.COMPLETE and over, end_at, reason, words

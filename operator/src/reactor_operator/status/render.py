@@ -1,0 +1,182 @@
+"""The state of a run as the status of its ReactorRun: a projection of at most 256 KiB.
+
+In: what the run was started with, its plan and state, and the documents small enough to show. Out: `status` as JSON.
+Never here: a request, or a clock: `duration` of a run that goes on is as of its latest event, so the same state renders
+to the same bytes and nothing is written for nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from reactor_operator.api.duration import render_duration
+from reactor_operator.engine.plan import Plan
+from reactor_operator.engine.state import (
+    DONE,
+    ENDED,
+    Header,
+    RollbackState,
+    RunFailure,
+    RunPhase,
+    RunState,
+    SignalAnswer,
+    StepPhase,
+)
+from reactor_operator.engine.values import ValueRef
+from reactor_operator.kube.moments import render_moment
+from reactor_operator.ports import RunRef
+from reactor_operator.status.conditions import render_conditions
+from reactor_operator.status.steps import render_result, render_steps, shown_values
+
+STATUS_LIMIT = 256 * 1024
+RESULT_LIMIT = 16 * 1024
+_LISTED = 500
+_MESSAGE_LIMIT = 1024
+_WORDS_LIMIT = 253
+_ROOM_FOR_THE_REST = 8 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """What a run was started with, and which state of which store this is."""
+
+    run: RunRef
+    generation: int
+    reactor_name: str
+    reactor_uid: str = ""
+    reactor_generation: int = 0
+    digest: str = ""
+    incarnation: str = ""
+    sequence: int = 0
+
+
+def wanted_values(plan: Plan, state: RunState) -> frozenset[ValueRef]:
+    """Return the documents that `render_status` shows in place; fetch them first."""
+    wanted = set(shown_values(plan, state))
+    result = state.header.result
+    if result is not None and result.size <= RESULT_LIMIT:
+        wanted.add(result)
+    return frozenset(wanted)
+
+
+def render_status(
+    facts: RunFacts, plan: Plan, state: RunState, values: Mapping[str, bytes], *, stalled: str = ""
+) -> dict[str, object]:
+    """Return the status of a run. `stalled` says why the operator cannot go on with it, if it cannot."""
+    header = state.header
+    message = stalled or _message(header, state)
+    status: dict[str, object] = {
+        "phase": header.phase.value,
+        "message": message,
+        "progress": _progress(plan, state),
+        "duration": _duration(header),
+        "observedGeneration": facts.generation,
+        "startedAt": render_moment(header.started_at),
+        "store": {"incarnation": facts.incarnation, "sequence": facts.sequence},
+        "rollback": _rollback(header),
+        "conditions": render_conditions(header, facts.generation, message, stalled=stalled),
+    }
+    if facts.digest:
+        status["reactor"] = {
+            "name": facts.reactor_name,
+            "uid": facts.reactor_uid,
+            "generation": facts.reactor_generation,
+            "digest": facts.digest,
+        }
+    if header.finished_at is not None:
+        status["finishedAt"] = render_moment(header.finished_at)
+    if header.failure is not None:
+        status["failure"] = _failure(header.failure)
+    if header.signals:
+        status["signals"] = [_signal(answer) for answer in header.signals]
+    shown = {header.result.digest} if header.result is not None and header.result.size <= RESULT_LIMIT else set()
+    status |= render_result(header.result, values, shown)
+    room = STATUS_LIMIT - _ROOM_FOR_THE_REST - len(orjson.dumps(status))
+    status["steps"], status["stepsOmitted"] = render_steps(facts.run, plan, state, values, room)
+    return status
+
+
+def render_pending(generation: int, message: str, since: int) -> dict[str, object]:
+    """Return the status of a run that waits for its Reactor; `since` (int ms) is when it was created."""
+    header = Header(phase=RunPhase.PENDING, started_at=since, now=since)
+    return {
+        "phase": RunPhase.PENDING.value,
+        "message": message[:_MESSAGE_LIMIT],
+        "observedGeneration": generation,
+        "conditions": render_conditions(header, generation, message),
+    }
+
+
+def _progress(plan: Plan, state: RunState) -> str:
+    done = sum(1 for step in state.steps.values() if step.phase in DONE)
+    return f"{done}/{len(plan.steps)}"
+
+
+def _duration(header: Header) -> str:
+    end = header.finished_at if header.finished_at is not None else header.now
+    took = max(end - header.started_at, 0)
+    return render_duration(took if took < 10_000 else took - took % 1000)
+
+
+def _message(header: Header, state: RunState) -> str:
+    """Return the one sentence that says most: why it ended, else what it waits for, else what it does."""
+    if header.phase in ENDED:
+        return _last_words(header)
+    waiting = next((f"{path}: {step.reason}" for path, step in state.steps.items() if step.reason), "")
+    if header.failure is not None:
+        return f"rolling back: {_where(header.failure)}"[:_MESSAGE_LIMIT] + (f"; {waiting}" if waiting else "")
+    moving = [path for path, step in state.steps.items() if step.phase is StepPhase.RUNNING]
+    return waiting or ("running " + ", ".join(moving[:5]) + (" …" if len(moving) > 5 else "") if moving else "")
+
+
+def _last_words(header: Header) -> str:
+    if header.phase is RunPhase.CANCELLED:
+        words = header.cancel_reason or "cancelled on request"
+    elif header.phase is RunPhase.HALTED:
+        words = header.halt_reason or "halted by a step"
+    elif header.failure is not None:
+        words = _where(header.failure)
+    else:
+        words = ""
+    if header.rollback is RollbackState.COMPLETE:
+        words += f" (rolled back: {', '.join(header.undone[:5])}{' …' if len(header.undone) > 5 else ''})"
+    elif header.rollback is RollbackState.INCOMPLETE:
+        left = ", ".join(dict.fromkeys(failure.step for failure in header.rollback_failures[:5]))
+        words += f" (rollback incomplete: {left or 'cancelled'})"
+    return words.strip()[:_MESSAGE_LIMIT]
+
+
+def _where(failure: RunFailure) -> str:
+    words = f"{failure.failure.kind}: {failure.failure.message}"
+    return f"{failure.step}: {words}" if failure.step else words
+
+
+def _failure(failure: RunFailure) -> dict[str, object]:
+    rendered: dict[str, object] = {"kind": failure.failure.kind.value, "message": failure.failure.message}
+    if failure.step:
+        rendered |= {"step": failure.step, "attempts": failure.attempts}
+    return rendered
+
+
+def _rollback(header: Header) -> dict[str, object]:
+    return {
+        "state": header.rollback.value,
+        "undone": list(header.undone[:_LISTED]),
+        "failures": [
+            {"step": failure.step, "kind": failure.kind.value, "message": failure.message[: _MESSAGE_LIMIT // 4]}
+            for failure in header.rollback_failures[: _LISTED // 2]
+        ],
+    }
+
+
+def _signal(answer: SignalAnswer) -> dict[str, object]:
+    rendered: dict[str, object] = {
+        "id": answer.id[:_WORDS_LIMIT],
+        "action": answer.action,
+        "phase": "Accepted" if answer.accepted else "Rejected",
+        "at": render_moment(answer.at),
+    }
+    if answer.reason:
+        rendered["reason"] = answer.reason
+    return rendered | ({"by": answer.by[:_WORDS_LIMIT]} if answer.by else {})

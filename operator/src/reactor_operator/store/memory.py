@@ -1,0 +1,189 @@
+"""The store in this process's memory: the default of `reactor run`, and the model the others are compared with.
+
+In and out: as `port.py` says. Never here: a wait; every call is done when it returns, so each is atomic in its loop.
+"""
+
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+
+from reactor_operator.store.bell import Bell
+from reactor_operator.store.port import (
+    Appended,
+    Commit,
+    Entry,
+    InboxAhead,
+    OldEpoch,
+    OpenTask,
+    Snapshot,
+    StaleRevision,
+)
+
+
+@dataclass(slots=True)
+class _Task:
+    """An open task: who checked in, what was recorded, and where its newest inbox entry is."""
+
+    record: bytes
+    binding: str = ""
+    outcome: str = ""
+    last_position: int = 0
+    seen: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Run:
+    """Everything of one run but its values, which may be stored before it and are needed to its end."""
+
+    revision: int = 0
+    active: bool = True
+    records: dict[str, bytes] = field(default_factory=dict)
+    actions: dict[str, bytes] = field(default_factory=dict)
+    tasks: dict[str, _Task] = field(default_factory=dict)
+    inbox: dict[int, bytes] = field(default_factory=dict)
+    last_position: int = 0
+    signals: set[str] = field(default_factory=set)
+
+
+class MemoryStore:
+    """Keeps runs as long as the process lives."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, _Run] = {}
+        self._values: dict[str, dict[str, bytes]] = {}
+        self._epoch = 0
+        self._incarnation = secrets.token_hex(16)
+        self._bell = Bell()
+
+    async def load(self, run: str, known_revision: int = 0) -> Snapshot | None:
+        """Return the run as stored."""
+        found = self._runs.get(run)
+        if found is None:
+            return None
+        known = found.revision == known_revision
+        return Snapshot(
+            revision=found.revision,
+            inbox=tuple(found.inbox.items()),
+            records=None if known else dict(found.records),
+            actions=None if known else dict(found.actions),
+        )
+
+    async def commit(self, commit: Commit) -> int:
+        """Apply a commit, or refuse it and change nothing."""
+        if commit.epoch < self._epoch:
+            raise OldEpoch(f"run {commit.run}: epoch {commit.epoch} was replaced by {self._epoch}")
+        found = self._runs.get(commit.run) or _Run()
+        if commit.revision != found.revision:
+            raise StaleRevision(f"run {commit.run}: decided on revision {commit.revision}, stored is {found.revision}")
+        for key in sorted(commit.closes):
+            task = found.tasks.get(key)
+            if task is not None and task.last_position > commit.inbox_position:
+                raise InboxAhead(f"run {commit.run}: the inbox holds an entry for task {key}, which this would close")
+        self._epoch = commit.epoch
+        self._runs[commit.run] = found
+        _apply(found, commit)
+        if commit.values:
+            self._values.setdefault(commit.run, {}).update(commit.values)
+        return found.revision
+
+    async def forget(self, run: str) -> None:
+        """Delete everything of a run."""
+        self._runs.pop(run, None)
+        self._values.pop(run, None)
+
+    async def active_runs(self) -> frozenset[str]:
+        """Return the runs that still have something to do."""
+        return frozenset(run for run, found in self._runs.items() if found.active or found.actions)
+
+    async def append(self, entry: Entry) -> Appended:
+        """Check an entry and record it."""
+        found = self._runs.get(entry.run)
+        if found is None:
+            return Appended.UNKNOWN
+        if not found.active:
+            return Appended.CLOSED
+        answer = _note_for_task(found, entry) if entry.task else _note_signal(found, entry)
+        if answer is Appended.RECORDED:
+            found.last_position += 1
+            found.inbox[found.last_position] = entry.body
+            if entry.values:
+                self._values.setdefault(entry.run, {}).update(entry.values)
+            self._bell.ring(entry.run)
+        return answer
+
+    async def open_task(self, run: str, task: str) -> OpenTask | None:
+        """Return an open task."""
+        found = self._runs.get(run)
+        if found is None or task not in found.tasks:
+            return None
+        open_ = found.tasks[task]
+        return OpenTask(record=open_.record, binding=open_.binding, outcome=open_.outcome)
+
+    def rings(self) -> AsyncIterator[str]:
+        """Yield the run of each entry appended from now on."""
+        return self._bell.listen()
+
+    async def get_values(self, run: str, digests: frozenset[str]) -> Mapping[str, bytes]:
+        """Return the documents that are there."""
+        found = self._values.get(run, {})
+        return {digest: found[digest] for digest in digests if digest in found}
+
+    async def put_values(self, run: str, values: Mapping[str, bytes]) -> None:
+        """Store documents."""
+        if values:
+            self._values.setdefault(run, {}).update(values)
+
+    async def claim_epoch(self, above: int) -> int:
+        """Make the epoch one above everything seen."""
+        self._epoch = 1 + max(above, self._epoch)
+        return self._epoch
+
+    async def incarnation(self) -> str:
+        """Return the random id of this store."""
+        return self._incarnation
+
+    async def close(self) -> None:
+        """Release nothing: the runs stay readable, as they would in a file."""
+
+
+def _apply(found: _Run, commit: Commit) -> None:
+    found.revision += 1
+    found.active = commit.active
+    for name, record in commit.records.items():
+        if record is None:
+            found.records.pop(name, None)
+        else:
+            found.records[name] = record
+    for position in [position for position in found.inbox if position <= commit.inbox_position]:
+        del found.inbox[position]
+    for key, record in commit.opens.items():
+        found.tasks.setdefault(key, _Task(record)).record = record
+    for key in commit.closes if commit.active else list(found.tasks):
+        found.tasks.pop(key, None)
+    for id_ in commit.acknowledged:
+        found.actions.pop(id_, None)
+    found.actions.update(commit.actions)
+
+
+def _note_for_task(found: _Run, entry: Entry) -> Appended:
+    task = found.tasks.get(entry.task)
+    if task is None:
+        return Appended.CLOSED
+    if entry.binding and task.binding and entry.binding != task.binding:
+        return Appended.CONFLICT
+    if entry.digest in task.seen:
+        return Appended.REPEATED
+    if task.outcome:
+        return Appended.CONFLICT
+    task.seen.add(entry.digest)
+    task.binding = task.binding or entry.binding
+    task.outcome = entry.digest if entry.final else ""
+    task.last_position = found.last_position + 1
+    return Appended.RECORDED
+
+
+def _note_signal(found: _Run, entry: Entry) -> Appended:
+    if entry.digest in found.signals:
+        return Appended.REPEATED
+    found.signals.add(entry.digest)
+    return Appended.RECORDED

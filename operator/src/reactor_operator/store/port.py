@@ -1,0 +1,180 @@
+"""The store as its callers see it: the truth about every run, kept by three implementations that pass one contract.
+
+In: commits (from `reconcile`) and inbox entries (from the gateway and the pod watcher). Out: snapshots.
+Never here: what the bytes mean (`codec.py` knows) or a decision about a run.
+
+Rules every implementation keeps (DESIGN 8):
+- `commit` is atomic: all of it or nothing, and nothing where it is refused.
+- An inbox entry is checked and appended in one atomic call; from then on it is recorded.
+- Whoever got no answer (`StoreUnavailable`) may repeat the call: the same commit or entry is then found applied.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+
+class CommitRefused(Exception):
+    """The commit was not applied; load again and decide anew."""
+
+
+class StaleRevision(CommitRefused):
+    """Another commit came first: the stored revision is not the one this was decided on."""
+
+
+class OldEpoch(CommitRefused):
+    """A newer operator has taken over; this one must stop acting."""
+
+
+class InboxAhead(CommitRefused):
+    """The inbox holds an entry, not yet consumed, for a task that the commit would close."""
+
+
+class StoreUnavailable(Exception):
+    """The store did not answer in time or at all; whether the call took effect is not known."""
+
+
+class Appended(StrEnum):
+    """The answer to an inbox entry."""
+
+    RECORDED = "recorded"
+    REPEATED = "repeated"
+    """The same entry was recorded before: nothing changed."""
+    CONFLICT = "conflict"
+    """Another final entry (or, for a check-in, another binding) was first."""
+    CLOSED = "closed"
+    """The task is closed or superseded, or the run is over."""
+    UNKNOWN = "unknown"
+    """No such run is stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One outcome, start or signal on its way to a run.
+
+    task:    key of the task it speaks for; empty for a signal.
+    final:   True for outcomes. A task takes one final entry, and before it any number of others.
+    binding: for check-ins: who speaks for the task (pod IP and nonce). The first one binds.
+    digest:  identifies the entry: one with the same task and digest is a repetition (`REPEATED`).
+    body:    the encoded event.
+    values:  documents to store with it, by digest.
+    """
+
+    run: str
+    task: str = ""
+    final: bool = False
+    binding: str = ""
+    digest: str
+    body: bytes
+    values: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """What one reconcile decided, applied at once.
+
+    revision:        the revision it was decided on (0: the run is new); the next one is revision + 1.
+    inbox_position:  inbox entries up to and including this one are consumed, and may be dropped.
+    records:         changed records by name; None removes.
+    values:          new documents by digest.
+    opens:           tasks that accept entries from now on, with what the gateway needs to answer a check-in.
+    closes:          tasks that accept nothing more; refused (`InboxAhead`) while an entry beyond `inbox_position`
+                     speaks for one of them.
+    actions:         outbox additions by id, in order.      acknowledged: outbox ids that are done.
+    active:          False once the run has ended and its outbox may be forgotten when empty.
+    """
+
+    run: str
+    revision: int
+    epoch: int
+    inbox_position: int = 0
+    records: Mapping[str, bytes | None] = field(default_factory=dict)
+    values: Mapping[str, bytes] = field(default_factory=dict)
+    opens: Mapping[str, bytes] = field(default_factory=dict)
+    closes: frozenset[str] = frozenset()
+    actions: Mapping[str, bytes] = field(default_factory=dict)
+    acknowledged: frozenset[str] = frozenset()
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A run as stored. `records` and `actions` are None where `known_revision` said the caller has them already.
+
+    `inbox` holds unconsumed entries in order as (position, body); `actions` the outbox in order of addition.
+    """
+
+    revision: int
+    inbox: tuple[tuple[int, bytes], ...]
+    records: Mapping[str, bytes] | None
+    actions: Mapping[str, bytes] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenTask:
+    """What is stored of an open task: what `Commit.opens` said, who checked in, and the digest of its final entry."""
+
+    record: bytes
+    binding: str = ""
+    outcome: str = ""
+
+
+class RunStore(Protocol):
+    """What `reconcile` needs."""
+
+    async def load(self, run: str, known_revision: int = 0) -> Snapshot | None:
+        """Return the run, or None where nothing is stored of it. Raises StoreUnavailable."""
+
+    async def commit(self, commit: Commit) -> int:
+        """Apply `commit` and return the new revision. Raises StaleRevision, OldEpoch, InboxAhead, StoreUnavailable.
+
+        A repetition of the commit that made the stored revision (same run, revision and epoch) is told
+        `StaleRevision`, like any other: the caller loads and finds its own work there.
+        """
+
+    async def forget(self, run: str) -> None:
+        """Delete everything stored of a run: records, inbox, outbox, tasks and values. Repeating it changes nothing."""
+
+    async def active_runs(self) -> frozenset[str]:
+        """Return the runs whose last commit was active or whose outbox is not empty."""
+
+
+class Inbox(Protocol):
+    """What the gateway and the pod watcher need."""
+
+    async def append(self, entry: Entry) -> Appended:
+        """Check and append in one atomic call, and ring the bell. Raises StoreUnavailable."""
+
+    async def open_task(self, run: str, task: str) -> OpenTask | None:
+        """Return an open task, or None where it is closed, superseded or was never opened."""
+
+    def rings(self) -> AsyncIterator[str]:
+        """Yield the run of each entry appended by anyone, soon after; may repeat and, after a reconnect, may miss."""
+
+
+class Values(Protocol):
+    """JSON documents by digest, kept per run and gone with it."""
+
+    async def get_values(self, run: str, digests: frozenset[str]) -> Mapping[str, bytes]:
+        """Return the documents that are there; a missing digest is missing in the answer."""
+
+    async def put_values(self, run: str, values: Mapping[str, bytes]) -> None:
+        """Store documents; the same digest twice changes nothing."""
+
+
+class Authority(Protocol):
+    """Who may write, and whether this is still the store we knew."""
+
+    async def claim_epoch(self, above: int) -> int:
+        """Make the epoch 1 + max(above, the stored one), atomically, and return it. Older epochs cannot commit."""
+
+    async def incarnation(self) -> str:
+        """Return the random id of this store: another one means that state may have been lost."""
+
+
+class Store(RunStore, Inbox, Values, Authority, Protocol):
+    """All of it, as the three implementations offer it."""
+
+    async def close(self) -> None:
+        """Release connections and files. Idempotent."""

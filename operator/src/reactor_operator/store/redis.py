@@ -1,0 +1,229 @@
+"""The store in Redis: what the operator and the gateway share on a cluster. Needs Redis 7.0 or newer, one primary.
+
+In and out: as `port.py` says. Each call is one atomic script, so one round trip. Never here: an acknowledged write that
+is not on disk (see `redis_connection`), or a key that `forget` and the installation's own few do not know
+(docs/decisions/0002-redis-layout.md).
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import NoReturn
+
+import redis.exceptions
+import structlog
+
+from reactor_operator.store.port import (
+    Appended,
+    Commit,
+    Entry,
+    InboxAhead,
+    OldEpoch,
+    OpenTask,
+    Snapshot,
+    StaleRevision,
+    StoreUnavailable,
+)
+from reactor_operator.store.redis_connection import Argument, RedisConnection, RedisOptions, Script
+
+_SEQUENCE_DIGITS = 16
+_QUIET_SECONDS = 10.0
+_LONGEST_PAUSE_SECONDS = 5.0
+_PARTS = ("header", "records", "inbox", "outbox", "tasks", "values")
+_DEFAULTS = RedisOptions()
+_log = structlog.get_logger("reactor_operator.store")
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """The names under which one installation keeps things. All keys of a run share its hash tag."""
+
+    prefix: str
+
+    @property
+    def epoch(self) -> str:
+        return f"{self.prefix}epoch"
+
+    @property
+    def active(self) -> str:
+        return f"{self.prefix}active"
+
+    @property
+    def incarnation(self) -> str:
+        return f"{self.prefix}incarnation"
+
+    @property
+    def bell(self) -> str:
+        return f"{self.prefix}bell"
+
+    def of_run(self, run: str, *parts: str) -> tuple[str, ...]:
+        return tuple(f"{self.prefix}{{{run}}}:{part}" for part in parts)
+
+
+class RedisStore:
+    """Keeps the runs of one installation; several installations may share a Redis."""
+
+    def __init__(self, url: str, installation: str, options: RedisOptions = _DEFAULTS) -> None:
+        self._redis = RedisConnection(url, options)
+        self._keys = _Keys(f"reactor:{installation}:")
+        self._load, self._commit, self._append = Script("load"), Script("commit"), Script("append")
+        self._forget, self._claim_epoch = Script("forget"), Script("claim_epoch")
+
+    async def load(self, run: str, known_revision: int = 0) -> Snapshot | None:
+        """Return the run as stored; nothing but the inbox crosses the wire where the revision is known."""
+        keys = self._keys.of_run(run, "header", "records", "inbox", "outbox")
+        answer = await self._redis.read_script(self._load, keys, (known_revision,))
+        if answer is None:
+            return None
+        revision, first_position, inbox, *rest = answer
+        return Snapshot(
+            revision=int(revision),
+            inbox=tuple(enumerate(inbox, int(first_position))),
+            records=_pairs(rest[0]) if rest else None,
+            actions=_in_order(_pairs(rest[1])) if rest else None,
+        )
+
+    async def commit(self, commit: Commit) -> int:
+        """Apply a commit, or refuse it and change nothing."""
+        keys = (*self._keys.of_run(commit.run, *_PARTS), self._keys.epoch, self._keys.active)
+        answer = await self._redis.write_script(self._commit, keys, _commit_arguments(commit))
+        if answer[0] != b"committed":
+            _refuse(commit, answer[0].decode(), answer[1].decode())
+        return commit.revision + 1
+
+    async def forget(self, run: str) -> None:
+        """Delete everything of a run."""
+        await self._redis.write_script(self._forget, (self._keys.active, *self._keys.of_run(run, *_PARTS)), (run,))
+
+    async def active_runs(self) -> frozenset[str]:
+        """Return the runs that still have something to do."""
+        return frozenset(member.decode() for member in await self._redis.read("SMEMBERS", self._keys.active))
+
+    async def append(self, entry: Entry) -> Appended:
+        """Check an entry and record it."""
+        arguments: list[Argument] = [self._keys.bell, entry.run, entry.task, int(entry.final), entry.binding]
+        arguments += [entry.digest, entry.body, *_flat(entry.values)]
+        keys = self._keys.of_run(entry.run, "header", "inbox", "tasks", "values")
+        return Appended((await self._redis.write_script(self._append, keys, arguments)).decode())
+
+    async def open_task(self, run: str, task: str) -> OpenTask | None:
+        """Return an open task."""
+        (key,) = self._keys.of_run(run, "tasks")
+        record, binding, outcome = await self._redis.read("HMGET", key, f"r:{task}", f"b:{task}", f"o:{task}")
+        if record is None:
+            return None
+        return OpenTask(record=record, binding=(binding or b"").decode(), outcome=(outcome or b"").decode())
+
+    async def rings(self) -> AsyncIterator[str]:
+        """Yield the run of each entry anyone appends; after each (re)connect every active run, for some were missed."""
+        pause_seconds = 0.1
+        while True:
+            try:
+                async with aclosing(self._listen()) as runs:
+                    async for run in runs:
+                        pause_seconds = 0.1
+                        yield run
+            except (StoreUnavailable, redis.exceptions.RedisError, OSError) as problem:
+                _log.warning("the bell of the store is out of reach; trying again", problem=str(problem))
+                await asyncio.sleep(pause_seconds)
+                pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
+
+    async def get_values(self, run: str, digests: frozenset[str]) -> Mapping[str, bytes]:
+        """Return the documents that are there."""
+        if not digests:
+            return {}
+        (key,) = self._keys.of_run(run, "values")
+        wanted = sorted(digests)
+        found = await self._redis.read("HMGET", key, *wanted)
+        return {digest: body for digest, body in zip(wanted, found, strict=True) if body is not None}
+
+    async def put_values(self, run: str, values: Mapping[str, bytes]) -> None:
+        """Store documents."""
+        if values:
+            (key,) = self._keys.of_run(run, "values")
+            await self._redis.write("HSET", key, *_flat(values))
+
+    async def claim_epoch(self, above: int) -> int:
+        """Make the epoch one above everything seen."""
+        return int(await self._redis.write_script(self._claim_epoch, (self._keys.epoch,), (above,)))
+
+    async def incarnation(self) -> str:
+        """Return the random id of this store and, where it may be asked, Redis's replication id.
+
+        The second changes when Redis starts anew or fails over, which a store restored from an old copy also does.
+        """
+        self._redis.forget_durability()
+        stored = await self._redis.read("GET", self._keys.incarnation)
+        if stored is None:
+            await self._redis.write("SET", self._keys.incarnation, secrets.token_hex(16), "NX")
+            stored = await self._redis.read("GET", self._keys.incarnation)
+        return f"{stored.decode()}.{await self._redis.replication_id()}"
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._redis.close()
+
+    async def _listen(self) -> AsyncGenerator[str, None]:
+        async with self._redis.client.pubsub() as subscription:
+            await subscription.subscribe(self._keys.bell)
+            asked = False
+            while True:
+                message = await subscription.get_message(timeout=_QUIET_SECONDS)
+                if message is None:
+                    if asked:
+                        raise StoreUnavailable(f"Redis: no answer to a PING in {_QUIET_SECONDS:g} s")
+                    await subscription.ping()
+                    asked = True
+                    continue
+                asked = False
+                if message["type"] == "subscribe":
+                    for run in await self.active_runs():
+                        yield run
+                elif message["type"] == "message":
+                    yield message["data"].decode()
+
+
+def _commit_arguments(commit: Commit) -> list[Argument]:
+    kept = {name: record for name, record in commit.records.items() if record is not None}
+    removed = sorted(commit.records.keys() - kept.keys())
+    arguments: list[Argument] = [commit.run, commit.revision, commit.epoch, commit.inbox_position, int(commit.active)]
+    for members in (
+        _flat(kept),
+        removed,
+        _flat(commit.values),
+        _flat(commit.opens),
+        sorted(commit.closes),
+        sorted(commit.acknowledged),
+        _flat(commit.actions),
+    ):
+        arguments.append(len(members))
+        arguments.extend(members)
+    return arguments
+
+
+def _refuse(commit: Commit, answer: str, detail: str) -> NoReturn:
+    match answer:
+        case "old-epoch":
+            raise OldEpoch(f"run {commit.run}: epoch {commit.epoch} was replaced by {detail}")
+        case "stale-revision":
+            raise StaleRevision(f"run {commit.run}: decided on revision {commit.revision}, stored is {detail}")
+        case "inbox-ahead":
+            raise InboxAhead(f"run {commit.run}: the inbox holds an entry for task {detail}, which this would close")
+        case _:
+            raise AssertionError(f"commit.lua answered {answer!r}, which nobody expects")
+
+
+def _flat(found: Mapping[str, bytes]) -> list[Argument]:
+    return [part for pair in found.items() for part in pair]
+
+
+def _pairs(flat: Iterable[bytes]) -> dict[str, bytes]:
+    parts = iter(flat)
+    return {name.decode(): body for name, body in zip(parts, parts, strict=True)}
+
+
+def _in_order(numbered: Mapping[str, bytes]) -> dict[str, bytes]:
+    ordered = sorted(numbered.items(), key=lambda action: action[1][:_SEQUENCE_DIGITS])
+    return {id_: body[_SEQUENCE_DIGITS:] for id_, body in ordered}

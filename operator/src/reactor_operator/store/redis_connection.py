@@ -1,0 +1,206 @@
+"""One way to Redis: scripts and commands in one round trip each, and writes that are on disk when they are answered.
+
+In: scripts, commands. Out: their answers, or `StoreUnavailable`. Never here: a repetition of what got no answer (the
+caller knows how to ask whether it took effect), or what the keys mean.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from importlib import resources
+from typing import Any
+
+import redis.exceptions
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from reactor_operator.store.port import StoreUnavailable
+
+Argument = str | bytes | int
+_WAITAOF_SINCE = (7, 2)
+_AWAY = (
+    redis.exceptions.ConnectionError,
+    redis.exceptions.TimeoutError,
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.NoPermissionError,
+    redis.exceptions.ClusterDownError,
+    redis.exceptions.TryAgainError,
+    OSError,
+)
+_AWAY_PREFIXES = ("MISCONF", "NOREPLICAS", "BUSY", "UNKILLABLE")
+
+
+class NotDurable(StoreUnavailable):
+    """Redis answers writes before they are on disk, and cannot be asked to wait; nothing was written."""
+
+
+class Durability(Enum):
+    """How it is known that a write is on disk."""
+
+    ALWAYS = "appendfsync always"
+    WAITAOF = "WAITAOF after each write"
+    NONE = "not known"
+
+
+class Script:
+    """A Lua script from `redis_scripts/`, named by its SHA-1 as Redis does."""
+
+    def __init__(self, name: str) -> None:
+        self.text = (resources.files("reactor_operator.store") / "redis_scripts" / f"{name}.lua").read_bytes()
+        self.sha = hashlib.sha1(self.text, usedforsecurity=False).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisOptions:
+    """How Redis is spoken to.
+
+    require_durable: refuse to write (NotDurable) where a write might be lost after its answer. False is for caches
+                     of other people's tests only.
+    """
+
+    timeout_seconds: float = 5.0
+    connections: int = 64
+    require_durable: bool = True
+
+
+class RedisConnection:
+    """A pool of connections to one Redis."""
+
+    def __init__(self, url: str, options: RedisOptions) -> None:
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=options.connections,
+            timeout=options.timeout_seconds,
+            socket_timeout=options.timeout_seconds,
+            socket_connect_timeout=options.timeout_seconds,
+            protocol=2,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self.client: Any = Redis.from_pool(pool)
+        self._options = options
+        self._durability: Durability | None = None
+        self._checking = asyncio.Lock()
+
+    async def read(self, *command: Argument) -> Any:
+        """Send one command and return its answer."""
+        try:
+            return await self.client.execute_command(*command)
+        except Exception as problem:
+            raise _translated(problem) from problem
+
+    async def read_script(self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
+        """Run a script that writes nothing, in one round trip."""
+        try:
+            return await self._evaluate(script, (len(keys), *keys, *arguments), wait=False)
+        except Exception as problem:
+            raise _translated(problem) from problem
+
+    async def write_script(self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
+        """Run a script in one round trip; what it wrote is on disk when this returns. Raises NotDurable."""
+        durability = await self.durability()
+        try:
+            return await self._evaluate(script, (len(keys), *keys, *arguments), wait=durability is Durability.WAITAOF)
+        except Exception as problem:
+            raise _translated(problem) from problem
+
+    async def write(self, *command: Argument) -> Any:
+        """Send one writing command; what it wrote is on disk when this returns. Raises NotDurable."""
+        durability = await self.durability()
+        try:
+            return await self._send(command, wait=durability is Durability.WAITAOF)
+        except Exception as problem:
+            raise _translated(problem) from problem
+
+    async def durability(self) -> Durability:
+        """Return how writes are known to be on disk, asking Redis the first time. Raises NotDurable."""
+        if self._durability is not None:
+            return self._durability
+        async with self._checking:
+            if self._durability is None:
+                self._durability = await self._check_durability()
+            return self._durability
+
+    async def replication_id(self) -> str:
+        """Return the id of Redis's data set as replicas know it, empty where INFO is not allowed."""
+        try:
+            return str((await self.client.info("replication")).get("master_replid", ""))
+        except redis.exceptions.NoPermissionError:
+            return ""
+        except Exception as problem:
+            raise _translated(problem) from problem
+
+    def forget_durability(self) -> None:
+        """Ask again before the next write: Redis may have been restarted with another configuration."""
+        self._durability = None
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.client.aclose()
+        await self.client.connection_pool.disconnect()
+
+    async def _evaluate(self, script: Script, rest: tuple[Argument, ...], *, wait: bool) -> Any:
+        try:
+            return await self._send(("EVALSHA", script.sha, *rest), wait=wait)
+        except redis.exceptions.NoScriptError:
+            return await self._send(("EVAL", script.text, *rest), wait=wait)
+
+    async def _send(self, command: tuple[Argument, ...], *, wait: bool) -> Any:
+        if not wait:
+            return await self.client.execute_command(*command)
+        timeout_ms = int(self._options.timeout_seconds * 1000)
+        async with self.client.pipeline(transaction=False) as pipeline:
+            pipeline.execute_command(*command)
+            pipeline.execute_command("WAITAOF", 1, 0, timeout_ms)
+            answer, waited = await pipeline.execute(raise_on_error=False)
+        for found in (answer, waited):
+            if isinstance(found, Exception):
+                raise found
+        if waited[0] < 1:
+            raise StoreUnavailable(f"Redis: the write was not on disk after {timeout_ms} ms; repeat it")
+        return answer
+
+    async def _check_durability(self) -> Durability:
+        try:
+            version, found = await self._version(), await self._persistence()
+        except Exception as problem:
+            raise _translated(problem) from problem
+        if found == ("yes", "always"):
+            return Durability.ALWAYS
+        if version >= _WAITAOF_SINCE and (found is None or found[0] == "yes"):
+            return Durability.WAITAOF
+        if not self._options.require_durable:
+            return Durability.NONE
+        described = "CONFIG GET is not allowed" if found is None else f"appendonly {found[0]}, appendfsync {found[1]}"
+        raise NotDurable(
+            f"Redis {'.'.join(map(str, version))}: found {described}; expected appendonly yes with appendfsync always, "
+            "or Redis 7.2 or newer with appendonly yes (then WAITAOF is used); set them in its configuration"
+        )
+
+    async def _version(self) -> tuple[int, ...]:
+        try:
+            server = await self.client.info("server")
+        except redis.exceptions.NoPermissionError:
+            return (0,)
+        return tuple(int(part) for part in str(server["redis_version"]).split(".")[:2])
+
+    async def _persistence(self) -> tuple[str, str] | None:
+        try:
+            found = await self.client.config_get("appendonly", "appendfsync")
+        except redis.exceptions.ResponseError:
+            return None  # managed services forbid CONFIG; WAITAOF serves where it is known
+        settings = {_text(name): _text(value) for name, value in found.items()}
+        return settings["appendonly"], settings["appendfsync"]
+
+
+def _text(found: str | bytes) -> str:
+    return found.decode() if isinstance(found, bytes) else found
+
+
+def _translated(problem: Exception) -> Exception:
+    if isinstance(problem, _AWAY) or str(problem).startswith(_AWAY_PREFIXES):
+        return StoreUnavailable(f"Redis: {type(problem).__name__}: {problem}")
+    return problem

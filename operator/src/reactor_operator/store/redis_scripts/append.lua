@@ -1,0 +1,55 @@
+#!lua
+-- Checks and records an inbox entry, and rings the bell.
+-- KEYS: header inbox tasks values
+-- ARGV: channel run task final binding digest body (digest document)*
+-- Answers "recorded", "repeated", "conflict", "closed" or "unknown".
+local header, inbox, tasks, values = unpack(KEYS)
+local channel, run, task, final, binding, digest, body = unpack(ARGV, 1, 7)
+
+local stored = redis.call("HMGET", header, "active", "position", "signals")
+if not stored[1] then
+  return "unknown"
+end
+if stored[1] ~= "1" then
+  return "closed"
+end
+local position = tonumber(stored[2] or "0") + 1
+local function is_in(list)
+  return list and string.find(list, " " .. digest .. " ", 1, true)
+end
+
+if task == "" then
+  if is_in(stored[3]) then
+    return "repeated"
+  end
+  redis.call("HSET", header, "position", string.format("%d", position), "signals", (stored[3] or " ") .. digest .. " ")
+else
+  local open = redis.call("HMGET", tasks, "r:" .. task, "b:" .. task, "o:" .. task, "s:" .. task)
+  if not open[1] then
+    return "closed"
+  end
+  if binding ~= "" and open[2] and open[2] ~= binding then
+    return "conflict"
+  end
+  if is_in(open[4]) then
+    return "repeated"
+  end
+  if open[3] then
+    return "conflict"
+  end
+  local at = string.format("%d", position)
+  redis.call("HSET", header, "position", at)
+  redis.call("HSET", tasks, "p:" .. task, at, "s:" .. task, (open[4] or " ") .. digest .. " ")
+  if binding ~= "" and not open[2] then
+    redis.call("HSET", tasks, "b:" .. task, binding)
+  end
+  if final == "1" then
+    redis.call("HSET", tasks, "o:" .. task, digest)
+  end
+end
+for i = 8, #ARGV, 2 do
+  redis.call("HSET", values, ARGV[i], ARGV[i + 1])
+end
+redis.call("RPUSH", inbox, body)
+redis.call("PUBLISH", channel, run)
+return "recorded"

@@ -1,0 +1,95 @@
+#!lua
+-- Applies a commit, or refuses it and writes nothing.
+-- KEYS: header records inbox outbox tasks values epoch active
+-- ARGV: run revision epoch inbox_position active, then seven lists, each a count and its members:
+--       records (name body)* removed* values (digest body)* opens (task record)* closes* acknowledged* actions (id body)*
+-- Answers {"committed"}, {"old-epoch", stored}, {"stale-revision", stored} or {"inbox-ahead", task}.
+local header, records, inbox, outbox, tasks, values, epoch_key, active_key = unpack(KEYS)
+local run, revision, epoch, inbox_position = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local active = ARGV[5] == "1"
+local FIELDS_AT_ONCE = 2000 -- unpack() cannot put more than some 8,000 on the stack
+
+local next_argument = 6
+local function take_list()
+  local count = tonumber(ARGV[next_argument])
+  local first = next_argument + 1
+  next_argument = first + count
+  return first, next_argument - 1
+end
+local function in_batches(command, key, first, last)
+  for from = first, last, FIELDS_AT_ONCE do
+    redis.call(command, key, unpack(ARGV, from, math.min(from + FIELDS_AT_ONCE - 1, last)))
+  end
+end
+
+local records_first, records_last = take_list()
+local removed_first, removed_last = take_list()
+local values_first, values_last = take_list()
+local opens_first, opens_last = take_list()
+local closes_first, closes_last = take_list()
+local acknowledged_first, acknowledged_last = take_list()
+local actions_first, actions_last = take_list()
+
+local stored_epoch = tonumber(redis.call("GET", epoch_key) or "0")
+if epoch < stored_epoch then
+  return {"old-epoch", tostring(stored_epoch)}
+end
+local stored = redis.call("HMGET", header, "revision", "position", "sequence")
+local stored_revision, position = tonumber(stored[1] or "0"), tonumber(stored[2] or "0")
+if revision ~= stored_revision then
+  return {"stale-revision", tostring(stored_revision)}
+end
+for i = closes_first, closes_last do
+  local newest = redis.call("HGET", tasks, "p:" .. ARGV[i])
+  if newest and tonumber(newest) > inbox_position then
+    return {"inbox-ahead", ARGV[i]}
+  end
+end
+
+local sequence = tonumber(stored[3] or "0")
+redis.call("HSET", header, "revision", string.format("%d", revision + 1), "active", ARGV[5])
+if epoch > stored_epoch then
+  redis.call("SET", epoch_key, ARGV[3])
+end
+in_batches("HSET", records, records_first, records_last)
+in_batches("HDEL", records, removed_first, removed_last)
+in_batches("HSET", values, values_first, values_last)
+
+local waiting = redis.call("LLEN", inbox)
+local consumed = math.min(inbox_position, position) - (position - waiting)
+if consumed > 0 then
+  redis.call("LTRIM", inbox, consumed, -1)
+end
+
+for i = opens_first, opens_last, 2 do
+  redis.call("HSET", tasks, "r:" .. ARGV[i], ARGV[i + 1])
+end
+if active then
+  for i = closes_first, closes_last do
+    local task = ARGV[i]
+    redis.call("HDEL", tasks, "r:" .. task, "b:" .. task, "o:" .. task, "p:" .. task, "s:" .. task)
+  end
+else
+  redis.call("DEL", tasks)
+end
+
+-- Redis forgets the order of a hash, so each action begins with its sequence number in 16 digits.
+in_batches("HDEL", outbox, acknowledged_first, acknowledged_last)
+for i = actions_first, actions_last, 2 do
+  local before = redis.call("HGET", outbox, ARGV[i])
+  if before then
+    redis.call("HSET", outbox, ARGV[i], string.sub(before, 1, 16) .. ARGV[i + 1])
+  else
+    sequence = sequence + 1
+    redis.call("HSET", outbox, ARGV[i], string.format("%016d", sequence) .. ARGV[i + 1])
+  end
+end
+if actions_last >= actions_first then
+  redis.call("HSET", header, "sequence", string.format("%d", sequence))
+end
+if active or redis.call("EXISTS", outbox) == 1 then
+  redis.call("SADD", active_key, run)
+else
+  redis.call("SREM", active_key, run)
+end
+return {"committed"}

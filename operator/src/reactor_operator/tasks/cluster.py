@@ -1,0 +1,149 @@
+"""Tasks on a cluster: pods and Jobs made, adopted and removed, each call safe to repeat.
+
+In: `TaskOrder`s. Out: objects on the API server. Never here: what a pod did (it comes back through the inbox), a name
+that is not a function of the task, a deletion without the uid it is meant for.
+"""
+
+from collections import OrderedDict
+
+from reactor_operator.api.effective import effective
+from reactor_operator.api.reactor import Placement, PodRetention, ReactorSpec, Step
+from reactor_operator.engine.failures import Failure, FailureKind, render_message
+from reactor_operator.engine.identity import Task, pod_name
+from reactor_operator.kube.client import KubeClient
+from reactor_operator.kube.errors import ApiError, Conflict, Forbidden, Invalid, QuotaExceeded, refusals_as_unavailable
+from reactor_operator.kube.fields import JsonObject, int_at, map_at, text_at
+from reactor_operator.kube.paths import JOB, POD
+from reactor_operator.outcomes import pod_facts as facts
+from reactor_operator.ports import Clock, Launched, NotYet, Refused, RunRef, TaskOrder
+from reactor_operator.tasks.manifest import render_manifest
+from reactor_operator.tasks.manifest_env import Unlaunchable
+from reactor_operator.tasks.manifest_seal import is_owned_by, open_seal
+from reactor_operator.tasks.manifest_spec import GRACE_SECONDS, STEP, TaskSettings
+
+LINGER_MS = 30_000
+_AGAIN_MS = 1_000
+_BLOCKED_MS = 15_000
+_REMEMBERED = 10_000
+
+
+class ClusterLauncher:
+    """Implements `ports.Launcher` on the API server."""
+
+    def __init__(self, client: KubeClient, settings: TaskSettings, clock: Clock) -> None:
+        self._client = client
+        self._settings = settings
+        self._clock = clock
+        self._retiring: OrderedDict[str, int] = OrderedDict()
+
+    async def start(self, order: TaskOrder) -> Launched | NotYet | Refused:
+        """Create the task's pod or Job, or find that it stands already."""
+        if order.after is not None:
+            with refusals_as_unavailable("look at the pod of the task before"):
+                if not await self._is_dead(order, order.after):
+                    return NotYet(again_ms=_AGAIN_MS)
+        try:
+            manifest = render_manifest(order, self._settings)
+        except Unlaunchable as problem:
+            return Refused(problem.failure)
+        kind = JOB if manifest["kind"] == JOB.name else POD
+        try:
+            await self._client.create(kind.collection(order.run.namespace), manifest, strict=True)
+        except Conflict:
+            return await self._adopt(order)
+        except Invalid as error:
+            return _refuse(f"the API server refuses its pod: {error.message}")
+        except QuotaExceeded as error:
+            return NotYet(again_ms=_BLOCKED_MS, reason=f"QuotaExceeded: {error.message}")
+        except Forbidden as error:
+            if "violates PodSecurity" in error.message:
+                return _refuse(f"the namespace refuses its pod: {error.message}")
+            return NotYet(again_ms=_BLOCKED_MS, reason=f"Forbidden: {error.message}")
+        except ApiError as error:
+            return NotYet(again_ms=_BLOCKED_MS, reason=f"{error.reason or error.status}: {error.message}")
+        return Launched()
+
+    async def retire(self, run: RunRef, spec: ReactorSpec, step: Step, task: Task, *, stop: bool, failed: bool) -> bool:
+        """Remove a closed task's pod or Job as its retention says; False while it still runs."""
+        chosen = effective(spec, step, step.action(task.action))
+        kind = JOB if chosen.placement is Placement.JOB else POD
+        path = kind.object(run.namespace, pod_name(run.name, run.uid, task))
+        with refusals_as_unavailable(f"get {path}"):
+            found = await self._client.get(path)
+        if found is None or not self._is_ours(found, run, task):
+            return True
+        if not stop and not _has_ended(found):
+            since = self._first_asked(path)
+            if self._clock.now() < since + LINGER_MS:
+                return False
+            stop = True
+        if not stop and _is_kept(chosen.pod_retention, failed=failed):
+            return True
+        grace = None if _has_ended(found) else GRACE_SECONDS
+        self._retiring.pop(path, None)
+        with refusals_as_unavailable(f"delete {path}"):
+            try:
+                await self._client.delete(path, uid=text_at(found, "metadata", "uid"), grace_seconds=grace)
+            except Conflict:
+                return True  # another uid: not the one that was to be removed
+        return True
+
+    async def _adopt(self, order: TaskOrder) -> Launched | NotYet | Refused:
+        """The name is taken: it is the task's own, made before; or it goes; or it is somebody else's."""
+        name = pod_name(order.run.name, order.run.uid, order.task)
+        kind = JOB if effective(order.spec, order.step).placement is Placement.JOB else POD
+        with refusals_as_unavailable(f"get {name}"):
+            found = await self._client.get(kind.object(order.run.namespace, name))
+        if found is None:
+            return NotYet(again_ms=_AGAIN_MS)
+        if self._is_ours(found, order.run, order.task):
+            return Launched()
+        return _refuse(
+            f"ForeignPod: a {kind.name} {name} that this run did not make has the task's name in namespace "
+            f"{order.run.namespace}; delete it and start the run again"
+        )
+
+    def _is_ours(self, found: JsonObject, run: RunRef, task: Task) -> bool:
+        sealed = open_seal(self._settings.key, found)
+        return sealed is not None and (sealed.run, sealed.task) == (run, task) and is_owned_by(found, run)
+
+    async def _is_dead(self, order: TaskOrder, previous: Task) -> bool:
+        """Return whether the pod of the step's previous task runs no longer (or its node was given up)."""
+        run = order.run
+        name = pod_name(run.name, run.uid, previous)
+        if effective(order.spec, order.step).placement is Placement.JOB:
+            selector = {"labelSelector": f"batch.kubernetes.io/job-name={name}"}
+            pods = (await self._client.list(POD.collection(run.namespace), selector)).items
+            job = await self._client.get(JOB.object(run.namespace, name))
+            return all(self._is_pod_dead(pod) for pod in pods) and (job is None or bool(pods) or _has_ended(job))
+        pod = await self._client.get(POD.object(run.namespace, name))
+        return pod is None or self._is_pod_dead(pod)
+
+    def _is_pod_dead(self, pod: JsonObject) -> bool:
+        if facts.is_over(pod) or facts.ended_container(facts.container_status(pod, STEP)) is not None:
+            return True
+        return facts.is_unreachable(pod, self._clock.now(), self._settings.lost_seconds * 1000)
+
+    def _first_asked(self, path: str) -> int:
+        since = self._retiring.setdefault(path, self._clock.now())
+        while len(self._retiring) > _REMEMBERED:
+            self._retiring.popitem(last=False)
+        return since
+
+
+def _has_ended(found: JsonObject) -> bool:
+    """Return whether a pod's task container, or a Job, has ended."""
+    if text_at(found, "kind") == JOB.name:
+        status = map_at(found, "status")
+        return bool((int_at(status, "succeeded") or 0) + (int_at(status, "failed") or 0)) and not int_at(
+            status, "active"
+        )
+    return facts.is_over(found) or facts.ended_container(facts.container_status(found, STEP)) is not None
+
+
+def _is_kept(retention: PodRetention, *, failed: bool) -> bool:
+    return retention is PodRetention.ALL or (retention is PodRetention.FAILED and failed)
+
+
+def _refuse(message: str) -> Refused:
+    return Refused(Failure(kind=FailureKind.CANNOT_START, message=render_message(message)))

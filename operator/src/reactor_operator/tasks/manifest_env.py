@@ -1,0 +1,157 @@
+"""The environment of a task's container: what we inject as literal bytes, and what the author of the reactor wrote.
+
+In: a `TaskOrder` and where the gateway is. Out: entries of a container's `env`, in an order in which `$(VAR)` of the
+author can see ours. Never here: the text of a Secret.
+
+Kubelet expands `$(NAME)` in every literal value, and `$$` stands for one `$` there. A `$` before any other character
+must be doubled as well: kubelet copies the byte after it as if it were a character of its own and so breaks what is not
+ASCII.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import orjson
+
+from reactor_operator.api.actions import EnvVar
+from reactor_operator.api.effective import reference_variable, referenced_arguments
+from reactor_operator.api.reactor import Step
+from reactor_operator.engine.failures import Failure, FailureKind
+from reactor_operator.engine.identity import Action
+from reactor_operator.ports import TaskOrder
+
+INLINE_LIMIT = 64 * 1024
+VARIABLE_LIMIT = 120_000
+DOCUMENTS = ("arguments", "result", "failure")
+
+EnvEntry = dict[str, object]
+
+
+class Unlaunchable(Exception):
+    """The task cannot be put into a pod as it is; `failure` says why."""
+
+    def __init__(self, kind: FailureKind, message: str) -> None:
+        super().__init__(message)
+        self.failure = Failure(kind=kind, message=message)
+
+
+def escape_dollars(literal: str) -> str:
+    """Return the text of a literal `value` from which kubelet makes `literal` again."""
+    return literal.replace("$", "$$")
+
+
+def fence_of(order: TaskOrder) -> str:
+    """Return the one word that names the task in the whole installation: REACTOR_TASK."""
+    return f"{order.run.uid}/{order.task.key}"
+
+
+def documents_of(order: TaskOrder) -> Mapping[str, bytes]:
+    """Return the JSON documents that the task may read, by name."""
+    found = {"arguments": order.arguments, "result": order.result, "failure": order.failure}
+    return {name: document for name, document in found.items() if document is not None}
+
+
+def facts_of(order: TaskOrder) -> dict[str, str]:
+    """Return the variables that say which task this is; every task has them."""
+    task = order.task
+    facts = {
+        "REACTOR_RUN": order.run.name,
+        "REACTOR_STEP": task.path,
+        "REACTOR_TASK": fence_of(order),
+        "REACTOR_ACTION": task.action.value,
+        "REACTOR_ATTEMPT": str(task.attempt),
+        "REACTOR_IDEMPOTENCY_KEY": order.idempotency_key,
+        "REACTOR_UNCERTAIN": "1" if order.uncertain else "0",
+    }
+    return facts if task.action is Action.RUN else facts | {"REACTOR_FORWARD_KEY": order.forward_key}
+
+
+def inline_documents(order: TaskOrder) -> dict[str, str]:
+    """Return the documents that are small enough for a variable, by the variable's name."""
+    return {
+        f"REACTOR_{name.upper()}": document.decode()
+        for name, document in documents_of(order).items()
+        if len(document) <= INLINE_LIMIT
+    }
+
+
+def large_documents(order: TaskOrder) -> list[str]:
+    """Return the names of the documents that are fetched into /reactor/NAME.json."""
+    return [name for name, document in documents_of(order).items() if len(document) > INLINE_LIMIT]
+
+
+def literal_entries(variables: Mapping[str, str]) -> list[EnvEntry]:
+    """Return `env` entries that reach the container as these very bytes."""
+    return [{"name": name, "value": escape_dollars(value)} for name, value in variables.items()]
+
+
+def reference_entries(step: Step) -> list[EnvEntry]:
+    """Return `env` entries for the arguments whose text only kubelet reads (keys of Secrets and ConfigMaps)."""
+    entries: list[EnvEntry] = []
+    for name, source in referenced_arguments(step).items():
+        reference = source.secret_key_ref or source.config_map_key_ref
+        if reference is None:
+            raise AssertionError(f"argument {name!r} is by reference and refers to nothing")
+        kind = "secretKeyRef" if source.secret_key_ref is not None else "configMapKeyRef"
+        entries.append(
+            {
+                "name": reference_variable(name),
+                "valueFrom": {kind: {"name": reference.name, "key": reference.key}},
+            }
+        )
+    return entries
+
+
+def author_entries(order: TaskOrder, written: Iterable[EnvVar]) -> list[EnvEntry]:
+    """Return what the author wrote in `env`; `argument` becomes a literal. Raises Unlaunchable (InvalidArguments)."""
+    references = referenced_arguments(order.step)
+    arguments = orjson.loads(order.arguments)
+    entries: list[EnvEntry] = []
+    for variable in written:
+        if variable.argument is None:
+            entry: EnvEntry = {"name": variable.name}
+            if variable.value_from is not None:
+                entry["valueFrom"] = variable.value_from
+            else:
+                entry["value"] = variable.value or ""
+        elif variable.argument in references:
+            entry = {"name": variable.name, **_without_name(reference_entries(order.step), variable.argument)}
+        else:
+            where = f"step {order.task.path!r}: env {variable.name!r}"
+            if variable.argument not in arguments:
+                raise Unlaunchable(
+                    FailureKind.INVALID_ARGUMENTS,
+                    f"{where} passes argument {variable.argument!r}, which the step does not have",
+                )
+            entry = {
+                "name": variable.name,
+                "value": escape_dollars(_text_of(arguments[variable.argument], where, variable.argument)),
+            }
+        entries.append(entry)
+    return entries
+
+
+def _without_name(entries: list[EnvEntry], argument: str) -> EnvEntry:
+    found = next(entry for entry in entries if entry["name"] == reference_variable(argument))
+    return {"valueFrom": found["valueFrom"]}
+
+
+def _text_of(value: object, where: str, argument: str) -> str:
+    """Return a string as it is and anything else as JSON, where the kernel can take it."""
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return fitting(text, f"{where}: argument {argument!r}", "read it from REACTOR_ARGUMENTS instead")
+
+
+def fitting(text: str, what: str, remedy: str = "put it into modules or the image instead") -> str:
+    """Return `text` where an environment variable can hold it. Raises Unlaunchable (InvalidArguments)."""
+    if "\0" in text:
+        raise Unlaunchable(
+            FailureKind.INVALID_ARGUMENTS,
+            f"{what} has a NUL character, which no environment variable can hold; {remedy}",
+        )
+    size = len(text.encode())
+    if size > VARIABLE_LIMIT:
+        raise Unlaunchable(
+            FailureKind.INVALID_ARGUMENTS,
+            f"{what} has {size} bytes, and Linux takes at most {VARIABLE_LIMIT} in one variable; {remedy}",
+        )
+    return text

@@ -1,0 +1,253 @@
+"""The PodSpec of a task: its container, what helps it, and the layers that a user's pod template is merged into.
+
+In: a `TaskOrder`, the action and its effective settings. Out: a PodSpec as a JSON object.
+Never here: names, labels, seals and owners (see `manifest`).
+
+Three layers, each winning over the one before: our defaults (restricted security, resources, a grace period), what the
+author wrote in `pod.spec` and in the container, and what makes a pod a task (the container `step` with its image,
+command, environment and mounts, restartPolicy Never). Containers that the author adds run beside ours and have no say
+in the outcome.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import orjson
+
+from reactor_operator.api.actions import ActionSpec, ContainerAction, PythonAction
+from reactor_operator.api.effective import Effective, reference_variable, referenced_arguments
+from reactor_operator.engine.failures import FailureKind
+from reactor_operator.gateway.tokens import task_token
+from reactor_operator.ports import TaskOrder
+from reactor_operator.tasks import manifest_env as env
+from reactor_operator.tasks.manifest_merge import merge_objects
+
+STEP = "step"
+FETCH = "reactor-arguments"
+OUTPUT = "reactor-output"
+TMP = "reactor-tmp"
+GRACE_SECONDS = 10
+UPLOAD_SECONDS = 120
+TERMINATION_LOG = "/dev/termination-log"
+
+_USER = 65532
+_FILES = "/reactor"
+_MODULES = "/reactor/modules"
+
+Manifest = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSettings:
+    """What the operator knows that no reactor says.
+
+    gateway:     address that pods reach the gateway at.      key: signs seals and task tokens.
+    lost_seconds: how long a node may be unreachable before its pods are given up.
+    """
+
+    runtime_image: str
+    runtime_pull_policy: str
+    gateway: str
+    key: bytes
+    lost_seconds: int = 300
+
+
+def render_pod_spec(order: TaskOrder, settings: TaskSettings, action: ActionSpec, chosen: Effective) -> Manifest:
+    """Return the PodSpec of a task. Raises Unlaunchable."""
+    theirs = dict(chosen.pod.spec) if chosen.pod is not None and chosen.pod.spec is not None else {}
+    defaults = _pod_defaults(settings, has_upload=action.container is not None and _output_path(action) is not None)
+    if action.python is not None:
+        main, volumes = _python(order, settings, action.python, chosen)
+        beside: list[Manifest] = []
+    elif action.container is not None:
+        main, volumes, beside = _container(order, settings, action.container, chosen)
+    else:
+        raise AssertionError(f"step {order.step.name!r} has neither python nor container")
+    ours: Manifest = {
+        "restartPolicy": "Never",
+        "containers": [main],
+        "volumes": [{"name": TMP, "emptyDir": {}}, *volumes],
+    }
+    if beside:
+        ours["initContainers"] = beside
+    container_layer = {
+        "containers": [{"name": STEP, **_container_defaults(has_resources=chosen.resources is not None)}]
+    }
+    return merge_objects(merge_objects(merge_objects(defaults, container_layer), theirs), ours)
+
+
+def _pod_defaults(settings: TaskSettings, *, has_upload: bool) -> Manifest:
+    gone = {"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": settings.lost_seconds}
+    return {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": UPLOAD_SECONDS if has_upload else GRACE_SECONDS,
+        "tolerations": [{"key": f"node.kubernetes.io/{word}", **gone} for word in ("not-ready", "unreachable")],
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": _USER,
+            "runAsGroup": _USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+
+
+def _container_defaults(*, has_resources: bool) -> Manifest:
+    """Return what holds where nobody says otherwise; resources are the author's as a whole, or ours as a whole."""
+    resources = {"requests": {"cpu": "25m", "memory": "48Mi"}, "limits": {"memory": "512Mi"}}
+    return {"securityContext": _restricted()} | ({} if has_resources else {"resources": resources})
+
+
+def _restricted() -> Manifest:
+    return {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+def _common(order: TaskOrder, chosen: Effective, variables: Mapping[str, str], mounts: list[Manifest]) -> Manifest:
+    """Return what containers of both forms have: environment, mounts, and the resources the author chose."""
+    ours = env.literal_entries(variables) + env.reference_entries(order.step)
+    taken = {entry["name"] for entry in ours}
+    theirs = [entry for entry in env.author_entries(order, chosen.env) if entry["name"] not in taken]
+    container: Manifest = {
+        "name": STEP,
+        "env": ours + theirs,
+        "volumeMounts": [{"name": TMP, "mountPath": "/tmp"}, *mounts, *chosen.volume_mounts],  # noqa: S108
+    }
+    container["volumeMounts"] = _one_per_path(container["volumeMounts"])
+    if chosen.env_from:
+        container["envFrom"] = list(chosen.env_from)
+    if chosen.resources is not None:
+        container["resources"] = dict(chosen.resources)
+    return container
+
+
+def _one_per_path(mounts: object) -> list[object]:
+    """Keep the last mount of each path: what the author mounts at /tmp replaces ours."""
+    if not isinstance(mounts, list):
+        return []
+    return list({mount.get("mountPath"): mount for mount in mounts}.values())
+
+
+def _python(
+    order: TaskOrder, settings: TaskSettings, action: PythonAction, chosen: Effective
+) -> tuple[Manifest, list[Manifest]]:
+    variables = env.facts_of(order) | _address(order, settings)
+    mounts: list[Manifest] = []
+    volumes: list[Manifest] = []
+    if action.handler is not None:
+        variables["REACTOR_HANDLER"] = action.handler
+    else:
+        variables["REACTOR_SOURCE"] = env.fitting(action.source or "", f"step {order.task.path!r}: python.source")
+    references = referenced_arguments(order.step)
+    if references:
+        named = {name: reference_variable(name) for name in references}
+        variables["REACTOR_SECRET_ARGUMENTS"] = orjson.dumps(named).decode()
+    if chosen.modules is not None:
+        variables["REACTOR_MODULES"] = _MODULES
+        mounts.append({"name": "reactor-modules", "mountPath": _MODULES, "readOnly": True})
+        volumes.append({"name": "reactor-modules", "configMap": {"name": chosen.modules.config_map_ref.name}})
+    container = _common(order, chosen, variables, mounts) | {
+        "image": chosen.image or settings.runtime_image,
+        "command": ["python3", "-m", "reactor"],
+        "terminationMessagePath": TERMINATION_LOG,
+        "terminationMessagePolicy": "File",
+    }
+    if chosen.image is None:
+        container["imagePullPolicy"] = settings.runtime_pull_policy
+    return container, volumes
+
+
+def _container(
+    order: TaskOrder,
+    settings: TaskSettings,
+    action: ContainerAction,
+    chosen: Effective,
+) -> tuple[Manifest, list[Manifest], list[Manifest]]:
+    path = action.output.path if action.output is not None else None
+    variables = (
+        env.facts_of(order)
+        | _address(order, settings)
+        | env.inline_documents(order)
+        | {"REACTOR_RESULT_PATH": path or TERMINATION_LOG}
+    )
+    mounts: list[Manifest] = []
+    volumes: list[Manifest] = []
+    beside: list[Manifest] = []
+    large = env.large_documents(order)
+    if large:
+        volumes.append({"name": "reactor-files", "emptyDir": {}})
+        mounts.append({"name": "reactor-files", "mountPath": _FILES, "readOnly": True})
+        beside.append(_helper(order, settings, FETCH, ["fetch", *large], [{**mounts[-1], "readOnly": False}]))
+    if path is not None:
+        shared, own_volume = _output_mount(order, path, chosen.volume_mounts)
+        if own_volume:
+            volumes.append({"name": str(shared["name"]), "emptyDir": {}})
+            mounts.append(shared)
+        beside.append(_helper(order, settings, OUTPUT, ["output", path], [shared]) | {"restartPolicy": "Always"})
+    container = _common(order, chosen, variables, mounts) | {
+        "image": action.image,
+        "terminationMessagePath": TERMINATION_LOG,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+    optional = {
+        "imagePullPolicy": action.image_pull_policy.value if action.image_pull_policy is not None else None,
+        "command": list(action.command) or None,
+        "args": list(action.args) or None,
+        "workingDir": action.working_dir,
+    }
+    container |= {name: value for name, value in optional.items() if value is not None}
+    if action.security_context is not None:
+        container["securityContext"] = merge_objects(_restricted(), action.security_context)
+    return container, volumes, beside
+
+
+def _output_path(action: ActionSpec) -> str | None:
+    container = action.container
+    return container.output.path if container is not None and container.output is not None else None
+
+
+def _output_mount(order: TaskOrder, path: str, author_mounts: Sequence[Mapping[str, object]]) -> tuple[Manifest, bool]:
+    """Return the mount through which both containers see the output file, and whether its volume is ours to make."""
+    folder = PurePosixPath(path).parent
+    parents = {str(folder), *(str(parent) for parent in folder.parents)}
+    theirs = [mount for mount in author_mounts if str(mount.get("mountPath", "")).rstrip("/") in parents - {"/"}]
+    if theirs:
+        return dict(max(theirs, key=lambda mount: len(str(mount["mountPath"])))), False
+    if "/tmp" in parents:  # noqa: S108
+        return {"name": TMP, "mountPath": "/tmp"}, False  # noqa: S108
+    if str(folder) == "/":
+        raise env.Unlaunchable(
+            FailureKind.CANNOT_START,
+            f"step {order.task.path!r}: output.path is {path!r}, expected a file in a folder other than /, such as "
+            "/output/result.json (an empty volume is mounted over the folder)",
+        )
+    return {"name": "reactor-output", "mountPath": str(folder)}, True
+
+
+def _helper(
+    order: TaskOrder, settings: TaskSettings, name: str, arguments: list[str], mounts: list[Manifest]
+) -> Manifest:
+    """Return a container of the runtime image that works for the step's container."""
+    return {
+        "name": name,
+        "image": settings.runtime_image,
+        "imagePullPolicy": settings.runtime_pull_policy,
+        "command": ["python3", "-m", "reactor", *(argument.replace("$", "$$") for argument in arguments)],
+        "env": env.literal_entries(env.facts_of(order) | _address(order, settings)),
+        "volumeMounts": mounts,
+        "securityContext": _restricted(),
+        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "256Mi"}},
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+
+
+def _address(order: TaskOrder, settings: TaskSettings) -> dict[str, str]:
+    return {
+        "REACTOR_GATEWAY": settings.gateway,
+        "REACTOR_TOKEN": task_token(settings.key, env.fence_of(order)),
+        "REACTOR_TERMINATION_LOG": TERMINATION_LOG,
+    }

@@ -1,0 +1,192 @@
+"""One task done: its handler loaded and called with the arguments by name, and what came of it as an outcome document.
+
+In: a `TaskEnvironment` and the documents of the task. Out: bytes. Never raises: whatever the user's code does is an
+outcome. Never here: the gateway, and imports that only failures or coroutines need.
+"""
+
+from json import dumps
+
+from reactor import documents
+from reactor.context import Cancellation, Context
+from reactor.environment import TaskEnvironment
+from reactor.loading import CannotLoad, load_handler
+from reactor.outcomes import Continue, Halt, Skipped
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping, MutableMapping
+
+    from reactor.loading import Handler
+VARIABLE_LIMIT = 64 * 1024
+_VARKEYWORDS = 0x08
+
+
+class Call:
+    """What one handler is called with.
+
+    arguments: by name, those of Secrets and ConfigMaps not among them.
+    result:    what the action returned, for its undo.    failure: why it failed, for its compensate.
+    """
+
+    __slots__ = ("arguments", "cancellation", "context", "environment", "failure", "result")
+
+    def __init__(
+        self, environment: TaskEnvironment, given: "Mapping[str, object]", cancellation: Cancellation | None = None
+    ) -> None:
+        arguments = given.get("arguments")
+        self.environment = environment
+        self.arguments: dict[str, object] = {
+            **(arguments if isinstance(arguments, dict) else {}),
+            **environment.secret_arguments,
+        }
+        self.result = given.get("result")
+        self.failure = given.get("failure")
+        self.cancellation = Cancellation() if cancellation is None else cancellation
+        self.context = Context(
+            run=environment.run,
+            step=environment.step,
+            action=environment.action,
+            attempt=environment.attempt,
+            idempotency_key=environment.idempotency_key,
+            forward_key=environment.forward_key,
+            uncertain=bool(given.get("uncertain")) or environment.uncertain,
+            cancellation=self.cancellation,
+        )
+
+
+def publish(call_for: str, given: "Mapping[str, object]", variables: "MutableMapping[str, str]") -> None:
+    """Put the documents of an action where containers find theirs: REACTOR_ARGUMENTS and, by action, one more.
+
+    A document above 64 KiB is left out; a handler has it as its arguments all the same.
+    """
+    names = ["arguments", *{"undo": ["result"], "compensate": ["failure"]}.get(call_for, [])]
+    for name in names:
+        text = dumps(given.get(name), separators=(",", ":"))
+        if len(text) <= VARIABLE_LIMIT:
+            variables[f"REACTOR_{name.upper()}"] = text
+
+
+class Misfit(Exception):
+    """The arguments do not fit the handler's signature; the handler was not called."""
+
+
+def perform(call: Call) -> bytes:
+    """Do the task and return its outcome document."""
+    try:
+        handler = load_handler(call.environment)
+    except CannotLoad as problem:
+        return documents.plain_failure("CannotStart", str(problem))
+    except BaseException as error:
+        return _failed("CannotStart", error)
+    try:
+        arguments = arguments_for(handler, call)
+    except Misfit as problem:
+        return documents.plain_failure("InvalidArguments", str(problem))
+    try:
+        return _outcome_of(handler, arguments, call.environment.action)
+    except documents.NotJson as problem:
+        return documents.plain_failure("InvalidResult", f"step {call.environment.step}: {problem}")
+    except BaseException as error:
+        return _failed("Error", error)
+
+
+def _outcome_of(handler: "Handler", arguments: dict[str, object], action: str) -> bytes:
+    try:
+        result = handler(**arguments)
+        if hasattr(result, "__await__"):
+            result = _awaited(result)
+        return documents.succeeded(result)
+    except Skipped as nothing_to_do:
+        return documents.skipped(nothing_to_do.value)
+    except Halt as halt:
+        return documents.halted(halt.reason)
+    except Continue as repaired:
+        if action != "compensate":
+            raise
+        return documents.continued(repaired.value)
+
+
+def _awaited(result: "Awaitable[object]") -> object:
+    from asyncio import run
+
+    async def wait() -> object:
+        return await result
+
+    return run(wait())
+
+
+def _failed(kind: str, error: BaseException) -> bytes:
+    from reactor.describing import describe
+
+    message = None
+    if isinstance(error, Continue):
+        message = "Continue was raised outside compensate, the only action that can repair its step"
+    elif isinstance(error, SystemExit):
+        message = f"the handler ended itself by sys.exit({error.code!r}); return a value or raise Failure instead"
+    try:
+        failure = describe(kind, error, message)
+    except Exception as problem:  # an exception that cannot even be looked at still is the outcome
+        name = documents.name_of_type(type(error))
+        return documents.plain_failure(kind, f"{message or name} (it cannot be described: {problem!r})")
+    if kind == "CannotStart":
+        failure["retryable"] = False
+    return documents.failed(failure)
+
+
+def arguments_for(handler: "Handler", call: Call) -> dict[str, object]:
+    """Return the keyword arguments of the call. Raises Misfit, naming everything that does not fit."""
+    names, required, takes_any, positional = _signature(handler)
+    action = call.environment.action
+    filled = {"context": call.context, "result": call.result, "failure": call.failure}
+    if action != "undo":
+        del filled["result"]
+    if action != "compensate":
+        del filled["failure"]
+    arguments = call.arguments | {name: value for name, value in filled.items() if name in names}
+    problems = [f"{name!r} is positional-only, arguments come by name" for name in positional]
+    problems += [f"{name!r} is missing{_ADVICE.get(name, '')}" for name in required if name not in arguments]
+    if not takes_any:
+        problems += [f"{name!r} is not a parameter" for name in arguments if name not in names]
+    if problems:
+        shown = ", ".join(names) or "no parameters"
+        name = getattr(handler, "__qualname__", None) or type(handler).__qualname__
+        raise Misfit(
+            f"step {call.environment.step}, {action}: the arguments do not fit {name}({shown}): {'; '.join(problems)}"
+        )
+    return arguments
+
+
+_ADVICE = {"result": " (only an undo has one)", "failure": " (only a compensate has one)"}
+
+
+def _signature(handler: "Handler") -> tuple[list[str], list[str], bool, list[str]]:
+    """Return parameter names, those without a default, whether there is **kwargs, and those that are positional-only.
+
+    A plain function tells it by its code object, which spares the import of `inspect`.
+    """
+    code = getattr(handler, "__code__", None)
+    plain = type(handler).__name__ == "function" and not hasattr(handler, "__wrapped__")
+    if code is None or not plain or hasattr(handler, "__signature__"):
+        return _inspected(handler)
+    count = code.co_argcount
+    by_name = list(code.co_varnames[: count + code.co_kwonlyargcount])
+    defaults = len(getattr(handler, "__defaults__", None) or ())
+    optional = {*by_name[count - defaults : count], *(getattr(handler, "__kwdefaults__", None) or ())}
+    required = [name for name in by_name if name not in optional]
+    return by_name, required, bool(code.co_flags & _VARKEYWORDS), by_name[: code.co_posonlyargcount]
+
+
+def _inspected(handler: "Handler") -> tuple[list[str], list[str], bool, list[str]]:
+    import inspect
+
+    try:
+        parameters = inspect.signature(handler).parameters.values()
+    except (TypeError, ValueError):  # a builtin that does not tell: the call itself finds out
+        return [], [], True, []
+    named = [one for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+    return (
+        [one.name for one in named],
+        [one.name for one in named if one.default is one.empty],
+        any(one.kind is one.VAR_KEYWORD for one in parameters),
+        [one.name for one in named if one.kind is one.POSITIONAL_ONLY],
+    )

@@ -1,0 +1,93 @@
+"""What a task leaves running, ended: its process group and its descendants.
+
+In: nothing. Out: nothing is left. Never here: a process of anybody else; the group is our own (`lead_group`).
+"""
+
+import os
+import signal
+
+_ROUNDS = 20
+
+
+def lead_group() -> None:
+    """Put this process into a group of its own, so that what it leaves behind can be told from others."""
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
+
+
+def end_children() -> None:
+    """Kill every other process of our group and every descendant.
+
+    The first process of a container need not: the kernel ends all others with it.
+    """
+    if os.getpid() == 1:
+        return
+    for _ in range(_ROUNDS):  # a child may fork while we look
+        found = _children()
+        if not found:
+            return
+        for pid in found:
+            _kill(pid)
+        _reap()
+
+
+def _children() -> set[int]:
+    """Return the processes of our group and our descendants that still run, as /proc has them."""
+    parents: dict[int, int] = {}
+    found: set[int] = set()
+    own, group = os.getpid(), os.getpgrp()
+    try:
+        names = os.listdir("/proc")
+    except FileNotFoundError:
+        return _others_without_proc()
+    for name in names:
+        if name.isdigit():
+            status = _read_status(name)
+            if status is None or status[0] in "ZX":
+                continue
+            parents[int(name)] = status[1]
+            if status[2] == group:
+                found.add(int(name))
+    for pid in parents:
+        above = pid
+        while above in parents and above != own:
+            above = parents[above]
+        if above == own:
+            found.add(pid)
+    return found - {own}
+
+
+def _read_status(pid: str) -> tuple[str, int, int] | None:
+    """Return state, parent and process group; None where the process has gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return (fields[0].decode(), int(fields[1]), int(fields[2])) if len(fields) > 2 else None
+
+
+def _others_without_proc() -> set[int]:
+    """Ask the whole group to end but for us (macOS has no /proc)."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        os.killpg(0, signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return set()
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return  # it has gone, or runs as somebody else and is not ours to end
+
+
+def _reap() -> None:
+    """Collect the children that have ended."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return

@@ -1,0 +1,47 @@
+"""The stores under contract: three implementations, each also with every answer to a write lost."""
+
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from reactor_operator.store.memory import MemoryStore
+from reactor_operator.store.port import Store
+from reactor_operator.store.redis import RedisStore
+from reactor_operator.store.sqlite import SqliteStore
+from tests.contract.lost_answers import LostAnswers, PatientCaller
+from tests.contract.redis_server import RedisServer
+
+_installations = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def installation() -> str:
+    """An id under which no other test of this process keeps anything."""
+    return f"test-{next(_installations)}"
+
+
+@pytest.fixture(params=["memory", "sqlite", "redis"])
+def open_store(request: pytest.FixtureRequest, tmp_path: Path, installation: str) -> Callable[[], Store]:
+    """Opens the same store again and again: another process would see the same."""
+    if request.param == "memory":
+        memory = MemoryStore()
+        return lambda: memory
+    if request.param == "sqlite":
+        return lambda: SqliteStore(tmp_path / "run.db")
+    server: RedisServer = request.getfixturevalue("redis_server")
+    return lambda: RedisStore(server.url, installation)
+
+
+@pytest.fixture(params=["", "answers lost"])
+async def store(request: pytest.FixtureRequest, open_store: Callable[[], Store]) -> AsyncIterator[Store]:
+    opened = open_store()
+    yield PatientCaller(LostAnswers(opened)) if request.param else opened
+    await opened.close()

@@ -1,0 +1,140 @@
+"""The rules of a saga over random graphs, outcomes, losses, delays and cancels (DESIGN 4)."""
+
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reactor_operator.engine import events as ev
+from reactor_operator.engine.decide import decide
+from reactor_operator.engine.failures import Certainty, FailureKind
+from reactor_operator.engine.identity import Action
+from reactor_operator.engine.plan import Plan
+from reactor_operator.engine.state import DONE, ENDED, RollbackState, RunPhase, RunState, StepPhase
+from tests.property.strategies import plans
+from tests.property.world import World
+
+worlds = settings(max_examples=120, deadline=None)
+randoms = st.integers(0, 2**32 - 1).map(Random)
+
+
+def finished(plan: Plan, random: Random, *, cancels: bool = True) -> tuple[World, RunState]:
+    world = World(plan, random, cancels=cancels)
+    return world, world.run()
+
+
+@worlds
+@given(plans(), randoms)
+def test_every_run_ends_in_a_phase_that_is_an_end(plan: Plan, random: Random) -> None:
+    world, state = finished(plan, random)
+    assert state.header.phase in ENDED
+    assert not world.open
+
+
+@worlds
+@given(plans(), randoms)
+def test_a_run_succeeds_only_when_every_step_is_done(plan: Plan, random: Random) -> None:
+    _, state = finished(plan, random)
+    if state.header.phase is RunPhase.SUCCEEDED:
+        assert all(state.step(path).phase in DONE for path in plan.steps)
+
+
+@worlds
+@given(plans(), randoms)
+def test_undo_walks_completions_backwards(plan: Plan, random: Random) -> None:
+    world, state = finished(plan, random)
+    first_undo = {t.path: i for i, t in reversed(list(enumerate(world.ledger.started))) if t.action is Action.UNDO}
+    order = [p for p in sorted(first_undo, key=lambda p: first_undo[p]) if state.step(p).completion]
+    assert order == sorted(order, key=lambda p: -state.step(p).completion)
+
+
+@worlds
+@given(plans(), randoms)
+def test_what_failed_is_cleaned_up_before_what_succeeded_is_undone(plan: Plan, random: Random) -> None:
+    world, state = finished(plan, random)
+    reversals = [t for t in world.ledger.started if t.action is not Action.RUN and t.attempt == t.launch == 1]
+    completed = [bool(state.step(t.path).completion) and t.action is Action.UNDO for t in reversals]
+    assert completed == sorted(completed)
+
+
+@worlds
+@given(plans(), randoms)
+def test_every_step_that_may_have_acted_is_reversed_or_listed_after_a_rollback(plan: Plan, random: Random) -> None:
+    world, state = finished(plan, random, cancels=False)
+    if state.header.phase is not RunPhase.FAILED:
+        return
+    listed = {failure.step for failure in state.header.rollback_failures}
+    for path, step_plan in plan.steps.items():
+        step = state.step(path)
+        tasks = [t for t in world.ledger.acted if t.path == path and t.action is Action.RUN]
+        if not tasks or path in listed or path in state.header.undone:
+            continue
+        if step.phase is StepPhase.SUCCEEDED:
+            assert step_plan.undo is None
+        elif step.phase is StepPhase.SKIPPED:
+            assert not step.uncertain
+        else:
+            assert step_plan.compensate is None
+            for task in tasks:
+                outcome = world.ledger.outcomes[task]
+                misplaced = isinstance(outcome, ev.TaskContinued)  # a certain Error
+                known = isinstance(outcome, ev.TaskFailed) and outcome.failure.certainty is not Certainty.UNCERTAIN
+                assert misplaced or known, f"{task.key} ended with {outcome} and nobody was told"
+
+
+@worlds
+@given(plans(), randoms)
+def test_the_rollback_state_tells_the_truth(plan: Plan, random: Random) -> None:
+    _, state = finished(plan, random)
+    header = state.header
+    assert (header.rollback is RollbackState.INCOMPLETE) >= bool(header.rollback_failures)
+    assert header.rollback is not RollbackState.IN_PROGRESS
+    if header.rollback is RollbackState.COMPLETE:
+        assert header.undone
+
+
+@worlds
+@given(plans(), randoms)
+def test_attempts_and_replacements_stay_within_their_limits(plan: Plan, random: Random) -> None:
+    world, _ = finished(plan, random)
+    for task in world.ledger.started:
+        step = plan.steps[task.path]
+        action = {Action.RUN: step.run, Action.COMPENSATE: step.compensate, Action.UNDO: step.undo}[task.action]
+        assert action is not None
+        assert task.attempt <= action.retries.max_attempts
+
+
+@worlds
+@given(plans(), randoms)
+def test_a_halted_run_keeps_everything(plan: Plan, random: Random) -> None:
+    world, state = finished(plan, random, cancels=False)
+    if state.header.phase is RunPhase.HALTED and state.header.rollback is RollbackState.NOT_NEEDED:
+        assert not any(t.action is Action.UNDO for t in world.ledger.started)
+
+
+@worlds
+@given(plans(), randoms)
+def test_after_the_end_only_a_cancel_is_answered_and_nothing_else_changes(plan: Plan, random: Random) -> None:
+    world, state = finished(plan, random)
+    for task in world.closed[:3]:
+        assert decide(plan, state, world.outcome(task), world.now + 1).state is state
+    assert decide(plan, state, ev.TimePassed(), world.now + 10**9).state is state
+    refused = decide(plan, state, ev.CancelRequested(id="late"), world.now)
+    assert not refused.actions
+    assert refused.state.header.signals[-1].accepted is False
+
+
+@worlds
+@given(plans(), randoms)
+def test_a_cancelled_run_starts_nothing_after_the_cancel(plan: Plan, random: Random) -> None:
+    world = World(plan, random, cancels=False)
+    world.feed(ev.TimePassed())
+    for _ in range(random.randrange(12)):
+        if world.state.header.phase not in ENDED:
+            world.move()
+    before = len(world.ledger.started)
+    over = world.state.header.phase in ENDED
+    world.feed(ev.CancelRequested(id="stop"))
+    state = world.run()
+    assert len(world.ledger.started) == before
+    assert over or state.header.phase is RunPhase.CANCELLED

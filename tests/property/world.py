@@ -1,0 +1,190 @@
+"""A world for one run: it answers the engine's orders as a random source says, and remembers what really happened.
+
+In: a plan and a `random.Random`. Out: the final state and a ledger of starts and effects, in order.
+The invariants that hold at every moment are checked as it goes.
+"""
+
+from dataclasses import dataclass, field
+from random import Random
+
+from reactor_operator.engine import events as ev
+from reactor_operator.engine.actions import Announce, EvaluateReturns, EvaluateStep, RetireTask, StartTask
+from reactor_operator.engine.decide import begin, decide
+from reactor_operator.engine.derive import restore
+from reactor_operator.engine.draft import Decision
+from reactor_operator.engine.failures import Failure, FailureKind
+from reactor_operator.engine.identity import Action, Task
+from reactor_operator.engine.plan import Plan
+from reactor_operator.engine.state import DONE, RunState, Stage
+from reactor_operator.engine.values import ValueRef, reference_to
+from tests.property.strategies import TASK_KINDS
+
+STEP_LIMIT = 3000
+
+
+@dataclass
+class Ledger:
+    """What the outside saw: orders in sequence, which tasks really acted, and what was recorded of each."""
+
+    started: list[Task] = field(default_factory=list)
+    acted: set[Task] = field(default_factory=set)
+    succeeded: list[Task] = field(default_factory=list)
+    outcomes: dict[Task, ev.Outcome] = field(default_factory=dict)
+
+
+class World:
+    """Runs one plan to its end."""
+
+    def __init__(self, plan: Plan, random: Random, *, cancels: bool = True) -> None:
+        self.plan = plan
+        self.random = random
+        self.now = 1_000_000
+        self.state: RunState = begin(plan, "uid", self.now)
+        self.open: dict[Task, StartTask] = {}
+        self.closed: list[Task] = []
+        self.running: set[Task] = set()
+        self.ledger = Ledger()
+        self.cancels = cancels
+        self.wake_at: int | None = None
+        self.hopeless = 0
+
+    def run(self) -> RunState:
+        """Drive the run until it is over; fail where it never ends."""
+        self.feed(ev.TimePassed())
+        for _ in range(STEP_LIMIT):
+            if self.state.header.stage is Stage.OVER:
+                return self.state
+            self.move()
+        raise AssertionError("the run does not end")
+
+    def move(self) -> None:
+        """Let one thing happen."""
+        dice = self.random.random()
+        if self.cancels and dice < 0.01:
+            self.feed(ev.CancelRequested(id=str(self.random.randrange(3)), reason="test"))
+        elif dice < 0.06 and self.closed:
+            self.feed(self.outcome(self.random.choice(self.closed)))
+        elif dice < 0.25 or not self.open:
+            self.let_time_pass()
+        else:
+            self.task_moves(self.random.choice(list(self.open)))
+
+    def let_time_pass(self) -> None:
+        """Go to the time the engine asked for, or a little further."""
+        if self.wake_at is not None and (not self.open or self.random.random() < 0.3):
+            self.now = max(self.now, self.wake_at)
+        else:
+            assert self.open, "nothing is in flight and the engine asks for no time: the run is stuck"
+            self.now += self.random.choice([0, 1, 50, 400])
+        self.feed(ev.TimePassed())
+
+    def task_moves(self, task: Task) -> None:
+        """A task begins, waits, is lost or ends."""
+        dice = self.random.random()
+        if task not in self.running and dice < 0.4:
+            self.running.add(task)
+            self.ledger.acted.add(task)
+            if self.checks_in(task) or self.random.random() < 0.7:
+                self.feed(ev.TaskStarted(task=task, at=self.now))
+        elif task not in self.running and dice < 0.5:
+            self.feed(ev.TaskWaiting(task=task, reason=self.random.choice(["Unschedulable", ""])))
+        else:
+            event = self.outcome(task)
+            self.ledger.outcomes.setdefault(task, event)
+            self.feed(event)
+
+    def checks_in(self, task: Task) -> bool:
+        """Tell whether the action of the task begins only once its start is recorded."""
+        step = self.plan.steps[task.path]
+        plan = {Action.RUN: step.run, Action.COMPENSATE: step.compensate, Action.UNDO: step.undo}[task.action]
+        assert plan is not None
+        return plan.checks_in
+
+    def outcome(self, task: Task) -> ev.Outcome:
+        """Make up how a task ends, consistent with whether it began."""
+        dice = self.random.random()
+        began = task in self.running
+        if not began and dice < 0.3:
+            never = self.random.choice([FailureKind.CANNOT_START, FailureKind.INVALID_ARGUMENTS])
+            if self.random.random() < 0.5:
+                return ev.TaskLost(task=task, message="node gone", may_have_started=not self.checks_in(task))
+            return ev.TaskFailed(task=task, failure=Failure(kind=never, message="never"))
+        if task in self.open:
+            self.ledger.acted.add(task)
+        if dice < 0.65:
+            return ev.TaskSucceeded(task=task, result=self.value())
+        if dice < 0.68:
+            return ev.TaskSkipped(task=task, result=self.value())
+        if dice < 0.70:
+            return ev.TaskHalted(task=task, reason="enough")
+        if dice < 0.76:
+            return ev.TaskContinued(task=task, result=self.value())
+        if dice < 0.84:
+            return ev.TaskLost(task=task, message="evicted")
+        kind = self.random.choice(TASK_KINDS[:5])
+        return ev.TaskFailed(task=task, failure=Failure(kind=kind, message="bad", retryable=self.random.random() < 0.8))
+
+    def value(self) -> ValueRef | None:
+        """Some result."""
+        return self.random.choice([None, reference_to(b"1")])
+
+    def feed(self, event: ev.Event) -> None:
+        """Give one event to the engine, answer what it asks, and check what must always hold."""
+        before = self.state
+        decision = decide(self.plan, before, event, self.now)
+        assert decide(self.plan, before, event, self.now) == decision
+        self.perform(event, before, decision)
+        self.check_always()
+
+    def perform(self, event: ev.Event, before: RunState, decision: Decision) -> None:
+        """Do what the engine ordered; evaluations are answered at once, as the shell does."""
+        self.state, self.wake_at = decision.state, decision.wake_at
+        changed = {path for path, step in self.state.steps.items() if before.steps.get(path) is not step}
+        assert changed == decision.touched
+        if isinstance(event, ev.TaskSucceeded) and event.task in self.open and event.task.action is Action.RUN:
+            self.ledger.succeeded.append(event.task)
+        for action in decision.actions:
+            match action:
+                case StartTask():
+                    self.start(action)
+                case RetireTask(task=task):
+                    self.open.pop(task)
+                    self.closed.append(task)
+                case EvaluateStep(path=path, round=round_):
+                    self.feed(self.evaluation(path, round_))
+                case EvaluateReturns():
+                    self.feed(ev.ReturnsEvaluated(result=None))
+                case Announce():
+                    pass
+
+    def evaluation(self, path: str, round_: int) -> ev.Event:
+        """Answer an evaluation."""
+        dice = self.random.random()
+        if dice < 0.03:
+            failure = Failure(kind=FailureKind.EXPRESSION, message="no such key")
+            return ev.StepEvaluationFailed(path=path, round=round_, failure=failure)
+        return ev.StepEvaluated(path=path, round=round_, proceed=dice > 0.1, arguments=reference_to(b"{}"))
+
+    def start(self, order: StartTask) -> None:
+        """A task is launched: everything that must be true of a launch is true of this one."""
+        task = order.task
+        assert task not in self.ledger.started, f"{task.key} was launched twice"
+        assert not any(t.path == task.path for t in self.open), f"{task.path} has two tasks"
+        if task.action is Action.RUN:
+            for need in self.plan.steps[task.path].needs:
+                assert self.state.step(need).phase in DONE, f"{task.path} started before {need}"
+            assert not any(t.path == task.path for t in self.ledger.succeeded), f"{task.path} ran after its success"
+        else:
+            assert not any(t.action is not Action.RUN for t in self.open), "two reversals at once"
+        self.open[task] = order
+        self.ledger.started.append(task)
+
+    def check_always(self) -> None:
+        """What holds after every event."""
+        state = self.state
+        assert len(self.open) <= self.plan.parallelism
+        assert {s.task for s in state.steps.values() if s.task} == set(self.open)
+        if not state.evaluating:
+            again = restore(self.plan, state.header, dict(state.steps))
+            wrong = [name for name in RunState.__slots__ if getattr(again, name) != getattr(state, name)]
+            assert not wrong, {name: (getattr(state, name), getattr(again, name)) for name in wrong}
