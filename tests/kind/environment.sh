@@ -13,7 +13,7 @@ STATE=$CACHE/kind/state        # of the cluster that is up: mode, kubeconfig, do
 DATA=$CACHE/kind/docker        # dockerd's images; kept when the cluster goes
 EXEC=/run/reactor-kind         # dockerd's sockets and shims
 NS=reactor-kind                # the network namespace of our own dockerd
-CLUSTER_NAME=reactor
+: "${CLUSTER_NAME:=reactor}"          # of kind
 OWN_NODE_IMAGE=localhost/kind-node:$KUBERNETES
 
 say() { printf '== %s\n' "$*" >&2; }
@@ -37,4 +37,9 @@ enter() {
       ;;
     *) export PATH="$PATH:$BIN" KUBECONFIG="$STATE/kubeconfig" ;;
   esac
+}
+
+answers() { # the API, and a node that is ready
+  "${inside[@]}" timeout 10 kubectl get --raw=/readyz >/dev/null 2>&1 &&
+    "${inside[@]}" timeout 10 kubectl wait node --all --for=condition=Ready --timeout=5s >/dev/null 2>&1
 }

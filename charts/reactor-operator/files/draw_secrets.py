@@ -35,11 +35,15 @@ def create(name: str, key: str) -> None:
         method="POST",
     )
     try:
-        with urllib.request.urlopen(request, context=ssl.create_default_context(cafile=f"{ACCOUNT}/ca.crt"), timeout=30):
+        with urllib.request.urlopen(
+            request, context=ssl.create_default_context(cafile=f"{ACCOUNT}/ca.crt"), timeout=30
+        ):
             print(f"Secret {name}: created")
     except urllib.error.HTTPError as error:
         if error.code != 409:
-            raise SystemExit(f"Secret {name}: the API answered {error.code}: {error.read().decode(errors='replace')}") from error
+            raise SystemExit(
+                f"Secret {name}: the API answered {error.code}: {error.read().decode(errors='replace')}"
+            ) from error
         print(f"Secret {name}: is there already")
 
 

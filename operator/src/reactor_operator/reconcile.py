@@ -110,7 +110,8 @@ class Reconciler:
             return await self._open(ref, lost=known is not None)
         if snapshot.records is not None and snapshot.actions is not None:
             known = await self._read(ref, snapshot.records, snapshot.actions, snapshot.revision)
-        assert known is not None
+        if known is None:
+            return None
         passing = _Pass(
             known=known,
             documents=Documents(ref.uid, self._store, self._cache),
@@ -123,14 +124,19 @@ class Reconciler:
 
     async def _read(
         self, ref: RunRef, records: Mapping[str, bytes], actions: Mapping[str, bytes], revision: int
-    ) -> KnownRun:
-        """Read a run that is not known, or changed behind our back; compare it with what people were told of it."""
+    ) -> KnownRun | None:
+        """Read a run that is not known, or changed behind our back; compare it with what people were told of it.
+
+        None where its object was deleted: its pods go with it, and its state is swept.
+        """
         known = read_run(records, actions, revision, pending_timeout_ms=self._settings.pending_timeout_ms)
         stage = known.state.header.stage
         if stage in {Stage.OVER, Stage.RECOVERING}:
             return known
         run = await self._definitions.get_run(ref)
-        if run is not None and told_sequence(run) > revision:
+        if run is None:
+            return None
+        if told_sequence(run) > revision:
             header = recovering(known.state.header, self._clock.now())
             return replace(known, state=replace(known.state, header=header))
         return known

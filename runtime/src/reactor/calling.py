@@ -25,10 +25,11 @@ class Call:
     """What one handler is called with.
 
     arguments: by name, those of Secrets and ConfigMaps not among them.
+    context_is_used: the handler declares `context`, so it may notice a cancellation.
     result:    what the action returned, for its undo.    failure: why it failed, for its compensate.
     """
 
-    __slots__ = ("arguments", "cancellation", "context", "environment", "failure", "result")
+    __slots__ = ("arguments", "cancellation", "context", "context_is_used", "environment", "failure", "result")
 
     def __init__(
         self, environment: TaskEnvironment, given: "Mapping[str, object]", cancellation: Cancellation | None = None
@@ -41,6 +42,7 @@ class Call:
         }
         self.result = given.get("result")
         self.failure = given.get("failure")
+        self.context_is_used = False
         self.cancellation = Cancellation() if cancellation is None else cancellation
         self.context = Context(
             run=environment.run,
@@ -142,6 +144,7 @@ def arguments_for(handler: "Handler", call: Call) -> dict[str, object]:
         del filled["result"]
     if action != "compensate":
         del filled["failure"]
+    call.context_is_used = "context" in names
     arguments = call.arguments | {name: value for name, value in filled.items() if name in names}
     problems = [f"{name!r} is positional-only, arguments come by name" for name in positional]
     problems += [f"{name!r} is missing{_ADVICE.get(name, '')}" for name in required if name not in arguments]

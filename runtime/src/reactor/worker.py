@@ -1,12 +1,14 @@
 """The laptop's worker: tasks one after another in one warm process, each with an environment of its own.
 
-In, on file 0: one JSON object a line: `{"environment": {…}, "arguments": …, "result": …, "failure": …, "mark": "…"}`.
-Out, on file 1: for each, the length of the outcome document in decimal, a newline, and the document. What handlers
-print, to stdout or stderr, goes to file 2; after each task the line `mark` closes its output there.
+In, on file 0: for each task a length in decimal, a newline and a JSON object of that length: `{"environment": {…},
+"arguments": …, "result": …, "failure": …, "uncertain": …, "mark": "…"}`.
+Out, on file 1: for each, `LENGTH KEEP` and a newline, then the outcome document. KEEP is 0 where this process ends
+after it, because the handler left threads behind. What handlers print, to stdout or stderr, goes to file 2; the line
+`mark` closes the output of a task there, before its outcome is told.
 
 Never here: a task that outlives the one who ordered it. When file 0 ends, the whole process group is killed, in the
-middle of a handler too; SIGTERM sets the handler's cancellation, and ends this process at once where no handler
-asked for its context.
+middle of a handler too. SIGTERM sets the handler's cancellation, and ends this process at once where no handler asked
+for its context.
 """
 
 import os
@@ -17,57 +19,60 @@ from queue import SimpleQueue
 from signal import SIGKILL, SIGTERM, signal
 
 from reactor.calling import Call, perform, publish
-from reactor.context import Cancellation
 from reactor.documents import plain_failure
 from reactor.environment import BadEnvironment, TaskEnvironment
 from reactor.processes import end_children, lead_group
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 STOPPED = 143
+_OWN_THREADS = 2
 
 
-class Current:
-    """The cancellation of the task that runs, None between tasks."""
+class Files:
+    """The worker's own files. Handlers cannot reach them: a duplicate is not inherited by what they start."""
 
-    cancellation: Cancellation | None = None
+    def __init__(self) -> None:
+        self.orders, self.answers, self.output = os.dup(0), os.dup(1), os.dup(2)
+        self.nothing = os.open(os.devnull, os.O_RDONLY)
+        self.streams = sys.stdout, sys.stderr
+
+    def give_to_handlers(self) -> None:
+        """Make 0 empty and 1 and 2 the output, whatever the last handler did to them."""
+        os.dup2(self.nothing, 0)
+        os.dup2(self.output, 1)
+        os.dup2(self.output, 2)
+        sys.stdout, sys.stderr = self.streams
 
 
 def run_worker() -> int:
-    """Do tasks until there are no more orders."""
+    """Do tasks until there are no more orders, which ends this process."""
     lead_group()
-    orders, answers = os.dup(0), os.dup(1)  # dup makes them private: what a handler starts does not inherit them
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.dup2(2, 1)
-    os.close(null)
-    signal(SIGTERM, _told_to_stop)
-    waiting: SimpleQueue[bytes] = SimpleQueue()
-    start_new_thread(_listen, (orders, waiting))
-    folder, variables = os.getcwd(), dict(os.environ)
-    while True:
-        order: dict[str, Any] = loads(waiting.get())
+    files = Files()
+    files.give_to_handlers()
+    orders: SimpleQueue[bytes] = SimpleQueue()
+    start_new_thread(_listen, (files.orders, orders))
+    folder, variables, keep = os.getcwd(), dict(os.environ), True
+    while keep:
+        order: dict[str, Any] = loads(orders.get())
         document = _do(order)
         end_children()
+        _flush()
         _restore(folder, variables)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os.write(2, order["mark"].encode() + b"\n")
-        _write(answers, b"%d\n" % len(document), document)
+        files.give_to_handlers()
+        keep = len(sys._current_frames()) <= _OWN_THREADS
+        _write(files.output, order["mark"].encode() + b"\n")
+        _write(files.answers, b"%d %d\n" % (len(document), keep), document)
+    return 0
 
 
 def _listen(orders: int, waiting: "SimpleQueue[bytes]") -> None:
-    with open(orders, "rb") as lines:
-        for line in lines:
-            waiting.put(line)
+    with open(orders, "rb") as stream:
+        while length := stream.readline():
+            waiting.put(stream.read(int(length)))
     os.killpg(0, SIGKILL)
-
-
-def _told_to_stop(*_: object) -> None:
-    if Current.cancellation is None:
-        os._exit(STOPPED)
-    Current.cancellation.set()
 
 
 def _do(order: "dict[str, Any]") -> bytes:
@@ -78,11 +83,25 @@ def _do(order: "dict[str, Any]") -> bytes:
         return plain_failure("CannotStart", str(problem))
     publish(environment.action, order, os.environ)
     call = Call(environment, order)
-    Current.cancellation = call.cancellation
-    try:
-        return perform(call)
-    finally:
-        Current.cancellation = None
+    signal(SIGTERM, _on_stop(call))
+    return perform(call)
+
+
+def _on_stop(call: Call) -> "Callable[[int, object], None]":
+    def told_to_stop(*_: object) -> None:
+        if not call.context_is_used:
+            os._exit(STOPPED)
+        call.cancellation.set()
+
+    return told_to_stop
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            continue  # the handler closed it
 
 
 def _restore(folder: str, variables: dict[str, str]) -> None:

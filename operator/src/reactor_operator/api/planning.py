@@ -57,6 +57,7 @@ class _Policies:
             retries=_policy(step.retries) if step.retries is not None else self._retries,
             timeout_ms=_milliseconds(step.timeout) if step.timeout is not None else self._timeout_ms,
             retry_on=frozenset(step.retry_on) if step.retry_on is not None else None,
+            checks_in=step.run.python is not None,
         )
 
     def of_cleanup(self, action: CleanupSpec | None) -> ActionPlan | None:
@@ -65,6 +66,7 @@ class _Policies:
         return ActionPlan(
             retries=_policy(action.retries) if action.retries is not None else self._rollback,
             timeout_ms=_milliseconds(action.timeout) if action.timeout is not None else self._timeout_ms,
+            checks_in=action.python is not None,
         )
 
 

@@ -30,6 +30,10 @@ FIRST = "cancelling: what runs is waited for and nothing is undone; Ctrl-C again
 class Killed(Exception):
     """The user asked twice: whatever runs was killed and the run is left as it is."""
 
+    def __init__(self, left: RunView) -> None:
+        super().__init__("killed")
+        self.left = left
+
 
 class Interrupts:
     """Ctrl-C (and SIGTERM): once to cancel, twice to kill."""
@@ -51,12 +55,11 @@ class Interrupts:
         if self._count == 1:
             self._say(FIRST)
 
-    async def next(self) -> None:
-        """Wait for the next one. Raises Killed with the second."""
+    async def next(self) -> int:
+        """Wait for the next one and return how many there were."""
         await self._pressed.wait()
         self._pressed.clear()
-        if self._count > 1:
-            raise Killed
+        return self._count
 
 
 @asynccontextmanager
@@ -77,21 +80,20 @@ class Driver:
     """Drives the runs of one command, one after the other, in one store."""
 
     def __init__(
-        self, *, store: Store, epoch: int, manifests: Manifests, progress: Progress, stops: Interrupts, verbose: bool
+        self, *, store: Store, epoch: int, manifests: Manifests, stops: Interrupts, verbose: bool
     ) -> None:
         self._store = store
         self._epoch = epoch
         self._manifests = manifests
-        self._progress = progress
         self._stops = stops
         self._verbose = verbose
         self._clock = WallClock()
 
-    async def drive(self, run: LaptopRun) -> RunView:
+    async def drive(self, run: LaptopRun, progress: Progress) -> RunView:
         """Drive a run until it has ended and its processes are gone. Raises Killed and CommandError."""
-        board = LaptopBoard(run, self._progress.show)
+        board = LaptopBoard(run, progress.show)
         evaluator = ProcessEvaluator(workers=1)
-        launcher = self._launcher(run)
+        launcher = self._launcher(run, progress)
         reconciler = Reconciler(
             store=self._store,
             definitions=Manifested(run, self._manifests),
@@ -131,7 +133,8 @@ class Driver:
                 if ring.done():
                     ring = asyncio.ensure_future(anext(rings))
                 if stop.done():
-                    await stop
+                    if stop.result() > 1:
+                        raise Killed(board.last)
                     stop = asyncio.ensure_future(self._stops.next())
                     await self._cancel(run.ref)
         finally:

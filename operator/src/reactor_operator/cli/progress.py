@@ -4,11 +4,13 @@ In: looks at a run, one after the other. Out: text on a stream. Never here: how 
 """
 
 import sys
+import time
 from collections.abc import Sequence
 from typing import Protocol, TextIO
 
 from reactor_operator.cli.moments import render_took
 from reactor_operator.cli.run_view import RunView
+from reactor_operator.cli.story import render_story
 from reactor_operator.cli.stopwatch import Stopwatch
 from reactor_operator.cli.tables import width_of
 from reactor_operator.cli.transitions import Transition, transitions
@@ -32,6 +34,9 @@ class Progress(Protocol):
     def end(self, run: RunView) -> None:
         """The run has ended, or is left alone: show how."""
 
+    def recall(self, run: RunView) -> None:
+        """Show a run that had ended before, without `begin` and `end`."""
+
 
 class Silence:
     """Shows nothing: stdout is for one document."""
@@ -47,6 +52,9 @@ class Silence:
         print(text, file=sys.stderr, flush=True)
 
     def end(self, run: RunView) -> None:
+        """Show nothing."""
+
+    def recall(self, run: RunView) -> None:
         """Show nothing."""
 
 
@@ -83,6 +91,10 @@ class Lines:
         self.show(run)
         self._print(render_end(run))
 
+    def recall(self, run: RunView) -> None:
+        """Print its story."""
+        self._print(render_recalled(run))
+
     def _print(self, line: str) -> None:
         print(line, file=self._out, flush=True)
 
@@ -106,6 +118,11 @@ def render_end(run: RunView) -> str:
     if run.rollback_failures:
         parts.append(f"NOT rolled back: {'; '.join(map(_one_line, run.rollback_failures))}")
     return f"{run.name}  {' · '.join(parts)}"
+
+
+def render_recalled(run: RunView) -> str:
+    """Return the story of a run that is shown and not repeated."""
+    return f"{render_story(run, now=time.time())}\n  (it ended before: shown, not run again)"
 
 
 def _one_line(text: str) -> str:

@@ -15,7 +15,7 @@ from rich.text import Text
 from rich.tree import Tree as RichTree
 
 from reactor_operator.cli.moments import render_took
-from reactor_operator.cli.progress import render_end
+from reactor_operator.cli.progress import render_end, render_recalled
 from reactor_operator.cli.run_view import RunView, StepView
 from reactor_operator.cli.stopwatch import Stopwatch
 from reactor_operator.cli.transitions import MOODS, Mood
@@ -73,6 +73,11 @@ class Tree:
         if self._live is not None:
             self._live.stop()
             self._live = None
+        self._console.print()
+
+    def recall(self, run: RunView) -> None:
+        """Print the story of a run that had ended before."""
+        self._console.print(Text(render_recalled(run)))
         self._console.print()
 
     def __rich__(self) -> RenderableType:

@@ -4,14 +4,17 @@ In: a question. Out: answers, or why there are none. Never here: what an express
 """
 
 import asyncio
+import os
 import sys
 from asyncio import StreamReader, StreamWriter
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import orjson
 
+import reactor_operator
 from reactor_operator.evaluation.frames import HEADER, render_frame
 from reactor_operator.ports import Unavailable
 
@@ -40,7 +43,9 @@ class Worker:
         """Start a worker and wait until it is ready. Raises Unavailable."""
         command = (sys.executable, "-P", "-m", "reactor_operator.evaluation.worker")
         try:
-            process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
+            process = await asyncio.create_subprocess_exec(
+                *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=_environment()
+            )
         except OSError as error:
             raise Unavailable(f"the worker of expressions could not be started: {error}") from error
         if process.stdin is None or process.stdout is None:
@@ -88,6 +93,13 @@ class Worker:
         size = int.from_bytes(await self._answers.readexactly(HEADER), "big")
         answer: Mapping[str, object] = orjson.loads(await self._answers.readexactly(size))
         return answer
+
+
+def _environment() -> dict[str, str]:
+    """Return our own environment, in which the child finds the very package that runs here."""
+    root = str(Path(reactor_operator.__path__[0]).parent)
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def _is_last(answers: Sequence[Mapping[str, object]], question: Mapping[str, object]) -> bool:

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from reactor_operator.gateway.lingering import LingeringResponse
 from reactor_operator.gateway.metrics import GatewayMetrics
 from reactor_operator.gateway.requests import METHODS, Refusal, parse_request
 from reactor_operator.gateway.tasks import GatewayStore, TaskService
@@ -22,6 +23,7 @@ from reactor_operator.gateway.tokens import SHORTEST_KEY
 from reactor_operator.ports import Clock
 from reactor_operator.store.port import StoreUnavailable
 
+_BODY_UNWANTED = 413
 _RETRY_AFTER_SECONDS = "1"
 _EVERY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _log = structlog.get_logger("reactor_operator.gateway")
@@ -61,4 +63,5 @@ async def _answer(request: Request, service: TaskService, token_key: bytes) -> R
 
 
 def _error(code: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(orjson.dumps({"error": message}), code, headers=headers, media_type="application/json")
+    kind = LingeringResponse if code == _BODY_UNWANTED else Response
+    return kind(orjson.dumps({"error": message}), code, headers=headers, media_type="application/json")

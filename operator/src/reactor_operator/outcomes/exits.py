@@ -5,8 +5,8 @@ Out: an `ExitOutcome`, which becomes an event and the values it refers to. Pure 
 Never here: containers that were ended from outside, or never ran.
 
 The rules: `exitCodes` first (`continue` in a compensate only), then 0 is success and all else a failure of kind
-ExitCode. A result is the JSON in the message, else the message as one string, and null where it is empty. A message that
-reaches the limit was cut, so it is no result.
+ExitCode. A result is the JSON in the message, else the message as one string, and null where it is empty. A message
+that reaches the limit was cut, so it is no result.
 """
 
 from collections.abc import Mapping
@@ -22,6 +22,7 @@ from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.values import ValueRef, reference_to
 
 MESSAGE_LIMIT = 4096
+OUTPUT_LIMIT = 32 * 1024 * 1024
 
 
 class ExitMeaning(StrEnum):
@@ -84,7 +85,7 @@ def outcome_of_exit(
     message: str,
     exit_codes: ExitCodes | None,
     action: Action,
-    rule: ResultRule = ResultRule(),  # noqa: B008 - frozen
+    rule: ResultRule = ResultRule(),
 ) -> ExitOutcome:
     """Return what a container that ended by itself did. `message` is its termination message, or its last log lines."""
     meaning = meaning_of_exit(exit_code, exit_codes, action)
@@ -148,3 +149,19 @@ def result_of_text(text: str, *, json_only: bool = False) -> bytes | None:
         return orjson.dumps(text.encode("utf-8", "replace").decode())
     document = stripped.encode()
     return None if document == b"null" else document
+
+
+def outcome_of_upload(content: bytes | None, path: str, *, json_only: bool = False) -> ExitOutcome:
+    """Return what a container did that succeeded and was to leave its result in the file `path`; None: it did not."""
+    try:
+        if content is None:
+            raise _NoResult(f"exited with success but left no file {path}, where output.path expects its result")
+        if len(content) > OUTPUT_LIMIT:
+            raise _NoResult(
+                f"the file {path} is above {OUTPUT_LIMIT} bytes (32 MiB); store it elsewhere and refer to it"
+            )
+        result = result_of_text(content.decode("utf-8", "replace"), json_only=json_only)
+    except _NoResult as problem:
+        failure = Failure(kind=FailureKind.INVALID_RESULT, message=render_message(str(problem)))
+        return ExitOutcome(meaning=ExitMeaning.FAILED, failure=failure)
+    return ExitOutcome(meaning=ExitMeaning.SUCCEEDED, result=result)

@@ -6,11 +6,11 @@ caller knows how to ask whether it took effect), or what the keys mean.
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from importlib import resources
-from typing import Any
+from typing import Any, TypeVar
 
 import redis.exceptions
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -19,6 +19,7 @@ from redis.backoff import NoBackoff
 
 from reactor_operator.store.port import StoreUnavailable
 
+T = TypeVar("T")
 Argument = str | bytes | int
 _WAITAOF_SINCE = (7, 2)
 _AWAY = (
@@ -86,34 +87,24 @@ class RedisConnection:
         self._checking = asyncio.Lock()
 
     async def read(self, *command: Argument) -> Any:
-        """Send one command and return its answer."""
-        try:
-            return await self.client.execute_command(*command)
-        except Exception as problem:
-            raise _translated(problem) from problem
+        """Send one command that writes nothing and return its answer."""
+        return await self._twice(lambda: self.client.execute_command(*command))
 
     async def read_script(self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
         """Run a script that writes nothing, in one round trip."""
-        try:
-            return await self._evaluate(script, (len(keys), *keys, *arguments), wait=False)
-        except Exception as problem:
-            raise _translated(problem) from problem
+        return await self._twice(lambda: self._evaluate(script, (len(keys), *keys, *arguments), wait=False))
 
     async def write_script(self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
         """Run a script in one round trip; what it wrote is on disk when this returns. Raises NotDurable."""
         durability = await self.durability()
-        try:
-            return await self._evaluate(script, (len(keys), *keys, *arguments), wait=durability is Durability.WAITAOF)
-        except Exception as problem:
-            raise _translated(problem) from problem
+        return await self._once(
+            lambda: self._evaluate(script, (len(keys), *keys, *arguments), wait=durability is Durability.WAITAOF)
+        )
 
     async def write(self, *command: Argument) -> Any:
         """Send one writing command; what it wrote is on disk when this returns. Raises NotDurable."""
         durability = await self.durability()
-        try:
-            return await self._send(command, wait=durability is Durability.WAITAOF)
-        except Exception as problem:
-            raise _translated(problem) from problem
+        return await self._once(lambda: self._send(command, wait=durability is Durability.WAITAOF))
 
     async def durability(self) -> Durability:
         """Return how writes are known to be on disk, asking Redis the first time. Raises NotDurable."""
@@ -126,12 +117,7 @@ class RedisConnection:
 
     async def replication_id(self) -> str:
         """Return the id of Redis's data set as replicas know it, empty where INFO is not allowed."""
-        try:
-            return str((await self.client.info("replication")).get("master_replid", ""))
-        except redis.exceptions.NoPermissionError:
-            return ""
-        except Exception as problem:
-            raise _translated(problem) from problem
+        return await self._twice(self._replication_id)
 
     def forget_durability(self) -> None:
         """Ask again before the next write: Redis may have been restarted with another configuration."""
@@ -141,6 +127,25 @@ class RedisConnection:
         """Close every connection."""
         await self.client.aclose()
         await self.client.connection_pool.disconnect()
+
+    async def _once(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Make a call whose effect nobody may repeat but the caller. Raises StoreUnavailable."""
+        try:
+            return await call()
+        except Exception as problem:
+            if isinstance(problem, redis.exceptions.ConnectionError):
+                await self.client.connection_pool.disconnect(inuse_connections=False)
+            raise _translated(problem) from problem
+
+    async def _twice(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Make a call without effects: after a restart of Redis every idle connection is a dead one. As `_once`."""
+        try:
+            return await call()
+        except redis.exceptions.ConnectionError:
+            await self.client.connection_pool.disconnect(inuse_connections=False)
+            return await self._once(call)
+        except Exception as problem:
+            raise _translated(problem) from problem
 
     async def _evaluate(self, script: Script, rest: tuple[Argument, ...], *, wait: bool) -> Any:
         try:
@@ -164,10 +169,7 @@ class RedisConnection:
         return answer
 
     async def _check_durability(self) -> Durability:
-        try:
-            version, found = await self._version(), await self._persistence()
-        except Exception as problem:
-            raise _translated(problem) from problem
+        version, found = await self._twice(self._version), await self._twice(self._persistence)
         if found == ("yes", "always"):
             return Durability.ALWAYS
         if version >= _WAITAOF_SINCE and (found is None or found[0] == "yes"):
@@ -179,6 +181,12 @@ class RedisConnection:
             f"Redis {'.'.join(map(str, version))}: found {described}; expected appendonly yes with appendfsync always, "
             "or Redis 7.2 or newer with appendonly yes (then WAITAOF is used); set them in its configuration"
         )
+
+    async def _replication_id(self) -> str:
+        try:
+            return str((await self.client.info("replication")).get("master_replid", ""))
+        except redis.exceptions.NoPermissionError:
+            return ""
 
     async def _version(self) -> tuple[int, ...]:
         try:

@@ -1,0 +1,228 @@
+"""The pods of our tasks, followed by a thin watcher of our own: list, watch, and never trust either for long.
+
+In: pods as raw JSON, selected by label on the server. Out: what they tell goes to the inbox, and their runs are marked.
+Never here: a task declared lost from memory alone (a live GET comes first), or an exception of one pod that stops others.
+
+A watch may stall, drop and repeat events, and go stale. So everything is listed again every 15 s while a task runs; what
+a list knows and no watch told is counted in `missed_events`.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import structlog
+
+from reactor_operator.changes.metrics import ChangeMetrics
+from reactor_operator.changes.stalls import Stalls
+from reactor_operator.kube.client import KubeClient
+from reactor_operator.kube.errors import ApiError, ApiUnavailable, Conflict, Gone
+from reactor_operator.kube.fields import JsonObject, text_at
+from reactor_operator.kube.paths import POD
+from reactor_operator.outcomes.reader import PodReader
+from reactor_operator.ports import RunRef, Unavailable
+from reactor_operator.store.port import StoreUnavailable
+from reactor_operator.tasks.manifest import SELECTOR
+from reactor_operator.tasks.manifest_seal import Sealed, open_seal
+
+RELIST_SECONDS = 15.0
+_QUIET_RELIST_SECONDS = 120.0
+_CATCH_UP_SECONDS = 2.0
+_RECONNECT_SECONDS = 1.0
+_QUERY = {"labelSelector": SELECTOR}
+_log = structlog.get_logger("reactor_operator.changes")
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A pod as last told: its version, whose it is, and (while its end is not told) its last JSON."""
+
+    version: str
+    sealed: Sealed
+    pod: JsonObject
+    dead: bool = False
+    read: bool = False
+
+
+class PodWatch:
+    """Follows the pods of one namespace, or (None) of all."""
+
+    def __init__(
+        self,
+        *,
+        client: KubeClient,
+        namespace: str | None,
+        reader: PodReader,
+        stalls: Stalls,
+        mark: Callable[[RunRef], None],
+        key: bytes,
+        metrics: ChangeMetrics,
+        relist_seconds: float = RELIST_SECONDS,
+    ) -> None:
+        self._client = client
+        self._path = POD.collection(namespace)
+        self._reader = reader
+        self._stalls = stalls
+        self._mark = mark
+        self._key = key
+        self._metrics = metrics
+        self._relist_seconds = relist_seconds
+        self._seen: dict[str, _Seen] = {}
+        self._relist_now = asyncio.Event()
+        self._listed = asyncio.Event()
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch())
+            group.create_task(self._relist())
+
+    async def wait_listed(self) -> None:
+        """Wait until the first list was read."""
+        await self._listed.wait()
+
+    def names(self) -> set[tuple[str, str]]:
+        """Return (namespace, name of the pod or of its Job) of all pods that were last seen to exist."""
+        return {(seen.sealed.run.namespace, seen.sealed.name) for seen in self._seen.values()}
+
+    async def _watch(self) -> None:
+        version = ""
+        while True:
+            try:
+                if not version:
+                    version = await self._list(first=not self._listed.is_set())
+                async for event in self._client.watch(self._path, version, _QUERY):
+                    version = text_at(event.object, "metadata", "resourceVersion") or version
+                    if event.type in ("ADDED", "MODIFIED"):
+                        await self._met(event.object, new=event.type == "ADDED")
+                    elif event.type == "DELETED":
+                        await self._parted(event.object)
+            except Gone:
+                self._metrics.watch_breaks.labels("gone").inc()
+                version = ""
+            except (ApiUnavailable, ApiError) as problem:
+                self._metrics.watch_breaks.labels("broken").inc()
+                _log.warning("the watch of pods broke", path=self._path, problem=str(problem))
+                await asyncio.sleep(_RECONNECT_SECONDS)
+
+    async def _relist(self) -> None:
+        """List again in time, or at once where something could not be read."""
+        while True:
+            busy = any(not (seen.dead and seen.read) for seen in self._seen.values())
+            try:
+                async with asyncio.timeout(self._relist_seconds if busy else _QUIET_RELIST_SECONDS):
+                    await self._relist_now.wait()
+            except TimeoutError:
+                pass
+            else:
+                await asyncio.sleep(_RECONNECT_SECONDS)
+            self._relist_now.clear()
+            if not self._listed.is_set():
+                continue
+            try:
+                await self._compare()
+            except (ApiUnavailable, ApiError) as problem:
+                _log.warning("pods could not be listed again", path=self._path, problem=str(problem))
+
+    async def _list(self, *, first: bool) -> str:
+        """Read all pods and tell about each; those that are gone are looked for."""
+        before = dict(self._seen)
+        listing = await self._client.list(self._path, _QUERY)
+        for pod in listing.items:
+            await self._met(pod, new=not first)
+        there = {text_at(pod, "metadata", "uid") for pod in listing.items}
+        for uid, seen in before.items():
+            if uid not in there:
+                await self._parted(seen.pod)
+        self._listed.set()
+        return listing.resource_version
+
+    async def _compare(self) -> None:
+        """List, give the watch a moment to catch up, and take what it still has not told."""
+        before = {uid: seen.version for uid, seen in self._seen.items()}
+        listing = await self._client.list(self._path, _QUERY)
+        await asyncio.sleep(_CATCH_UP_SECONDS)
+        listed = {text_at(pod, "metadata", "uid"): pod for pod in listing.items}
+        for uid, pod in listed.items():
+            seen = self._seen.get(uid)
+            version = text_at(pod, "metadata", "resourceVersion")
+            if seen is None and uid in before:
+                continue  # the watch has told its end meanwhile
+            if seen is None or (seen.version != version and seen.version == before.get(uid)):
+                self._metrics.missed_events.inc()
+                await self._met(pod, new=True)
+            elif not seen.read or not seen.dead:
+                await self._met(seen.pod, new=False)
+        for uid in [uid for uid in before if uid not in listed and uid in self._seen]:
+            self._metrics.missed_events.inc()
+            await self._parted(self._seen[uid].pod)
+
+    async def _met(self, pod: JsonObject, *, new: bool) -> None:
+        """Tell what a pod tells. What cannot be told now is told by the next list."""
+        sealed = open_seal(self._key, pod)
+        uid = text_at(pod, "metadata", "uid")
+        if sealed is None:
+            self._metrics.foreign.inc()
+            return
+        seen = self._seen.get(uid)
+        first_time = seen is None
+        if seen is None:
+            seen = self._seen[uid] = _Seen("", sealed, pod)
+        seen.version = text_at(pod, "metadata", "resourceVersion")
+        seen.sealed, seen.pod = sealed, pod
+        try:
+            was_dead = seen.dead
+            seen.dead = await self._reader.read(pod, sealed)
+            if seen.dead and not was_dead:
+                self._mark(sealed.run)
+            if not seen.dead and new and first_time:
+                await self._remove_orphan(pod, sealed)
+            elif not seen.dead:
+                await self._stalls.look(pod, sealed)
+            seen.read = True
+        except (StoreUnavailable, Unavailable, ApiError) as problem:
+            self._postpone(seen, problem)
+
+    async def _parted(self, pod: JsonObject) -> None:
+        """A pod is said to be gone: look again, and only then tell so."""
+        uid = text_at(pod, "metadata", "uid")
+        seen = self._seen.get(uid)
+        sealed = open_seal(self._key, pod) or (seen.sealed if seen is not None else None)
+        if sealed is None:
+            return
+        try:
+            if seen is None or not (seen.dead and seen.read):
+                path = POD.object(text_at(pod, "metadata", "namespace"), text_at(pod, "metadata", "name"))
+                found = await self._client.get(path)
+                if found is not None and text_at(found, "metadata", "uid") == uid:
+                    await self._met(found, new=False)
+                    return
+                await self._reader.vanished(pod, sealed)
+            self._seen.pop(uid, None)
+            self._mark(sealed.run)
+        except (StoreUnavailable, Unavailable, ApiError) as problem:
+            if seen is not None:
+                self._postpone(seen, problem)
+
+    async def _remove_orphan(self, pod: JsonObject, sealed: Sealed) -> None:
+        """Delete a pod that appeared for a task that is closed: its create came through after all was over."""
+        if not await self._reader.is_closed(sealed):
+            return
+        namespace, name = text_at(pod, "metadata", "namespace"), text_at(pod, "metadata", "name")
+        try:
+            await self._client.delete(POD.object(namespace, name), uid=text_at(pod, "metadata", "uid"))
+        except Conflict:
+            return
+        self._metrics.orphans.inc()
+        _log.warning("a pod appeared for a task that is closed, and was deleted", pod=f"{namespace}/{name}")
+
+    def _postpone(self, seen: _Seen, problem: Exception) -> None:
+        seen.read = False
+        self._relist_now.set()
+        where = f"{seen.sealed.run.namespace}/{seen.sealed.name}"
+        _log.warning("a pod could not be read into the inbox; it is tried again", pod=where, problem=str(problem))
+
+
+def union_of(names: Iterable[set[tuple[str, str]]]) -> set[tuple[str, str]]:
+    """Return all names that any watch knows."""
+    return set().union(*names)

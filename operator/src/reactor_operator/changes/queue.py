@@ -1,0 +1,143 @@
+"""Which runs to reconcile, and when: a set of dirty runs, a heap of times, at most one reconcile per run at once.
+
+In: marks from watches, the inbox and timers. Out: calls of `reconcile`, many runs side by side. Never here: what a run
+is. A reconcile that fails is repeated after a growing pause; it never stops another run.
+"""
+
+import asyncio
+import heapq
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from reactor_operator.changes.metrics import ChangeMetrics
+from reactor_operator.ports import Clock, RunRef, Unavailable
+from reactor_operator.store.port import OldEpoch, StoreUnavailable
+
+Reconcile = Callable[[RunRef], Awaitable[int | None]]
+
+AT_ONCE = 64
+_FIRST_PAUSE_MS = 500
+_LONGEST_PAUSE_MS = 30_000
+_LONGEST_SLEEP_SECONDS = 30.0
+_log = structlog.get_logger("reactor_operator.changes")
+
+
+class ReconcileQueue:
+    """Calls `reconcile` for each marked run."""
+
+    def __init__(self, reconcile: Reconcile, clock: Clock, metrics: ChangeMetrics, *, at_once: int = AT_ONCE) -> None:
+        self._reconcile = reconcile
+        self._clock = clock
+        self._metrics = metrics
+        self._at_once = at_once
+        self._dirty: dict[RunRef, None] = {}
+        self._running: dict[RunRef, asyncio.Task[None]] = {}
+        self._again: set[RunRef] = set()
+        self._due: dict[RunRef, int] = {}
+        self._heap: list[tuple[int, str, RunRef]] = []
+        self._failures: dict[RunRef, int] = {}
+        self._wake = asyncio.Event()
+        self._fatal: BaseException | None = None
+
+    def mark(self, ref: RunRef) -> None:
+        """Reconcile the run as soon as there is room; while it is being reconciled, once more after that."""
+        if ref in self._running:
+            self._again.add(ref)
+        else:
+            self._dirty[ref] = None
+            self._wake.set()
+
+    def mark_at(self, ref: RunRef, at: int) -> None:
+        """Reconcile the run at `at` (int ms) at the latest. The earliest time that was asked for counts."""
+        before = self._due.get(ref)
+        if before is None or at < before:
+            self._due[ref] = at
+            heapq.heappush(self._heap, (at, ref.uid, ref))
+            self._wake.set()
+
+    def forget(self, ref: RunRef) -> None:
+        """Drop every mark and time of a run that is gone."""
+        self._dirty.pop(ref, None)
+        self._due.pop(ref, None)
+        self._again.discard(ref)
+        self._failures.pop(ref, None)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is marked, under way or due later."""
+        return bool(self._dirty or self._running or self._due)
+
+    async def run(self) -> None:
+        """Reconcile until cancelled. Raises OldEpoch where another operator has taken over."""
+        try:
+            while self._fatal is None:
+                self._wake.clear()
+                self._take_due()
+                while self._dirty and len(self._running) < self._at_once:
+                    ref = next(iter(self._dirty))
+                    del self._dirty[ref]
+                    self._running[ref] = asyncio.create_task(self._one(ref))
+                self._metrics.queue.set(len(self._dirty))
+                await self._sleep()
+            raise self._fatal
+        finally:
+            for task in list(self._running.values()):
+                task.cancel()
+            await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    async def _one(self, ref: RunRef) -> None:
+        started = time.perf_counter()
+        self._due.pop(ref, None)
+        try:
+            wake_at = await self._reconcile(ref)
+        except OldEpoch as problem:
+            self._fatal = problem
+        except (Unavailable, StoreUnavailable) as problem:
+            self._retry_later(ref, problem, expected=True)
+        except Exception as problem:
+            self._retry_later(ref, problem, expected=False)
+        else:
+            self._failures.pop(ref, None)
+            if wake_at is not None:
+                self.mark_at(ref, wake_at)
+        finally:
+            self._metrics.reconcile_seconds.observe(time.perf_counter() - started)
+            self._running.pop(ref, None)
+            if ref in self._again:
+                self._again.discard(ref)
+                if ref not in self._failures:
+                    self.mark(ref)
+            self._wake.set()
+
+    def _retry_later(self, ref: RunRef, problem: Exception, *, expected: bool) -> None:
+        failures = self._failures.get(ref, 0)
+        self._failures[ref] = failures + 1
+        pause = min(_FIRST_PAUSE_MS << min(failures, 16), _LONGEST_PAUSE_MS)
+        self.mark_at(ref, self._clock.now() + pause)
+        self._metrics.failures.labels("unavailable" if expected else "bug").inc()
+        where = f"{ref.namespace}/{ref.name}"
+        if expected:
+            _log.warning("a run waits for the world", run=where, problem=str(problem), again_ms=pause)
+        else:
+            _log.error("a run cannot be reconciled: this is a bug", run=where, again_ms=pause, exc_info=problem)
+
+    def _take_due(self) -> None:
+        now = self._clock.now()
+        while self._heap and self._heap[0][0] <= now:
+            at, _, ref = heapq.heappop(self._heap)
+            if self._due.get(ref) == at:
+                del self._due[ref]
+                self.mark(ref)
+
+    async def _sleep(self) -> None:
+        """Wait for a mark, the end of a reconcile or the next time that is due."""
+        seconds = _LONGEST_SLEEP_SECONDS
+        if self._heap:
+            seconds = min(max(self._heap[0][0] - self._clock.now(), 0) / 1000, seconds)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return

@@ -1,0 +1,68 @@
+"""Pods that do not get going although their status names no reason: found by their age, explained by their Events.
+
+In: a live pod that was not seen to start. Out: a reason for people, through the reader. Never here: the end of a task;
+`pendingTimeout` sees to that once a reason is told.
+"""
+
+from collections import OrderedDict
+
+from reactor_operator.kube.client import KubeClient
+from reactor_operator.kube.fields import JsonObject, text_at
+from reactor_operator.kube.moments import parse_moment
+from reactor_operator.kube.paths import EVENT
+from reactor_operator.outcomes import pod_facts as facts
+from reactor_operator.outcomes.reader import PodReader
+from reactor_operator.ports import Clock
+from reactor_operator.tasks.manifest_reads import parse_reads
+from reactor_operator.tasks.manifest_seal import Sealed
+from reactor_operator.tasks.manifest_spec import STEP
+
+CREATING_MS = 20_000
+SILENT_MS = 30_000
+_REMEMBERED = 10_000
+
+
+class Stalls:
+    """Looks at pods that take long to start."""
+
+    def __init__(self, client: KubeClient, reader: PodReader, clock: Clock) -> None:
+        self._client = client
+        self._reader = reader
+        self._clock = clock
+        self._checked_in: OrderedDict[str, None] = OrderedDict()
+
+    async def look(self, pod: JsonObject, sealed: Sealed) -> None:
+        """Tell why the pod does not start, where it should have by now. Raises Unavailable, StoreUnavailable."""
+        if facts.waiting_reason(pod):
+            return
+        created = parse_moment(text_at(pod, "metadata", "creationTimestamp"))
+        age = self._clock.now() - created if created is not None else 0
+        started = facts.started_at(facts.container_status(pod, STEP))
+        if started is None:
+            if age > CREATING_MS:
+                await self._reader.stalled(pod, sealed, await self._newest_warning(pod) or "ContainerCreating")
+        elif parse_reads(sealed.reads).python and self._clock.now() - started > SILENT_MS:
+            await self._look_at_agent(pod, sealed)
+
+    async def _look_at_agent(self, pod: JsonObject, sealed: Sealed) -> None:
+        uid = text_at(pod, "metadata", "uid")
+        if uid in self._checked_in:
+            return
+        if await self._reader.is_checked_in(sealed):
+            self._checked_in[uid] = None
+            while len(self._checked_in) > _REMEMBERED:
+                self._checked_in.popitem(last=False)
+        else:
+            words = "NotCheckedIn: its container runs, but the agent in it has not reached the gateway"
+            await self._reader.stalled(pod, sealed, words)
+
+    async def _newest_warning(self, pod: JsonObject) -> str:
+        """Return what kubelet says of the pod in its newest Warning (a volume whose ConfigMap is missing, mostly)."""
+        uid = text_at(pod, "metadata", "uid")
+        namespace = text_at(pod, "metadata", "namespace")
+        query = {"fieldSelector": f"involvedObject.uid={uid},type=Warning"}
+        found = (await self._client.list(EVENT.collection(namespace), query)).items
+        if not found:
+            return ""
+        newest = max(found, key=lambda event: text_at(event, "lastTimestamp") or text_at(event, "eventTime"))
+        return f"{text_at(newest, 'reason')}: {text_at(newest, 'message')}"

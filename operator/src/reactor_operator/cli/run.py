@@ -1,0 +1,195 @@
+"""`reactor run`: which runs, with which inputs, kept where; then driven one after the other.
+
+In: what the command line says. Out: progress or one document on stdout, and an exit code by how the runs ended.
+Never here: how a run is driven (`drive.py`) or shown (`progress.py`).
+"""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reactor_operator.api.digest import digest_spec
+from reactor_operator.cli.check import Checked, SoundRun, check_manifests
+from reactor_operator.cli.choose import by_name, one_reactor
+from reactor_operator.cli.drive import Driver, Killed, interrupts
+from reactor_operator.cli.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_PAUSED, CommandError
+from reactor_operator.cli.inputs import overlay_inputs
+from reactor_operator.cli.laptop import NAMESPACE, LaptopRun, WallClock, run_uid
+from reactor_operator.cli.manifests import API_VERSION, Manifest, Manifests, load_manifests
+from reactor_operator.cli.options import InputOptions, Output
+from reactor_operator.cli.progress import Progress, Silence, progress_for
+from reactor_operator.cli.run_view import RunView
+from reactor_operator.engine.state import ENDED
+from reactor_operator.ports import RunRef
+from reactor_operator.reconciling.records import KnownRun, read_run
+from reactor_operator.store.memory import MemoryStore
+from reactor_operator.store.port import Store, StoreUnavailable
+
+NAME_LIMIT = 253
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCommand:
+    """`reactor run` as it was typed."""
+
+    path: str
+    inputs: InputOptions
+    run: str | None = None
+    reactor: str | None = None
+    state: Path | None = None
+    output: Output = Output.TEXT
+    verbose: bool = False
+
+    def execute(self) -> int:
+        """Do it and return the exit code. Raises CommandError."""
+        if self.path == "-" and self.inputs.file == "-":
+            raise CommandError("both the manifests and --inputs are `-`, expected standard input to be one of them")
+        manifests = load_manifests([self.path])
+        checked = check_manifests(manifests, runs=choose_runs(manifests, self.path, self.run, self.reactor))
+        checked.refuse_errors()
+        self._warn(checked)
+        return asyncio.run(self._drive(manifests, checked.runs))
+
+    def _warn(self, checked: Checked) -> None:
+        for finding in checked.findings if self.verbose else ():
+            print(finding, file=sys.stderr)
+
+    async def _drive(self, manifests: Manifests, runs: Sequence[SoundRun]) -> int:
+        store = await _open_store(self.state)
+        progress = progress_for(sys.stdout, silent=self.output is not Output.TEXT)
+        done: list[RunView] = []
+        killed = False
+        try:
+            async with interrupts(progress.say) as stops:
+                driver = Driver(
+                    store=store,
+                    epoch=await store.claim_epoch(0),
+                    manifests=manifests,
+                    stops=stops,
+                    verbose=self.verbose,
+                )
+                for sound in runs:
+                    if stops.cancelled:
+                        break
+                    run, known = await self._find(store, sound)
+                    try:
+                        await _drive_one(driver, run, known, progress, done)
+                    except Killed:
+                        killed = True
+                        break
+        except StoreUnavailable as error:
+            raise CommandError(f"--state {self.state}: {error}") from None
+        finally:
+            await store.close()
+        self._print(done)
+        return EXIT_INTERRUPTED if killed else exit_code_of(done)
+
+    async def _find(self, store: Store, sound: SoundRun) -> tuple[LaptopRun, KnownRun | None]:
+        """Return the run under its uid, and what the state file knows of it."""
+        namespace, name = sound.manifest.namespace or NAMESPACE, sound.manifest.name
+        uid = run_uid(await store.incarnation() if self.state is not None else None, namespace, name)
+        snapshot = await store.load(uid)
+        known = None
+        if snapshot is not None and snapshot.records is not None and snapshot.actions is not None:
+            known = read_run(snapshot.records, snapshot.actions, snapshot.revision, pending_timeout_ms=0)
+        run = LaptopRun(
+            sound=sound,
+            inputs=overlay_inputs(sound.spec.inputs or {}, self.inputs),
+            ref=RunRef(namespace, name, uid),
+            created_at=known.definition.created_at if known is not None else WallClock().now(),
+        )
+        return run, known
+
+    def _print(self, done: Sequence[RunView]) -> None:
+        if self.output is not Output.TEXT:
+            from reactor_operator.cli.documents import render_documents
+
+            sys.stdout.write(render_documents([run.object for run in done], self.output))
+
+
+async def _open_store(state: Path | None) -> Store:
+    if state is None:
+        return MemoryStore()
+    from reactor_operator.store.sqlite import NotAStore, SqliteStore
+
+    store = SqliteStore(state)
+    try:
+        await store.incarnation()
+    except (NotAStore, StoreUnavailable) as error:
+        await store.close()
+        raise CommandError(f"--state {state}: {error}") from None
+    return store
+
+
+async def _drive_one(
+    driver: Driver, run: LaptopRun, known: KnownRun | None, progress: Progress, done: list[RunView]
+) -> None:
+    """Drive one run and note how it was left, also where it was killed. One that has ended before is only shown."""
+    if known is not None and known.state.header.phase in ENDED:
+        view = await driver.drive(run, Silence())
+        done.append(view)
+        progress.recall(view)
+        return
+    steps = [step.name for step in run.sound.reactor.spec.steps]
+    progress.begin(run.ref.name, run.sound.reactor.manifest.name, steps)
+    if known is not None:
+        progress.say(_going_on(run, known))
+    view = run.view({})
+    try:
+        view = await driver.drive(run, progress)
+    except Killed as killed:
+        view = killed.left
+        raise
+    finally:
+        done.append(view)
+        progress.end(view)
+
+
+def _going_on(run: LaptopRun, known: KnownRun) -> str:
+    """Return a word about a run that goes on: with what it was started with, whatever the manifests say now."""
+    said = "goes on where it was"
+    if known.definition.digest != digest_spec(run.sound.reactor.manifest.spec):
+        said += ", with the Reactor as it was when the run started (the manifest has changed since)"
+    return said
+
+
+def choose_runs(manifests: Manifests, path: str, name: str | None, reactor: str | None) -> list[Manifest]:
+    """Return the runs to drive: those the manifests have, the named one, or a made one where there is none."""
+    written = [run for run in manifests.runs if run.target]
+    if reactor is not None:
+        by_name(reactor, manifests.reactors, "Reactor", path)
+        written = [run for run in written if run.reactor_name == reactor]
+    if not written:
+        return [_make_run(one_reactor(manifests, path, reactor), name)]
+    return written if name is None else [by_name(name, written, "ReactorRun", path)]
+
+
+def _make_run(reactor: Manifest, name: str | None) -> Manifest:
+    """Return a run of a Reactor that nobody wrote, named after it; its findings point to the Reactor."""
+    named = name if name is not None else f"{reactor.name}-run"[:NAME_LIMIT].rstrip("-.")
+    value = {
+        "apiVersion": API_VERSION,
+        "kind": "ReactorRun",
+        "metadata": {"name": named},
+        "spec": {"reactorRef": {"name": reactor.name}},
+    }
+    return Manifest(
+        kind="ReactorRun",
+        namespace=reactor.namespace,
+        name=named,
+        value=value,
+        file=reactor.file,
+        folder=reactor.folder,
+        place=reactor.place,
+    )
+
+
+def exit_code_of(runs: Sequence[RunView]) -> int:
+    """Return the exit code for several runs: failed if any failed, else paused if any is, else done."""
+    codes = {run.exit_code for run in runs}
+    for code in (EXIT_FAILED, EXIT_PAUSED):
+        if code in codes:
+            return code
+    return EXIT_OK

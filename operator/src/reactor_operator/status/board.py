@@ -1,0 +1,150 @@
+"""Where people look: the status of runs and Kubernetes Events, `ports.Board` on the API server.
+
+In: rendered statuses and announcements. Out: at most one status write a second for each run, at once where the phase
+changes, and none where the object has that status already. Never here: a read of the object (the watch tells what it
+has), a status that waits longer than a second, a write to an object with another uid.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import orjson
+import structlog
+
+from reactor_operator.engine.actions import Announce
+from reactor_operator.kube.client import KubeClient, PatchType
+from reactor_operator.kube.errors import Conflict, Forbidden, Invalid, refusals_as_unavailable
+from reactor_operator.kube.fields import text_at
+from reactor_operator.kube.paths import EVENT, REACTOR_RUN
+from reactor_operator.ports import Clock, RunRef, Unavailable
+from reactor_operator.status.events import render_event
+
+Status = Mapping[str, object]
+_log = structlog.get_logger("reactor_operator.status")
+
+
+@dataclass(slots=True)
+class _Shown:
+    """What is known of one run's status: what the object has, when we last wrote, what still waits to be written."""
+
+    digest: bytes = b""
+    phase: str = ""
+    written_at: float = 0.0
+    waiting: Status | None = None
+    flush: asyncio.Task[None] | None = None
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class ClusterBoard:
+    """Writes statuses and Events through one client."""
+
+    def __init__(self, client: KubeClient, clock: Clock, *, instance: str, pause_seconds: float = 1.0) -> None:
+        self._client = client
+        self._clock = clock
+        self._instance = instance
+        self._pause = pause_seconds
+        self._shown: dict[str, _Shown] = {}
+
+    async def report(self, ref: RunRef, status: Status) -> None:
+        """Write the status now where its phase is new or the last write was a while ago, else within a second."""
+        shown = self._shown.setdefault(ref.uid, _Shown())
+        if _digest(status) == shown.digest:
+            shown.waiting = None
+            return
+        idle = time.monotonic() - shown.written_at
+        if text_at(status, "phase") != shown.phase or (idle >= self._pause and shown.flush is None):
+            shown.waiting = status
+            await self._write(ref, shown)
+            return
+        shown.waiting = status
+        if shown.flush is None:
+            shown.flush = asyncio.create_task(self._flush_later(ref, shown, self._pause - idle))
+
+    async def announce(self, ref: RunRef, announcement: Announce) -> None:
+        """Post an Event; one that is there already is the same one."""
+        event = render_event(ref, announcement, self._instance, self._clock.now())
+        try:
+            await self._client.create(EVENT.collection(ref.namespace), event)
+        except Conflict:
+            return
+        except (Forbidden, Invalid) as error:
+            # A namespace that is going away refuses new objects; nobody is left to read the Event.
+            _log.warning("an Event was refused", run=f"{ref.namespace}/{ref.name}", problem=str(error))
+
+    def observe(self, ref: RunRef, status: Status) -> None:
+        """Take down what the object has, as a watch told it: the next report repairs what differs."""
+        shown = self._shown.setdefault(ref.uid, _Shown())
+        shown.digest = _digest(status)
+        shown.phase = text_at(status, "phase")
+
+    def is_current(self, ref: RunRef, status: Status) -> bool:
+        """Return whether this is the status that was last written or observed."""
+        shown = self._shown.get(ref.uid)
+        return shown is not None and shown.digest == _digest(status)
+
+    def forget(self, uid: str) -> None:
+        """Drop what is known of a run that is gone."""
+        shown = self._shown.pop(uid, None)
+        if shown is not None and shown.flush is not None:
+            shown.flush.cancel()
+
+    async def close(self) -> None:
+        """Stop writing; what still waits is written by whoever reconciles next."""
+        for uid in list(self._shown):
+            self.forget(uid)
+
+    async def _flush_later(self, ref: RunRef, shown: _Shown, seconds: float) -> None:
+        """Write what waits, once the pause is over; while the API server is away, each second again."""
+        try:
+            await asyncio.sleep(max(seconds, 0.0))
+            while shown.waiting is not None:
+                try:
+                    await self._write(ref, shown)
+                except Unavailable as problem:
+                    _log.warning("a status waits", run=f"{ref.namespace}/{ref.name}", problem=str(problem))
+                    await asyncio.sleep(self._pause)
+        finally:
+            shown.flush = None
+
+    async def _write(self, ref: RunRef, shown: _Shown) -> None:
+        """Write what waits, one write at a time, so that an older status never overtakes a newer one."""
+        async with shown.writing:
+            status = shown.waiting
+            if status is None:
+                return
+            shown.written_at = time.monotonic()
+            with refusals_as_unavailable(f"write the status of {ref.namespace}/{ref.name}"):
+                await self._patch(ref, status)
+            if shown.waiting is status:
+                shown.waiting = None
+            shown.digest = _digest(status)
+            shown.phase = text_at(status, "phase")
+
+    async def _patch(self, ref: RunRef, status: Status) -> None:
+        """Replace the whole status. A merge patch would drop every null in a result; a JSON patch keeps them.
+
+        A status without `steps` speaks of a run whose state was lost: what the object has beside it stays.
+        """
+        path = REACTOR_RUN.object(ref.namespace, ref.name, "status")
+        whole = [
+            {"op": "test", "path": "/metadata/uid", "value": ref.uid},
+            {"op": "add", "path": "/status", "value": status},
+        ]
+        try:
+            if "steps" in status:
+                await self._client.patch(path, whole, PatchType.JSON)
+            else:
+                await self._client.patch(path, {"metadata": {"uid": ref.uid}, "status": status}, PatchType.MERGE)
+        except (Conflict, Invalid) as error:
+            if error.causes:
+                raise  # the schema refuses what we rendered: our bug, and worth every line of log
+            _log.info("a status was not written: another object has the run's name", run=f"{ref.namespace}/{ref.name}")
+
+
+def _digest(status: Status) -> bytes:
+    """Return what tells statuses apart. A newer revision or a longer duration alone is not worth a write."""
+    said = {name: value for name, value in status.items() if name not in ("store", "duration")}
+    return hashlib.blake2b(orjson.dumps(said, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()

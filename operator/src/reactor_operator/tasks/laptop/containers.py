@@ -1,0 +1,223 @@
+"""A container task on the laptop: created, started, read and removed by docker or podman.
+
+In: a `TaskOrder`. Out: its outcome, by the rules of `outcomes.exits`. Never here: the inbox; a container that is left
+behind (`remove` is always the last word); inputs on a command line that a shell reads.
+
+What a pod would get, and a laptop does not give: volumes, resources, security contexts. A container that mounts volumes
+is refused.
+"""
+
+import asyncio
+import tempfile
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import orjson
+
+from reactor_operator.api.actions import ActionSpec, ContainerAction, OutputFormat, PullPolicy
+from reactor_operator.api.effective import effective
+from reactor_operator.engine.events import Outcome, TaskFailed
+from reactor_operator.engine.failures import Failure, FailureKind, render_message
+from reactor_operator.engine.identity import pod_name
+from reactor_operator.outcomes.exits import OUTPUT_LIMIT, ResultRule, outcome_of_exit, outcome_of_upload
+from reactor_operator.ports import TaskOrder
+from reactor_operator.tasks import manifest_env as env
+from reactor_operator.tasks.laptop.engine import Engine
+from reactor_operator.tasks.laptop.variables import Config, container_variables, expand
+from reactor_operator.tasks.manifest_env import Unlaunchable
+
+TERMINATION_LOG = "/dev/termination-log"
+_PULL = {PullPolicy.ALWAYS: "always", PullPolicy.IF_NOT_PRESENT: "missing", PullPolicy.NEVER: "never"}
+_LOG_LINES, _LOG_BYTES = 80, 2048
+_OF_THE_CLIENT = frozenset({"PATH", "HOME", "USER", "TMPDIR", "LD_PRELOAD", "LD_LIBRARY_PATH"})
+
+Values = Mapping[str, bytes]
+
+
+@dataclass(slots=True)
+class Container:
+    """One container task: its name, its files on the laptop, and the last lines it printed."""
+
+    order: TaskOrder
+    action: ActionSpec
+    engine: Engine
+    folder: tempfile.TemporaryDirectory[str]
+    name: str
+    words: tuple[str, ...]
+    variables: Mapping[str, str]
+    output: Path | None
+    last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LOG_LINES))
+
+    async def create(self) -> Failure | None:
+        """Make the container (its image is pulled where it must be); a failure where that cannot be done."""
+        said = await self.engine.run("create", *self.words, variables=self.variables)
+        if said.code == 0:
+            return None
+        return _cannot_start(self.order, f"{Path(self.engine.path).name} cannot create its container: {said.text}")
+
+    async def run(self, on_line: Callable[[str], None]) -> tuple[Outcome, Values]:
+        """Start the container, wait for its end, and return what it did."""
+
+        def take(line: str) -> None:
+            self.last_lines.append(line)
+            on_line(line)
+
+        process = self.engine.spawn(["start", "--attach", self.name], take)
+        try:
+            await asyncio.shield(process.exited)
+        except asyncio.CancelledError:
+            process.kill()
+            raise
+        said = await self.engine.run("inspect", "--format", "{{json .State}}", self.name)
+        return self._read(_state(said.lines))
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Ask the container to end; after `grace_seconds` the engine ends it."""
+        await self.engine.run("stop", "--time", str(max(0, round(grace_seconds))), self.name)
+
+    async def remove(self) -> None:
+        """End the container if it still runs, and remove it and its files."""
+        try:
+            await self.engine.run("rm", "--force", self.name)
+        finally:
+            self.folder.cleanup()
+
+    def _read(self, state: Mapping[str, object]) -> tuple[Outcome, Values]:
+        task, code = self.order.task, state.get("ExitCode")
+        if not isinstance(code, int) or state.get("Running") is True:
+            words = "its container was removed, or the engine was stopped, before it ended"
+            return TaskFailed(task=task, failure=_failure(FailureKind.NO_OUTCOME, words)), {}
+        if state.get("Error"):
+            return TaskFailed(task=task, failure=_cannot_start(self.order, str(state["Error"]))), {}
+        if state.get("OOMKilled") is True and code != 0:
+            words = f"killed for using more memory than its limit (exit code {code})"
+            return TaskFailed(task=task, failure=_failure(FailureKind.OUT_OF_MEMORY, words)), {}
+        rule = ResultRule(uploaded=self.output is not None, json_only=self._promises_json)
+        outcome = outcome_of_exit(code, self._message(code), self.action.exit_codes, task.action, rule)
+        if outcome.uploaded and self.output is not None:
+            outcome = outcome_of_upload(_read_output(self.output), self.output.name, json_only=rule.json_only)
+        return outcome.event_of(task)
+
+    @property
+    def _promises_json(self) -> bool:
+        said = self.action.container.output if self.action.container is not None else None
+        return said is not None and said.format is OutputFormat.JSON
+
+    def _message(self, code: int) -> str:
+        """Return the termination message; after an error without one, the last log lines (as kubelet does)."""
+        message = (Path(self.folder.name) / "termination-log").read_bytes()[: 4 * 1024].decode("utf-8", "replace")
+        if message or code == 0:
+            return message
+        return "\n".join(self.last_lines).encode()[-_LOG_BYTES:].decode("utf-8", "replace")
+
+
+def prepare(order: TaskOrder, action: ActionSpec, engine: Engine, config: Config) -> Container:
+    """Render the container of a task and write the files that it reads. Raises Unlaunchable."""
+    container = action.container
+    if container is None:
+        raise AssertionError(f"step {order.step.name!r}: {order.task.action} is no container")
+    chosen = effective(order.spec, order.step, action)
+    if chosen.volume_mounts:
+        raise Unlaunchable(
+            FailureKind.CANNOT_START,
+            f"step {order.task.path!r}: its container mounts volumes, which a laptop does not have; run it on a cluster",
+        )
+    path = container.output.path if container.output is not None else None
+    variables = container_variables(order, chosen, path or TERMINATION_LOG, config)
+    folder = tempfile.TemporaryDirectory(prefix="reactor-", ignore_cleanup_errors=True)
+    files = Path(folder.name)
+    name = pod_name(order.run.name, order.run.uid, order.task)
+    mounts, output = _mounts(order, files, path)
+    return Container(
+        order=order,
+        action=action,
+        engine=engine,
+        folder=folder,
+        name=name,
+        words=_create_words(container, name, mounts, variables),
+        variables={key: text for key, text in variables.items() if not _clashes(key)},
+        output=output,
+    )
+
+
+def _mounts(order: TaskOrder, files: Path, output_path: str | None) -> tuple[dict[str, str], Path | None]:
+    """Return what is mounted, by path in the container, and where the output file will be on the laptop."""
+    termination = files / "termination-log"
+    termination.touch()
+    termination.chmod(0o666)  # whatever user the image runs as
+    mounts = {TERMINATION_LOG: str(termination)}
+    large = env.large_documents(order)
+    if large:
+        documents = files / "reactor"
+        documents.mkdir()
+        for document in large:
+            (documents / f"{document}.json").write_bytes(env.documents_of(order)[document])
+        mounts["/reactor:ro"] = str(documents)
+    if output_path is None:
+        return mounts, None
+    inside = PurePosixPath(output_path)
+    if str(inside.parent) == "/":
+        raise Unlaunchable(
+            FailureKind.CANNOT_START,
+            f"step {order.task.path!r}: output.path is {output_path!r}, expected a file in a folder other than /, such "
+            "as /output/result.json (an empty volume is mounted over the folder)",
+        )
+    outside = files / "output"
+    outside.mkdir()
+    outside.chmod(0o777)
+    mounts[str(inside.parent)] = str(outside)
+    return mounts, outside / inside.name
+
+
+def _create_words(
+    container: ContainerAction, name: str, mounts: Mapping[str, str], variables: Mapping[str, str]
+) -> tuple[str, ...]:
+    words = ["--name", name]
+    for inside, outside in mounts.items():
+        words += ["--volume", f"{outside}:{inside}"]
+    for key, text in variables.items():
+        # By name alone the client takes the text from its own environment: no secret is seen in a list of processes.
+        words += ["--env", f"{key}={text}" if _clashes(key) else key]
+    if container.image_pull_policy is not None:
+        words += ["--pull", _PULL[container.image_pull_policy]]
+    if container.working_dir is not None:
+        words += ["--workdir", container.working_dir]
+    command = [expand(word, variables) for word in container.command]
+    arguments = [expand(word, variables) for word in container.args]
+    if command:
+        words += ["--entrypoint", command[0]]
+    return (*words, container.image, *command[1:], *arguments)
+
+
+def _clashes(variable: str) -> bool:
+    """Whether the client itself reads this variable."""
+    return variable in _OF_THE_CLIENT or variable.startswith(("DOCKER_", "CONTAINER", "XDG_", "BUILDAH_"))
+
+
+def _read_output(path: Path) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            return file.read(OUTPUT_LIMIT + 1)
+    except OSError:
+        return None
+
+
+def _state(lines: tuple[str, ...]) -> Mapping[str, object]:
+    for line in lines:
+        try:
+            found = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            continue
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+def _cannot_start(order: TaskOrder, message: str) -> Failure:
+    return _failure(FailureKind.CANNOT_START, f"step {order.task.path!r}: {message}")
+
+
+def _failure(kind: FailureKind, message: str) -> Failure:
+    return Failure(kind=kind, message=render_message(message))

@@ -1,0 +1,131 @@
+"""The environment of a task on the laptop: what the operator would put into its pod, resolved as kubelet resolves it.
+
+In: a `TaskOrder` and the ConfigMaps and Secrets that stand beside the manifest. Out: variables by name.
+Never here: processes. What cannot be resolved is `Unlaunchable`, naming the object and the key.
+"""
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import orjson
+
+from reactor_operator.api.actions import PythonAction
+from reactor_operator.api.effective import Effective, reference_variable, referenced_arguments
+from reactor_operator.engine.failures import FailureKind
+from reactor_operator.ports import TaskOrder
+from reactor_operator.tasks import manifest_env as env
+from reactor_operator.tasks.manifest_env import Unlaunchable
+
+Config = Mapping[tuple[str, str, str], str]
+"""The text of a key: (kind, name, key) with the kind `ConfigMap` or `Secret`."""
+
+_EXPANSION = re.compile(r"\$\$|\$\(([^)]+)\)")
+_KINDS = {"secretKeyRef": "Secret", "configMapKeyRef": "ConfigMap"}
+_KINDS_FROM = {"secretRef": "Secret", "configMapRef": "ConfigMap"}
+
+
+def config_of(manifests: Sequence[Mapping[str, object]]) -> dict[tuple[str, str, str], str]:
+    """Return the keys of all ConfigMaps and Secrets among parsed manifests; values that are no text are left out."""
+    found: dict[tuple[str, str, str], str] = {}
+    for manifest in manifests:
+        kind, metadata = manifest.get("kind"), manifest.get("metadata")
+        if kind not in ("ConfigMap", "Secret") or not isinstance(metadata, Mapping):
+            continue
+        name = str(metadata.get("name", ""))
+        for field in ("data", "stringData"):
+            values = manifest.get(field)
+            for key, value in values.items() if isinstance(values, Mapping) else ():
+                if not isinstance(value, str):
+                    continue
+                encoded = kind == "Secret" and field == "data"
+                text = base64.b64decode(value).decode("utf-8", "replace") if encoded else value
+                found[str(kind), name, str(key)] = text
+    return found
+
+
+def python_variables(
+    order: TaskOrder, action: PythonAction, chosen: Effective, modules: Path, config: Config
+) -> dict[str, str]:
+    """Return the variables of a Python task. Raises Unlaunchable."""
+    variables = env.facts_of(order) | {"REACTOR_MODULES": str(modules)}
+    if action.handler is not None:
+        variables["REACTOR_HANDLER"] = action.handler
+    else:
+        variables["REACTOR_SOURCE"] = env.fitting(action.source or "", f"step {order.task.path!r}: python.source")
+    references = referenced_arguments(order.step)
+    if references:
+        named = {name: reference_variable(name) for name in references}
+        variables["REACTOR_SECRET_ARGUMENTS"] = orjson.dumps(named).decode()
+    return resolve(order, variables, chosen, config)
+
+
+def container_variables(order: TaskOrder, chosen: Effective, result_path: str, config: Config) -> dict[str, str]:
+    """Return the variables of a container. Raises Unlaunchable."""
+    variables = env.facts_of(order) | env.inline_documents(order) | {"REACTOR_RESULT_PATH": result_path}
+    return resolve(order, variables, chosen, config)
+
+
+def resolve(order: TaskOrder, variables: Mapping[str, str], chosen: Effective, config: Config) -> dict[str, str]:
+    """Return our `variables`, the referenced arguments, and what the author wrote in env and envFrom, resolved."""
+    ours = env.literal_entries(variables) + env.reference_entries(order.step)
+    taken = {entry["name"] for entry in ours}
+    theirs = [entry for entry in env.author_entries(order, chosen.env) if entry["name"] not in taken]
+    found: dict[str, str] = {}
+    for source in chosen.env_from:
+        found |= _all_keys(order, source, config)
+    for entry in ours + theirs:
+        text = _value_of(order, entry, found, config)
+        if text is not None:
+            found[str(entry["name"])] = text
+    return found
+
+
+def expand(text: str, variables: Mapping[str, str]) -> str:
+    """Replace `$(NAME)` by a variable that is known, and `$$` by `$`, as kubelet does; all else stays."""
+
+    def replace(match: re.Match[str]) -> str:
+        name = match.group(1)
+        return "$" if name is None else variables.get(name, match.group(0))
+
+    return _EXPANSION.sub(replace, text)
+
+
+def _value_of(order: TaskOrder, entry: env.EnvEntry, known: Mapping[str, str], config: Config) -> str | None:
+    source = entry.get("valueFrom")
+    if not isinstance(source, Mapping):
+        return expand(str(entry.get("value", "")), known)
+    for form, kind in _KINDS.items():
+        ref = source.get(form)
+        if isinstance(ref, Mapping):
+            return _key(order, (kind, str(ref.get("name")), str(ref.get("key"))), config, ref)
+    raise _unlaunchable(order, f"env {entry['name']}: {', '.join(map(str, source))} has no meaning on a laptop")
+
+
+def _key(order: TaskOrder, key: tuple[str, str, str], config: Config, ref: Mapping[str, object]) -> str | None:
+    text = config.get(key)
+    if text is None and not ref.get("optional"):
+        kind, name, entry = key
+        raise _unlaunchable(
+            order, f"key {entry!r} of {kind} {name!r} is not among the manifests; add a {kind} {name!r} that has it"
+        )
+    return text
+
+
+def _all_keys(order: TaskOrder, source: Mapping[str, object], config: Config) -> dict[str, str]:
+    for form, kind in _KINDS_FROM.items():
+        ref = source.get(form)
+        if not isinstance(ref, Mapping):
+            continue
+        name = str(ref.get("name"))
+        found = {key: text for (k, n, key), text in config.items() if (k, n) == (kind, name)}
+        if not found and not ref.get("optional"):
+            raise _unlaunchable(order, f"{kind} {name!r} of envFrom is not among the manifests; add it")
+        prefix = str(source.get("prefix") or "")
+        return {prefix + key: text for key, text in found.items()}
+    raise _unlaunchable(order, f"envFrom: {', '.join(map(str, source))} has no meaning on a laptop")
+
+
+def _unlaunchable(order: TaskOrder, message: str) -> Unlaunchable:
+    return Unlaunchable(FailureKind.CANNOT_START, f"step {order.task.path!r}: {message}")

@@ -1,0 +1,129 @@
+"""A worker process that does Python tasks, one after another (`reactor.worker` of the runtime is the other end).
+
+In: an order as bytes. Out: the outcome document, or None where the process ended without one. Never here: what an order
+says or a document means, and a second order before the first is answered.
+"""
+
+import asyncio
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from reactor_operator.tasks.laptop.process import Process
+
+_COMMAND = ("-P", "-m", "reactor", "worker")
+
+
+def spawn_worker(python: str = sys.executable) -> subprocess.Popen[bytes]:
+    """Start a worker process; it needs no event loop yet, so a command can do this before anything else.
+
+    `-P` keeps the working folder out of the modules' path: only what stands beside the manifest serves as modules.
+    """
+    return subprocess.Popen(
+        [python, *_COMMAND],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What has arrived of the answer to one order. `whole` is done when output and document are there."""
+
+    mark: str
+    on_line: Callable[[str], None]
+    whole: asyncio.Future[bytes]
+    marked: bool = False
+    buffer: bytearray = field(default_factory=bytearray)
+    length: int = -1
+    keep: bool = True
+
+    def settle(self) -> None:
+        if self.marked and 0 <= self.length <= len(self.buffer) and not self.whole.done():
+            self.whole.set_result(bytes(self.buffer[: self.length]))
+
+
+class Worker:
+    """One worker. `is_idle` tells whether it may take an order."""
+
+    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
+        if popen.stdin is None or popen.stdout is None or popen.stderr is None:
+            raise AssertionError("a worker is spawned with three pipes")
+        self._stdin = popen.stdin
+        os.set_blocking(self._stdin.fileno(), False)
+        self._loop = asyncio.get_running_loop()
+        self._answer: _Answer | None = None
+        self._used_up = False
+        self._unsent = bytearray()
+        self.process = Process(popen, popen.stderr, self._take_line)
+        self.process.read(popen.stdout, self._take_answer)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it may take an order."""
+        return self._answer is None and not self._used_up and self.process.is_alive
+
+    async def perform(self, order: bytes, mark: str, on_line: Callable[[str], None]) -> bytes | None:
+        """Hand over an order that names `mark` and return its outcome document; None where the process ended first."""
+        answer = self._answer = _Answer(mark=mark, on_line=on_line, whole=self._loop.create_future())
+        self._send(b"%d\n" % len(order) + order)
+        await asyncio.wait((answer.whole, self.process.exited), return_when=asyncio.FIRST_COMPLETED)
+        self._answer = None
+        if answer.whole.done():
+            self._used_up = not answer.keep
+            return answer.whole.result()
+        return None
+
+    def _send(self, content: bytes) -> None:
+        self._unsent += content
+        self._send_some()
+
+    def _send_some(self) -> None:
+        """Write without waiting; the loop comes back when there is room."""
+        if self._stdin.closed:
+            return
+        file = self._stdin.fileno()
+        try:
+            del self._unsent[: os.write(file, self._unsent)]
+        except BlockingIOError:
+            pass
+        except OSError:  # it has ended; `exited` tells
+            self._unsent.clear()
+        if self._unsent:
+            self._loop.add_writer(file, self._send_some)
+        else:
+            self._loop.remove_writer(file)
+
+    def _take_line(self, line: str) -> None:
+        answer = self._answer
+        if answer is None or answer.marked:
+            return
+        if line.endswith(answer.mark):
+            line = line.removesuffix(answer.mark)
+            answer.marked = True
+            if not line:
+                answer.settle()
+                return
+        answer.on_line(line)
+        answer.settle()
+
+    def _take_answer(self, chunk: bytes) -> None:
+        answer = self._answer
+        if answer is None:
+            return
+        answer.buffer += chunk
+        if answer.length < 0 and b"\n" in answer.buffer:
+            head, _, rest = answer.buffer.partition(b"\n")
+            length, keep = head.split()
+            answer.length, answer.keep, answer.buffer = int(length), keep == b"1", rest
+        answer.settle()
+
+
+def new_mark() -> str:
+    """Return a text that no handler prints."""
+    return f"\x1e{secrets.token_hex(16)}"

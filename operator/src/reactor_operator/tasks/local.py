@@ -1,0 +1,295 @@
+"""Tasks on a laptop: Python in worker processes, containers by docker or podman, and no gateway.
+
+In: `TaskOrder`s. Out: entries in the inbox, the very ones the gateway would have recorded; lines of output.
+Never here: a timer (the engine's timeouts come as `retire(stop=True)`), a task that outlives this process, an outcome
+that is dropped because the store was away.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from reactor_operator.api.actions import ActionSpec, PythonAction
+from reactor_operator.api.effective import effective
+from reactor_operator.api.reactor import ReactorSpec, Step
+from reactor_operator.engine.events import Outcome, TaskFailed, TaskLost, TaskStarted
+from reactor_operator.engine.failures import Failure, FailureKind, render_message
+from reactor_operator.engine.identity import Task, digest_of, pod_name
+from reactor_operator.gateway.outcomes import InvalidOutcome, parse_outcome
+from reactor_operator.ports import Clock, Launched, NotYet, Refused, RunRef, TaskOrder
+from reactor_operator.store.codec import encode_event
+from reactor_operator.store.port import Appended, Entry, Inbox, StoreUnavailable
+from reactor_operator.tasks.laptop.containers import Container, prepare
+from reactor_operator.tasks.laptop.engine import Engine, find_engine
+from reactor_operator.tasks.laptop.variables import Config, python_variables
+from reactor_operator.tasks.laptop.worker import Worker, new_mark
+from reactor_operator.tasks.laptop.workers import Workers
+from reactor_operator.tasks.manifest_env import Unlaunchable
+
+OnOutput = Callable[[RunRef, Task, str], None]
+_AGAIN_MS = 20
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaptopSettings:
+    """What a laptop is.
+
+    modules:       the folder of the manifest; its files are the modules of handlers.
+    config:        keys of ConfigMaps and Secrets, by (kind, name, key).
+    at_once:       at most this many tasks at once, over all runs.
+    grace_seconds: between asking a task to end and ending it.
+    """
+
+    modules: Path
+    config: Config = field(default_factory=dict)
+    at_once: int = max(4, 4 * (os.cpu_count() or 1))
+    grace_seconds: float = 5.0
+    python: str = sys.executable
+
+
+@dataclass(slots=True)
+class _Running:
+    """A task that runs: what is done for it, and how it is asked to stop."""
+
+    job: asyncio.Task[None]
+    worker: Worker | None = None
+    container: Container | None = None
+    stopping: asyncio.Task[None] | None = None
+
+
+class LocalLauncher:
+    """Implements `ports.Launcher` with local processes. Needs a running event loop; `close` ends everything."""
+
+    def __init__(
+        self,
+        *,
+        inbox: Inbox,
+        clock: Clock,
+        settings: LaptopSettings,
+        on_output: OnOutput | None = None,
+        warm: subprocess.Popen[bytes] | None = None,
+    ) -> None:
+        self._inbox = inbox
+        self._clock = clock
+        self._settings = settings
+        self._on_output = on_output or (lambda _run, _task, _line: None)
+        self._workers = Workers(settings.python, warm)
+        self._binding = f"laptop {secrets.token_hex(16)}"
+        self._running: dict[tuple[str, str], _Running] = {}
+        self._ended: set[tuple[str, str]] = set()
+        self._engine: asyncio.Future[Engine | str] | None = None
+        self._closing = False
+
+    def warm(self) -> None:
+        """Start a worker now, so that it is there when the first task comes."""
+        self._workers.warm()
+
+    def holds(self, run: RunRef, task: Task) -> bool:
+        """Return whether this process runs the task, or ran it and has told its outcome."""
+        key = (run.uid, task.key)
+        return key in self._running or key in self._ended
+
+    async def report_lost(self, run: RunRef, spec: ReactorSpec, task: Task) -> None:
+        """Tell that an open task, started by a process that is no more, went with it.
+
+        Its container, if it was one, may still run: it is removed first.
+        """
+        action = spec.step(task.path).action(task.action)
+        if action is not None and action.container is not None:
+            await self._remove_leftover(run, task)
+        event = TaskLost(task=task, message="the process that ran it on this laptop ended")
+        await self._append(_entry(run, task, event, {}))
+
+    async def start(self, order: TaskOrder) -> Launched | NotYet | Refused:
+        """Launch the task unless it runs, or ran, here already."""
+        key = (order.run.uid, order.task.key)
+        if key in self._running or key in self._ended:
+            return Launched()
+        if order.after is not None and (order.run.uid, order.after.key) in self._running:
+            return NotYet(again_ms=_AGAIN_MS)
+        if len(self._running) >= self._settings.at_once or self._closing:
+            return NotYet(again_ms=_AGAIN_MS)
+        action = order.step.action(order.task.action)
+        if action is None:
+            raise AssertionError(f"step {order.step.name!r} has no {order.task.action}")
+        try:
+            if action.python is not None:
+                self._start_python(order, action, action.python)
+                return Launched()
+            return await self._start_container(order, action)
+        except Unlaunchable as problem:
+            return Refused(problem.failure)
+
+    async def retire(self, run: RunRef, spec: ReactorSpec, step: Step, task: Task, *, stop: bool, failed: bool) -> bool:
+        """Forget a closed task; `stop` ends it where it still runs (and `start` waits for its death by `after`)."""
+        key = (run.uid, task.key)
+        running = self._running.get(key)
+        if running is None:
+            self._ended.discard(key)
+            return True
+        if not stop:
+            return False
+        if running.stopping is None:
+            running.stopping = asyncio.create_task(self._stop(running))
+        return True
+
+    async def close(self) -> None:
+        """End every task and worker, without telling their outcomes, and wait until they are gone. Idempotent."""
+        self._closing = True
+        jobs = [job for one in self._running.values() for job in (one.job, one.stopping) if job is not None]
+        if self._engine is not None and not self._engine.done():
+            self._engine.cancel()
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+        await self._workers.close()
+
+    def _start_python(self, order: TaskOrder, action: ActionSpec, python: PythonAction) -> None:
+        chosen = effective(order.spec, order.step, action)
+        variables = python_variables(order, python, chosen, self._settings.modules, self._settings.config)
+        worker = self._workers.take()
+        self._launch(order, self._do_python(order, variables, worker), worker=worker)
+
+    async def _start_container(self, order: TaskOrder, action: ActionSpec) -> Launched | Refused:
+        if self._engine is None:
+            self._engine = asyncio.ensure_future(find_engine())
+        engine = await asyncio.shield(self._engine)
+        if isinstance(engine, str):
+            self._engine = None  # it may be started meanwhile; the next container asks again
+            words = f"step {order.task.path!r}: a container needs docker or podman on a laptop: {engine}"
+            return Refused(Failure(kind=FailureKind.CANNOT_START, message=render_message(words)))
+        key = (order.run.uid, order.task.key)
+        if key not in self._running:  # another call may have launched it while the engine was looked for
+            container = prepare(order, action, engine, self._settings.config)
+            self._launch(order, self._do_container(container), container=container)
+        return Launched()
+
+    def _launch(
+        self,
+        order: TaskOrder,
+        work: Coroutine[object, object, None],
+        worker: Worker | None = None,
+        container: Container | None = None,
+    ) -> None:
+        key = (order.run.uid, order.task.key)
+        job = asyncio.create_task(work, name=f"task {order.task.key}")
+        running = self._running[key] = _Running(job=job, worker=worker, container=container)
+
+        def ended(_: asyncio.Task[None]) -> None:
+            del self._running[key]
+            if running.stopping is None:
+                self._ended.add(key)
+
+        job.add_done_callback(ended)
+
+    async def _do_python(self, order: TaskOrder, variables: Mapping[str, str], worker: Worker) -> None:
+        try:
+            if not await self._tell_started(order):
+                return
+            mark = new_mark()
+            document = await worker.perform(_order_for(order, variables, mark), mark, self._output_of(order))
+            if document is None:
+                code = await worker.process.exited
+                await self._append(_entry(order.run, order.task, _no_outcome(order.task, code), {}))
+                return
+            await self._append(self._entry_of(order, document))
+        finally:
+            self._workers.give_back(worker)
+
+    async def _do_container(self, container: Container) -> None:
+        order = container.order
+        try:
+            failure = await container.create()
+            if failure is not None:
+                await self._append(_entry(order.run, order.task, TaskFailed(task=order.task, failure=failure), {}))
+            elif await self._tell_started(order):
+                event, values = await container.run(self._output_of(order))
+                await self._append(_entry(order.run, order.task, event, values))
+        finally:
+            await container.remove()
+
+    async def _stop(self, running: _Running) -> None:
+        if running.container is not None:
+            await running.container.stop(self._settings.grace_seconds)
+        elif running.worker is not None:
+            running.worker.process.terminate()
+            await asyncio.wait((running.job,), timeout=self._settings.grace_seconds)
+            running.worker.process.kill()
+            await running.worker.process.exited
+
+    async def _remove_leftover(self, run: RunRef, task: Task) -> None:
+        engine = await find_engine()
+        if isinstance(engine, Engine):
+            await engine.run("rm", "--force", pod_name(run.name, run.uid, task))
+
+    async def _tell_started(self, order: TaskOrder) -> bool:
+        """Check in, as the gateway would; False where the task is closed or somebody else speaks for it."""
+        entry = Entry(
+            run=order.run.uid,
+            task=order.task.key,
+            binding=self._binding,
+            digest=hashlib.sha256(f"check-in\0{self._binding}".encode()).hexdigest(),
+            body=encode_event(TaskStarted(task=order.task, at=self._clock.now())),
+        )
+        return await self._append(entry) in (Appended.RECORDED, Appended.REPEATED)
+
+    def _entry_of(self, order: TaskOrder, document: bytes) -> Entry:
+        try:
+            return parse_outcome(order.run.uid, order.task, document, self._binding)
+        except InvalidOutcome as problem:
+            failure = Failure(kind=FailureKind.NO_OUTCOME, message=render_message(str(problem)))
+            return _entry(order.run, order.task, TaskFailed(task=order.task, failure=failure), {})
+
+    async def _append(self, entry: Entry) -> Appended:
+        """Record an entry, however long the store is away."""
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return await self._inbox.append(entry)
+            except StoreUnavailable:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+    def _output_of(self, order: TaskOrder) -> Callable[[str], None]:
+        return lambda line: self._on_output(order.run, order.task, line)
+
+
+def _order_for(order: TaskOrder, variables: Mapping[str, str], mark: str) -> bytes:
+    """Return what the worker is told (`reactor.worker` says how it reads it)."""
+    null = orjson.Fragment(b"null")
+    return orjson.dumps(
+        {
+            "environment": dict(variables),
+            "arguments": orjson.Fragment(order.arguments),
+            "result": orjson.Fragment(order.result) if order.result is not None else null,
+            "failure": orjson.Fragment(order.failure) if order.failure is not None else null,
+            "uncertain": order.uncertain,
+            "mark": mark,
+        }
+    )
+
+
+def _entry(run: RunRef, task: Task, event: Outcome, values: Mapping[str, bytes]) -> Entry:
+    body = encode_event(event)
+    digest = digest_of("laptop", body.hex())
+    return Entry(run=run.uid, task=task.key, final=True, digest=digest, body=body, values=values)
+
+
+def _no_outcome(task: Task, code: int) -> TaskFailed:
+    how = f"ended by signal {-code}" if code < 0 else f"exited with code {code}"
+    words = f"its worker process was {how}" if code < 0 else f"its worker process {how}"
+    failure = Failure(kind=FailureKind.NO_OUTCOME, message=f"{words} and it reported no outcome")
+    return TaskFailed(task=task, failure=failure)
+
+
+__all__ = ["LaptopSettings", "LocalLauncher", "OnOutput", "contextlib"]

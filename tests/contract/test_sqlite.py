@@ -1,0 +1,77 @@
+"""What is promised of the state file beyond the port."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from reactor_operator.store.port import Commit, StoreUnavailable
+from reactor_operator.store.sqlite import NotAStore, SqliteStore
+
+RUN = "run"
+
+
+async def test_another_programs_database_is_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE theirs(x)")
+    other.close()
+    before = path.read_bytes()
+    store = SqliteStore(path)
+    with pytest.raises(NotAStore, match=r"other\.db: found another program's database; give another path"):
+        await store.load(RUN)
+    await store.close()
+    assert path.read_bytes() == before
+
+
+async def test_a_file_that_is_no_database_is_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("my notes\n" * 100)
+    store = SqliteStore(path)
+    with pytest.raises(NotAStore, match="give another path"):
+        await store.commit(Commit(run=RUN, revision=0, epoch=1))
+    await store.close()
+    assert path.read_text() == "my notes\n" * 100
+
+
+async def test_a_file_of_another_version_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    store = SqliteStore(path)
+    await store.commit(Commit(run=RUN, revision=0, epoch=1))
+    await store.close()
+    with sqlite3.connect(path) as file:
+        file.execute("PRAGMA user_version = 99")
+    file.close()
+    store = SqliteStore(path)
+    with pytest.raises(NotAStore, match="found version 99, expected 1"):
+        await store.load(RUN)
+    await store.close()
+
+
+async def test_a_folder_that_is_not_there_makes_the_store_unavailable(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "missing" / "run.db")
+    with pytest.raises(StoreUnavailable, match="unable to open"):
+        await store.load(RUN)
+    await store.close()
+
+
+async def test_a_closed_store_is_unavailable(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "run.db")
+    await store.close()
+    with pytest.raises(StoreUnavailable, match="was closed"):
+        await store.load(RUN)
+
+
+async def test_a_closed_store_leaves_one_file(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "run.db")
+    await store.commit(Commit(run=RUN, revision=0, epoch=1))
+    await store.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["run.db"]
+
+
+async def test_writes_wait_for_the_disk(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "run.db")
+    await store.load(RUN)
+    settings = await store._transact("DEFERRED", lambda db: db.execute("PRAGMA synchronous").fetchone())
+    assert settings == (2,)
+    await store.close()

@@ -1,0 +1,250 @@
+"""Any sequence of calls: each store answers as a model that keeps the whole history and looks everything up in it."""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from reactor_operator.store.memory import MemoryStore
+from reactor_operator.store.port import (
+    Appended,
+    Commit,
+    CommitRefused,
+    Entry,
+    InboxAhead,
+    OldEpoch,
+    OpenTask,
+    Snapshot,
+    StaleRevision,
+    Store,
+)
+from reactor_operator.store.redis import RedisStore
+from reactor_operator.store.sqlite import SqliteStore
+from tests.contract.redis_server import RedisServer
+
+RUN = "run"
+TASKS = ("a.run.1.1.1", "a.run.1.2.1", "b.undo.1.1.1")
+NAMES = st.sampled_from(("header", "a", "b"))
+DIGESTS = st.sampled_from(("d1", "d2", "d"))
+BODIES = st.binary(max_size=4)
+TASK_SETS = st.frozensets(st.sampled_from(TASKS))
+
+
+@dataclass
+class Model:
+    """One run: what was committed, and every entry ever recorded with its position."""
+
+    epoch: int = 0
+    commits: list[Commit] = field(default_factory=list)
+    entries: list[tuple[int, Entry]] = field(default_factory=list)
+    values: dict[str, bytes] = field(default_factory=dict)
+    opened: dict[str, int] = field(default_factory=dict)
+    """Open tasks, with the position after which they were opened."""
+
+    def said_for(self, task: str) -> Iterator[tuple[int, Entry]]:
+        since = self.opened.get(task, 0)
+        return ((position, entry) for position, entry in self.entries if entry.task == task and position > since)
+
+    def task(self, task: str) -> OpenTask | None:
+        if task not in self.opened:
+            return None
+        said = [entry for _, entry in self.said_for(task)]
+        return OpenTask(
+            record=next(commit.opens[task] for commit in reversed(self.commits) if task in commit.opens),
+            binding=next((entry.binding for entry in said if entry.binding), ""),
+            outcome=next((entry.digest for entry in said if entry.final), ""),
+        )
+
+    def refusal(self, commit: Commit) -> type[CommitRefused] | None:
+        if commit.epoch < self.epoch:
+            return OldEpoch
+        if commit.revision != len(self.commits):
+            return StaleRevision
+        newest = (position for task in commit.closes & self.opened.keys() for position, _ in self.said_for(task))
+        return InboxAhead if max(newest, default=0) > commit.inbox_position else None
+
+    def apply(self, commit: Commit) -> None:
+        self.commits.append(commit)
+        self.epoch = commit.epoch
+        self.values |= commit.values
+        for task in commit.opens:
+            self.opened.setdefault(task, len(self.entries))
+        for task in commit.closes if commit.active else TASKS:
+            self.opened.pop(task, None)
+
+    def append(self, entry: Entry) -> Appended:
+        if not self.commits:
+            return Appended.UNKNOWN
+        if not self.commits[-1].active or (entry.task and entry.task not in self.opened):
+            return Appended.CLOSED
+        found = self.task(entry.task) or OpenTask(record=b"")
+        if entry.binding and found.binding not in {"", entry.binding}:
+            return Appended.CONFLICT
+        if any(said.digest == entry.digest for _, said in self.said_for(entry.task)):
+            return Appended.REPEATED
+        if found.outcome:
+            return Appended.CONFLICT
+        self.entries.append((len(self.entries) + 1, entry))
+        self.values |= entry.values
+        return Appended.RECORDED
+
+    def snapshot(self) -> Snapshot | None:
+        if not self.commits:
+            return None
+        records: dict[str, bytes | None] = {}
+        actions: dict[str, bytes] = {}
+        for commit in self.commits:
+            records |= commit.records
+            actions = {id_: body for id_, body in actions.items() if id_ not in commit.acknowledged}
+            actions |= commit.actions
+        consumed = max(
+            min(commit.inbox_position, known) for commit, known in zip(self.commits, self.known, strict=True)
+        )
+        return Snapshot(
+            revision=len(self.commits),
+            inbox=tuple((position, entry.body) for position, entry in self.entries if position > consumed),
+            records={name: record for name, record in records.items() if record is not None},
+            actions=actions,
+        )
+
+    known: list[int] = field(default_factory=list)
+    """How many entries there were at each commit."""
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """Calls a store and the model alike."""
+
+    open_store: Callable[[], Store]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+
+    @initialize()
+    def begin(self) -> None:
+        self.model = Model()
+        self.store = type(self).open_store()
+
+    @rule(
+        behind=st.sampled_from((0, 0, 0, 0, 1, -1)),
+        older=st.sampled_from((0, 0, 0, 0, 1, -1)),
+        read=st.integers(0, 3),
+        records=st.dictionaries(NAMES, st.none() | BODIES),
+        values=st.dictionaries(DIGESTS, st.just(b"value")),
+        opens=st.dictionaries(st.sampled_from(TASKS), BODIES),
+        closes=TASK_SETS,
+        actions=st.dictionaries(NAMES, BODIES),
+        acknowledged=st.frozensets(NAMES),
+        active=st.sampled_from((True, True, True, False)),
+    )
+    def commit(
+        self,
+        behind: int,
+        older: int,
+        read: int,
+        records: Mapping[str, bytes | None],
+        values: Mapping[str, bytes],
+        opens: Mapping[str, bytes],
+        closes: frozenset[str],
+        actions: Mapping[str, bytes],
+        acknowledged: frozenset[str],
+        active: bool,
+    ) -> None:
+        commit = Commit(
+            run=RUN,
+            revision=max(0, len(self.model.commits) - behind),
+            epoch=max(0, self.model.epoch - older),
+            inbox_position=max(0, len(self.model.entries) - read),
+            records=records,
+            values=values,
+            opens=opens,
+            closes=closes,
+            actions=actions,
+            acknowledged=acknowledged,
+            active=active,
+        )
+        refusal = self.model.refusal(commit)
+        if refusal is not None:
+            with pytest.raises(refusal):
+                self.runner.run(self.store.commit(commit))
+            return
+        self.model.known.append(len(self.model.entries))
+        self.model.apply(commit)
+        assert self.runner.run(self.store.commit(commit)) == len(self.model.commits)
+
+    @rule(
+        task=st.sampled_from(("", *TASKS)),
+        final=st.booleans(),
+        binding=st.sampled_from(("", "", "me", "you")),
+        digest=DIGESTS,
+        body=BODIES,
+        values=st.dictionaries(DIGESTS, st.just(b"value")),
+    )
+    def append(
+        self, task: str, final: bool, binding: str, digest: str, body: bytes, values: Mapping[str, bytes]
+    ) -> None:
+        speaks = binding if task else ""
+        entry = Entry(
+            run=RUN, task=task, final=final and bool(task), binding=speaks, digest=digest, body=body, values=values
+        )
+        assert self.runner.run(self.store.append(entry)) is self.model.append(entry)
+
+    @rule(values=st.dictionaries(DIGESTS, st.just(b"value")))
+    def put_values(self, values: Mapping[str, bytes]) -> None:
+        self.runner.run(self.store.put_values(RUN, values))
+        self.model.values |= values
+
+    @rule(above=st.integers(0, 3))
+    def claim_epoch(self, above: int) -> None:
+        self.model.epoch = self.runner.run(self.store.claim_epoch(above))
+
+    @rule()
+    def forget(self) -> None:
+        self.runner.run(self.store.forget(RUN))
+        self.model = Model(epoch=self.model.epoch)
+
+    @invariant()
+    def everything_is_the_same(self) -> None:
+        expected = self.model.snapshot()
+        found = self.runner.run(self.store.load(RUN))
+        assert found == expected
+        if found is not None and expected is not None:
+            assert list(found.actions or ()) == list(expected.actions or ())
+        for task in TASKS:
+            assert self.runner.run(self.store.open_task(RUN, task)) == self.model.task(task)
+        assert self.runner.run(self.store.get_values(RUN, frozenset({"d1", "d2", "d"}))) == self.model.values
+        is_active = expected is not None and (self.model.commits[-1].active or bool(expected.actions))
+        assert self.runner.run(self.store.active_runs()) == (frozenset({RUN}) if is_active else frozenset())
+
+    def teardown(self) -> None:
+        self.runner.run(self.store.close())
+        self.runner.close()
+
+
+@pytest.mark.parametrize(("kind", "examples"), [("memory", 150), ("sqlite", 25), ("redis", 25)])
+def test_a_store_answers_as_its_whole_history_says(
+    kind: str, examples: int, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    counter = itertools.count()
+
+    def open_store() -> Store:
+        if kind == "memory":
+            return MemoryStore()
+        if kind == "sqlite":
+            return SqliteStore(tmp_path / f"{next(counter)}.db")
+        server: RedisServer = request.getfixturevalue("redis_server")
+        return RedisStore(server.url, f"model-{next(counter)}")
+
+    machine = type(f"{kind}Machine", (StoreMachine,), {"open_store": staticmethod(open_store)})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )

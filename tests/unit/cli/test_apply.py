@@ -1,0 +1,113 @@
+"""`reactor apply` sends the modules beside a manifest as a ConfigMap, then the Reactor, then what else was asked for."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+
+from reactor_operator.cli.apply import objects_to_apply
+from reactor_operator.cli.check import check_manifests
+from reactor_operator.cli.errors import CommandError
+from reactor_operator.cli.manifests import load_manifests
+from reactor_operator.cli.start import InputsRefused, refuse_bad_inputs, render_run
+from reactor_operator.kube.fields import JsonObject
+from tests.unit.cli.conftest import EXAMPLES, REACTOR, RUN, Reactor, Write
+
+WITH_MODULES = REACTOR.replace("spec:\n", "spec:\n  defaults: {modules: {configMapRef: {name: mods}}}\n", 1)
+HANDLER = "  - name: two\n    run: {python: {handler: 'shop.stock:take'}}\n"
+
+
+def applied(folder: Path, *, runs: bool = False) -> list[JsonObject]:
+    manifests = load_manifests([str(folder)])
+    return list(objects_to_apply(manifests, check_manifests(manifests).reactors, runs=runs))
+
+
+def modules(folder: Path) -> Mapping[str, str]:
+    found: Mapping[str, str] = applied(folder)[0]["data"]
+    return found
+
+
+def test_modules_go_by_dotted_names_before_the_reactor(write: Write) -> None:
+    folder = write(
+        {
+            "reactor.yaml": WITH_MODULES + HANDLER,
+            "run.yaml": RUN,
+            "shop/stock.py": "def take(): ...\n",
+            "shop/deep/er.py": "X = 1\n",
+            "shop/tests/test_stock.py": "",
+            "lib.dotted.py": "Y = 1\n",
+            "plain.py": "Z = 1\n",
+            "test_plain.py": "",
+            "conftest.py": "",
+            "real/__init__.py": "W = 1\n",
+            "real/inner.py": "V = 1\n",
+            "unrelated/thing.py": "",
+        }
+    )
+    kinds = [one["kind"] for one in applied(folder, runs=True)]
+    assert kinds == ["ConfigMap", "Reactor", "ReactorRun"]
+    assert [one["kind"] for one in applied(folder)] == ["ConfigMap", "Reactor"]
+    assert dict(modules(folder)) == {
+        "lib.dotted.py": "Y = 1\n",
+        "plain.py": "Z = 1\n",
+        "real.__init__.py": "W = 1\n",
+        "real.inner.py": "V = 1\n",
+        "shop.deep.er.py": "X = 1\n",
+        "shop.stock.py": "def take(): ...\n",
+    }
+
+
+@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("0[2-9]*")), ids=lambda path: path.name)
+def test_the_kustomization_of_an_example_gives_the_same_config_map(example: Path) -> None:
+    generator = yaml.safe_load((example / "kustomization.yaml").read_text())
+    assert generator["generatorOptions"] == {"disableNameSuffixHash": True}
+    (config_map,) = generator["configMapGenerator"]
+    files = dict(entry.split("=") for entry in config_map["files"])
+    assert applied(example)[0]["metadata"]["name"] == config_map["name"]
+    assert {key: (example / file).read_text() for key, file in files.items()} == modules(example)
+    manifests = {file.name for file in example.glob("*.yaml")} - {"kustomization.yaml"}
+    assert set(generator["resources"]) == manifests
+
+
+def test_a_config_map_that_is_a_manifest_is_taken_as_written(write: Write) -> None:
+    config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: mods}\ndata: {shop.stock.py: 'X = 1'}\n"
+    folder = write({"reactor.yaml": WITH_MODULES + HANDLER, "mods.yaml": config, "plain.py": ""})
+    assert modules(folder) == {"shop.stock.py": "X = 1"}
+
+
+def test_modules_that_are_not_there_or_too_large_are_told_before_anything_is_sent(write: Write) -> None:
+    folder = write({"reactor.yaml": WITH_MODULES + HANDLER})
+    with pytest.raises(CommandError, match=r"names the modules ConfigMap 'mods', and no \.py file is beside it"):
+        applied(folder)
+    write({"big.py": "#" * 1_000_001})
+    with pytest.raises(CommandError, match=r"1,000,001 bytes, a ConfigMap holds 1,000,000"):
+        applied(folder)
+
+
+def test_nothing_is_applied_while_anything_is_wrong(reactor: Reactor, write: Write) -> None:
+    folder = write({"reactor.yaml": REACTOR + "    undoo: {}\n"})
+    answer = reactor("apply", folder, "--kubeconfig", folder / "nowhere")
+    assert answer.code == 2
+    assert "undoo" in answer.err
+    assert "nowhere" not in answer.err, "the cluster was not even looked for"
+
+
+def test_inputs_that_break_the_schema_are_refused_before_a_run_is_made() -> None:
+    schema = {"type": "object", "required": ["total"], "properties": {"total": {"type": "number"}}}
+    with pytest.raises(InputsRefused) as refused:
+        refuse_bad_inputs("checkout", schema, {"total": "much"})
+    assert str(refused.value).startswith("error: the inputs do not fit Reactor 'checkout':\n  total: ")
+    assert refused.value.exit_code == 1
+    refuse_bad_inputs("checkout", schema, {"total": 1})
+    refuse_bad_inputs("checkout", {}, {"anything": 1})
+
+
+def test_a_started_run_is_named_or_named_by_the_server() -> None:
+    assert render_run("checkout", {}, None)["metadata"] == {"generateName": "checkout-"}
+    assert render_run("checkout", {"a": 1}, "o-1") == {
+        "apiVersion": "reactor.run/v1alpha1",
+        "kind": "ReactorRun",
+        "metadata": {"name": "o-1"},
+        "spec": {"reactorRef": {"name": "checkout"}, "inputs": {"a": 1}},
+    }

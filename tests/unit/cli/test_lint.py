@@ -1,0 +1,181 @@
+"""`reactor lint` tells every problem with file and line, offline, and says by its exit code whether there was one."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.conftest import EXAMPLES, REACTOR, RUN, Reactor, Write
+
+
+def lines(out: str) -> list[str]:
+    return out.splitlines()[:-1]
+
+
+@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("[0-9]*")), ids=lambda path: path.name)
+def test_the_examples_have_no_problem_at_all(reactor: Reactor, example: Path) -> None:
+    answer = reactor("lint", "--strict", example)
+    assert (answer.code, lines(answer.out)) == (0, [])
+    assert answer.out.startswith("1 reactor and ")
+
+
+def test_a_pruned_field_would_be_a_saga_without_rollback_so_it_is_told(reactor: Reactor, write: Write) -> None:
+    folder = write({"reactor.yaml": REACTOR + "    undoo: {python: {handler: 'm:f'}}\n"})
+    answer = reactor("lint", folder)
+    assert answer.code == 2
+    (line,) = lines(answer.out)
+    assert line.startswith(f"{folder}/reactor.yaml:13: spec.steps[0].undoo: unknown field")
+    assert "undo" in line
+
+
+def test_all_problems_are_told_and_not_the_first(reactor: Reactor, write: Write) -> None:
+    folder = write(
+        {
+            "reactor.yaml": REACTOR
+            + "  - name: two\n    waitFor: [three]\n    run: {python: {handler: nocolon}}\n"
+            + "  - name: two\n    when: 'inputs.('\n    run: {python: {handler: 'm:f'}}\n",
+            "run.yaml": RUN.replace("Ada", "5"),
+        }
+    )
+    answer = reactor("lint", folder)
+    places = [(line.split(": ")[0].rpartition("/")[2], line.split(": ")[1]) for line in lines(answer.out)]
+    assert ("reactor.yaml:14", "spec.steps[1].waitFor[0]") in places or ("reactor.yaml:15", "spec.steps[1].run.python.handler") in places
+    assert ("reactor.yaml:16", "spec.steps[2].name") in places
+    assert ("reactor.yaml:17", "spec.steps[2].when") in places
+    assert answer.out.splitlines()[-1].startswith("1 reactor and 1 run: ")
+    assert answer.code == 2
+
+
+def test_inputs_are_checked_against_the_schema_of_the_reactor(reactor: Reactor, write: Write) -> None:
+    folder = write({"reactor.yaml": REACTOR, "run.yaml": RUN.replace("{who: Ada}", "{who: 7, extra: 1}")})
+    answer = reactor("lint", folder)
+    assert [line.split(": ")[1] for line in lines(answer.out)] == ["spec.inputs.extra", "spec.inputs.who"]
+    assert all(f"{folder}/run.yaml:6: " in line for line in lines(answer.out))
+
+
+def test_a_run_of_an_unknown_reactor_is_told_with_the_nearest_name(reactor: Reactor, write: Write) -> None:
+    folder = write({"reactor.yaml": REACTOR, "run.yaml": RUN.replace("{name: greet}", "{name: greeet}")})
+    answer = reactor("lint", folder)
+    assert lines(answer.out) == [
+        f"{folder}/run.yaml:5: spec.reactorRef.name: no Reactor 'greeet' among the manifests, did you mean 'greet'?"
+    ]
+
+
+def test_a_run_alone_is_checked_against_the_reactor_beside_it(reactor: Reactor, write: Write) -> None:
+    folder = write({"reactor.yaml": REACTOR, "run.yaml": RUN.replace("Ada", "5")})
+    answer = reactor("lint", folder / "run.yaml")
+    assert [line.split(": ")[1] for line in lines(answer.out)] == ["spec.inputs.who"]
+    assert answer.out.endswith("0 reactors and 1 run: 1 error, 0 warnings\n")
+
+
+def test_a_handler_that_is_not_beside_the_manifest_is_a_warning(reactor: Reactor, write: Write) -> None:
+    handlers = "".join(
+        f"  - name: s{number}\n    run: {{python: {{handler: '{handler}'}}}}\n"
+        for number, handler in enumerate(["gone:f", "shop.stock:take", "shop.stock:missing", "dotted.one:go", "broken:f"])
+    )
+    folder = write(
+        {
+            "reactor.yaml": REACTOR + handlers,
+            "shop/stock.py": "def take(): ...\nGONE = 1\n",
+            "dotted.one.py": "from x import go\n",
+            "broken.py": "def f(:\n",
+        }
+    )
+    answer = reactor("lint", folder)
+    assert answer.code == 0
+    assert [line.partition("warning: ")[2] for line in lines(answer.out)] == [
+        "spec.steps[1].run.python.handler: handler 'gone:f' not found: no gone.py nor gone.py beside the manifest",
+        "spec.steps[3].run.python.handler: handler 'shop.stock:missing' not found: "
+        f"{folder}/shop/stock.py defines no 'missing'; it defines GONE, take",
+        f"spec.steps[5].run.python.handler: handler 'broken:f' not found: {folder}/broken.py:1: invalid syntax",
+    ]
+    assert reactor("lint", "--strict", folder).code == 2
+
+
+def test_a_handler_of_an_image_is_not_looked_for(reactor: Reactor, write: Write) -> None:
+    step = "  - name: two\n    image: shop:1\n    run: {python: {handler: 'm:f'}}\n"
+    assert lines(reactor("lint", write({"reactor.yaml": REACTOR + step})).out) == []
+
+
+def test_undo_without_compensate_is_a_warning(reactor: Reactor, write: Write) -> None:
+    folder = write({"reactor.yaml": REACTOR + "    undo: {python: {source: 'def main(): ...'}}\n"})
+    (line,) = lines(reactor("lint", folder).out)
+    assert line.startswith(f"{folder}/reactor.yaml:10: warning: spec.steps[0]: undo without compensate")
+
+
+def test_a_schema_from_a_config_map_among_the_manifests_is_used(reactor: Reactor, write: Write) -> None:
+    spec = REACTOR.partition("  inputsSchema:")[0] + "  inputsSchemaFrom: {configMapKeyRef: {name: schemas, key: who}}\n"
+    config = (
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: schemas}\ndata:\n"
+        "  who: |\n    type: object\n    required: [who]\n"
+    )
+    files = {
+        "reactor.yaml": spec + "  steps:" + REACTOR.partition("  steps:")[2],
+        "run.yaml": RUN.replace("{who: Ada}", "{}"),
+    }
+    answer = reactor("lint", write(files))
+    assert "warning: spec.inputsSchemaFrom.configMapKeyRef: no ConfigMap 'schemas'" in answer.out
+    answer = reactor("lint", write({"config.yaml": config}))
+    assert [line.split(": ")[1] for line in lines(answer.out)] == ["spec.inputs.who"]
+
+
+def test_objects_of_others_and_files_that_are_no_objects_do_not_matter(reactor: Reactor, write: Write) -> None:
+    folder = write(
+        {
+            "all.yaml": f"{REACTOR}---\n{RUN}---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: x}}\n",
+            "kustomization.yaml": "resources: [all.yaml]\n",
+            "inputs.json": '{"who": "Ada"}',
+            "README.md": "# hello",
+        }
+    )
+    assert reactor("lint", "--strict", folder).out == "1 reactor and 1 run: 0 errors, 0 warnings\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("kind: Reactor\n", "1: `apiVersion` is missing"),
+        ("apiVersion: reactor.run/v1\nkind: Reactor\nmetadata: {name: x}\n", "1: apiVersion: found 'reactor.run/v1'"),
+        ("apiVersion: reactor.run/v1alpha1\nkind: Reactr\nmetadata: {name: x}\n", "2: kind: found 'Reactr'"),
+        ("apiVersion: reactor.run/v1alpha1\nkind: Reactor\nspec: {}\n", "1: metadata: `metadata.name` is missing"),
+        ("- a\n- b\n", "1: found no object"),
+        ("", "1: the file is empty"),
+        ("a: [\n", "2: not readable as YAML"),
+        ("spec: {on: {}}\n", "1: key `on` is the boolean true"),
+    ],
+)
+def test_a_file_that_is_no_manifest_is_one_clear_line(reactor: Reactor, write: Write, text: str, said: str) -> None:
+    file = write({"x.yaml": text}) / "x.yaml"
+    answer = reactor("lint", file)
+    assert answer.code == 2
+    assert answer.out.startswith(f"{file}:{said}"), answer.out
+
+
+def test_two_objects_of_one_name_are_told(reactor: Reactor, write: Write) -> None:
+    folder = write({"a.yaml": REACTOR, "b.yaml": "\n" + REACTOR})
+    answer = reactor("lint", folder)
+    assert lines(answer.out) == [
+        f"{folder}/b.yaml:4: metadata.name: a second Reactor 'greet', the first is in {folder}/a.yaml:1; names are unique"
+    ]
+
+
+def test_lists_are_read_item_by_item_with_their_lines(reactor: Reactor, write: Write) -> None:
+    items = "".join(
+        "- " + text.replace("\n", "\n  ").rstrip() + "\n" for text in (REACTOR, RUN.replace("Ada", "5"))
+    )
+    folder = write({"all.yaml": f"apiVersion: v1\nkind: List\nitems:\n{items}"})
+    (line,) = lines(reactor("lint", folder).out)
+    assert line.startswith(f"{folder}/all.yaml:21: spec.inputs.who: ")
+
+
+def test_ten_thousand_steps_are_checked_and_one_more_is_too_many(reactor: Reactor, write: Write) -> None:
+    step = "  - {{name: s{}, run: {{container: {{image: busybox}}}}}}\n"
+    many = REACTOR + "".join(step.format(number) for number in range(10_000))
+    answer = reactor("lint", write({"reactor.yaml": many}))
+    assert answer.code == 2
+    assert any("spec.steps: " in line and "10000" in line for line in lines(answer.out)), answer.out[:500]
+
+
+def test_a_missing_path_is_a_usage_error(reactor: Reactor, write: Write) -> None:
+    folder = write({"notes.txt": ""})
+    assert reactor("lint", folder / "nope").err == f"{folder}/nope: no such file or folder"
+    assert reactor("lint", folder).code == 2
