@@ -24,9 +24,9 @@ mode() {
   if [ "$CLUSTER" = existing ]; then echo existing; else cat "$STATE/mode" 2>/dev/null || echo none; fi
 }
 
-# Sets what the commands that speak to the cluster need, and the array `inside` that enters the namespace where there is one.
+# Sets what the commands that speak to the cluster need, and the array `inside`, put before a command: enters the namespace where there is one.
 enter() {
-  inside=()
+  inside=(env)
   case $(mode) in
     existing) export PATH="$PATH:$BIN" ;;
     own)

@@ -6,6 +6,7 @@ presses Ctrl-C, and never polls. Never here: a rule of the saga.
 
 import asyncio
 import signal
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -14,12 +15,16 @@ from reactor_operator.cli.laptop import LaptopBoard, LaptopRun, Manifested, Wall
 from reactor_operator.cli.manifests import Manifests
 from reactor_operator.cli.progress import Progress
 from reactor_operator.cli.run_view import RunView
+from reactor_operator.engine.actions import StartTask
 from reactor_operator.engine.events import CancelRequested
+from reactor_operator.engine.identity import Action, Task
 from reactor_operator.evaluation.evaluator import ProcessEvaluator
 from reactor_operator.ports import RunRef
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
+from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry, OldEpoch, Store
+from reactor_operator.tasks.local import LaptopSettings, LocalLauncher
 
 SETTLE_MS = 10_000
 """How long processes that were told to stop may take after their run has ended."""
@@ -80,7 +85,14 @@ class Driver:
     """Drives the runs of one command, one after the other, in one store."""
 
     def __init__(
-        self, *, store: Store, epoch: int, manifests: Manifests, stops: Interrupts, verbose: bool
+        self,
+        *,
+        store: Store,
+        epoch: int,
+        manifests: Manifests,
+        stops: Interrupts,
+        verbose: bool,
+        warm: subprocess.Popen[bytes] | None = None,
     ) -> None:
         self._store = store
         self._epoch = epoch
@@ -88,9 +100,16 @@ class Driver:
         self._stops = stops
         self._verbose = verbose
         self._clock = WallClock()
+        self._warm = warm
+        self._config = {
+            (kind, name, key): text for (kind, name), texts in manifests.configs.items() for key, text in texts.items()
+        }
 
-    async def drive(self, run: LaptopRun, progress: Progress) -> RunView:
-        """Drive a run until it has ended and its processes are gone. Raises Killed and CommandError."""
+    async def drive(self, run: LaptopRun, progress: Progress, known: KnownRun | None = None) -> RunView:
+        """Drive a run until it has ended and its processes are gone; `known` is what the store has of it.
+
+        Raises Killed and CommandError.
+        """
         board = LaptopBoard(run, progress.show)
         evaluator = ProcessEvaluator(workers=1)
         launcher = self._launcher(run, progress)
@@ -105,6 +124,8 @@ class Driver:
             settings=ReconcileSettings(start_deadline_ms=0),
         )
         try:
+            if known is not None:
+                await self._give_up_lost(known, launcher)
             await self._loop(run, reconciler, board)
         except OldEpoch:
             raise CommandError(
@@ -114,6 +135,30 @@ class Driver:
             await launcher.close()
             await evaluator.close()
         return board.last
+
+    def _launcher(self, run: LaptopRun, progress: Progress) -> LocalLauncher:
+        def show(_: RunRef, task: Task, line: str) -> None:
+            progress.say(f"{task.path}: {line}" if task.action is Action.RUN else f"{task.path} ({task.action}): {line}")
+
+        warm, self._warm = self._warm, None
+        return LocalLauncher(
+            inbox=self._store,
+            clock=self._clock,
+            settings=LaptopSettings(modules=run.sound.reactor.manifest.folder.absolute(), config=self._config),
+            on_output=show if self._verbose else None,
+            warm=warm,
+        )
+
+    async def _give_up_lost(self, known: KnownRun, launcher: LocalLauncher) -> None:
+        """Tell of every task that an earlier process started and took with it when it ended."""
+        run, spec = known.definition.run, known.spec
+        for step in known.state.steps.values():
+            if step.task is None or spec is None:
+                continue
+            open_ = await self._store.open_task(run.uid, step.task.key)
+            ordered = any(isinstance(order, StartTask) and order.task == step.task for order in known.outbox.values())
+            if open_ is not None and not open_.outcome and (open_.binding or not ordered):
+                await launcher.report_lost(run, spec, step.task)
 
     async def _loop(self, run: LaptopRun, reconciler: Reconciler, board: LaptopBoard) -> None:
         rings = self._store.rings()

@@ -46,17 +46,23 @@ class RunCommand:
         """Do it and return the exit code. Raises CommandError."""
         if self.path == "-" and self.inputs.file == "-":
             raise CommandError("both the manifests and --inputs are `-`, expected standard input to be one of them")
-        manifests = load_manifests([self.path])
-        checked = check_manifests(manifests, runs=choose_runs(manifests, self.path, self.run, self.reactor))
-        checked.refuse_errors()
-        self._warn(checked)
-        return asyncio.run(self._drive(manifests, checked.runs))
+        warm = spawn_worker()  # it starts while manifests are read and checked
+        try:
+            manifests = load_manifests([self.path])
+            checked = check_manifests(manifests, runs=choose_runs(manifests, self.path, self.run, self.reactor))
+            checked.refuse_errors()
+            self._warn(checked)
+            return asyncio.run(self._drive(manifests, checked.runs, warm))
+        finally:
+            end_worker(warm)
 
     def _warn(self, checked: Checked) -> None:
         for finding in checked.findings if self.verbose else ():
             print(finding, file=sys.stderr)
 
-    async def _drive(self, manifests: Manifests, runs: Sequence[SoundRun]) -> int:
+    async def _drive(
+        self, manifests: Manifests, runs: Sequence[SoundRun], warm: subprocess.Popen[bytes] | None
+    ) -> int:
         store = await _open_store(self.state)
         progress = progress_for(sys.stdout, silent=self.output is not Output.TEXT)
         done: list[RunView] = []
@@ -69,6 +75,7 @@ class RunCommand:
                     manifests=manifests,
                     stops=stops,
                     verbose=self.verbose,
+                    warm=warm,
                 )
                 for sound in runs:
                     if stops.cancelled:
@@ -138,7 +145,7 @@ async def _drive_one(
         progress.say(_going_on(run, known))
     view = run.view({})
     try:
-        view = await driver.drive(run, progress)
+        view = await driver.drive(run, progress, known)
     except Killed as killed:
         view = killed.left
         raise

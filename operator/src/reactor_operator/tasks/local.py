@@ -6,7 +6,6 @@ that is dropped because the store was away.
 """
 
 import asyncio
-import contextlib
 import hashlib
 import os
 import secrets
@@ -35,7 +34,7 @@ from reactor_operator.tasks.laptop.worker import Worker, new_mark
 from reactor_operator.tasks.laptop.workers import Workers
 from reactor_operator.tasks.manifest_env import Unlaunchable
 
-OnOutput = Callable[[RunRef, Task, str], None]
+OnOutput = Callable[[Task, str], None]
 _AGAIN_MS = 20
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 2.0
 
@@ -59,12 +58,18 @@ class LaptopSettings:
 
 @dataclass(slots=True)
 class _Running:
-    """A task that runs: what is done for it, and how it is asked to stop."""
+    """A task that runs: what is done for it, and how it is asked to stop.
+
+    told:   its outcome is on its way to the inbox; what is left of it ends by itself.
+    closed: it was retired, so nothing of it is remembered when it has ended.
+    """
 
     job: asyncio.Task[None]
     worker: Worker | None = None
     container: Container | None = None
     stopping: asyncio.Task[None] | None = None
+    told: bool = False
+    closed: bool = False
 
 
 class LocalLauncher:
@@ -82,7 +87,7 @@ class LocalLauncher:
         self._inbox = inbox
         self._clock = clock
         self._settings = settings
-        self._on_output = on_output or (lambda _run, _task, _line: None)
+        self._on_output = on_output or (lambda _task, _line: None)
         self._workers = Workers(settings.python, warm)
         self._binding = f"laptop {secrets.token_hex(16)}"
         self._running: dict[tuple[str, str], _Running] = {}
@@ -107,8 +112,7 @@ class LocalLauncher:
         action = spec.step(task.path).action(task.action)
         if action is not None and action.container is not None:
             await self._remove_leftover(run, task)
-        event = TaskLost(task=task, message="the process that ran it on this laptop ended")
-        await self._append(_entry(run, task, event, {}))
+        await self._append(_entry(run, task, _lost(task), {}))
 
     async def start(self, order: TaskOrder) -> Launched | NotYet | Refused:
         """Launch the task unless it runs, or ran, here already."""
@@ -137,9 +141,10 @@ class LocalLauncher:
         if running is None:
             self._ended.discard(key)
             return True
-        if not stop:
+        if not stop and not running.told:
             return False
-        if running.stopping is None:
+        running.closed = True
+        if not running.told and running.stopping is None:
             running.stopping = asyncio.create_task(self._stop(running))
         return True
 
@@ -187,7 +192,7 @@ class LocalLauncher:
 
         def ended(_: asyncio.Task[None]) -> None:
             del self._running[key]
-            if running.stopping is None:
+            if not running.closed:
                 self._ended.add(key)
 
         job.add_done_callback(ended)
@@ -200,9 +205,9 @@ class LocalLauncher:
             document = await worker.perform(_order_for(order, variables, mark), mark, self._output_of(order))
             if document is None:
                 code = await worker.process.exited
-                await self._append(_entry(order.run, order.task, _no_outcome(order.task, code), {}))
+                await self._tell(order, _entry(order.run, order.task, _no_outcome(order.task, code), {}))
                 return
-            await self._append(self._entry_of(order, document))
+            await self._tell(order, self._entry_of(order, document))
         finally:
             self._workers.give_back(worker)
 
@@ -211,10 +216,10 @@ class LocalLauncher:
         try:
             failure = await container.create()
             if failure is not None:
-                await self._append(_entry(order.run, order.task, TaskFailed(task=order.task, failure=failure), {}))
+                await self._tell(order, _entry(order.run, order.task, TaskFailed(task=order.task, failure=failure), {}))
             elif await self._tell_started(order):
                 event, values = await container.run(self._output_of(order))
-                await self._append(_entry(order.run, order.task, event, values))
+                await self._tell(order, _entry(order.run, order.task, event, values))
         finally:
             await container.remove()
 
@@ -222,6 +227,7 @@ class LocalLauncher:
         if running.container is not None:
             await running.container.stop(self._settings.grace_seconds)
         elif running.worker is not None:
+            running.worker.retire()
             running.worker.process.terminate()
             await asyncio.wait((running.job,), timeout=self._settings.grace_seconds)
             running.worker.process.kill()
@@ -233,7 +239,10 @@ class LocalLauncher:
             await engine.run("rm", "--force", pod_name(run.name, run.uid, task))
 
     async def _tell_started(self, order: TaskOrder) -> bool:
-        """Check in, as the gateway would; False where the task is closed or somebody else speaks for it."""
+        """Check in, as the gateway would; False where the task may not be begun.
+
+        Where another process checked in before, that one ended in the middle of it (there is one at a time).
+        """
         entry = Entry(
             run=order.run.uid,
             task=order.task.key,
@@ -241,7 +250,16 @@ class LocalLauncher:
             digest=hashlib.sha256(f"check-in\0{self._binding}".encode()).hexdigest(),
             body=encode_event(TaskStarted(task=order.task, at=self._clock.now())),
         )
-        return await self._append(entry) in (Appended.RECORDED, Appended.REPEATED)
+        answer = await self._append(entry)
+        if answer is Appended.CONFLICT:
+            await self._tell(order, _entry(order.run, order.task, _lost(order.task), {}))
+        return answer in (Appended.RECORDED, Appended.REPEATED)
+
+    async def _tell(self, order: TaskOrder, outcome: Entry) -> None:
+        """Record an outcome."""
+        running = self._running[order.run.uid, order.task.key]
+        running.told = True
+        await self._append(outcome)
 
     def _entry_of(self, order: TaskOrder, document: bytes) -> Entry:
         try:
@@ -261,7 +279,7 @@ class LocalLauncher:
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     def _output_of(self, order: TaskOrder) -> Callable[[str], None]:
-        return lambda line: self._on_output(order.run, order.task, line)
+        return lambda line: self._on_output(order.task, line)
 
 
 def _order_for(order: TaskOrder, variables: Mapping[str, str], mark: str) -> bytes:
@@ -285,11 +303,12 @@ def _entry(run: RunRef, task: Task, event: Outcome, values: Mapping[str, bytes])
     return Entry(run=run.uid, task=task.key, final=True, digest=digest, body=body, values=values)
 
 
+def _lost(task: Task) -> TaskLost:
+    return TaskLost(task=task, message="the process that ran it on this laptop ended")
+
+
 def _no_outcome(task: Task, code: int) -> TaskFailed:
     how = f"ended by signal {-code}" if code < 0 else f"exited with code {code}"
     words = f"its worker process was {how}" if code < 0 else f"its worker process {how}"
     failure = Failure(kind=FailureKind.NO_OUTCOME, message=f"{words} and it reported no outcome")
     return TaskFailed(task=task, failure=failure)
-
-
-__all__ = ["LaptopSettings", "LocalLauncher", "OnOutput", "contextlib"]

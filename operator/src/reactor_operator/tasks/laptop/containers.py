@@ -7,7 +7,6 @@ What a pod would get, and a laptop does not give: volumes, resources, security c
 is refused.
 """
 
-import asyncio
 import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -53,6 +52,10 @@ class Container:
     async def create(self) -> Failure | None:
         """Make the container (its image is pulled where it must be); a failure where that cannot be done."""
         said = await self.engine.run("create", *self.words, variables=self.variables)
+        if said.code != 0 and "already in use" in said.text:
+            # The name is the task's own: a process that is no more made it, and did not come to its end.
+            await self.engine.run("rm", "--force", self.name)
+            said = await self.engine.run("create", *self.words, variables=self.variables)
         if said.code == 0:
             return None
         return _cannot_start(self.order, f"{Path(self.engine.path).name} cannot create its container: {said.text}")
@@ -64,12 +67,7 @@ class Container:
             self.last_lines.append(line)
             on_line(line)
 
-        process = self.engine.spawn(["start", "--attach", self.name], take)
-        try:
-            await asyncio.shield(process.exited)
-        except asyncio.CancelledError:
-            process.kill()
-            raise
+        await self.engine.spawn(["start", "--attach", self.name], take).wait()
         said = await self.engine.run("inspect", "--format", "{{json .State}}", self.name)
         return self._read(_state(said.lines))
 

@@ -3,7 +3,6 @@
 In: command lines. Out: what the engine's client said. Never here: what a container is for.
 """
 
-import asyncio
 import os
 import shutil
 import subprocess
@@ -53,12 +52,7 @@ class Engine:
     async def run(self, *words: str, variables: Mapping[str, str] | None = None) -> Said:
         """Run a command to its end."""
         lines: list[str] = []
-        process = self.spawn(words, lines.append, variables)
-        try:
-            code = await asyncio.shield(process.exited)
-        except asyncio.CancelledError:
-            process.kill()
-            raise
+        code = await self.spawn(words, lines.append, variables).wait()
         return Said(code, tuple(lines[-20:]))
 
 

@@ -61,6 +61,15 @@ class Process:
         """Whether its end has not been noticed yet."""
         return not self.exited.done()
 
+    async def wait(self) -> int:
+        """Wait for the end and return the exit code; who gives up waiting ends the process."""
+        try:
+            return await asyncio.shield(self.exited)
+        except asyncio.CancelledError:
+            self.kill()
+            await self.exited
+            raise
+
     def read(self, stream: IO[bytes], feed: Callable[[bytes], None]) -> None:
         """Hand what `stream` brings to `feed`, until it or the process ends."""
         os.set_blocking(stream.fileno(), False)

@@ -4,9 +4,8 @@ In: a `TaskOrder` and the ConfigMaps and Secrets that stand beside the manifest.
 Never here: processes. What cannot be resolved is `Unlaunchable`, naming the object and the key.
 """
 
-import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import orjson
@@ -24,25 +23,6 @@ Config = Mapping[tuple[str, str, str], str]
 _EXPANSION = re.compile(r"\$\$|\$\(([^)]+)\)")
 _KINDS = {"secretKeyRef": "Secret", "configMapKeyRef": "ConfigMap"}
 _KINDS_FROM = {"secretRef": "Secret", "configMapRef": "ConfigMap"}
-
-
-def config_of(manifests: Sequence[Mapping[str, object]]) -> dict[tuple[str, str, str], str]:
-    """Return the keys of all ConfigMaps and Secrets among parsed manifests; values that are no text are left out."""
-    found: dict[tuple[str, str, str], str] = {}
-    for manifest in manifests:
-        kind, metadata = manifest.get("kind"), manifest.get("metadata")
-        if kind not in ("ConfigMap", "Secret") or not isinstance(metadata, Mapping):
-            continue
-        name = str(metadata.get("name", ""))
-        for field in ("data", "stringData"):
-            values = manifest.get(field)
-            for key, value in values.items() if isinstance(values, Mapping) else ():
-                if not isinstance(value, str):
-                    continue
-                encoded = kind == "Secret" and field == "data"
-                text = base64.b64decode(value).decode("utf-8", "replace") if encoded else value
-                found[str(kind), name, str(key)] = text
-    return found
 
 
 def python_variables(

@@ -68,6 +68,10 @@ class Worker:
         """Whether it may take an order."""
         return self._answer is None and not self._used_up and self.process.is_alive
 
+    def retire(self) -> None:
+        """Take no further order; the one that is being done may end."""
+        self._used_up = True
+
     async def perform(self, order: bytes, mark: str, on_line: Callable[[str], None]) -> bytes | None:
         """Hand over an order that names `mark` and return its outcome document; None where the process ended first."""
         answer = self._answer = _Answer(mark=mark, on_line=on_line, whole=self._loop.create_future())
@@ -75,7 +79,7 @@ class Worker:
         await asyncio.wait((answer.whole, self.process.exited), return_when=asyncio.FIRST_COMPLETED)
         self._answer = None
         if answer.whole.done():
-            self._used_up = not answer.keep
+            self._used_up |= not answer.keep
             return answer.whole.result()
         return None
 

@@ -14,25 +14,23 @@ class Workers:
 
     def __init__(self, python: str, warm: subprocess.Popen[bytes] | None = None) -> None:
         self._python = python
-        self._idle: list[Worker] = [Worker(warm)] if warm is not None else []
-        self._busy: set[Worker] = set()
+        self._all: set[Worker] = set()
+        self._idle: list[Worker] = [self._adopt(warm)] if warm is not None else []
 
     def warm(self) -> None:
         """Have an idle worker."""
         if not any(worker.is_idle for worker in self._idle):
-            self._idle.append(Worker(spawn_worker(self._python)))
+            self._idle.append(self._spawn())
 
     def take(self) -> Worker:
         """Return a worker that is idle, the one used last first: its modules are warm."""
         worker = None
         while worker is None or not worker.is_idle:
-            worker = self._idle.pop() if self._idle else Worker(spawn_worker(self._python))
-        self._busy.add(worker)
+            worker = self._idle.pop() if self._idle else self._spawn()
         return worker
 
     def give_back(self, worker: Worker) -> None:
         """Take a worker back; one that is not idle (it was left in the middle of a task, or is used up) is ended."""
-        self._busy.discard(worker)
         if worker.is_idle:
             self._idle.append(worker)
         else:
@@ -40,9 +38,17 @@ class Workers:
 
     async def close(self) -> None:
         """End all workers and wait until they are gone."""
-        workers = [*self._idle, *self._busy]
+        workers = list(self._all)
         self._idle.clear()
-        self._busy.clear()
         for worker in workers:
             worker.process.kill()
         await asyncio.gather(*(worker.process.exited for worker in workers))
+
+    def _spawn(self) -> Worker:
+        return self._adopt(spawn_worker(self._python))
+
+    def _adopt(self, popen: subprocess.Popen[bytes]) -> Worker:
+        worker = Worker(popen)
+        self._all.add(worker)
+        worker.process.exited.add_done_callback(lambda _: self._all.discard(worker))
+        return worker

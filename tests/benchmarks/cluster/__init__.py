@@ -1,0 +1,1 @@
+"""The rows that need a cluster with the chart on it."""

@@ -1,0 +1,76 @@
+"""The table of the benchmarks: what each row says, what it must reach and what it aims at; and what a measurement gives.
+
+In: nothing. Out: `ROWS`, `Measured`, `NotMeasured`. Never here: how anything is measured.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tests.benchmarks.samples import Samples
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row. Less is better in all of them; `unit` is empty where the row is a ratio."""
+
+    name: str
+    title: str
+    unit: str = ""
+    must: float
+    aim: float | None = None
+
+
+ROWS = (
+    Row(name="chain-python", title="chain of 10 Python pod steps ÷ bare-pod loop of 10", must=0.45, aim=0.25),
+    Row(name="chain-container", title="chain of 10 container steps ÷ bare-pod loop of 10", must=1.15, aim=1.05),
+    Row(name="fan-out", title="60 container steps, parallelism 10 ÷ Indexed Job 60/10", must=1.15, aim=1.0),
+    Row(name="cpu", title="operator + gateway CPU per step", unit="ms", must=25, aim=10),
+    Row(name="writes", title="API writes by the operator per one-step run", must=6, aim=5),
+    Row(name="memory-idle", title="operator memory, idle", unit="MiB", must=120),
+    Row(name="memory-finished", title="operator memory, 1,000 finished runs listed", unit="MiB", must=200),
+    Row(name="decide", title="decide on a 100-step graph, per event", unit="µs", must=60, aim=25),
+    Row(name="plan", title="plan a 10,000-step reactor", unit="s", must=1.0),
+    Row(name="plan-linear", title="plan of 10,000 steps ÷ of 1,000 steps", must=13),
+    Row(name="hello", title="reactor run of 01-hello, cold, wall", unit="s", must=0.7, aim=0.4),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What a row came to.
+
+    `value` is what is judged; `spread` its least and greatest over the repetitions; `arms` what was timed, in seconds
+    unless the row says otherwise; `details` whatever else explains the figure.
+    """
+
+    value: float
+    spread: tuple[float, float] | None = None
+    arms: Mapping[str, Samples] = field(default_factory=dict)
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NotMeasured:
+    """Why a row has no figure."""
+
+    reason: str
+
+
+Outcome = Measured | NotMeasured
+
+
+class BenchmarkFailed(Exception):
+    """A measurement did not come to its end; the row says why, the others go on."""
+
+
+def verdict(row: Row, outcome: Outcome) -> str:
+    """Return the last column: `aim`, `reached`, `MISSED` or `not measured`."""
+    match outcome:
+        case NotMeasured():
+            return "not measured"
+        case Measured(value=value) if value > row.must:
+            return "MISSED"
+        case Measured(value=value) if row.aim is not None and value <= row.aim:
+            return "aim"
+        case _:
+            return "reached"
