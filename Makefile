@@ -27,6 +27,7 @@ setup: $(INSTALLED) ## make .venv with hash-locked dependencies, and see to the 
 
 $(INSTALLED):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: $(PYTHON) is Python %d.%d; 3.11 or newer is needed: name one with PYTHON=" % sys.version_info[:2])'
+	@requirements/system-packages python $(PYTHON)
 	@rm -f .venv/installed-*
 	@[ -x $(VENV)/python ] || $(PYTHON) -m venv .venv
 	@echo "== installing what requirements/dev.lock says into .venv" >&2

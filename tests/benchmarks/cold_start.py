@@ -35,5 +35,7 @@ def _seconds() -> float:
     took = perf_counter() - began
     if done.returncode or "Hello, world!" not in done.stdout:
         told = (done.stderr or done.stdout).strip().splitlines()
-        raise BenchmarkFailed(f"reactor run examples/01-hello ended {done.returncode}: {told[-1] if told else 'silent'}")
+        raise BenchmarkFailed(
+            f"reactor run examples/01-hello ended {done.returncode}: {told[-1] if told else 'silent'}"
+        )
     return took

@@ -96,9 +96,7 @@ def _answer(waiting: deque[ev.Event], action: EngineAction, failing: str | None,
     """Queue what the world says to an order; evaluations are answered at once, as inside the fold."""
     match action:
         case EvaluateStep():
-            waiting.appendleft(
-                ev.StepEvaluated(path=action.path, round=action.round, proceed=True, arguments=_VALUE)
-            )
+            waiting.appendleft(ev.StepEvaluated(path=action.path, round=action.round, proceed=True, arguments=_VALUE))
         case EvaluateReturns():
             waiting.appendleft(ev.ReturnsEvaluated(result=_VALUE))
         case StartTask():

@@ -10,10 +10,21 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-_PACKAGES = ("kopf", "aiohttp", "redis", "hiredis", "pydantic", "orjson", "uvloop", "starlette", "uvicorn", "jsonschema_rs")
+_PACKAGES = (
+    "kopf",
+    "aiohttp",
+    "redis",
+    "hiredis",
+    "pydantic",
+    "orjson",
+    "uvloop",
+    "starlette",
+    "uvicorn",
+    "jsonschema_rs",
+)
 
 
-def facts() -> dict[str, object]:
+def machine_facts() -> dict[str, object]:
     """Return what this machine is, what runs on it beside us, and which code is measured."""
     return {
         "processor": _first_field(Path("/proc/cpuinfo"), "model name") or platform.processor(),

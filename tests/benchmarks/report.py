@@ -15,9 +15,7 @@ def render_table(outcomes: Mapping[str, Outcome]) -> str:
     """Return the table of the rows that were asked for."""
     lines = [_HEADINGS, *(_cells(row, outcomes[row.name]) for row in ROWS if row.name in outcomes)]
     return _aligned(lines) + "".join(
-        f"\n{row.name}: {outcome.reason}"
-        for row in ROWS
-        if isinstance(outcome := outcomes.get(row.name), NotMeasured)
+        f"\n{row.name}: {outcome.reason}" for row in ROWS if isinstance(outcome := outcomes.get(row.name), NotMeasured)
     )
 
 

@@ -13,9 +13,13 @@ import hiredis
 
 @dataclass
 class NewerRedis:
-    """The proxy's address, what it was asked (one list for each read from the socket), and what WAITAOF answers."""
+    """The proxy's address, what it was asked (one list for each read from the socket), and what WAITAOF answers.
+
+    While it is `mute`, everything reaches the server and nothing comes back.
+    """
 
     port: int = 0
+    mute: bool = False
     on_disk: int = 1
     asked: list[list[bytes]] = field(default_factory=list)
 
@@ -43,7 +47,7 @@ async def newer_redis(port: int) -> AsyncIterator[NewerRedis]:
 
     async def serve(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         server, to_server = await asyncio.open_connection("127.0.0.1", port)
-        back = asyncio.create_task(_forward(server, to_client))
+        back = asyncio.create_task(_answer(proxy, server, to_client))
         tasks.add(back)
         commands = hiredis.Reader()
         while part := await client.read(65536):
@@ -63,10 +67,11 @@ async def newer_redis(port: int) -> AsyncIterator[NewerRedis]:
     await asyncio.gather(*tasks)
 
 
-async def _forward(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    while part := await source.read(65536):
-        target.write(part)
-    target.close()
+async def _answer(proxy: NewerRedis, server: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+    while part := await server.read(65536):
+        if not proxy.mute:
+            to_client.write(part)
+    to_client.close()
 
 
 def _encode(command: list[bytes]) -> bytes:

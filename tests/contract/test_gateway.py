@@ -231,10 +231,14 @@ class TestDocuments:
             assert (answer.status_code, answer.content) == (200, expected)
         assert await gateway.inbox() == []
 
-    @pytest.mark.parametrize("verb", ["arguments", "result", "failure"])
+    @pytest.mark.parametrize("verb", ["result", "failure"])
     async def test_one_that_is_not_there_is_not_found(self, gateway: Gateway, verb: str) -> None:
         await open_task(gateway.store, record=OpenRecord())
         assert (await gateway.ask("GET", verb, nonce=None)).status_code == 404
+
+    async def test_a_task_without_arguments_has_an_empty_object(self, gateway: Gateway) -> None:
+        await open_task(gateway.store, record=OpenRecord())
+        assert (await gateway.ask("GET", "arguments", nonce=None)).content == b"{}"
 
     @pytest.mark.parametrize("verb", ["arguments", "result", "failure"])
     async def test_those_of_a_closed_task_are_gone(self, gateway: Gateway, verb: str) -> None:

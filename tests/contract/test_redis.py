@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,7 @@ class TestCost:
         await store.load(RUN)
         await store.forget(RUN)
         await store.claim_epoch(0)
+        await store.incarnation()
 
         def reads() -> int:
             return number(redis_server, "stats", "total_reads_processed")
@@ -65,6 +67,7 @@ class TestCost:
             "get_values": lambda: store.get_values(RUN, frozenset({"v"})),
             "put_values": lambda: store.put_values(RUN, {"w": b"1"}),
             "claim_epoch": lambda: store.claim_epoch(1),
+            "incarnation": lambda: store.incarnation(),
             "active_runs": lambda: store.active_runs(),
             "forget": lambda: store.forget(RUN),
         }
@@ -166,20 +169,24 @@ class TestLoss:
         assert after != before
         await store.close()
 
-    async def test_a_commit_whose_answer_came_too_late_is_found_by_loading(self, own_server: RedisServer) -> None:
-        store = RedisStore(own_server.url, "test", RedisOptions(timeout_seconds=0.3))
-        await store.commit(opening())
-        own_server.command("CLIENT", "PAUSE", "1000", "WRITE")
-        with pytest.raises(StoreUnavailable):
-            await store.commit(opening(revision=1))
-        own_server.command("CLIENT", "UNPAUSE")
-        patient = RedisStore(own_server.url, "test")
-        assert (found := await patient.load(RUN)) is not None
-        assert found.revision == 2
-        with pytest.raises(StaleRevision):
-            await patient.commit(opening(revision=1))
-        await patient.close()
-        await store.close()
+    async def test_writes_whose_answers_were_lost_are_found(self, redis_server: RedisServer, installation: str) -> None:
+        async with newer_redis(redis_server.port) as newer:
+            store = RedisStore(newer.url, installation, RedisOptions(timeout_seconds=0.5))
+            await store.commit(opening())
+            newer.mute = True
+            with pytest.raises(StoreUnavailable, match="Timeout"):
+                await store.commit(opening(revision=1))
+            newer.mute = False
+            assert (found := await store.load(RUN)) is not None
+            assert found.revision == 2
+            with pytest.raises(StaleRevision):
+                await store.commit(opening(revision=1))
+            newer.mute = True
+            with pytest.raises(StoreUnavailable, match="Timeout"):
+                await store.append(OUTCOME)
+            newer.mute = False
+            assert await store.append(OUTCOME) is Appended.REPEATED
+            await store.close()
 
     async def test_scripts_that_redis_forgot_are_sent_again(self, own_server: RedisServer) -> None:
         store = RedisStore(own_server.url, "test")
@@ -229,9 +236,8 @@ class TestLoss:
 class TestBell:
     async def test_it_rings_across_processes(self, redis_server: RedisServer, installation: str) -> None:
         gateway, operator = (RedisStore(redis_server.url, installation) for _ in range(2))
-        rings = operator.rings()
         await operator.commit(opening())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(10), aclosing(operator.rings()) as rings:
             assert await anext(rings) == RUN  # told once it listens: the run is active
             heard = asyncio.create_task(_next(rings))
             await gateway.append(OUTCOME)
@@ -242,13 +248,26 @@ class TestBell:
     async def test_after_a_reconnect_every_active_run_is_named(self, own_server: RedisServer) -> None:
         store = RedisStore(own_server.url, "test")
         await store.commit(opening())
-        rings = store.rings()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(20), aclosing(store.rings()) as rings:
             assert await anext(rings) == RUN
             again = asyncio.create_task(_next(rings))
             own_server.restart()
             assert await again == RUN
         await store.close()
+
+    async def test_it_falls_silent_when_the_store_is_closed(self, redis_server: RedisServer, installation: str) -> None:
+        store = RedisStore(redis_server.url, installation)
+        await store.commit(opening())
+        heard = []
+
+        async def listen() -> None:
+            async for run in store.rings():
+                heard.append(run)
+                await store.close()
+
+        async with asyncio.timeout(10):
+            await listen()
+        assert heard == [RUN]
 
 
 class TestDurability:
@@ -282,8 +301,8 @@ class TestDurability:
         await store.incarnation()
         await store.commit(opening())
         await store.append(OUTCOME)
-        async with asyncio.timeout(10):
-            assert await anext(store.rings()) == RUN
+        async with asyncio.timeout(10), aclosing(store.rings()) as rings:
+            assert await anext(rings) == RUN
         await store.forget(RUN)
         await store.close()
 

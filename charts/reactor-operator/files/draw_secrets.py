@@ -1,7 +1,7 @@
 """Create Secrets that do not exist yet, each with one random key.
 
 In: words `NAME:KEY` as arguments; the pod's service account, which may create Secrets and nothing else.
-Out: the Secrets. One that exists is never read, changed or replaced: what was encrypted or signed with it must stay readable.
+Out: the Secrets. Never here: a look at one that exists, or a change of it, as what was signed with it must stay valid.
 """
 
 import base64

@@ -64,6 +64,7 @@ redis://{{ include "reactor.fullname" . }}-redis.{{ .Release.Namespace }}.svc.{{
 {{- define "reactor.drawnSecrets" -}}
 {{- $drawn := list }}
 {{- if and (include "reactor.redisNeedsPassword" .) (not .Values.redis.existingSecret.name) }}
+{{- $address := include "reactor.redisAddress" . }}
 {{- if not .Values.redis.enabled }}{{ fail "redis.external.password is true and redis.existingSecret.name is empty: name the Secret with the password of the external Redis" }}{{ end }}
 {{- $drawn = append $drawn (printf "%s:%s" (include "reactor.redisSecret" .) .Values.redis.existingSecret.key) }}
 {{- end }}

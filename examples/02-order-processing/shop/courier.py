@@ -10,11 +10,11 @@ def ship(order_id: str, address: dict, parcels: list[str]) -> dict:
     return {"tracking": f"track-{order_id}"}
 
 
-def withdraw(order_id: str) -> None:
+def withdraw(order_id: str, **_: object) -> None:
     """Clean up after a booking that failed: it may have reached the courier all the same."""
     print(f"withdrew the booking for {order_id}, if there was one")
 
 
-def cancel(order_id: str, result: dict | None) -> None:
+def cancel(order_id: str, result: dict | None, **_: object) -> None:
     tracking = result["tracking"] if result else order_id
     print(f"cancelled shipment {tracking}")

@@ -13,12 +13,12 @@ def charge(order_id: str, card: str, amount: int, context: Context) -> dict:
     return {"id": f"payment-{context.idempotency_key[:8]}", "amount": amount}
 
 
-def void(order_id: str) -> None:
+def void(order_id: str, **_: object) -> None:
     """Clean up after a charge that failed: nothing to do when the bank knows of none."""
     print(f"voided open charges of {order_id}")
 
 
-def refund(order_id: str, result: dict | None) -> None:
+def refund(order_id: str, result: dict | None, **_: object) -> None:
     if result is None:
         print(f"refunded what was charged for {order_id}, if anything")
         return

@@ -14,9 +14,9 @@ def create(name: str, email: str, plan: str) -> dict:
     return user
 
 
-def clean_up(email: str) -> None:
+def clean_up(email: str, **_: object) -> None:
     print(f"removed what there was of {user_id(email)}")
 
 
-def delete(email: str) -> None:
+def delete(email: str, **_: object) -> None:
     print(f"deleted {user_id(email)}")

@@ -8,12 +8,12 @@ def authorize(account: str, amount: int, currency: str, context: Context) -> dic
     return {"id": f"auth-{context.idempotency_key[:8]}", "amount": amount, "currency": currency}
 
 
-def void_any(account: str) -> None:
+def void_any(account: str, **_: object) -> None:
     """Clean up after an authorization that failed."""
     print(f"voided open authorizations of {account}")
 
 
-def void(account: str, result: dict | None) -> None:
+def void(account: str, result: dict | None, **_: object) -> None:
     print(f"voided {result['id'] if result else 'whatever was authorized'} of {account}")
 
 
@@ -26,7 +26,7 @@ def capture(authorization: str, account: str, amount: int, score: float) -> dict
     return {"authorization": authorization, "amount": amount}
 
 
-def reconcile(authorization: str, account: str, amount: int) -> None:
+def reconcile(authorization: str, account: str, amount: int, **_: object) -> None:
     """Clean up after a capture that failed: if the bank did take the money, the step succeeded after all."""
     if account == "flaky-line":
         print(f"the bank has a capture for {authorization}: carrying on")
@@ -34,5 +34,5 @@ def reconcile(authorization: str, account: str, amount: int) -> None:
     print(f"the bank has no capture for {authorization}")
 
 
-def refund(authorization: str, amount: int) -> None:
+def refund(authorization: str, amount: int, **_: object) -> None:
     print(f"refunded {amount / 100:.2f} of {authorization}")

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Effect, EvaluateReturns, EvaluateStep
 from reactor_operator.engine.decide import begin, decide, recovering, stillborn
+from reactor_operator.engine.identity import Task
 from reactor_operator.engine.state import Stage
 from reactor_operator.ports import Board, Clock, Definitions, Evaluator, Launcher, RunObject, RunRef
 from reactor_operator.reconciling.definition import Definition, compile_definition
@@ -102,6 +103,18 @@ class Reconciler:
         """Drop what is remembered of a run, because it is gone."""
         self._known.pop(ref.uid, None)
         self._acknowledged.pop(ref.uid, None)
+
+    def launched(self) -> list[tuple[KnownRun, Task]]:
+        """Return the open tasks of all known runs whose start was performed: each must have a pod somewhere."""
+        found = []
+        for uid, known in self._known.items():
+            performed = self._acknowledged.get(uid, set())
+            for path in known.state.active:
+                task = known.state.step(path).task
+                name = f"start/{task.key}" if task is not None else ""
+                if task is not None and (name not in known.outbox or name in performed):
+                    found.append((known, task))
+        return found
 
     async def _reconcile(self, ref: RunRef) -> int | None:
         known = self._known.get(ref.uid)

@@ -5,25 +5,23 @@ One raw client with kept connections measures all arms, so that measuring costs 
 """
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from reactor_operator.kube.access import NoAccess, load_access
 from reactor_operator.kube.client import KubeClient
-from reactor_operator.kube.errors import ApiError
-from reactor_operator.kube.fields import JsonObject, maps_at, text_at
-from reactor_operator.kube.paths import CONFIG_MAP, JOB, POD, REACTOR, REACTOR_RUN, Kind, cluster_object
+from reactor_operator.kube.errors import ApiError, Conflict
+from reactor_operator.kube.fields import JsonObject, text_at
+from reactor_operator.kube.paths import JOB, POD, REACTOR, REACTOR_RUN, Kind, cluster_object
 from reactor_operator.ports import Unavailable
-from tests.benchmarks.machine import ROOT
 from tests.benchmarks.rows import BenchmarkFailed
 
 NAMESPACE = Kind("", "v1", "Namespace", "namespaces")
 SERVICE_ACCOUNT = Kind("", "v1", "ServiceAccount", "serviceaccounts")
-_PAUSE_SECONDS = 0.25
-_EMPTY_SECONDS = 120
 _NAME = "reactor-benchmarks"
+_PAUSE_SECONDS = 0.25
+_START_SECONDS = 60
+_EMPTY_SECONDS = 180
 
 
 class Place:
@@ -42,7 +40,7 @@ class Place:
         return (await self.client.list(kind.collection(self.namespace))).resource_version
 
     async def changes(self, kind: Kind, version: str) -> AsyncIterator[JsonObject]:
-        """Yield the objects of a kind as they change after `version`."""
+        """Yield the objects of a kind as they change after `version`, until the server ends the watch (5 minutes)."""
         async for event in self.client.watch(kind.collection(self.namespace), version):
             if event.type != "BOOKMARK":
                 yield event.object
@@ -55,28 +53,63 @@ class Place:
         raise BenchmarkFailed(f"the watch of {kind.plural} closed before {name} ended")
 
     async def empty(self) -> None:
-        """Delete what the arms left, and wait until it is gone: nobody pays for the pods of the arm before."""
-        now = {"propagationPolicy": "Background", "gracePeriodSeconds": 0}
-        for kind in (REACTOR_RUN, JOB, POD, REACTOR, CONFIG_MAP):
-            if kind is not POD:
-                await self._delete_all(kind, {"propagationPolicy": "Background"})
-            else:
-                await self._delete_all(kind, now)
+        """Delete what the arms left and wait until it is gone: no arm pays for the pods of the one before."""
+        for kind in (REACTOR_RUN, JOB, REACTOR):
+            for found in await self._all(kind):
+                await self.client.delete(kind.object(self.namespace, text_at(found, "metadata", "name")))
+        for pod in await self._all(POD):
+            await self.client.delete(POD.object(self.namespace, text_at(pod, "metadata", "name")), grace_seconds=0)
         await until(f"namespace {self.namespace} is empty", self._is_empty, _EMPTY_SECONDS)
 
-    async def _delete_all(self, kind: Kind, options: Mapping[str, object]) -> None:
-        for found in (await self._list(kind)).values():
-            path = kind.object(self.namespace, text_at(found, "metadata", "name"))
-            await self.client.delete(path, grace_seconds=0 if "gracePeriodSeconds" in options else None)
+    async def _is_empty(self) -> bool:
+        return not any([await self._all(kind) for kind in (REACTOR_RUN, JOB, POD)])
 
-    async def _list(self, kind: Kind) -> dict[str, JsonObject]:
+    async def _all(self, kind: Kind) -> list[JsonObject]:
+        """Return the objects of a kind; none where the kind itself is not there (no chart)."""
         try:
-            listing = await self.client.list(kind.collection(self.namespace))
+            return list((await self.client.list(kind.collection(self.namespace))).items)
         except ApiError as error:
             if error.status == 404:
-                return {}
+                return []
             raise
-        return {text_at(item, "metadata", "name"): item for item in listing.items}
 
-    async def _is_empty(self) -> bool:
-        return not any([await self._list(kind) for kind in (REACTOR_RUN, JOB, POD)])
+
+@asynccontextmanager
+async def a_place() -> AsyncIterator[Place]:
+    """Make the namespace, anew where an interrupted run left it, and delete it at the end. Raises BenchmarkFailed."""
+    try:
+        access = await load_access()
+    except NoAccess as problem:
+        raise BenchmarkFailed(str(problem)) from problem
+    async with KubeClient(access) as client:
+        place = Place(client, _NAME)
+        path = cluster_object(NAMESPACE, _NAME)
+
+        async def is_gone() -> bool:
+            return await client.get(path) is None
+
+        async def is_usable() -> bool:
+            return await client.get(SERVICE_ACCOUNT.object(_NAME, "default")) is not None
+
+        try:
+            if await client.delete(path):
+                await until(f"namespace {_NAME} of an earlier run is gone", is_gone, _EMPTY_SECONDS)
+            labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+            await client.create(NAMESPACE.collection(None), {"metadata": {"name": _NAME, "labels": labels}})
+        except (Unavailable, Conflict) as problem:
+            raise BenchmarkFailed(f"no cluster to measure on: {problem}") from problem
+        try:
+            await until(f"namespace {_NAME} has its service account", is_usable, _START_SECONDS)
+            yield place
+        finally:
+            await client.delete(path)
+
+
+async def until(what: str, look: Callable[[], Awaitable[bool]], limit_seconds: float) -> None:
+    """Look until it is so. Raises BenchmarkFailed after the limit."""
+    try:
+        async with asyncio.timeout(limit_seconds):
+            while not await look():
+                await asyncio.sleep(_PAUSE_SECONDS)
+    except TimeoutError as problem:
+        raise BenchmarkFailed(f"{what}: not within {limit_seconds:g} s") from problem

@@ -1,4 +1,4 @@
-"""`reactor apply` sends the modules beside a manifest as a ConfigMap, then the Reactor, then what else was asked for."""
+"""`reactor apply` sends the modules beside a manifest as a ConfigMap, then the Reactor, then what was asked for."""
 
 from collections.abc import Mapping
 from pathlib import Path

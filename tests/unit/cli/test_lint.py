@@ -38,7 +38,10 @@ def test_all_problems_are_told_and_not_the_first(reactor: Reactor, write: Write)
     )
     answer = reactor("lint", folder)
     places = [(line.split(": ")[0].rpartition("/")[2], line.split(": ")[1]) for line in lines(answer.out)]
-    assert ("reactor.yaml:14", "spec.steps[1].waitFor[0]") in places or ("reactor.yaml:15", "spec.steps[1].run.python.handler") in places
+    assert ("reactor.yaml:14", "spec.steps[1].waitFor[0]") in places or (
+        "reactor.yaml:15",
+        "spec.steps[1].run.python.handler",
+    ) in places
     assert ("reactor.yaml:16", "spec.steps[2].name") in places
     assert ("reactor.yaml:17", "spec.steps[2].when") in places
     assert answer.out.splitlines()[-1].startswith("1 reactor and 1 run: ")
@@ -70,7 +73,9 @@ def test_a_run_alone_is_checked_against_the_reactor_beside_it(reactor: Reactor, 
 def test_a_handler_that_is_not_beside_the_manifest_is_a_warning(reactor: Reactor, write: Write) -> None:
     handlers = "".join(
         f"  - name: s{number}\n    run: {{python: {{handler: '{handler}'}}}}\n"
-        for number, handler in enumerate(["gone:f", "shop.stock:take", "shop.stock:missing", "dotted.one:go", "broken:f"])
+        for number, handler in enumerate(
+            ["gone:f", "shop.stock:take", "shop.stock:missing", "dotted.one:go", "broken:f"]
+        )
     )
     folder = write(
         {
@@ -103,7 +108,9 @@ def test_undo_without_compensate_is_a_warning(reactor: Reactor, write: Write) ->
 
 
 def test_a_schema_from_a_config_map_among_the_manifests_is_used(reactor: Reactor, write: Write) -> None:
-    spec = REACTOR.partition("  inputsSchema:")[0] + "  inputsSchemaFrom: {configMapKeyRef: {name: schemas, key: who}}\n"
+    spec = (
+        REACTOR.partition("  inputsSchema:")[0] + "  inputsSchemaFrom: {configMapKeyRef: {name: schemas, key: who}}\n"
+    )
     config = (
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: schemas}\ndata:\n"
         "  who: |\n    type: object\n    required: [who]\n"
@@ -154,14 +161,13 @@ def test_two_objects_of_one_name_are_told(reactor: Reactor, write: Write) -> Non
     folder = write({"a.yaml": REACTOR, "b.yaml": "\n" + REACTOR})
     answer = reactor("lint", folder)
     assert lines(answer.out) == [
-        f"{folder}/b.yaml:4: metadata.name: a second Reactor 'greet', the first is in {folder}/a.yaml:1; names are unique"
+        f"{folder}/b.yaml:4: metadata.name: a second Reactor 'greet', the first is in {folder}/a.yaml:1; "
+        "names are unique"
     ]
 
 
 def test_lists_are_read_item_by_item_with_their_lines(reactor: Reactor, write: Write) -> None:
-    items = "".join(
-        "- " + text.replace("\n", "\n  ").rstrip() + "\n" for text in (REACTOR, RUN.replace("Ada", "5"))
-    )
+    items = "".join("- " + text.replace("\n", "\n  ").rstrip() + "\n" for text in (REACTOR, RUN.replace("Ada", "5")))
     folder = write({"all.yaml": f"apiVersion: v1\nkind: List\nitems:\n{items}"})
     (line,) = lines(reactor("lint", folder).out)
     assert line.startswith(f"{folder}/all.yaml:21: spec.inputs.who: ")

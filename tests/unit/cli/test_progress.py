@@ -122,7 +122,7 @@ def test_the_tree_shows_steps_and_beneath_them_the_rollback_newest_first() -> No
     assert lines[3].endswith("rollback, newest first")
     assert "↶ charge   Compensated" in lines[4]
     assert "↶ reserve  Undone" in lines[5]
-    assert lines[6] == "Failed in 1.3s · charge: card declined · rolled back: charge, reserve"
+    assert lines[6] == "Failed in 1.3s", "the rest stands above"
 
 
 def test_a_run_with_more_steps_than_lines_shows_those_that_matter_and_counts_the_rest() -> None:

@@ -43,7 +43,11 @@ def test_a_story_tells_what_was_not_reversed_and_what_was_answered() -> None:
     look = run(
         "Cancelled",
         step("charge", "RollbackFailed", rollbackFailure={"kind": "Error", "message": "bank away"}),
-        rollback={"state": "Incomplete", "undone": [], "failures": [{"step": "charge", "kind": "Error", "message": "bank away"}]},
+        rollback={
+            "state": "Incomplete",
+            "undone": [],
+            "failures": [{"step": "charge", "kind": "Error", "message": "bank away"}],
+        },
         signals=[{"action": "cancel", "phase": "Rejected", "reason": "the run has ended"}],
     )
     story = render_story(look, now=NOW)
@@ -90,13 +94,23 @@ def test_durations_are_short(seconds: float, text: str) -> None:
     assert render_took(seconds) == text
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(5, "5s"), (119, "119s"), (150, "2m30s"), (3600, "60m"), (200_000, "2d")])
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(5, "5s"), (119, "119s"), (150, "2m30s"), (3600, "60m"), (200_000, "2d")]
+)
 def test_ages_are_those_of_kubectl(seconds: float, text: str) -> None:
     assert render_age(seconds) == text
 
 
 def test_yaml_says_to_kubectl_what_the_object_says() -> None:
-    value = {"a": "on", "b": "y", "c": "012", "d": "1:30", "e": "l1\nl2\n", "f": ["", None, True, 1.5], "g": "2001-01-01"}
+    value = {
+        "a": "on",
+        "b": "y",
+        "c": "012",
+        "d": "1:30",
+        "e": "l1\nl2\n",
+        "f": ["", None, True, 1.5],
+        "g": "2001-01-01",
+    }
     text = render_documents([value], Output.YAML)
     (document,) = parse_documents(text, "f")
     assert document.value == value

@@ -76,7 +76,7 @@ def refusal(text: str) -> str:
 
 
 def test_quoted_and_tagged_scalars_keep_what_they_say() -> None:
-    assert one("{a: \"012\", b: 'on', c: !!str 5, d: !!int \"7\", e: !thing on}") == {
+    assert one('{a: "012", b: \'on\', c: !!str 5, d: !!int "7", e: !thing on}') == {
         "a": "012",
         "b": "on",
         "c": "5",

@@ -37,7 +37,9 @@ class CheckedRun:
 def check_run(document: Mapping[str, object]) -> CheckedRun:
     """Check a whole ReactorRun: apiVersion, kind, metadata and spec."""
     problems = check_envelope(document, kind="ReactorRun")
-    spec, wrong = check_model(RunSpec, document.get("spec"), base="spec")
+    if not isinstance(document, Mapping) or "spec" not in document:
+        return CheckedRun(None, tuple(problems))
+    spec, wrong = check_model(RunSpec, document["spec"], base="spec")
     problems += wrong
     return CheckedRun(None if problems else spec, tuple(problems))
 

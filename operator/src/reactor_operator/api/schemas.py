@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
+from reactor_operator.api.document import document_problems
 from reactor_operator.api.problems import Problem, path_to, render_found
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -21,8 +22,11 @@ Schema = Mapping[str, object]
 
 def schema_problems(schema: object, base: str) -> list[Problem]:
     """Return everything that makes `schema` no JSON Schema 2020-12 that stands alone."""
-    problems = [*_dialect(schema, base), *_references(schema, base)]
+    if unreadable := document_problems(schema, base):
+        return unreadable
     import jsonschema_rs
+
+    problems = [*_dialect(schema, base), *_references(schema, base)]
 
     meta = jsonschema_rs.Draft202012Validator({"$ref": DIALECT}, offline=True, validate_formats=True, mask=_MASK)
     wrong = [

@@ -80,8 +80,8 @@ class Leadership:
             await asyncio.sleep(self._terms.renew_every)
             try:
                 await self._renew()
-            except Conflict as problem:
-                raise LeaseLost(f"another operator wrote the lease: {problem}") from problem
+            except LeaseLost:
+                raise
             except (ApiUnavailable, ApiError) as problem:
                 _log.warning("the lease was not renewed", remaining=self.remaining_seconds(), problem=str(problem))
             if self.remaining_seconds() <= 0:
@@ -117,7 +117,16 @@ class Leadership:
         return epoch
 
     async def _renew(self) -> None:
-        await self._write(holder=self._terms.holder)
+        """Renew; a write of ours whose answer was lost is not taken for somebody else's."""
+        try:
+            await self._write(holder=self._terms.holder)
+        except Conflict:
+            found = await self._client.get(self._path) or {}
+            holder = text_at(found, "spec", "holderIdentity")
+            if holder != self._terms.holder:
+                raise LeaseLost(f"the lease is now held by {holder or 'nobody'}") from None
+            self._held = found
+            await self._write(holder=self._terms.holder)
 
     async def _write(self, *, holder: str, taken: bool = False, epoch: int | None = None) -> None:
         """Replace the Lease as we last saw it. Raises Conflict where somebody else wrote it since."""

@@ -1,10 +1,10 @@
 """The pods of our tasks, followed by a thin watcher of our own: list, watch, and never trust either for long.
 
 In: pods as raw JSON, selected by label on the server. Out: what they tell goes to the inbox, and their runs are marked.
-Never here: a task declared lost from memory alone (a live GET comes first), or an exception of one pod that stops others.
+Never here: a task declared lost from memory alone (a live GET comes first), or one pod's exception that stops others.
 
-A watch may stall, drop and repeat events, and go stale. So everything is listed again every 15 s while a task runs; what
-a list knows and no watch told is counted in `missed_events`.
+A watch may stall, drop and repeat events, and go stale. So everything is listed again every 15 s while a task runs;
+what a list knows and no watch told is counted in `missed_events`.
 """
 
 import asyncio
@@ -191,15 +191,16 @@ class PodWatch:
         if sealed is None:
             return
         try:
-            if seen is None or not (seen.dead and seen.read):
+            settled = seen is not None and seen.dead and seen.read
+            if not settled:
                 path = POD.object(text_at(pod, "metadata", "namespace"), text_at(pod, "metadata", "name"))
                 found = await self._client.get(path)
                 if found is not None and text_at(found, "metadata", "uid") == uid:
                     await self._met(found, new=False)
                     return
                 await self._reader.vanished(pod, sealed)
+                self._mark(sealed.run)
             self._seen.pop(uid, None)
-            self._mark(sealed.run)
         except (StoreUnavailable, Unavailable, ApiError) as problem:
             if seen is not None:
                 self._postpone(seen, problem)

@@ -7,6 +7,7 @@ In: a live pod that was not seen to start. Out: a reason for people, through the
 from collections import OrderedDict
 
 from reactor_operator.kube.client import KubeClient
+from reactor_operator.kube.errors import Forbidden
 from reactor_operator.kube.fields import JsonObject, text_at
 from reactor_operator.kube.moments import parse_moment
 from reactor_operator.kube.paths import EVENT
@@ -61,7 +62,10 @@ class Stalls:
         uid = text_at(pod, "metadata", "uid")
         namespace = text_at(pod, "metadata", "namespace")
         query = {"fieldSelector": f"involvedObject.uid={uid},type=Warning"}
-        found = (await self._client.list(EVENT.collection(namespace), query)).items
+        try:
+            found = (await self._client.list(EVENT.collection(namespace), query)).items
+        except Forbidden:
+            return ""  # the role may not read Events; the reason is then less exact
         if not found:
             return ""
         newest = max(found, key=lambda event: text_at(event, "lastTimestamp") or text_at(event, "eventTime"))

@@ -129,7 +129,7 @@ def _schema_of(
 
 
 def _check_run(run: Manifest, manifests: Manifests, sound: Mapping[int, SoundReactor | None], checked: Checked) -> None:
-    answer = check_run(run.value)
+    answer = check_run(_named(run))
     checked.findings.extend(_located(run, answer.problems))
     if not run.reactor_name:
         return
@@ -144,6 +144,14 @@ def _check_run(run: Manifest, manifests: Manifests, sound: Mapping[int, SoundRea
     if reactor.schema is not None:
         _, problems = apply_inputs(reactor.schema, answer.spec.inputs)
         checked.inputs_findings.extend(_located(run, problems))
+
+
+def _named(run: Manifest) -> Mapping[str, object]:
+    """Return the run with the name that a `generateName` stands for here."""
+    metadata = run.value.get("metadata")
+    if isinstance(metadata, dict) and "name" not in metadata:
+        return {**run.value, "metadata": {**metadata, "name": run.name}}
+    return run.value
 
 
 def _no_reactor(name: str, manifests: Manifests) -> str:

@@ -5,9 +5,11 @@ Never here: what a command does with it.
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from reactor_operator.cli.errors import ClusterError
@@ -69,6 +71,7 @@ def on_cluster(options: ClusterOptions, work: Callable[[Cluster], Coroutine[None
 
 @asynccontextmanager
 async def _connect(options: ClusterOptions) -> AsyncIterator[Cluster]:
+    _refuse_missing(options.kubeconfig)
     try:
         access = await load_access(options.kubeconfig, options.context)
         async with KubeClient(access) as client:
@@ -79,6 +82,17 @@ async def _connect(options: ClusterOptions) -> AsyncIterator[Cluster]:
         raise ClusterError(f"the cluster did not answer: {error}") from None
     except ApiError as error:
         raise ClusterError(words_of(error)) from None
+
+
+def _refuse_missing(kubeconfig: str | None) -> None:
+    """Raise ClusterError where no kubeconfig is there to be read."""
+    if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ:
+        return
+    named = kubeconfig or os.environ.get("KUBECONFIG", "")
+    files = [Path(name) for name in named.split(os.pathsep) if name] or [Path.home() / ".kube" / "config"]
+    if not any(file.is_file() for file in files):
+        said = f"no kubeconfig at {', '.join(map(str, files))}"
+        raise ClusterError(f"{said}; name one with --kubeconfig or KUBECONFIG")
 
 
 def words_of(error: ApiError) -> str:

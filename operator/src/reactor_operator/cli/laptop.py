@@ -59,7 +59,7 @@ class LaptopRun:
             "name": self.ref.name,
             "namespace": self.ref.namespace,
             "uid": self.ref.uid,
-            "creationTimestamp": render_moment(self.created_at // 1000),
+            "creationTimestamp": render_moment(self.created_at),
             **kept,
         }
         return RunView(

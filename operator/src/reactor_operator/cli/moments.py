@@ -15,9 +15,9 @@ def parse_moment(text: str) -> float | None:
     return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def render_moment(seconds: float) -> str:
-    """Return RFC 3339 with milliseconds."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def render_moment(ms: int) -> str:
+    """Return milliseconds since the epoch as RFC 3339 in whole seconds, as Kubernetes writes times."""
+    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def render_took(seconds: float) -> str:

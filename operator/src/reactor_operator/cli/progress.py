@@ -3,6 +3,7 @@
 In: looks at a run, one after the other. Out: text on a stream. Never here: how the looks are come by.
 """
 
+import json
 import sys
 import time
 from collections.abc import Sequence
@@ -10,8 +11,8 @@ from typing import Protocol, TextIO
 
 from reactor_operator.cli.moments import render_took
 from reactor_operator.cli.run_view import RunView
-from reactor_operator.cli.story import render_story
 from reactor_operator.cli.stopwatch import Stopwatch
+from reactor_operator.cli.story import render_story
 from reactor_operator.cli.tables import width_of
 from reactor_operator.cli.transitions import Transition, transitions
 
@@ -108,16 +109,22 @@ def render_line(told: Transition, width: int) -> str:
 
 
 def render_end(run: RunView) -> str:
-    """Return how a run ended in one line: phase, duration, why, and what was undone."""
+    """Return how a run ended in one line: its name, why, and what was undone."""
+    undone = [f"rolled back: {', '.join(run.undone)}"] if run.undone else []
+    return f"{run.name}  {render_ending(run, why=run.failure or run.message, more=undone)}"
+
+
+def render_ending(run: RunView, *, why: str, more: Sequence[str] = ()) -> str:
+    """Return phase, duration, why where it did not succeed, `more`, what was not undone, and the result."""
     parts = [run.phase + (f" in {render_took(run.took)}" if run.took is not None else "")]
-    why = run.failure or run.message
     if why and run.phase != "Succeeded":
         parts.append(_one_line(why))
-    if run.undone:
-        parts.append(f"rolled back: {', '.join(run.undone)}")
+    parts.extend(more)
     if run.rollback_failures:
         parts.append(f"NOT rolled back: {'; '.join(map(_one_line, run.rollback_failures))}")
-    return f"{run.name}  {' · '.join(parts)}"
+    if run.phase == "Succeeded" and run.status.get("result") is not None:
+        parts.append(f"result {_one_line(json.dumps(run.status['result'], ensure_ascii=False))}")
+    return " · ".join(parts)
 
 
 def render_recalled(run: RunView) -> str:

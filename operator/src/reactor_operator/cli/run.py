@@ -5,6 +5,7 @@ Never here: how a run is driven (`drive.py`) or shown (`progress.py`).
 """
 
 import asyncio
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 from reactor_operator.api.digest import digest_spec
 from reactor_operator.cli.check import Checked, SoundRun, check_manifests
 from reactor_operator.cli.choose import by_name, one_reactor
-from reactor_operator.cli.drive import Driver, Killed, interrupts
+from reactor_operator.cli.drive import Driver, Killed, interrupts, tracebacks
 from reactor_operator.cli.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_PAUSED, CommandError
 from reactor_operator.cli.inputs import overlay_inputs
 from reactor_operator.cli.laptop import NAMESPACE, LaptopRun, WallClock, run_uid
@@ -26,6 +27,7 @@ from reactor_operator.ports import RunRef
 from reactor_operator.reconciling.records import KnownRun, read_run
 from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import Store, StoreUnavailable
+from reactor_operator.tasks.laptop.worker import spawn_worker
 
 NAME_LIMIT = 253
 
@@ -54,15 +56,14 @@ class RunCommand:
             self._warn(checked)
             return asyncio.run(self._drive(manifests, checked.runs, warm))
         finally:
-            end_worker(warm)
+            with warm:  # where nobody took it, it still runs
+                warm.kill()
 
     def _warn(self, checked: Checked) -> None:
         for finding in checked.findings if self.verbose else ():
             print(finding, file=sys.stderr)
 
-    async def _drive(
-        self, manifests: Manifests, runs: Sequence[SoundRun], warm: subprocess.Popen[bytes] | None
-    ) -> int:
+    async def _drive(self, manifests: Manifests, runs: Sequence[SoundRun], warm: subprocess.Popen[bytes]) -> int:
         store = await _open_store(self.state)
         progress = progress_for(sys.stdout, silent=self.output is not Output.TEXT)
         done: list[RunView] = []
@@ -86,8 +87,10 @@ class RunCommand:
                     except Killed:
                         killed = True
                         break
+                    if self.verbose:
+                        await _say_tracebacks(store, run, progress)
         except StoreUnavailable as error:
-            raise CommandError(f"--state {self.state}: {error}") from None
+            raise CommandError(f"--state: {error}") from None
         finally:
             await store.close()
         self._print(done)
@@ -126,7 +129,7 @@ async def _open_store(state: Path | None) -> Store:
         await store.incarnation()
     except (NotAStore, StoreUnavailable) as error:
         await store.close()
-        raise CommandError(f"--state {state}: {error}") from None
+        raise CommandError(f"--state: {error}") from None
     return store
 
 
@@ -152,6 +155,13 @@ async def _drive_one(
     finally:
         done.append(view)
         progress.end(view)
+
+
+async def _say_tracebacks(store: Store, run: LaptopRun, progress: Progress) -> None:
+    for path, text in await tracebacks(store, run.ref.uid):
+        progress.say(f"{path} failed:")
+        for line in text.splitlines():
+            progress.say(f"  {line}")
 
 
 def _going_on(run: LaptopRun, known: KnownRun) -> str:

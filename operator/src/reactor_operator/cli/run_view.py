@@ -94,7 +94,9 @@ class RunView:
         """Why the run failed: `ship: message`, empty where it did not."""
         failure = map_at(self.status, "failure")
         step, message = text_at(failure, "step"), text_at(failure, "message") or text_at(failure, "kind")
-        return f"{step}: {message}" if step and message else message
+        if not step or not message or message.startswith(f"step {step}:"):
+            return message
+        return f"{step}: {message}"
 
     @property
     def took(self) -> float | None:

@@ -66,7 +66,7 @@ def _steps(run: RunView) -> Iterator[str]:
 
 
 def _row(step: StepView) -> tuple[str, str, str, str, str]:
-    took = render_took(step.took) if step.took is not None else ""
+    took = "" if step.took is None else render_took(step.took) if step.took else "<1s"
     said = f"{step.kind}: {step.message}" if step.kind and not step.message.startswith(step.kind) else step.message
     if step.cleanup:
         said = f"{said} · not reversed: {step.cleanup}" if said else f"not reversed: {step.cleanup}"

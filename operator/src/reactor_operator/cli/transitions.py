@@ -44,7 +44,7 @@ MOODS = {
 }
 
 _AFTER_FAILURE = frozenset({"Failed", "Compensating", "Compensated", "Ignored", "Undoing", "RollbackFailed"})
-_TOLD_ORDER = {"Succeeded": 0, "Skipped": 0, "Ignored": 1, "Failed": 1, "Retrying": 2, "Compensated": 3, "Undone": 3}
+_TOLD_ORDER = {"Succeeded": 0, "Skipped": 1, "Ignored": 1, "Failed": 1, "Retrying": 2, "Compensated": 3, "Undone": 3}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +95,10 @@ def _tell(old: StepView | None, new: StepView, watch: Stopwatch) -> Iterator[Tra
             yield Transition(step=new.name, phase="Retrying", detail=f"attempt {new.attempts} failed: {_failure(new)}")
         case "RollbackFailed":
             yield Transition(step=new.name, phase=new.phase, detail=new.cleanup)
+        case "Succeeded" if was in _AFTER_FAILURE:
+            yield Transition(step=new.name, phase=new.phase, detail="repaired by its compensate")
+        case "Ignored" if was not in _AFTER_FAILURE:
+            yield Transition(step=new.name, phase=new.phase, detail="the run goes on without it")
         case _:
             yield Transition(step=new.name, phase=new.phase, took=watch.seconds(new))
 

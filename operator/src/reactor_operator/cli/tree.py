@@ -8,17 +8,17 @@ from collections.abc import Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.padding import Padding
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree as RichTree
 
 from reactor_operator.cli.moments import render_took
-from reactor_operator.cli.progress import render_end, render_recalled
+from reactor_operator.cli.progress import render_ending, render_recalled
 from reactor_operator.cli.run_view import RunView, StepView
 from reactor_operator.cli.stopwatch import Stopwatch
 from reactor_operator.cli.transitions import MOODS, Mood
+from reactor_operator.kube.fields import text_at
 
 _STYLES = {Mood.GOOD: "green", Mood.BAD: "red", Mood.QUIET: "bright_black", Mood.BUSY: "cyan", Mood.UNDO: "yellow"}
 _SIGNS = {
@@ -121,7 +121,13 @@ def render_tree(run: RunView, reactor: str, order: Sequence[str], tree: Tree) ->
                 branch.add(_undone_row(run, step.name, width, tree))
     if not run.ended:
         return root
-    return Group(root, Padding(Text(render_end(run).removeprefix(run.name).strip(), style=style), (0, 0, 0, 0)))
+    return Group(root, Text(_ending(run), style=style))
+
+
+def _ending(run: RunView) -> str:
+    """Return how the run ended, without what the tree above has said already."""
+    told = text_at(run.status, "failure", "step") in run.steps
+    return render_ending(run, why="" if told else run.failure or run.message)
 
 
 def _untouched(name: str) -> StepView:

@@ -42,7 +42,10 @@ def _first_line(error: Exception) -> str:
 
 
 def _json(value: object) -> object:
-    """Return `value` if JSON can carry it. Raises ExpressionFault naming what it is instead."""
+    """Return `value` if JSON can carry it, objects by the order of their keys: CEL has none.
+
+    Raises ExpressionFault naming what it is instead.
+    """
     match value:
         case None | bool() | int() | str():
             return value
@@ -56,6 +59,6 @@ def _json(value: object) -> object:
             for key in value:
                 if not isinstance(key, str):
                     raise ExpressionFault(f"gave an object with the key {key!r}, expected keys that are strings")
-            return {key: _json(one) for key, one in value.items()}
+            return {key: _json(value[key]) for key in sorted(value)}
         case _:
             raise ExpressionFault(f"gave a {type(value).__name__}, which is not JSON: convert it with string(…)")

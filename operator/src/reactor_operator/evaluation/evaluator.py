@@ -21,7 +21,7 @@ from reactor_operator.ports import Evaluated
 
 DEADLINE_SECONDS = 1.0
 WORKERS = 2
-READABLE_BYTES = 8 << 20
+READABLE_BYTES = 4 << 20
 ARGUMENTS_BYTES = 32 << 20
 
 
@@ -95,19 +95,37 @@ class ProcessEvaluator:
             message = f"reads {size} bytes of inputs and results, expected at most {READABLE_BYTES}"
             return _expression_failure(subject, asked[0].field, message)
         async with self._slots:
-            worker = self._idle.pop() if self._idle else await Worker.start()
             try:
-                answers = await worker.ask(question, len(asked), self._deadline_seconds)
+                answers = await self._ask(question, len(asked))
             except WorkerEnded as ended:
                 field = asked[len(ended.answers)].field
                 return _expression_failure(subject, field, self._ended(in_time=ended.in_time))
-            self._idle.append(worker)
         values: dict[str, object] = {}
         for one, answer in zip(asked, answers, strict=False):
             if "fault" in answer:
                 return _expression_failure(subject, one.field, str(answer["fault"]))
             values[one.expression] = answer["value"]
         return values
+
+    async def _ask(self, question: Mapping[str, object], count: int) -> Sequence[Mapping[str, object]]:
+        """Ask a worker that is idle, else a new one. Raises WorkerEnded.
+
+        One that waited may have been ended meanwhile for reasons that are not this question's; a new one tells.
+        """
+        if self._idle:
+            try:
+                return await self._ask_of(self._idle.pop(), question, count)
+            except WorkerEnded as ended:
+                if not ended.in_time:
+                    raise
+        return await self._ask_of(await Worker.start(), question, count)
+
+    async def _ask_of(
+        self, worker: Worker, question: Mapping[str, object], count: int
+    ) -> Sequence[Mapping[str, object]]:
+        answers = await worker.ask(question, count, self._deadline_seconds)
+        self._idle.append(worker)
+        return answers
 
     def _ended(self, *, in_time: bool) -> str:
         if in_time:

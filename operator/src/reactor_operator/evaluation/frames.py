@@ -3,7 +3,7 @@
 In: JSON values. Out: bytes, and back. Never here: what a message says.
 """
 
-from typing import BinaryIO
+from typing import IO
 
 import orjson
 
@@ -16,7 +16,7 @@ def render_frame(message: object) -> bytes:
     return len(body).to_bytes(HEADER, "big") + body
 
 
-def read_frame(stream: BinaryIO) -> object | None:
+def read_frame(stream: IO[bytes]) -> object | None:
     """Return the next message, None where the pipe was closed."""
     header = stream.read(HEADER)
     if len(header) < HEADER:

@@ -20,7 +20,7 @@ from reactor_operator.evaluation.cel import ExpressionFault, evaluate, variables
 from reactor_operator.evaluation.frames import read_frame, render_frame
 from reactor_operator.evaluation.numbers import typed
 
-MEMORY_BYTES = 1 << 30
+MEMORY_BYTES = 192 << 20  # two of these fit beside the operator into the limit of its pod (512 MiB)
 RESULT_BYTES = 1 << 20
 GRACE_SECONDS = 1.0
 

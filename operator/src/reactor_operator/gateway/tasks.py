@@ -9,22 +9,26 @@ import contextlib
 import hashlib
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol, assert_never
+from typing import Protocol, TypeVar, assert_never
 
 import orjson
 
 from reactor_operator.engine.events import TaskStarted, TaskUploaded
 from reactor_operator.engine.values import ValueRef, reference_to
 from reactor_operator.gateway.outcomes import InvalidOutcome, parse_outcome
-from reactor_operator.gateway.record import OpenRecord, decode_record
+from reactor_operator.gateway.record import decode_record
 from reactor_operator.gateway.requests import BODY_LIMIT, OUTCOME_LIMIT, Refusal, TaskRequest
 from reactor_operator.ports import Clock
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Appended, Entry, Inbox, OpenTask, StoreUnavailable, Values
 
 _LARGE_BODIES_AT_ONCE = 2
+_NO_ARGUMENTS = b"{}"
 _CLOSED = "the task is closed or superseded, or its run is over: exit without acting"
 _BOUND = "another process has checked in for this task: exit without acting"
+
+
+T = TypeVar("T")
 
 
 class GatewayStore(Inbox, Values, Protocol):
@@ -65,7 +69,7 @@ class TaskService:
         if found.outcome and found.binding != binding:
             raise Refusal(410, _CLOSED)
         record = decode_record(found.record)
-        documents = await self._documents(request.run, record)
+        values = await self._values(request.run, record.arguments, record.result)
         entry = Entry(
             run=request.run,
             task=request.task.key,
@@ -74,7 +78,15 @@ class TaskService:
             body=encode_event(TaskStarted(task=request.task, at=self._clock.now())),
         )
         _accept(await self._store.append(entry), conflict=Refusal(409, _BOUND))
-        return Answer(b'{"arguments":%b,"result":%b,"failure":%b,"uncertain":%b}' % documents)
+        return Answer(
+            b'{"arguments":%b,"result":%b,"failure":%b,"uncertain":%b}'
+            % (
+                _NO_ARGUMENTS if record.arguments is None else values[record.arguments.digest],
+                b"null" if record.result is None else values[record.result.digest],
+                b"null" if record.failure is None else record.failure,
+                b"true" if record.uncertain else b"false",
+            )
+        )
 
     async def _record_outcome(self, request: TaskRequest) -> Answer:
         binding = request.binding()
@@ -103,11 +115,13 @@ class TaskService:
 
     async def _send_document(self, request: TaskRequest) -> Answer:
         record = decode_record((await self._open(request)).record)
-        if request.verb == "failure":
-            document = record.failure
-        else:
-            ref = record.arguments if request.verb == "arguments" else record.result
-            document = None if ref is None else (await self._values(request.run, ref))[ref.digest]
+        match request.verb:
+            case "arguments":
+                document = await self._value(request.run, record.arguments, absent=_NO_ARGUMENTS)
+            case "result":
+                document = await self._value(request.run, record.result, absent=None)
+            case _:
+                document = record.failure
         if document is None:
             raise Refusal(404, f"this task has no {request.verb}")
         return Answer(document)
@@ -122,20 +136,17 @@ class TaskService:
             raise Refusal(410, _CLOSED)
         return found
 
-    async def _documents(self, run: str, record: OpenRecord) -> tuple[bytes, bytes, bytes, bytes]:
-        """Return arguments, result, failure and uncertain as JSON."""
-        refs = [ref for ref in (record.arguments, record.result) if ref is not None]
-        found = await self._values(run, *refs) if refs else {}
-        return (
-            b"{}" if record.arguments is None else found[record.arguments.digest],
-            b"null" if record.result is None else found[record.result.digest],
-            record.failure or b"null",
-            orjson.dumps(record.uncertain),
-        )
+    async def _value(self, run: str, ref: ValueRef | None, *, absent: T) -> bytes | T:
+        if ref is None:
+            return absent
+        return (await self._values(run, ref))[ref.digest]
 
-    async def _values(self, run: str, *refs: ValueRef) -> dict[str, bytes]:
-        found = dict(await self._store.get_values(run, frozenset(ref.digest for ref in refs)))
-        missing = [ref.digest for ref in refs if ref.digest not in found]
+    async def _values(self, run: str, *refs: ValueRef | None) -> dict[str, bytes]:
+        wanted = frozenset(ref.digest for ref in refs if ref is not None)
+        if not wanted:
+            return {}
+        found = dict(await self._store.get_values(run, wanted))
+        missing = sorted(wanted - found.keys())
         if missing:
             raise StoreUnavailable(
                 f"run {run}: values {', '.join(missing)} are not in the store; it may have lost them"

@@ -6,7 +6,7 @@ not used here. Never here: what any object means, or a retry of a write that may
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
@@ -51,9 +51,18 @@ class Listing:
 class KubeClient:
     """A client of one API server. Safe for any number of concurrent calls; connections are kept and reused."""
 
-    def __init__(self, access: Access, *, timeout_seconds: float = TIMEOUT_SECONDS, connections: int = 64) -> None:
+    def __init__(
+        self,
+        access: Access,
+        *,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        connections: int = 64,
+        may_write_seconds: Callable[[], float] | None = None,
+    ) -> None:
+        """`may_write_seconds` tells how long writing is certainly allowed: a write that may last longer is not sent."""
         self._access = access
         self._timeout_seconds = timeout_seconds
+        self._may_write_seconds = may_write_seconds
         tls = access.tls if access.tls is not None else False
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=connections, ssl=tls, keepalive_timeout=90),
@@ -188,6 +197,12 @@ class KubeClient:
         content_type: str = "application/json",
     ) -> bytes:
         """Send one request; one more after a 401, and after a 429, which says that nothing was done."""
+        if (
+            method != "GET"
+            and self._may_write_seconds is not None
+            and self._may_write_seconds() < self._timeout_seconds
+        ):
+            raise ApiUnavailable(f"{method} {path} was not sent: the lease may end before its answer comes")
         payload = None if body is None else orjson.dumps(body)
         content = _NO_HEADERS if payload is None else {"Content-Type": content_type}
         give_up_at = time.monotonic() + self._timeout_seconds

@@ -1,6 +1,7 @@
 """Whether a Reactor is sound, told on the Reactor: its condition Ready lists every problem.
 
-In: a Reactor as the watch has it. Out: a status write, only where it says something new. Never here: anything about runs.
+In: a Reactor as the watch has it. Out: a status write, only where it says something new.
+Never here: anything about runs.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ class ReactorJudge:
         self._clock = clock
 
     async def judge(self, reactor: ReactorObject, status: JsonObject) -> None:
-        """Check the reactor and write its status where `status`, what it has, says something else. Raises Unavailable."""
+        """Check the reactor and write its status, unless `status` (what it has) says so already. Raises Unavailable."""
         if is_judged(reactor, status):
             return
         checked = await asyncio.to_thread(check_spec, reactor.spec)

@@ -7,7 +7,7 @@ is not on disk (see `redis_connection`), or a key that `forget` and the installa
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import NoReturn
@@ -67,6 +67,7 @@ class RedisStore:
 
     def __init__(self, url: str, installation: str, options: RedisOptions = _DEFAULTS) -> None:
         self._redis = RedisConnection(url, options)
+        self._closed = False
         self._keys = _Keys(f"reactor:{installation}:")
         self._load, self._commit, self._append = Script("load"), Script("commit"), Script("append")
         self._forget, self._claim_epoch = Script("forget"), Script("claim_epoch")
@@ -116,16 +117,21 @@ class RedisStore:
             return None
         return OpenTask(record=record, binding=(binding or b"").decode(), outcome=(outcome or b"").decode())
 
-    async def rings(self) -> AsyncIterator[str]:
-        """Yield the run of each entry anyone appends; after each (re)connect every active run, for some were missed."""
+    async def rings(self) -> AsyncGenerator[str, None]:
+        """Yield the run of each entry anyone appends; after each (re)connect every active run, for some were missed.
+
+        Ends when the store is closed.
+        """
         pause_seconds = 0.1
-        while True:
+        while not self._closed:
             try:
                 async with aclosing(self._listen()) as runs:
                     async for run in runs:
                         pause_seconds = 0.1
                         yield run
             except (StoreUnavailable, redis.exceptions.RedisError, OSError) as problem:
+                if self._closed:
+                    return
                 _log.warning("the bell of the store is out of reach; trying again", problem=str(problem))
                 await asyncio.sleep(pause_seconds)
                 pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
@@ -154,22 +160,24 @@ class RedisStore:
 
         The second changes when Redis starts anew or fails over, which a store restored from an old copy also does.
         """
-        self._redis.forget_durability()
-        stored = await self._redis.read("GET", self._keys.incarnation)
+        stored, replication_id = await self._redis.identity(self._keys.incarnation)
         if stored is None:
             await self._redis.write("SET", self._keys.incarnation, secrets.token_hex(16), "NX")
-            stored = await self._redis.read("GET", self._keys.incarnation)
-        return f"{stored.decode()}.{await self._redis.replication_id()}"
+            stored, replication_id = await self._redis.identity(self._keys.incarnation)
+        if stored is None:
+            raise StoreUnavailable(f"Redis: {self._keys.incarnation} was written and is gone; it is being emptied")
+        return f"{stored.decode()}.{replication_id}"
 
     async def close(self) -> None:
         """Close every connection."""
+        self._closed = True
         await self._redis.close()
 
     async def _listen(self) -> AsyncGenerator[str, None]:
         async with self._redis.client.pubsub() as subscription:
             await subscription.subscribe(self._keys.bell)
             asked = False
-            while True:
+            while not self._closed:  # what is closed, redis-py would open again
                 message = await subscription.get_message(timeout=_QUIET_SECONDS)
                 if message is None:
                     if asked:

@@ -84,6 +84,7 @@ class RedisConnection:
         self.client: Any = Redis.from_pool(pool)
         self._options = options
         self._durability: Durability | None = None
+        self._replication_id = ""
         self._checking = asyncio.Lock()
 
     async def read(self, *command: Argument) -> Any:
@@ -115,13 +116,15 @@ class RedisConnection:
                 self._durability = await self._check_durability()
             return self._durability
 
-    async def replication_id(self) -> str:
-        """Return the id of Redis's data set as replicas know it, empty where INFO is not allowed."""
-        return await self._twice(self._replication_id)
+    async def identity(self, key: str) -> tuple[bytes | None, str]:
+        """Return what `key` holds and the id of Redis's data set as replicas know it (empty where INFO is forbidden).
 
-    def forget_durability(self) -> None:
-        """Ask again before the next write: Redis may have been restarted with another configuration."""
-        self._durability = None
+        Where the second is new, Redis was restarted, perhaps with other settings: the next write asks for them again.
+        """
+        stored, replication_id = await self._twice(lambda: self._ask_identity(key))
+        if replication_id != self._replication_id:
+            self._replication_id, self._durability = replication_id, None
+        return stored, replication_id
 
     async def close(self) -> None:
         """Close every connection."""
@@ -182,11 +185,18 @@ class RedisConnection:
             "or Redis 7.2 or newer with appendonly yes (then WAITAOF is used); set them in its configuration"
         )
 
-    async def _replication_id(self) -> str:
-        try:
-            return str((await self.client.info("replication")).get("master_replid", ""))
-        except redis.exceptions.NoPermissionError:
-            return ""
+    async def _ask_identity(self, key: str) -> tuple[bytes | None, str]:
+        async with self.client.pipeline(transaction=False) as pipeline:
+            pipeline.get(key)
+            pipeline.info("replication")
+            stored, replication = await pipeline.execute(raise_on_error=False)
+        if isinstance(stored, Exception):
+            raise stored
+        if isinstance(replication, redis.exceptions.NoPermissionError):
+            return stored, ""
+        if isinstance(replication, Exception):
+            raise replication
+        return stored, str(replication.get("master_replid", ""))
 
     async def _version(self) -> tuple[int, ...]:
         try:

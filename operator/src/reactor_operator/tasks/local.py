@@ -6,7 +6,6 @@ that is dropped because the store was away.
 """
 
 import asyncio
-import hashlib
 import os
 import secrets
 import subprocess
@@ -15,20 +14,24 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import orjson
-
 from reactor_operator.api.actions import ActionSpec, PythonAction
 from reactor_operator.api.effective import effective
 from reactor_operator.api.reactor import ReactorSpec, Step
-from reactor_operator.engine.events import Outcome, TaskFailed, TaskLost, TaskStarted
+from reactor_operator.engine.events import TaskFailed
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
-from reactor_operator.engine.identity import Task, digest_of, pod_name
-from reactor_operator.gateway.outcomes import InvalidOutcome, parse_outcome
-from reactor_operator.ports import Clock, Launched, NotYet, Refused, RunRef, TaskOrder
-from reactor_operator.store.codec import encode_event
+from reactor_operator.engine.identity import Task, pod_name
+from reactor_operator.ports import Clock, Launched, NotYet, Refused, RunRef, TaskOrder, Unavailable
 from reactor_operator.store.port import Appended, Entry, Inbox, StoreUnavailable
 from reactor_operator.tasks.laptop.containers import Container, prepare
 from reactor_operator.tasks.laptop.engine import Engine, find_engine
+from reactor_operator.tasks.laptop.messages import (
+    event_entry,
+    lost_entry,
+    no_outcome_entry,
+    outcome_entry,
+    started_entry,
+    worker_order,
+)
 from reactor_operator.tasks.laptop.variables import Config, python_variables
 from reactor_operator.tasks.laptop.worker import Worker, new_mark
 from reactor_operator.tasks.laptop.workers import Workers
@@ -112,7 +115,7 @@ class LocalLauncher:
         action = spec.step(task.path).action(task.action)
         if action is not None and action.container is not None:
             await self._remove_leftover(run, task)
-        await self._append(_entry(run, task, _lost(task), {}))
+        await self._append(lost_entry(run, task))
 
     async def start(self, order: TaskOrder) -> Launched | NotYet | Refused:
         """Launch the task unless it runs, or ran, here already."""
@@ -133,6 +136,8 @@ class LocalLauncher:
             return await self._start_container(order, action)
         except Unlaunchable as problem:
             return Refused(problem.failure)
+        except OSError as problem:
+            raise Unavailable(f"step {order.task.path!r}: its process cannot be started now: {problem}") from problem
 
     async def retire(self, run: RunRef, spec: ReactorSpec, step: Step, task: Task, *, stop: bool, failed: bool) -> bool:
         """Forget a closed task; `stop` ends it where it still runs (and `start` waits for its death by `after`)."""
@@ -151,19 +156,23 @@ class LocalLauncher:
     async def close(self) -> None:
         """End every task and worker, without telling their outcomes, and wait until they are gone. Idempotent."""
         self._closing = True
-        jobs = [job for one in self._running.values() for job in (one.job, one.stopping) if job is not None]
+        left = list(self._running.values())
+        jobs = [job for one in left for job in (one.job, one.stopping) if job is not None]
         if self._engine is not None and not self._engine.done():
             self._engine.cancel()
         for job in jobs:
             job.cancel()
         await asyncio.gather(*jobs, return_exceptions=True)
+        for one in left:
+            if one.container is not None:  # a job that was cancelled before it began has removed nothing
+                await one.container.remove()
         await self._workers.close()
 
     def _start_python(self, order: TaskOrder, action: ActionSpec, python: PythonAction) -> None:
         chosen = effective(order.spec, order.step, action)
         variables = python_variables(order, python, chosen, self._settings.modules, self._settings.config)
         worker = self._workers.take()
-        self._launch(order, self._do_python(order, variables, worker), worker=worker)
+        self._launch(order, lambda: self._do_python(order, variables, worker), worker=worker)
 
     async def _start_container(self, order: TaskOrder, action: ActionSpec) -> Launched | Refused:
         if self._engine is None:
@@ -176,18 +185,18 @@ class LocalLauncher:
         key = (order.run.uid, order.task.key)
         if key not in self._running:  # another call may have launched it while the engine was looked for
             container = prepare(order, action, engine, self._settings.config)
-            self._launch(order, self._do_container(container), container=container)
+            self._launch(order, lambda: self._do_container(container), container=container)
         return Launched()
 
     def _launch(
         self,
         order: TaskOrder,
-        work: Coroutine[object, object, None],
+        work: Callable[[], Coroutine[object, object, None]],
         worker: Worker | None = None,
         container: Container | None = None,
     ) -> None:
         key = (order.run.uid, order.task.key)
-        job = asyncio.create_task(work, name=f"task {order.task.key}")
+        job = asyncio.create_task(self._guard(order, work), name=f"task {order.task.key}")
         running = self._running[key] = _Running(job=job, worker=worker, container=container)
 
         def ended(_: asyncio.Task[None]) -> None:
@@ -197,17 +206,29 @@ class LocalLauncher:
 
         job.add_done_callback(ended)
 
+    async def _guard(self, order: TaskOrder, work: Callable[[], Coroutine[object, object, None]]) -> None:
+        """Do the work; where we fail at it, people see it and the run does not wait for ever."""
+        try:
+            await work()
+        except Exception as problem:
+            said = {"message": f"task {order.task.key} of run {order.run.name}", "exception": problem}
+            asyncio.get_running_loop().call_exception_handler(said)
+            words = f"the laptop's launcher failed: {type(problem).__name__}: {problem}"
+            failure = Failure(kind=FailureKind.NO_OUTCOME, message=render_message(words))
+            event = TaskFailed(task=order.task, failure=failure)
+            await self._tell(order, event_entry(order.run, order.task, event))
+
     async def _do_python(self, order: TaskOrder, variables: Mapping[str, str], worker: Worker) -> None:
         try:
             if not await self._tell_started(order):
                 return
             mark = new_mark()
-            document = await worker.perform(_order_for(order, variables, mark), mark, self._output_of(order))
+            document = await worker.perform(worker_order(order, variables, mark), mark, self._output_of(order))
             if document is None:
                 code = await worker.process.exited
-                await self._tell(order, _entry(order.run, order.task, _no_outcome(order.task, code), {}))
+                await self._tell(order, no_outcome_entry(order, code))
                 return
-            await self._tell(order, self._entry_of(order, document))
+            await self._tell(order, outcome_entry(order, document, self._binding))
         finally:
             self._workers.give_back(worker)
 
@@ -216,10 +237,12 @@ class LocalLauncher:
         try:
             failure = await container.create()
             if failure is not None:
-                await self._tell(order, _entry(order.run, order.task, TaskFailed(task=order.task, failure=failure), {}))
+                await self._tell(
+                    order, event_entry(order.run, order.task, TaskFailed(task=order.task, failure=failure))
+                )
             elif await self._tell_started(order):
                 event, values = await container.run(self._output_of(order))
-                await self._tell(order, _entry(order.run, order.task, event, values))
+                await self._tell(order, event_entry(order.run, order.task, event, values))
         finally:
             await container.remove()
 
@@ -243,16 +266,9 @@ class LocalLauncher:
 
         Where another process checked in before, that one ended in the middle of it (there is one at a time).
         """
-        entry = Entry(
-            run=order.run.uid,
-            task=order.task.key,
-            binding=self._binding,
-            digest=hashlib.sha256(f"check-in\0{self._binding}".encode()).hexdigest(),
-            body=encode_event(TaskStarted(task=order.task, at=self._clock.now())),
-        )
-        answer = await self._append(entry)
+        answer = await self._append(started_entry(order, self._clock.now(), self._binding))
         if answer is Appended.CONFLICT:
-            await self._tell(order, _entry(order.run, order.task, _lost(order.task), {}))
+            await self._tell(order, lost_entry(order.run, order.task))
         return answer in (Appended.RECORDED, Appended.REPEATED)
 
     async def _tell(self, order: TaskOrder, outcome: Entry) -> None:
@@ -260,13 +276,6 @@ class LocalLauncher:
         running = self._running[order.run.uid, order.task.key]
         running.told = True
         await self._append(outcome)
-
-    def _entry_of(self, order: TaskOrder, document: bytes) -> Entry:
-        try:
-            return parse_outcome(order.run.uid, order.task, document, self._binding)
-        except InvalidOutcome as problem:
-            failure = Failure(kind=FailureKind.NO_OUTCOME, message=render_message(str(problem)))
-            return _entry(order.run, order.task, TaskFailed(task=order.task, failure=failure), {})
 
     async def _append(self, entry: Entry) -> Appended:
         """Record an entry, however long the store is away."""
@@ -280,35 +289,3 @@ class LocalLauncher:
 
     def _output_of(self, order: TaskOrder) -> Callable[[str], None]:
         return lambda line: self._on_output(order.task, line)
-
-
-def _order_for(order: TaskOrder, variables: Mapping[str, str], mark: str) -> bytes:
-    """Return what the worker is told (`reactor.worker` says how it reads it)."""
-    null = orjson.Fragment(b"null")
-    return orjson.dumps(
-        {
-            "environment": dict(variables),
-            "arguments": orjson.Fragment(order.arguments),
-            "result": orjson.Fragment(order.result) if order.result is not None else null,
-            "failure": orjson.Fragment(order.failure) if order.failure is not None else null,
-            "uncertain": order.uncertain,
-            "mark": mark,
-        }
-    )
-
-
-def _entry(run: RunRef, task: Task, event: Outcome, values: Mapping[str, bytes]) -> Entry:
-    body = encode_event(event)
-    digest = digest_of("laptop", body.hex())
-    return Entry(run=run.uid, task=task.key, final=True, digest=digest, body=body, values=values)
-
-
-def _lost(task: Task) -> TaskLost:
-    return TaskLost(task=task, message="the process that ran it on this laptop ended")
-
-
-def _no_outcome(task: Task, code: int) -> TaskFailed:
-    how = f"ended by signal {-code}" if code < 0 else f"exited with code {code}"
-    words = f"its worker process was {how}" if code < 0 else f"its worker process {how}"
-    failure = Failure(kind=FailureKind.NO_OUTCOME, message=f"{words} and it reported no outcome")
-    return TaskFailed(task=task, failure=failure)

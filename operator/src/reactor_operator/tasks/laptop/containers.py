@@ -47,6 +47,7 @@ class Container:
     words: tuple[str, ...]
     variables: Mapping[str, str]
     output: Path | None
+    removed: bool = False
     last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LOG_LINES))
 
     async def create(self) -> Failure | None:
@@ -76,7 +77,10 @@ class Container:
         await self.engine.run("stop", "--time", str(max(0, round(grace_seconds))), self.name)
 
     async def remove(self) -> None:
-        """End the container if it still runs, and remove it and its files."""
+        """End the container if it still runs, and remove it and its files. Idempotent."""
+        if self.removed:
+            return
+        self.removed = True
         try:
             await self.engine.run("rm", "--force", self.name)
         finally:
@@ -120,7 +124,7 @@ def prepare(order: TaskOrder, action: ActionSpec, engine: Engine, config: Config
     if chosen.volume_mounts:
         raise Unlaunchable(
             FailureKind.CANNOT_START,
-            f"step {order.task.path!r}: its container mounts volumes, which a laptop does not have; run it on a cluster",
+            f"step {order.task.path!r}: its container mounts volumes, which a laptop does not have; use a cluster",
         )
     path = container.output.path if container.output is not None else None
     variables = container_variables(order, chosen, path or TERMINATION_LOG, config)

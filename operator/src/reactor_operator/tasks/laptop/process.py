@@ -1,6 +1,6 @@
 """A process of the laptop: spawned in a session of its own, its output as lines, its end as a future.
 
-In: a `Popen`. Out: lines to a callback; the exit code. Never here: what the process is for, a process or file that stays
+In: a `Popen`. Out: lines to a callback; the exit code. Never here: what the process is for, or anything that stays
 behind: whatever is left of its group when it ends is killed, and its files are closed.
 """
 

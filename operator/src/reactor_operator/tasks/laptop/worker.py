@@ -22,7 +22,7 @@ def spawn_worker(python: str = sys.executable) -> subprocess.Popen[bytes]:
 
     `-P` keeps the working folder out of the modules' path: only what stands beside the manifest serves as modules.
     """
-    return subprocess.Popen(
+    return subprocess.Popen(  # noqa: S603 - no shell, and no word from outside
         [python, *_COMMAND],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

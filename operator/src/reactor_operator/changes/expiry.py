@@ -1,0 +1,123 @@
+"""Finished runs that are deleted after their TTL.
+
+In: finished runs as the watch tells them. Out: deletions of objects, each after a live read and a look into the store.
+Never here: the deletion of a run that the store calls unfinished, whatever its status says.
+"""
+
+import asyncio
+import heapq
+
+import orjson
+import structlog
+
+from reactor_operator.api.duration import parse_duration
+from reactor_operator.engine.state import ENDED
+from reactor_operator.kube.client import KubeClient
+from reactor_operator.kube.errors import ApiError, ApiUnavailable, Conflict
+from reactor_operator.kube.fields import text_at
+from reactor_operator.kube.moments import parse_moment
+from reactor_operator.kube.paths import REACTOR_RUN
+from reactor_operator.ports import Clock, Definitions, RunObject, RunRef, Unavailable
+from reactor_operator.reconciling.definition import RECORD
+from reactor_operator.store.port import RunStore, StoreUnavailable
+
+_LONGEST_SLEEP_SECONDS = 30.0
+_AGAIN_MS = 5_000
+_ENDED = frozenset(phase.value for phase in ENDED)
+_log = structlog.get_logger("reactor_operator.changes")
+
+
+class Expiry:
+    """Deletes finished runs when their time has come."""
+
+    def __init__(self, client: KubeClient, definitions: Definitions, store: RunStore, clock: Clock) -> None:
+        self._client = client
+        self._definitions = definitions
+        self._store = store
+        self._clock = clock
+        self._heap: list[tuple[int, str, RunRef]] = []
+        self._due: dict[RunRef, int] = {}
+        self._pinned: dict[str, int | None] = {}
+        self._wake = asyncio.Event()
+
+    async def note(self, run: RunObject) -> None:
+        """Take down when the run is to be deleted, if ever. Raises StoreUnavailable."""
+        at = await self._time_of(run)
+        if at is None:
+            self._due.pop(run.ref, None)
+        elif self._due.get(run.ref) != at:
+            self._due[run.ref] = at
+            heapq.heappush(self._heap, (at, run.ref.uid, run.ref))
+            self._wake.set()
+
+    def forget(self, ref: RunRef) -> None:
+        """Drop what is known of a run that is gone."""
+        self._due.pop(ref, None)
+        self._pinned.pop(ref.uid, None)
+
+    async def run(self) -> None:
+        """Delete what is due, until cancelled."""
+        while True:
+            self._wake.clear()
+            now = self._clock.now()
+            while self._heap and self._heap[0][0] <= now:
+                at, _, ref = heapq.heappop(self._heap)
+                if self._due.get(ref) == at:
+                    await self._expire(ref)
+            seconds = _LONGEST_SLEEP_SECONDS
+            if self._heap:
+                seconds = min(max(self._heap[0][0] - self._clock.now(), 0) / 1000, seconds)
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def _expire(self, ref: RunRef) -> None:
+        del self._due[ref]
+        where = f"{ref.namespace}/{ref.name}"
+        try:
+            run = await self._definitions.get_run(ref)
+            if run is None or run.deleting:
+                return
+            at = await self._time_of(run)
+            if at is None:
+                return
+            if at > self._clock.now() or ref.uid in await self._store.active_runs():
+                self._later(ref, max(at, self._clock.now() + _AGAIN_MS))
+                return
+            await self._client.delete(REACTOR_RUN.object(ref.namespace, ref.name), uid=ref.uid)
+            _log.info("a finished run was deleted after its TTL", run=where)
+        except Conflict:
+            return
+        except (Unavailable, StoreUnavailable, ApiUnavailable, ApiError) as problem:
+            _log.warning("a finished run could not be deleted", run=where, problem=str(problem))
+            self._later(ref, self._clock.now() + _AGAIN_MS)
+
+    def _later(self, ref: RunRef, at: int) -> None:
+        self._due[ref] = at
+        heapq.heappush(self._heap, (at, ref.uid, ref))
+
+    async def _time_of(self, run: RunObject) -> int | None:
+        """Return when the run is to go: its own TTL counts, else the one pinned with its reactor."""
+        finished_at = parse_moment(text_at(run.status, "finishedAt"))
+        if text_at(run.status, "phase") not in _ENDED or finished_at is None:
+            return None
+        own = run.spec.get("ttlAfterFinished")
+        ttl = _parse(own) if isinstance(own, str) else await self._pinned_ttl(run.ref)
+        return None if ttl is None else finished_at + ttl
+
+    async def _pinned_ttl(self, ref: RunRef) -> int | None:
+        if ref.uid not in self._pinned:
+            snapshot = await self._store.load(ref.uid)
+            record = snapshot.records.get(RECORD) if snapshot is not None and snapshot.records is not None else None
+            ttl = orjson.loads(record).get("ttl") if record is not None else None
+            self._pinned[ref.uid] = _parse(ttl) if isinstance(ttl, str) else None
+        return self._pinned[ref.uid]
+
+
+def _parse(text: str) -> int | None:
+    try:
+        return parse_duration(text)
+    except ValueError:
+        return None

@@ -1,0 +1,188 @@
+"""Runs as the watch tells them: which are there, which are to be reconciled, what people ask of them by annotation.
+
+In: events of ReactorRuns, rings of the inbox, marks of the pod watch. Out: marks in the queue, signals in the inbox.
+Never here: trust in an event (a reconcile reads what it needs), a decision about a run, an exception for a bad object.
+
+A run is reconciled only while its object is known to exist: the pods of a deleted run go with it by owner reference,
+and nothing is started for it any more.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import structlog
+
+from reactor_operator.changes.cancel import CancelAnnotation, parse_cancels
+from reactor_operator.changes.expiry import Expiry
+from reactor_operator.changes.queue import ReconcileQueue
+from reactor_operator.changes.sweep import Sweeper
+from reactor_operator.engine.actions import Announce
+from reactor_operator.engine.identity import digest_of
+from reactor_operator.engine.state import ENDED
+from reactor_operator.kube.client import KubeClient, PatchType
+from reactor_operator.kube.definitions import parse_run
+from reactor_operator.kube.errors import ApiError
+from reactor_operator.kube.fields import JsonObject, maps_at, text_at
+from reactor_operator.kube.paths import REACTOR_RUN
+from reactor_operator.ports import Definitions, RunObject, RunRef, Unavailable
+from reactor_operator.status.board import ClusterBoard
+from reactor_operator.store.port import Appended, Inbox, StoreUnavailable
+
+_ENDED = frozenset(phase.value for phase in ENDED)
+_RETRY_SECONDS = 2.0
+_ORDINALS = 1_000_000_000
+_log = structlog.get_logger("reactor_operator.changes")
+
+
+class RunChanges:
+    """Keeps the roster of runs and tells the others what changed."""
+
+    def __init__(
+        self,
+        *,
+        queue: ReconcileQueue,
+        board: ClusterBoard,
+        inbox: Inbox,
+        client: KubeClient,
+        definitions: Definitions,
+        expiry: Expiry,
+        active: frozenset[str],
+    ) -> None:
+        self._queue = queue
+        self._board = board
+        self._inbox = inbox
+        self._client = client
+        self._definitions = definitions
+        self._expiry = expiry
+        self._active = active
+        self._roster: dict[str, RunRef] = {}
+        self._waiting: dict[tuple[str, str], set[RunRef]] = {}
+        self._unsettled: set[RunRef] = set()
+        self.sweeper: Sweeper | None = None
+
+    async def changed(self, kind: str | None, object_: JsonObject) -> None:
+        """Take in one event: `kind` is ADDED, MODIFIED or DELETED, None for what was there at the start."""
+        run = parse_run(object_)
+        if kind == "DELETED":
+            self.gone(run.ref)
+            return
+        if run.deleting:
+            self._roster.pop(run.ref.uid, None)
+            return
+        self._roster[run.ref.uid] = run.ref
+        self._note_waiting(run)
+        ended = text_at(run.status, "phase") in _ENDED
+        if kind is None and ended and run.ref.uid not in self._active:
+            self._board.observe(run.ref, run.status)
+        elif not run.status or not self._board.is_current(run.ref, run.status):
+            self._board.observe(run.ref, run.status)
+            self._queue.mark(run.ref)
+        await self._attend(run)
+
+    def mark(self, ref: RunRef) -> None:
+        """Reconcile a run that a pod speaks of, if its object is known."""
+        if ref.uid in self._roster:
+            self._queue.mark(ref)
+
+    async def follow_rings(self, rings: AsyncIterator[str]) -> None:
+        """Reconcile each run that the inbox rings for, until the rings end."""
+        async for uid in rings:
+            ref = self._roster.get(uid)
+            if ref is not None:
+                self._queue.mark(ref)
+
+    def reactor_changed(self, namespace: str, name: str) -> None:
+        """Reconcile the runs that wait for a reactor."""
+        for ref in self._waiting.get((namespace, name), ()):
+            self.mark(ref)
+
+    def gone(self, ref: RunRef) -> None:
+        """A run's object is said to be gone: nothing is done for it any more, and its state is looked at."""
+        self._roster.pop(ref.uid, None)
+        self._unsettled.discard(ref)
+        for waiting in self._waiting.values():
+            waiting.discard(ref)
+        self._queue.forget(ref)
+        self._expiry.forget(ref)
+        self._board.forget(ref.uid)
+        if self.sweeper is not None:
+            self.sweeper.suspect(ref)
+
+    def back(self, ref: RunRef) -> None:
+        """A run that was said to be gone is there after all."""
+        self._roster[ref.uid] = ref
+        self._queue.mark(ref)
+
+    def known_uids(self) -> frozenset[str]:
+        """Return the uids of runs whose objects are known to exist."""
+        return frozenset(self._roster)
+
+    async def run(self) -> None:
+        """Attend again to runs that could not be attended to, until cancelled."""
+        while True:
+            await asyncio.sleep(_RETRY_SECONDS)
+            for ref in list(self._unsettled):
+                self._unsettled.discard(ref)
+                try:
+                    run = await self._definitions.get_run(ref)
+                except Unavailable:
+                    self._unsettled.add(ref)
+                    continue
+                if run is not None:
+                    await self._attend(run)
+
+    async def _attend(self, run: RunObject) -> None:
+        """See to what people ask and to the TTL; what cannot be done now is done later."""
+        try:
+            for asked in parse_cancels(run.annotations):
+                if not await self._cancel(run, asked):
+                    self._unsettled.add(run.ref)
+            await self._expiry.note(run)
+        except (Unavailable, StoreUnavailable, ApiError) as problem:
+            self._unsettled.add(run.ref)
+            where = f"{run.ref.namespace}/{run.ref.name}"
+            _log.warning("a run could not be attended to; it is tried again", run=where, problem=str(problem))
+
+    async def _cancel(self, run: RunObject, asked: CancelAnnotation) -> bool:
+        """Hand a request in, and take the annotation away once it is answered. False: look again later."""
+        if any(text_at(answer, "id") == asked.id for answer in maps_at(run.status, "signals")):
+            await self._remove(run.ref, asked)
+            return True
+        match await self._inbox.append(asked.entry_for(run.ref)):
+            case Appended.CLOSED:
+                await self._board.announce(run.ref, _refusal(run, asked))
+                await self._remove(run.ref, asked)
+            case Appended.UNKNOWN:
+                return False  # nothing is stored yet of a run that waits for its Reactor
+            case Appended.RECORDED | Appended.REPEATED | Appended.CONFLICT:
+                pass  # the answer comes with the status, and the status with an event
+        return True
+
+    async def _remove(self, ref: RunRef, asked: CancelAnnotation) -> None:
+        try:
+            path = REACTOR_RUN.object(ref.namespace, ref.name)
+            await self._client.patch(path, asked.removal(), PatchType.JSON)
+        except ApiError as error:
+            # The test failed: somebody changed or removed it. Another event tells what it says now.
+            _log.debug("an annotation was not removed", run=f"{ref.namespace}/{ref.name}", problem=str(error))
+
+    def _note_waiting(self, run: RunObject) -> None:
+        reference = run.spec.get("reactorRef")
+        name = text_at(reference, "name")
+        waiting = self._waiting.setdefault((run.ref.namespace, name), set())
+        if text_at(run.status, "phase") in ("", "Pending"):
+            waiting.add(run.ref)
+        else:
+            waiting.discard(run.ref)
+            if not waiting:
+                del self._waiting[(run.ref.namespace, name)]
+
+
+def _refusal(run: RunObject, asked: CancelAnnotation) -> Announce:
+    phase = text_at(run.status, "phase") or "over"
+    return Announce(
+        ordinal=_ORDINALS + int(digest_of("refused", asked.id)[:7], 16),
+        reason="CancelRefused",
+        message=f"the run cannot be cancelled: it is {phase}",
+        warning=True,
+    )

@@ -1,0 +1,42 @@
+"""The gateway as a process: its application and its operations port, until told to stop.
+
+In: `GatewaySettings`. Out: nothing. Never here: the API server; the gateway knows Redis only.
+"""
+
+import asyncio
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from reactor_operator.gateway.app import create_app
+from reactor_operator.gateway.operations import create_operations_app
+from reactor_operator.gateway.readiness import store_answers
+from reactor_operator.gateway.serve import serve
+from reactor_operator.running.clock import WallClock
+from reactor_operator.settings import GatewaySettings
+from reactor_operator.store.redis import RedisStore
+
+TASKS_PORT = 8080
+OPERATIONS_PORT = 8081
+_ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - a container's own network
+_log = structlog.get_logger("reactor_operator.gateway")
+
+
+async def run_gateway(settings: GatewaySettings, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set. Raises an ExceptionGroup where any part of it ended by itself."""
+    registry = CollectorRegistry()
+    store = RedisStore(settings.redis_url, settings.installation)
+    try:
+        async with asyncio.TaskGroup() as group:
+            app = create_app(store, settings.token_key, WallClock(), registry)
+            operations = create_operations_app(registry, store_answers(store))
+            tasks = [
+                group.create_task(serve(app, _ANY_ADDRESS, TASKS_PORT)),
+                group.create_task(serve(operations, _ANY_ADDRESS, OPERATIONS_PORT)),
+            ]
+            _log.info("the gateway listens", port=TASKS_PORT, operations_port=OPERATIONS_PORT)
+            await stop.wait()
+            for task in tasks:
+                task.cancel()
+    finally:
+        await store.close()

@@ -1,0 +1,184 @@
+"""The operator as a process: takes the lease, then follows the cluster and reconciles, until told to stop.
+
+In: `OperatorSettings`. Out: nothing. Never here: a rule; only what is connected to what. Whatever ends by itself ends
+the process, and Kubernetes starts it again.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from reactor_operator.changes.audit import Audit
+from reactor_operator.changes.expiry import Expiry
+from reactor_operator.changes.kinds import KindWatch
+from reactor_operator.changes.lease import Leadership, LeaseTerms
+from reactor_operator.changes.leftovers import find_leftovers
+from reactor_operator.changes.metrics import ChangeMetrics
+from reactor_operator.changes.pods import PodWatch, union_of
+from reactor_operator.changes.queue import ReconcileQueue
+from reactor_operator.changes.runs import RunChanges
+from reactor_operator.changes.stalls import Stalls
+from reactor_operator.changes.sweep import Sweeper
+from reactor_operator.evaluation.evaluator import ProcessEvaluator
+from reactor_operator.gateway.operations import create_operations_app
+from reactor_operator.gateway.readiness import store_answers
+from reactor_operator.gateway.serve import serve
+from reactor_operator.kube.access import Access, load_access
+from reactor_operator.kube.client import KubeClient
+from reactor_operator.kube.definitions import ClusterDefinitions
+from reactor_operator.outcomes.reader import PodReader
+from reactor_operator.reconcile import Reconciler, ReconcileSettings
+from reactor_operator.running.clock import WallClock
+from reactor_operator.settings import OperatorSettings
+from reactor_operator.status.board import ClusterBoard
+from reactor_operator.status.reactors import ReactorJudge
+from reactor_operator.store.redis import RedisStore
+from reactor_operator.tasks.cluster import ClusterLauncher
+from reactor_operator.tasks.manifest_spec import TaskSettings
+
+OPERATIONS_PORT = 8081
+_ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - a container's own network
+_log = structlog.get_logger("reactor_operator")
+
+
+class EndedEarly(Exception):
+    """A part that runs for ever has ended; the process is of no use any more."""
+
+
+async def run_operator(
+    settings: OperatorSettings, stop: asyncio.Event, listen: Callable[[], None], *, port: int = OPERATIONS_PORT
+) -> None:
+    """Work until `stop` is set, which `listen` makes signals do. Raises an ExceptionGroup where any part ended by itself."""
+    registry = CollectorRegistry()
+    metrics = ChangeMetrics(registry)
+    store = RedisStore(settings.shared.redis_url, settings.shared.installation)
+    access = await load_access()
+    async with KubeClient(access, connections=2) as lease_client:
+        terms = LeaseTerms(
+            namespace=settings.shared.pod_namespace,
+            name=settings.shared.installation,
+            holder=settings.shared.pod_name,
+        )
+        leadership = Leadership(lease_client, terms, WallClock())
+        try:
+            async with asyncio.TaskGroup() as group:
+                operations = create_operations_app(registry, store_answers(store))
+                tasks = [
+                    group.create_task(serve(operations, _ANY_ADDRESS, port)),
+                    group.create_task(_lead(settings, access, store, leadership, metrics, listen)),
+                ]
+                await stop.wait()
+                _log.info("stopping")
+                for task in tasks:
+                    task.cancel()
+        finally:
+            metrics.leader.set(0)
+            await leadership.release()
+            await store.close()
+
+
+async def _lead(
+    settings: OperatorSettings,
+    access: Access,
+    store: RedisStore,
+    leadership: Leadership,
+    metrics: ChangeMetrics,
+    listen: Callable[[], None],
+) -> None:
+    """Wait for the lease, then do everything the operator does."""
+    epoch = await leadership.acquire(store.claim_epoch)
+    metrics.leader.set(1)
+    evaluator = ProcessEvaluator()
+    try:
+        async with KubeClient(access, may_write_seconds=leadership.remaining_seconds) as client:
+            await _work(settings, access, client, store, leadership, evaluator, metrics, epoch, listen)
+    finally:
+        await evaluator.close()
+
+
+async def _work(
+    settings: OperatorSettings,
+    access: Access,
+    client: KubeClient,
+    store: RedisStore,
+    leadership: Leadership,
+    evaluator: ProcessEvaluator,
+    metrics: ChangeMetrics,
+    epoch: int,
+    listen: Callable[[], None],
+) -> None:
+    clock = WallClock()
+    key = settings.shared.token_key
+    task_settings = TaskSettings(
+        runtime_image=settings.runtime_image,
+        runtime_pull_policy=settings.runtime_pull_policy,
+        gateway=settings.gateway_url,
+        key=key,
+        lost_seconds=max(1, settings.lost_timeout_ms // 1000),
+    )
+    definitions = ClusterDefinitions(client)
+    board = ClusterBoard(client, clock, instance=settings.shared.pod_name)
+    reconciler = Reconciler(
+        store=store,
+        definitions=definitions,
+        launcher=ClusterLauncher(client, task_settings, clock),
+        board=board,
+        evaluator=evaluator,
+        clock=clock,
+        epoch=epoch,
+        settings=ReconcileSettings(
+            start_deadline_ms=settings.start_deadline_ms, pending_timeout_ms=settings.pending_timeout_ms
+        ),
+    )
+    queue = ReconcileQueue(reconciler.reconcile, clock, metrics)
+    expiry = Expiry(client, definitions, store, clock)
+    runs = RunChanges(
+        queue=queue,
+        board=board,
+        inbox=store,
+        client=client,
+        definitions=definitions,
+        expiry=expiry,
+        active=await store.active_runs(),
+    )
+    sweeper = Sweeper(
+        definitions, store, clock, grace_ms=settings.sweep_grace_ms, forgotten=reconciler.forget, found=runs.back
+    )
+    runs.sweeper = sweeper
+    reader = PodReader(store, clock, lost_ms=settings.lost_timeout_ms)
+    stalls = Stalls(client, reader, clock)
+    namespaces: tuple[str | None, ...] = settings.namespaces or (None,)
+    watches = [
+        PodWatch(client=client, namespace=name, reader=reader, stalls=stalls, mark=runs.mark, key=key, metrics=metrics)
+        for name in namespaces
+    ]
+    audit = Audit(
+        client, reader, launched=reconciler.launched, seen=lambda: union_of(watch.names() for watch in watches)
+    )
+    kinds = KindWatch(
+        access=access, namespaces=settings.namespaces, runs=runs, judge=ReactorJudge(client, clock), started=listen
+    )
+    parts: dict[str, Coroutine[None, None, None]] = {
+        "lease": leadership.keep(),
+        "queue": queue.run(),
+        "kinds": kinds.run(),
+        "rings": runs.follow_rings(store.rings()),
+        "runs": runs.run(),
+        "expiry": expiry.run(),
+        "sweeper": sweeper.run(),
+        "audit": audit.run(),
+    } | {f"pods of {name or 'all namespaces'}": watch.run() for name, watch in zip(namespaces, watches, strict=True)}
+    try:
+        async with asyncio.TaskGroup() as group:
+            for name, part in parts.items():
+                group.create_task(_forever(name, part), name=name)
+            group.create_task(find_leftovers(client, namespaces, store, sweeper.suspect))
+    finally:
+        await board.close()
+
+
+async def _forever(name: str, part: Coroutine[None, None, None]) -> None:
+    await part
+    raise EndedEarly(f"{name}: ended by itself")

@@ -1,0 +1,191 @@
+"""What the operator and the gateway are told by their environment, read once and frozen.
+
+In: a mapping like `os.environ`, and the files it names. Out: `OperatorSettings` or `GatewaySettings`, or every problem
+at once. Never here: a default that hides a missing Secret, and never a secret in a message.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from reactor_operator.api.duration import parse_duration
+from reactor_operator.gateway.tokens import SHORTEST_KEY
+
+T = TypeVar("T")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+PULL_POLICIES = ("Always", "IfNotPresent", "Never")
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
+
+
+class BadSettings(Exception):
+    """The environment cannot be used; `problems` names each variable, what was found and what was expected."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySettings:
+    """What both components need.
+
+    installation: the name under which keys are kept in Redis and the Lease is called.
+    redis_url:    with the password in it.       token_key: signs the tokens of tasks and the seals of pods.
+    """
+
+    installation: str
+    redis_url: str = field(repr=False)
+    token_key: bytes = field(repr=False)
+    log_level: str
+    pod_name: str
+    pod_namespace: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorSettings:
+    """What the operator needs. `namespaces` is empty for all of them; times are int milliseconds."""
+
+    shared: GatewaySettings
+    namespaces: tuple[str, ...]
+    gateway_url: str
+    runtime_image: str
+    runtime_pull_policy: str
+    start_deadline_ms: int
+    pending_timeout_ms: int
+    lost_timeout_ms: int
+    sweep_grace_ms: int
+
+
+def load_gateway_settings(environment: Mapping[str, str]) -> GatewaySettings:
+    """Return the settings of the gateway. Raises BadSettings."""
+    reading = _Reading(environment)
+    shared = _shared(reading)
+    reading.finish()
+    return shared
+
+
+def load_operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
+    """Return the settings of the operator. Raises BadSettings."""
+    reading = _Reading(environment)
+    settings = OperatorSettings(
+        shared=_shared(reading),
+        namespaces=reading.take("REACTOR_NAMESPACES", _namespaces, default=""),
+        gateway_url=reading.take("REACTOR_GATEWAY_URL", _address),
+        runtime_image=reading.take("REACTOR_RUNTIME_IMAGE", _image),
+        runtime_pull_policy=reading.take("REACTOR_RUNTIME_PULL_POLICY", _one_of(PULL_POLICIES), default="IfNotPresent"),
+        start_deadline_ms=reading.take("REACTOR_START_DEADLINE", parse_duration, default="30s"),
+        pending_timeout_ms=reading.take("REACTOR_PENDING_TIMEOUT", parse_duration, default="10m"),
+        lost_timeout_ms=reading.take("REACTOR_LOST_TIMEOUT", parse_duration, default="5m"),
+        sweep_grace_ms=reading.take("REACTOR_SWEEP_GRACE", parse_duration, default="10m"),
+    )
+    reading.finish()
+    return settings
+
+
+class _Reading:
+    """Reads variables and gathers what is wrong with them."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._problems: list[str] = []
+
+    def take(self, name: str, parse: Callable[[str], T], *, default: str | None = None) -> T:
+        """Return the parsed variable. What is wrong is noted, and the answer is then of no use."""
+        text = self._environment.get(name, "") or default
+        if text is None:
+            self._problems.append(f"{name}: found nothing, expected a value; the chart sets it")
+        else:
+            try:
+                return parse(text)
+            except ValueError as problem:
+                self._problems.append(f"{name}: {problem}")
+        return _UNUSABLE  # type: ignore[return-value]
+
+    def finish(self) -> None:
+        """Raise BadSettings where anything was wrong."""
+        if self._problems:
+            raise BadSettings(self._problems)
+
+
+_UNUSABLE = object()
+
+
+def _shared(reading: _Reading) -> GatewaySettings:
+    password = reading.take("REACTOR_REDIS_PASSWORD_FILE", _text_of_file, default=_NO_FILE)
+    return GatewaySettings(
+        installation=reading.take("REACTOR_INSTALLATION", _name),
+        redis_url=reading.take("REACTOR_REDIS_URL", lambda url: _redis_url(url, password)),
+        token_key=reading.take("REACTOR_TOKEN_KEY_FILE", _key_of_file),
+        log_level=reading.take("REACTOR_LOG_LEVEL", _one_of(LOG_LEVELS), default="info"),
+        pod_name=reading.take("REACTOR_POD_NAME", str),
+        pod_namespace=reading.take("REACTOR_POD_NAMESPACE", _name),
+    )
+
+
+_NO_FILE = "\0"
+
+
+def _text_of_file(path: str) -> str:
+    if path == _NO_FILE:
+        return ""
+    return _bytes_of_file(path).decode("utf-8", "surrogateescape").strip()
+
+
+def _key_of_file(path: str) -> bytes:
+    key = _bytes_of_file(path).strip()
+    if len(key) < SHORTEST_KEY:
+        raise ValueError(f"file {path} has {len(key)} bytes, expected a random key of at least {SHORTEST_KEY}")
+    return key
+
+
+def _bytes_of_file(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as problem:
+        raise ValueError(f"file {path} cannot be read: {problem.strerror}") from problem
+
+
+def _redis_url(url: str, password: object) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        raise ValueError(f"found scheme {parts.scheme!r}, expected redis://HOST:PORT/N or rediss://…")
+    if not isinstance(password, str) or not password or parts.password is not None:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    user = quote(parts.username or "", safe="")
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
+
+
+def _name(text: str) -> str:
+    if _NAME.fullmatch(text) is None:
+        raise ValueError(f"found {text!r}, expected a DNS label: lower-case letters, digits and -, at most 63")
+    return text
+
+
+def _namespaces(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_name(part.strip()) for part in text.split(",") if part.strip()))
+
+
+def _address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError(f"found {text!r}, expected http://HOST:PORT as pods reach the gateway")
+    return text.rstrip("/")
+
+
+def _image(text: str) -> str:
+    if not text or any(character.isspace() for character in text):
+        raise ValueError(f"found {text!r}, expected an image such as reactor-runtime:0.1.0")
+    return text
+
+
+def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"found {text!r}, expected one of {', '.join(words)}")
+        return text
+
+    return parse

@@ -1,0 +1,71 @@
+"""What a laptop's tasks are told and what they tell: orders for workers, entries for the inbox.
+
+In: a `TaskOrder`, an outcome document or an event. Out: bytes for `reactor.worker`, `Entry`s as the gateway makes them.
+Never here: sending or recording them. The same outcome gives the same entry.
+"""
+
+import hashlib
+from collections.abc import Mapping
+
+import orjson
+
+from reactor_operator.engine.events import Outcome, TaskFailed, TaskLost, TaskStarted
+from reactor_operator.engine.failures import Failure, FailureKind, render_message
+from reactor_operator.engine.identity import Task, digest_of
+from reactor_operator.gateway.outcomes import InvalidOutcome, parse_outcome
+from reactor_operator.ports import RunRef, TaskOrder
+from reactor_operator.store.codec import encode_event
+from reactor_operator.store.port import Entry
+
+
+def worker_order(order: TaskOrder, variables: Mapping[str, str], mark: str) -> bytes:
+    """Return what the worker is told (`reactor.worker` says how it reads it)."""
+    return orjson.dumps(
+        {
+            "environment": dict(variables),
+            "arguments": orjson.Fragment(order.arguments),
+            "result": orjson.Fragment(order.result or b"null"),
+            "failure": orjson.Fragment(order.failure or b"null"),
+            "uncertain": order.uncertain,
+            "mark": mark,
+        }
+    )
+
+
+def started_entry(order: TaskOrder, now: int, binding: str) -> Entry:
+    """Return the check-in of a task by `binding`."""
+    return Entry(
+        run=order.run.uid,
+        task=order.task.key,
+        binding=binding,
+        digest=hashlib.sha256(f"check-in\0{binding}".encode()).hexdigest(),
+        body=encode_event(TaskStarted(task=order.task, at=now)),
+    )
+
+
+def outcome_entry(order: TaskOrder, document: bytes, binding: str) -> Entry:
+    """Return what an outcome document says."""
+    try:
+        return parse_outcome(order.run.uid, order.task, document, binding)
+    except InvalidOutcome as problem:
+        failure = Failure(kind=FailureKind.NO_OUTCOME, message=render_message(str(problem)))
+        return event_entry(order.run, order.task, TaskFailed(task=order.task, failure=failure))
+
+
+def no_outcome_entry(order: TaskOrder, exit_code: int) -> Entry:
+    """Return what is known of a task whose worker ended (a negative code: by this signal) and told nothing."""
+    how = f"was ended by signal {-exit_code}" if exit_code < 0 else f"exited with code {exit_code}"
+    failure = Failure(kind=FailureKind.NO_OUTCOME, message=f"its worker process {how} and it reported no outcome")
+    return event_entry(order.run, order.task, TaskFailed(task=order.task, failure=failure))
+
+
+def lost_entry(run: RunRef, task: Task) -> Entry:
+    """Return what is known of a task that was begun by a process that is no more."""
+    return event_entry(run, task, TaskLost(task=task, message="the process that ran it on this laptop ended"))
+
+
+def event_entry(run: RunRef, task: Task, event: Outcome, values: Mapping[str, bytes] | None = None) -> Entry:
+    """Return the final entry of a task."""
+    body = encode_event(event)
+    digest = digest_of("laptop", body.hex())
+    return Entry(run=run.uid, task=task.key, final=True, digest=digest, body=body, values=values or {})

@@ -1,0 +1,59 @@
+"""Rows `chain-python`, `chain-container`, `fan-out`: ratios of arms that were run in turn.
+
+In: the rows that are wanted and how often. Out: medians of seconds and their ratios. Each repetition runs every arm
+once, in an order that moves by one, so that a slow minute of the machine falls on all of them.
+"""
+
+from collections.abc import Collection, Mapping
+
+from tests.benchmarks.cluster.arms import (
+    Arm,
+    bare_pod_loop,
+    container_chain,
+    container_fan_out,
+    indexed_job_60,
+    python_chain,
+)
+from tests.benchmarks.cluster.place import Place
+from tests.benchmarks.rows import Measured
+from tests.benchmarks.samples import Samples, ratio
+from tests.benchmarks.telling import tell
+
+_ARMS: Mapping[str, Arm] = {
+    "bare-pod loop": bare_pod_loop,
+    "chain of 10 Python steps": python_chain,
+    "chain of 10 container steps": container_chain,
+    "Indexed Job 60/10": indexed_job_60,
+    "60 container steps, 10 at a time": container_fan_out,
+}
+COMPARED: Mapping[str, tuple[str, str]] = {
+    "chain-python": ("chain of 10 Python steps", "bare-pod loop"),
+    "chain-container": ("chain of 10 container steps", "bare-pod loop"),
+    "fan-out": ("60 container steps, 10 at a time", "Indexed Job 60/10"),
+}
+
+
+async def measure_latency(place: Place, rows: Collection[str], repetitions: int) -> Mapping[str, Measured]:
+    """Compare the arms that `rows` name."""
+    needed = {arm for row in rows for arm in COMPARED[row]}
+    taken = await take_in_turn(place, {name: arm for name, arm in _ARMS.items() if name in needed}, repetitions)
+    measured: dict[str, Measured] = {}
+    for row in rows:
+        arm, baseline = COMPARED[row]
+        value, spread = ratio(taken[arm], taken[baseline])
+        measured[row] = Measured(value=value, spread=spread, arms={name: taken[name] for name in (arm, baseline)})
+    return measured
+
+
+async def take_in_turn(place: Place, arms: Mapping[str, Arm], repetitions: int) -> dict[str, Samples]:
+    """Run every arm once unrecorded where it is cheap to warm up, then `repetitions` times in turn."""
+    names = list(arms)
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    for repetition in range(repetitions):
+        shift = repetition % len(names)
+        for name in names[shift:] + names[:shift]:
+            await place.empty()
+            seconds[name].append(await arms[name](place))
+            tell(f"{name}: {seconds[name][-1]:.2f} s ({repetition + 1} of {repetitions})")
+    await place.empty()
+    return {name: Samples(tuple(values)) for name, values in seconds.items()}

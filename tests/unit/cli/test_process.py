@@ -1,0 +1,214 @@
+"""The command as a process: signals, crashes, terminals, and what a wrong command line says."""
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.unit.cli.conftest import EXAMPLES, Write
+
+COMMAND = [
+    sys.executable,
+    "-c",
+    "import sys; from reactor_operator.cli.main import main; sys.argv[0] = 'reactor'; main()",
+]
+DEADLINE = 30.0
+
+WAITS = """\
+apiVersion: reactor.run/v1alpha1
+kind: Reactor
+metadata: {name: waits}
+spec:
+  steps:
+  - name: first
+    run: {python: {source: "def main(): return 1"}}
+    compensate: {python: {source: "def main(): pass"}}
+    undo: {python: {source: "def main(): pass"}}
+  - name: second
+    waitFor: [first]
+    arguments: {folder: {input: folder}}
+    run: {python: {handler: "gate:wait"}}
+  - name: third
+    waitFor: [second]
+    run: {python: {source: "def main(): return 'done'"}}
+"""
+
+GATE = '''\
+"""Waits until the test opens the gate."""
+
+import os
+import time
+
+
+def wait(folder):
+    with open(f"{folder}/started", "a") as file:
+        file.write("x")
+    deadline = time.monotonic() + 30
+    while not os.path.exists(f"{folder}/open") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return "waited"
+'''
+
+
+@contextmanager
+def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_until_there(file: Path) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not file.exists():
+        assert time.monotonic() < deadline, f"{file.name} never came"
+        time.sleep(0.02)
+
+
+def wait_for_line(process: subprocess.Popen[str], text: str) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if text in line:
+            return
+    raise AssertionError(f"never printed: {text}")
+
+
+def test_ctrl_c_waits_for_what_runs_and_cancels(write: Write) -> None:
+    folder = write({"reactor.yaml": WAITS, "gate.py": GATE})
+    with started("run", folder, "--set", f"folder={folder}") as process:
+        wait_until_there(folder / "started")
+        process.send_signal(signal.SIGINT)
+        wait_for_line(process, "cancelling")
+        (folder / "open").touch()
+        out, err = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 1, err
+    assert "second  Succeeded" in out
+    assert "third" not in out
+    assert "waits-run  Cancelled" in out
+    assert "interrupted with Ctrl-C" in out
+    assert "Undone" not in out
+
+
+def test_a_second_ctrl_c_kills_and_the_run_goes_on_later(write: Write) -> None:
+    folder = write({"reactor.yaml": WAITS, "gate.py": GATE})
+    arguments = ("run", folder, "--state", folder / "run.db", "--set", f"folder={folder}")
+    with started(*arguments) as process:
+        wait_until_there(folder / "started")
+        process.send_signal(signal.SIGINT)
+        wait_for_line(process, "cancelling")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=DEADLINE)
+    assert process.returncode == 130
+
+
+def test_a_killed_run_goes_on_where_it_was(write: Write) -> None:
+    folder = write({"reactor.yaml": WAITS, "gate.py": GATE})
+    arguments = ("run", folder, "--state", folder / "run.db", "--set", f"folder={folder}")
+    with started(*arguments) as process:
+        wait_until_there(folder / "started")
+        process.kill()
+        process.communicate(timeout=DEADLINE)
+    (folder / "open").touch()
+    again = subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=DEADLINE)
+    assert again.returncode == 0, again.stderr
+    assert "goes on where it was" in again.stdout
+    assert "waits-run  Succeeded" in again.stdout
+    assert (folder / "started").read_text() == "xx", "the lost task was launched again, the finished step was not"
+
+
+def test_a_terminal_gets_a_tree_and_a_pipe_gets_lines() -> None:
+    here, there = pty.openpty()
+    command = [*COMMAND, "run", str(EXAMPLES / "02-order-processing"), "--run", "order-declined"]
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"}
+    environment.pop("NO_COLOR", None)
+    process = subprocess.Popen(command, stdout=there, stderr=subprocess.PIPE, env=environment)
+    os.close(there)
+    shown = b""
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline:
+        if select.select([here], [], [], 0.2)[0]:
+            try:
+                chunk = os.read(here, 65536)
+            except OSError:  # the terminal's other end is closed
+                break
+            if not chunk:
+                break
+            shown += chunk
+    _, err = process.communicate(timeout=DEADLINE)
+    os.close(here)
+    assert process.returncode == 1, err
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    for expected in ("✘ charge   Failed", "rollback, newest first", "↶ charge   Compensated", "↶ reserve  Undone"):
+        assert expected in text
+    piped = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE)
+    assert "\x1b" not in piped.stdout
+    assert "  reserve  Undone" in piped.stdout
+
+
+def test_a_wrong_command_names_the_nearest() -> None:
+    said = subprocess.run([*COMMAND, "rnu"], capture_output=True, text=True, timeout=DEADLINE)
+    assert said.returncode == 2
+    assert "No such command 'rnu'. Did you mean 'run'?" in said.stderr
+
+
+def test_errors_are_short_and_have_no_traceback(tmp_path: Path) -> None:
+    for arguments in (
+        ["run", str(tmp_path / "gone")],
+        ["get", "x", "--kubeconfig", str(tmp_path / "gone")],
+        ["apply", str(EXAMPLES / "01-hello"), "--kubeconfig", str(tmp_path / "gone")],
+    ):
+        said = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=DEADLINE)
+        assert said.returncode in (1, 2)
+        assert said.stderr.startswith("error: ")
+        assert "Traceback" not in said.stderr
+        assert len(said.stderr.splitlines()) == 1, said.stderr
+
+
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    command = " ".join(f"'{word}'" for word in [*COMMAND[:2]])
+    script = f'{command} "$0" plan -o yaml "$1" | head -1'
+    said = subprocess.run(
+        ["sh", "-c", script, COMMAND[2], str(EXAMPLES / "02-order-processing")],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+    )
+    assert said.stdout == "apiVersion: v1\n"
+    assert said.stderr == ""
+
+
+def test_what_reactor_run_does_not_need_is_not_imported() -> None:
+    heavy = (
+        "kubernetes",
+        "aiohttp",
+        "kopf",
+        "redis",
+        "starlette",
+        "uvicorn",
+        "rich",
+        "jsonschema_rs",
+        "cel",
+        "pygments",
+    )
+    script = (
+        "import sys\nfrom reactor_operator.cli.main import app\n"
+        f"try:\n    app(['run', {str(EXAMPLES / '01-hello')!r}])\nexcept SystemExit as end:\n    assert end.code == 0\n"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=DEADLINE)
+    assert said.stdout.splitlines()[-1] == "[]", said.stdout + said.stderr

@@ -1,0 +1,269 @@
+"""A run told what happens, in the words of the rules: `Run(step("a", undo=UNDO)).start().succeeds("a")`.
+
+In: steps and limits, then events one by one. Out: what the engine ordered and the state it is in. The clock is a number.
+After every event three things are checked that hold for all of them: telling it again changes nothing, what is stored
+reads back as the same state, and the derived fields are those that `restore` makes.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Self
+
+from reactor_operator.engine import events as ev
+from reactor_operator.engine.actions import Announce, EvaluateReturns, EvaluateStep, RetireTask, StartTask
+from reactor_operator.engine.decide import begin, decide
+from reactor_operator.engine.derive import restore
+from reactor_operator.engine.draft import Decision
+from reactor_operator.engine.failures import Failure, FailureKind
+from reactor_operator.engine.identity import Task
+from reactor_operator.engine.plan import ActionPlan, OnFailure, Plan, RetryPolicy, StepPlan
+from reactor_operator.engine.state import Goal, Header, RollbackState, RunPhase, RunState, Stage, StepPhase, StepState
+from reactor_operator.engine.values import ValueRef, reference_to
+from reactor_operator.store.codec import decode_header, decode_step, encode_header, encode_step
+
+START = 1_000_000
+SECOND = 1_000
+MINUTE = 60 * SECOND
+
+DONE_ONCE = ActionPlan()
+"""An action with no policy of its own: one attempt, no timeout."""
+
+CONTAINER = ActionPlan(checks_in=False)
+"""An action that may begin before anybody is told."""
+
+
+def attempts(count: int, **policy: object) -> ActionPlan:
+    """Return an action that is attempted `count` times, a second apart and without jitter unless told otherwise."""
+    spread = {"jitter_percent": 0, **policy}
+    return ActionPlan(retries=RetryPolicy(max_attempts=count, **spread))  # type: ignore[arg-type]
+
+
+def step(path: str, needs: Sequence[str] = (), **changes: object) -> StepPlan:
+    """Return a step of the graph; its index and dependents are filled in by `plan_of`."""
+    return StepPlan(path=path, index=0, needs=tuple(needs), **changes)  # type: ignore[arg-type]
+
+
+def plan_of(*steps: StepPlan, **limits: object) -> Plan:
+    """Return the plan of steps written in this order."""
+    return Plan(
+        steps={
+            one.path: replace(one, index=index, dependents=tuple(s.path for s in steps if one.path in s.needs))
+            for index, one in enumerate(steps)
+        },
+        **limits,  # type: ignore[arg-type]
+    )
+
+
+def value(text: str) -> ValueRef:
+    """Return the reference of some result."""
+    return reference_to(text.encode())
+
+
+def failure(kind: FailureKind, message: str = "bad", *, retryable: bool = True) -> Failure:
+    """Return a failure."""
+    return Failure(kind=kind, message=message, retryable=retryable)
+
+
+Evaluation = Callable[[str, int], ev.Event]
+
+
+def proceeds(path: str, round_: int) -> ev.Event:
+    """Evaluate a step to: go, with these arguments and this fallback."""
+    return ev.StepEvaluated(
+        path=path, round=round_, proceed=True, arguments=value(f"{path} arguments"), fallback=value(f"{path} fallback")
+    )
+
+
+def declines(path: str, round_: int) -> ev.Event:
+    """Evaluate a step to: `when` is false."""
+    return ev.StepEvaluated(path=path, round=round_, proceed=False)
+
+
+def cannot_be_evaluated(path: str, round_: int) -> ev.Event:
+    """Evaluate a step to: an expression of it fails."""
+    broken = failure(FailureKind.EXPRESSION, "no such key")
+    return ev.StepEvaluationFailed(path=path, round=round_, failure=broken, fallback=value(f"{path} fallback"))
+
+
+class Run:
+    """One run under test. Verbs tell it what happened and return it; the rest reads what came of it."""
+
+    def __init__(self, *steps: StepPlan, uid: str = "run-1", **limits: object) -> None:
+        self.plan = plan_of(*steps, **limits)
+        self.now = START
+        self.state: RunState = begin(self.plan, uid, self.now)
+        self.last = Decision(state=self.state)
+        self.open: dict[str, Task] = {}
+        self.orders: list[StartTask] = []
+        self.retired: list[RetireTask] = []
+        self.told: list[Announce] = []
+        self.evaluated: list[str] = []
+        self.answers: dict[str, Evaluation] = {}
+        self.returns: ev.Event | None = ev.ReturnsEvaluated(result=value("the end"))
+
+    # What happens
+
+    def start(self, **answers: Evaluation) -> Self:
+        """Begin; `answers` say how steps evaluate where they do not simply proceed."""
+        self.answers.update(answers)
+        return self.later(0)
+
+    def later(self, milliseconds: int) -> Self:
+        """Let time pass, and tell."""
+        self.now += milliseconds
+        return self.feed(ev.TimePassed())
+
+    def wakes(self) -> Self:
+        """Let the time come that the engine asked to be woken at."""
+        assert self.last.wake_at is not None, "the engine waits for no time"
+        return self.later(max(0, self.last.wake_at - self.now))
+
+    def begins(self, path: str, at: int | None = None) -> Self:
+        """Start the open task of the step, now or as of `at`."""
+        return self.feed(ev.TaskStarted(task=self.open[path], at=self.now if at is None else at))
+
+    def waits(self, path: str, reason: str) -> Self:
+        """Let the open task say why it cannot start."""
+        return self.feed(ev.TaskWaiting(task=self.open[path], reason=reason))
+
+    def uploads(self, path: str, result: ValueRef) -> Self:
+        """Store an output file of the open task."""
+        return self.feed(ev.TaskUploaded(task=self.open[path], result=result))
+
+    def succeeds(self, path: str, result: str | None = None, *, uploaded: bool = False) -> Self:
+        """End the open task well."""
+        task = self.open[path]
+        ref = None if result is None else value(result)
+        return self.feed(ev.TaskSucceeded(task=task, result=ref, uploaded=uploaded))
+
+    def skips(self, path: str, result: str | None = None) -> Self:
+        """Let the open task find that there is nothing to do."""
+        return self.feed(ev.TaskSkipped(task=self.open[path], result=None if result is None else value(result)))
+
+    def halts(self, path: str, reason: str = "") -> Self:
+        """Let the open task ask for the end of the run."""
+        return self.feed(ev.TaskHalted(task=self.open[path], reason=reason))
+
+    def continues(self, path: str, result: str | None = None) -> Self:
+        """Let the open compensate repair its step."""
+        return self.feed(ev.TaskContinued(task=self.open[path], result=None if result is None else value(result)))
+
+    def fails(self, path: str, kind: FailureKind = FailureKind.ERROR, message: str = "bad", **more: bool) -> Self:
+        """Fail the open task."""
+        return self.feed(ev.TaskFailed(task=self.open[path], failure=failure(kind, message, **more)))
+
+    def is_lost(self, path: str, *, may_have_started: bool = True, message: str = "node gone") -> Self:
+        """Take the pod of the open task away."""
+        return self.feed(ev.TaskLost(task=self.open[path], message=message, may_have_started=may_have_started))
+
+    def is_cancelled(self, request: str = "stop", reason: str = "enough", by: str = "ann") -> Self:
+        """Ask for the end of the run."""
+        return self.feed(ev.CancelRequested(id=request, reason=reason, by=by))
+
+    def feed(self, event: ev.Event) -> Self:
+        """Tell one event and keep what the engine says."""
+        before = self.state
+        self.last = decide(self.plan, before, event, self.now)
+        self.state = self.last.state
+        self._check(before, event)
+        asked: list[ev.Event] = []
+        for action in self.last.actions:
+            match action:
+                case StartTask(task=task):
+                    self.open[task.path] = task
+                    self.orders.append(action)
+                case RetireTask(task=task):
+                    del self.open[task.path]
+                    self.retired.append(action)
+                case EvaluateStep(path=path, round=round_):
+                    self.evaluated.append(path)
+                    asked.append(self.answers.get(path, proceeds)(path, round_))
+                case EvaluateReturns() if self.returns is not None:
+                    asked.append(self.returns)
+                case Announce():
+                    self.told.append(action)
+        for answer in asked:
+            self.feed(answer)
+        return self
+
+    def _check(self, before: RunState, event: ev.Event) -> None:
+        state = self.state
+        if not isinstance(event, ev.TimePassed):
+            again = decide(self.plan, state, event, self.now)
+            assert again.state is state, f"{event!s:.200} changed something when it was told again"
+            assert not again.actions
+        changed = {path for path in state.steps if before.steps.get(path) is not state.steps[path]}
+        assert changed == self.last.touched
+        header = decode_header(encode_header(state.header))
+        steps = {path: decode_step(encode_step(one)) for path, one in state.steps.items()}
+        assert (header, steps) == (state.header, dict(state.steps))
+        if not state.evaluating:
+            assert restore(self.plan, header, steps) == state
+
+    # What came of it
+
+    @property
+    def header(self) -> Header:
+        """The header."""
+        return self.state.header
+
+    @property
+    def phase(self) -> RunPhase:
+        """Where the run is, as users read it."""
+        return self.header.phase
+
+    @property
+    def stage(self) -> Stage:
+        """What the run is doing."""
+        return self.header.stage
+
+    @property
+    def goal(self) -> Goal:
+        """How the run is to end."""
+        return self.header.goal
+
+    @property
+    def rollback(self) -> RollbackState:
+        """What became of the rollback."""
+        return self.header.rollback
+
+    @property
+    def unreversed(self) -> list[tuple[str, FailureKind]]:
+        """What a person has to look at."""
+        return [(one.step, one.kind) for one in self.header.rollback_failures]
+
+    @property
+    def launches(self) -> list[str]:
+        """Every task that was ordered, in order: `a.run.1.1.1`."""
+        return [order.task.key for order in self.orders]
+
+    @property
+    def reversals(self) -> list[str]:
+        """Every compensate and undo that was ordered, in order: `a undo`."""
+        return [f"{o.task.path} {o.task.action.value}" for o in self.orders if o.task.action.value != "run"]
+
+    @property
+    def reasons(self) -> list[str]:
+        """What people were told, in order."""
+        return [one.reason for one in self.told]
+
+    def order(self, path: str) -> StartTask:
+        """The latest order to launch a task of the step."""
+        return next(order for order in reversed(self.orders) if order.task.path == path)
+
+    def step(self, path: str) -> StepState:
+        """The step's state."""
+        return self.state.step(path)
+
+    def at(self, path: str) -> StepPhase:
+        """The step's phase."""
+        return self.step(path).phase
+
+
+def chain(*names: str, **changes: object) -> list[StepPlan]:
+    """Return steps of which each needs the one before."""
+    return [step(name, names[number - 1 : number] if number else (), **changes) for number, name in enumerate(names)]
+
+
+TERMINATE = OnFailure.TERMINATE
+DRAIN = OnFailure.DRAIN

@@ -1,0 +1,212 @@
+"""The evaluator with its real worker processes."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+import pytest
+
+from reactor_operator.api.reactor import ReactorSpec, Step
+from reactor_operator.engine.failures import Failure, FailureKind
+from reactor_operator.evaluation.environment import Environment
+from reactor_operator.evaluation.evaluator import ProcessEvaluator
+from reactor_operator.ports import Evaluated
+from tests.unit.api.documents import sound
+from tests.unit.api.documents import step as written
+
+ENVIRONMENT = Environment(
+    inputs={"total": 42, "items": [{"sku": "a"}], "many": list(range(200))},
+    results={"reserve": {"id": 7}, "book-courier": {"id": 8}},
+    run={"name": "checkout-1"},
+)
+RUNAWAY = "inputs.many.map(a, inputs.many.map(b, inputs.many.map(c, a * b * c)))"
+
+
+@pytest.fixture
+async def evaluator() -> AsyncIterator[ProcessEvaluator]:
+    made = ProcessEvaluator(deadline_seconds=1.0)
+    yield made
+    await made.close()
+
+
+def step(**fields: Any) -> Step:
+    return Step.model_validate(written("charge", **fields))
+
+
+def arguments(outcome: Evaluated | Failure) -> object:
+    assert isinstance(outcome, Evaluated), outcome
+    assert outcome.proceed
+    assert outcome.arguments is not None
+    return orjson.loads(outcome.arguments)
+
+
+def failure(outcome: Evaluated | Failure | bytes) -> Failure:
+    assert isinstance(outcome, Failure)
+    assert not outcome.may_retry
+    return outcome
+
+
+async def test_arguments_come_from_their_sources(evaluator: ProcessEvaluator) -> None:
+    sources = {
+        "sku": {"input": "items[0].sku"},
+        "id": {"result": "reserve", "path": "id"},
+        "fixed": {"value": None},
+        "doubled": {"expr": "inputs.total * 2"},
+        "name": {"expr": "run.name + string(results.book_courier.id)"},
+    }
+    outcome = await evaluator.evaluate_step(step(arguments=sources), ENVIRONMENT)
+    assert arguments(outcome) == {"sku": "a", "id": 7, "fixed": None, "doubled": 84, "name": "checkout-18"}
+
+
+async def test_a_step_without_arguments_gets_an_empty_object(evaluator: ProcessEvaluator) -> None:
+    assert arguments(await evaluator.evaluate_step(step(), ENVIRONMENT)) == {}
+
+
+async def test_secrets_and_config_maps_are_left_out(evaluator: ProcessEvaluator) -> None:
+    sources = {
+        "token": {"secretKeyRef": {"name": "s", "key": "k"}},
+        "mode": {"configMapKeyRef": {"name": "c", "key": "k"}},
+    }
+    assert arguments(await evaluator.evaluate_step(step(arguments=sources), ENVIRONMENT)) == {}
+
+
+async def test_the_same_environment_gives_the_same_bytes(evaluator: ProcessEvaluator) -> None:
+    one = step(arguments={"b": {"expr": "{'z': 1, 'a': 2, 'm': 3}"}, "a": {"input": "items"}})
+    first = await evaluator.evaluate_step(one, ENVIRONMENT)
+    second = await evaluator.evaluate_step(one, ENVIRONMENT)
+    assert first == second
+
+
+async def test_a_missing_path_names_step_argument_path_and_what_was_found(evaluator: ProcessEvaluator) -> None:
+    found = failure(await evaluator.evaluate_step(step(arguments={"x": {"input": "items[3].sku"}}), ENVIRONMENT))
+    assert found.kind is FailureKind.INVALID_ARGUMENTS
+    for word in ("step charge", "argument x", "items[3].sku", "a list of 1"):
+        assert word in found.message
+
+
+async def test_a_false_condition_stops_before_the_arguments(evaluator: ProcessEvaluator) -> None:
+    one = step(when="inputs.total > 100", arguments={"x": {"expr": "inputs.nowhere"}, "y": {"input": "nowhere"}})
+    assert await evaluator.evaluate_step(one, ENVIRONMENT) == Evaluated(proceed=False, arguments=None)
+
+
+async def test_a_true_condition_goes_on_to_the_arguments(evaluator: ProcessEvaluator) -> None:
+    one = step(when="inputs.total > 0", arguments={"x": {"expr": "inputs.total"}})
+    assert arguments(await evaluator.evaluate_step(one, ENVIRONMENT)) == {"x": 42}
+
+
+@pytest.mark.parametrize("condition", ["inputs.total", "null", "'true'", "[true]", "{}"])
+async def test_a_condition_that_is_no_boolean_fails_the_step(evaluator: ProcessEvaluator, condition: str) -> None:
+    found = failure(await evaluator.evaluate_step(step(when=condition), ENVIRONMENT))
+    assert found.kind is FailureKind.EXPRESSION
+    assert "step charge: when: gave" in found.message
+    assert "expected true or false" in found.message
+
+
+async def test_a_faulty_expression_names_its_field(evaluator: ProcessEvaluator) -> None:
+    one = step(when="true", arguments={"a": {"expr": "1"}, "b": {"expr": "inputs.nowhere"}})
+    found = failure(await evaluator.evaluate_step(one, ENVIRONMENT))
+    assert found.kind is FailureKind.EXPRESSION
+    assert found.message == "step charge: arguments.b.expr: no such key: nowhere"
+
+
+async def test_a_runaway_is_stopped_and_the_next_step_is_evaluated(evaluator: ProcessEvaluator) -> None:
+    one = step(arguments={"a": {"expr": "1"}, "b": {"expr": RUNAWAY}})
+    found = failure(await evaluator.evaluate_step(one, ENVIRONMENT))
+    assert found.kind is FailureKind.EXPRESSION
+    assert "arguments.b.expr: was not evaluated within 1s" in found.message
+    assert arguments(await evaluator.evaluate_step(step(arguments={"a": {"expr": "1"}}), ENVIRONMENT)) == {"a": 1}
+
+
+async def test_a_result_above_the_limit_fails_the_step(evaluator: ProcessEvaluator) -> None:
+    one = step(arguments={"a": {"expr": "inputs.text + inputs.text"}})
+    found = failure(await evaluator.evaluate_step(one, Environment(inputs={"text": "x" * 600_000})))
+    assert found.kind is FailureKind.EXPRESSION
+    assert "expected at most 1048576" in found.message
+
+
+async def test_too_much_to_read_fails_the_step_before_a_process_starts(evaluator: ProcessEvaluator) -> None:
+    environment = Environment(inputs={"text": "x" * (5 << 20)})
+    found = failure(await evaluator.evaluate_step(step(when="size(inputs.text) > 0"), environment))
+    assert found.kind is FailureKind.EXPRESSION
+    assert "expected at most" in found.message
+
+
+async def test_an_integer_is_a_double_where_the_schema_says_number(evaluator: ProcessEvaluator) -> None:
+    one = step(arguments={"x": {"expr": "inputs.total * 1.5"}})
+    schema = {"properties": {"total": {"type": "number"}}}
+    typed = Environment(inputs={"total": 42}, inputs_schema=schema)
+    untyped = Environment(inputs={"total": 42})
+    assert arguments(await evaluator.evaluate_step(one, typed)) == {"x": 63.0}
+    assert failure(await evaluator.evaluate_step(one, untyped)).kind is FailureKind.EXPRESSION
+
+
+def returning(**fields: Any) -> ReactorSpec:
+    return sound(written("reserve"), written("book-courier"), **fields)
+
+
+async def test_a_run_returns_the_result_of_the_step_written_last(evaluator: ProcessEvaluator) -> None:
+    assert await evaluator.evaluate_returns(returning(), ENVIRONMENT) == b'{"id":8}'
+
+
+async def test_a_run_returns_any_source(evaluator: ProcessEvaluator) -> None:
+    source = {"expr": "[results.reserve.id, results.book_courier.id]"}
+    assert await evaluator.evaluate_returns(returning(returns=source), ENVIRONMENT) == b"[7,8]"
+
+
+async def test_returns_that_cannot_be_evaluated_are_a_failure(evaluator: ProcessEvaluator) -> None:
+    bad = await evaluator.evaluate_returns(returning(returns={"expr": "results.reserve.nowhere"}), ENVIRONMENT)
+    assert failure(bad).message == "returns: expr: no such key: nowhere"
+    missing = await evaluator.evaluate_returns(returning(returns={"result": "reserve", "path": "x"}), ENVIRONMENT)
+    assert failure(missing).kind is FailureKind.INVALID_ARGUMENTS
+
+
+async def test_a_worker_that_was_killed_while_idle_is_replaced(evaluator: ProcessEvaluator) -> None:
+    one = step(arguments={"a": {"expr": "1"}})
+    await evaluator.evaluate_step(one, ENVIRONMENT)
+    (worker,) = evaluator._idle
+    os.kill(worker._process.pid, signal.SIGKILL)
+    assert arguments(await evaluator.evaluate_step(one, ENVIRONMENT)) == {"a": 1}
+
+
+async def test_an_expression_that_takes_too_much_memory_fails_the_step() -> None:
+    patient = ProcessEvaluator(deadline_seconds=30.0)
+    hungry = "[" + ", ".join(["inputs.text + 'x'"] * 200) + "]"
+    environment = Environment(inputs={"text": "x" * (3 << 20)})
+    outcome = await patient.evaluate_step(step(when="true", arguments={"a": {"expr": hungry}}), environment)
+    await patient.close()
+    found = failure(outcome)
+    assert found.kind is FailureKind.EXPRESSION
+    assert "arguments.a.expr" in found.message
+    assert "memory" in found.message
+
+
+async def test_closing_ends_the_workers(evaluator: ProcessEvaluator) -> None:
+    await evaluator.evaluate_step(step(when="true"), ENVIRONMENT)
+    (worker,) = evaluator._idle
+    await evaluator.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(worker._process.pid, 0)
+
+
+def test_without_expressions_neither_cel_nor_a_process_is_needed() -> None:
+    program = (
+        "import asyncio, sys\n"
+        "from reactor_operator.evaluation.evaluator import ProcessEvaluator\n"
+        "from reactor_operator.evaluation.environment import Environment\n"
+        "from reactor_operator.api.check import check_spec\n"
+        "step = {'name': 'a', 'arguments': {'x': {'input': 'a'}}, 'run': {'python': {'handler': 'm:f'}}}\n"
+        "spec = check_spec({'steps': [step]}).spec\n"
+        "evaluator = ProcessEvaluator()\n"
+        "print(asyncio.run(evaluator.evaluate_step(spec.steps[0], Environment(inputs={'a': 1}))))\n"
+        "loaded = {'cel', 'cel.cel', 'jsonschema_rs', 'rich', 'yaml'} & set(sys.modules)\n"
+        "assert not loaded, loaded\n"
+        "assert not evaluator._idle\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "b'{\"x\":1}'" in done.stdout

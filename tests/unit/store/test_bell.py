@@ -1,0 +1,39 @@
+"""The bell of one process: every listener hears, and rings that nobody has heard yet are one."""
+
+import asyncio
+
+from reactor_operator.store.bell import Bell
+
+
+async def test_every_listener_hears_what_was_rung_since_it_listens() -> None:
+    bell = Bell()
+    bell.ring("before")
+    one, two = bell.listen(), bell.listen()
+    bell.ring("a")
+    bell.ring("b")
+    assert [await anext(one), await anext(one), await anext(two)] == ["a", "b", "a"]
+
+
+async def test_rings_for_one_run_are_one_until_they_are_heard() -> None:
+    bell = Bell()
+    listener = bell.listen()
+    for _ in range(3):
+        bell.ring("a")
+    bell.ring("b")
+    assert [await anext(listener), await anext(listener)] == ["a", "b"]
+    bell.ring("a")
+    assert await anext(listener) == "a"
+
+
+async def test_a_listener_waits_until_the_bell_is_rung() -> None:
+    bell = Bell()
+    listener = bell.listen()
+
+    async def hear() -> str:
+        return await anext(listener)
+
+    hearing = asyncio.create_task(hear())
+    await asyncio.sleep(0)
+    assert not hearing.done()
+    bell.ring("a")
+    assert await hearing == "a"

@@ -1,0 +1,402 @@
+"""Python tasks on a laptop: real workers, real handlers."""
+
+import asyncio
+import gc
+import os
+from pathlib import Path
+
+import pytest
+
+from reactor_operator.engine.events import (
+    TaskContinued,
+    TaskFailed,
+    TaskHalted,
+    TaskSkipped,
+    TaskStarted,
+    TaskSucceeded,
+)
+from reactor_operator.engine.failures import FailureKind
+from reactor_operator.engine.identity import Action
+from reactor_operator.ports import Launched, NotYet, Refused
+from reactor_operator.store.port import Commit, Entry, StoreUnavailable
+from reactor_operator.tasks.laptop.worker import spawn_worker
+from reactor_operator.tasks.local import LaptopSettings, LocalLauncher
+from tests.unit.tasks_local.laptop import RUN, Clock, laptop, order_for, python_spec, spec_of, task_of
+
+WAIT = "import time\ndef main():\n    print('begun')\n    time.sleep(60)"
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+async def test_a_handler_beside_the_manifest_runs_and_tells_its_start_and_its_outcome(tmp_path: Path) -> None:
+    (tmp_path / "shop.inventory.py").write_text("def reserve(items, count=2):\n    return {'reserved': items * count}")
+    spec = spec_of({"run": {"python": {"handler": "shop.inventory:reserve"}}})
+    async with laptop(tmp_path) as found:
+        outcome = await found.run(order_for(spec, arguments={"items": ["ä"]}))
+        assert isinstance(outcome, TaskSucceeded)
+        assert found.value(outcome) == {"reserved": ["ä", "ä"]}
+        assert found.events(task_of())[0] == TaskStarted(task=task_of(), at=1_700_000_000_000)
+
+
+async def test_packages_in_folders_are_modules_too(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "inventory.py").write_text("def reserve():\n    return 1")
+    spec = spec_of({"run": {"python": {"handler": "shop.inventory:reserve"}}})
+    async with laptop(tmp_path) as found:
+        assert found.value(await found.run(order_for(spec))) == 1
+
+
+async def test_every_outcome_of_a_handler_is_an_entry_as_the_gateway_makes_it(tmp_path: Path) -> None:
+    source = "import reactor\ndef main(kind):\n    raise getattr(reactor, kind)('x')"
+    spec = python_spec(source, compensate={"python": {"source": source}})
+    async with laptop(tmp_path) as found:
+        outcomes = []
+        for attempt, kind in enumerate(["Skipped", "Halt", "Failure"], 1):
+            outcomes.append(await found.run(order_for(spec, task_of(attempt=attempt), {"kind": kind})))
+        outcomes.append(await found.run(order_for(spec, task_of(Action.COMPENSATE), {"kind": "Continue"})))
+        assert [type(outcome) for outcome in outcomes] == [TaskSkipped, TaskHalted, TaskFailed, TaskContinued]
+        failed = outcomes[2]
+        assert isinstance(failed, TaskFailed)
+        assert (failed.failure.kind, failed.failure.message) == (FailureKind.ERROR, "x")
+        assert "traceback" in found.detail(failed.failure)
+
+
+async def test_a_task_has_the_variables_of_its_pod_and_leaves_none_behind(tmp_path: Path) -> None:
+    source = """
+import json, os
+def main(password, text):
+    names = ["REACTOR_RUN", "REACTOR_STEP", "REACTOR_TASK", "REACTOR_ACTION", "REACTOR_ATTEMPT", "REACTOR_UNCERTAIN",
+             "REACTOR_IDEMPOTENCY_KEY", "REACTOR_FORWARD_KEY", "PLAIN", "LITERAL", "MODE", "ALL_a"]
+    os.environ["LEFT"] = "behind"
+    os.chdir("/")
+    return [password, *[os.environ[name] for name in names], json.loads(os.environ["REACTOR_ARGUMENTS"])]"""
+    step = {
+        "arguments": {
+            "password": {"secretKeyRef": {"name": "shop", "key": "password"}},
+        },
+        "env": [
+            {"name": "PLAIN", "value": "$(REACTOR_RUN) $$(X) $(NONE)"},
+            {"name": "LITERAL", "argument": "text"},
+            {"name": "MODE", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "mode"}}},
+        ],
+        "envFrom": [{"prefix": "ALL_", "configMapRef": {"name": "settings"}}],
+    }
+    config = {
+        ("Secret", "shop", "password"): "$(REACTOR_RUN) 007",
+        ("ConfigMap", "settings", "mode"): "test",
+        ("ConfigMap", "settings", "a"): "1",
+    }
+    spec = python_spec(source, **step)
+    look = "import os\ndef main(**_):\n    return [os.environ.get('LEFT'), os.environ.get('PLAIN'), os.getcwd()]"
+    async with laptop(tmp_path, config=config) as found:
+        outcome = await found.run(order_for(spec, task_of(attempt=2), {"text": "$(REACTOR_RUN)"}))
+        assert found.value(outcome) == [
+            "$(REACTOR_RUN) 007", "order-1", "store", f"uid-1/{task_of(attempt=2).key}", "run", "2", "0", "key-1",
+            "forward-1", "order-1 $(X) $(NONE)", "$(REACTOR_RUN)", "test", "1", {"text": "$(REACTOR_RUN)"},
+        ]  # fmt: skip
+        after = await found.run(order_for(python_spec(look), task_of(attempt=3)))
+        assert found.value(after) == [None, None, os.getcwd()]
+
+
+@pytest.mark.parametrize(
+    ("step", "missing"),
+    [
+        ({"arguments": {"p": {"secretKeyRef": {"name": "shop", "key": "p"}}}}, "key 'p' of Secret 'shop'"),
+        ({"arguments": {"p": {"configMapKeyRef": {"name": "shop", "key": "p"}}}}, "key 'p' of ConfigMap 'shop'"),
+        ({"envFrom": [{"secretRef": {"name": "shop"}}]}, "Secret 'shop' of envFrom"),
+        ({"env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "x"}}}]}, "env A: fieldRef has no meaning"),
+    ],
+)
+async def test_what_is_not_among_the_manifests_is_refused_by_name(tmp_path: Path, step: object, missing: str) -> None:
+    assert isinstance(step, dict)
+    async with laptop(tmp_path) as found:
+        order = order_for(python_spec("def main(p): pass", **step))
+        await found.open(order.task)
+        answer = await found.launcher.start(order)
+        assert isinstance(answer, Refused)
+        assert answer.failure.kind is FailureKind.CANNOT_START
+        assert "step 'store'" in answer.failure.message
+        assert missing in answer.failure.message
+
+
+async def test_an_optional_key_that_is_missing_is_left_out(tmp_path: Path) -> None:
+    ref = {"name": "shop", "key": "p", "optional": True}
+    step = {"env": [{"name": "A", "valueFrom": {"secretKeyRef": ref}}]}
+    async with laptop(tmp_path) as found:
+        outcome = await found.run(
+            order_for(python_spec("import os\ndef main():\n    return 'A' in os.environ", **step))
+        )
+        assert found.value(outcome) is False
+
+
+async def test_undo_and_compensate_get_their_documents(tmp_path: Path) -> None:
+    spec = python_spec(
+        "def main(): pass",
+        undo={"python": {"source": "def main(result, context):\n    return [result, context.uncertain]"}},
+        compensate={"python": {"source": "def main(failure):\n    return failure['kind']"}},
+    )
+    async with laptop(tmp_path) as found:
+        undone = await found.run(order_for(spec, task_of(Action.UNDO), result={"id": 1}, uncertain=True))
+        assert found.value(undone) == [{"id": 1}, True]
+        cleaned = await found.run(order_for(spec, task_of(Action.COMPENSATE), failure={"kind": "Timeout"}))
+        assert found.value(cleaned) == "Timeout"
+
+
+async def test_all_that_a_task_prints_is_handed_over_before_its_outcome_is_recorded(tmp_path: Path) -> None:
+    source = """
+import os, subprocess, sys
+def main():
+    print("out")
+    print("err", file=sys.stderr)
+    subprocess.run(["echo", "child"])
+    os.write(1, b"\\xff raw\\r\\n")
+    sys.stdout.write("x" * 100000 + "\\nunfinished")"""
+    async with laptop(tmp_path) as found:
+        await found.run(order_for(python_spec(source)))
+        lines = found.lines(task_of().key)
+        assert lines[:4] == ["out", "err", "child", "\ufffd raw"]
+        assert "".join(lines[4:-1]) == "x" * 100000
+        assert lines[-1] == "unfinished"
+
+
+async def test_a_handler_that_closes_its_files_or_reads_its_input_harms_nobody(tmp_path: Path) -> None:
+    closing = "sys.stdout.close(); os.close(2); os.close(0)"
+    source = f"import os, sys\ndef main():\n    found = sys.stdin.read()\n    {closing}\n    return found"
+    async with laptop(tmp_path) as found:
+        assert found.value(await found.run(order_for(python_spec(source)))) == ""
+        after = await found.run(order_for(python_spec("def main():\n    print('seen')"), task_of(attempt=2)))
+        assert isinstance(after, (TaskSucceeded, TaskFailed))
+
+
+async def test_a_worker_is_used_again(tmp_path: Path) -> None:
+    spec = python_spec("import os\ndef main():\n    return os.getpid()")
+    async with laptop(tmp_path) as found:
+        pids = {found.value(await found.run(order_for(spec, task_of(attempt=n)))) for n in range(1, 6)}
+        assert len(pids) == 1
+
+
+async def test_a_worker_in_which_a_handler_left_threads_is_not_used_again(tmp_path: Path) -> None:
+    thread = "threading.Thread(target=threading.Event().wait).start()"
+    source = f"import os, threading\ndef main():\n    {thread}\n    return os.getpid()"
+    async with laptop(tmp_path) as found:
+        first = found.value(await found.run(order_for(python_spec(source))))
+        second = found.value(await found.run(order_for(python_spec(source), task_of(attempt=2))))
+        assert first != second
+        await found.wait_until(lambda: not lives(first), "the worker with threads still lives")
+
+
+async def test_children_of_a_handler_end_with_it(tmp_path: Path) -> None:
+    source = "import subprocess\ndef main():\n    return subprocess.Popen(['sleep', '600']).pid"
+    async with laptop(tmp_path) as found:
+        pid = found.value(await found.run(order_for(python_spec(source))))
+        await found.wait_until(lambda: not lives(pid), "the child still runs")
+
+
+async def test_tasks_run_side_by_side_up_to_the_limit(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    wait = f"while not os.path.exists({str(gate)!r}): time.sleep(0.005)"
+    source = f"import os, time\ndef main():\n    print('begun')\n    {wait}"
+    async with laptop(tmp_path, at_once=3) as found:
+        orders = [order_for(python_spec(source), task_of(attempt=n)) for n in range(1, 5)]
+        for order in orders[:3]:
+            await found.start(order)
+        await found.open(orders[3].task)
+        assert isinstance(await found.launcher.start(orders[3]), NotYet)
+        await found.wait_until(lambda: len(found.lines()) == 3, "three tasks side by side")
+        gate.touch()
+        for order in orders[:3]:
+            await found.outcome_of(order.task)
+        await found.wait_until(lambda: not found.launcher._running, "room for the fourth")
+        await found.run(orders[3])
+
+
+async def test_starting_twice_runs_once(tmp_path: Path) -> None:
+    async with laptop(tmp_path) as found:
+        order = order_for(python_spec("def main():\n    print('ran')"))
+        await found.start(order)
+        await found.start(order)
+        await found.outcome_of(order.task)
+        await found.start(order)
+        assert await found.retire(order, stop=False)
+        assert found.lines() == ["ran"]
+
+
+async def test_a_task_that_is_closed_is_not_begun(tmp_path: Path) -> None:
+    async with laptop(tmp_path) as found:
+        order = order_for(python_spec("def main():\n    print('ran')"))
+        await found.open()
+        assert await found.launcher.start(order) == Launched()
+        await found.wait_until(lambda: not found.launcher._running, "the end of it")
+        assert (found.lines(), found.events(order.task)) == ([], [])
+
+
+async def test_stopping_kills_the_whole_process_group_and_the_next_attempt_waits_for_its_death(tmp_path: Path) -> None:
+    child = "print(subprocess.Popen(['sleep', '600']).pid)"
+    source = f"import os, subprocess, time\ndef main():\n    {child}\n    print(os.getpid())\n    time.sleep(60)"
+    async with laptop(tmp_path) as found:
+        first = order_for(python_spec(source))
+        second = order_for(python_spec("def main():\n    return 2"), task_of(attempt=2), after=first.task)
+        await found.start(first)
+        await found.wait_until(lambda: len(found.lines()) == 2, "the handler to begin")
+        pids = [int(line) for line in found.lines()]
+        await found.open(second.task)
+        assert isinstance(await found.launcher.start(second), NotYet)
+        assert await found.retire(first, stop=True)
+        assert await found.retire(first, stop=True)
+        await found.wait_until(lambda: not any(lives(pid) for pid in pids), "the death of the first")
+        await found.wait_until(lambda: not found.launcher._running, "the end of the first")
+        assert found.value(await found.run(second)) == 2
+
+
+async def test_a_handler_that_asked_for_its_context_may_end_in_its_grace_period(tmp_path: Path) -> None:
+    source = "def main(context):\n    print('begun')\n    context.cancellation.wait(60)\n    print('cleaned up')"
+    async with laptop(tmp_path) as found:
+        order = order_for(python_spec(source))
+        await found.start(order)
+        await found.wait_until(found.lines, "the handler to begin")
+        await found.retire(order, stop=True)
+        await found.wait_until(lambda: found.lines() == ["begun", "cleaned up"], "the handler to clean up")
+        await found.wait_until(lambda: not found.launcher._running, "the end of it")
+        after = order_for(python_spec("def main():\n    return 1"), task_of(attempt=2))
+        assert found.value(await found.run(after)) == 1
+
+
+async def test_a_handler_that_ignores_its_cancellation_is_killed_after_its_grace_period(tmp_path: Path) -> None:
+    source = "import os, time\ndef main(context):\n    print(os.getpid())\n    time.sleep(60)"
+    async with laptop(tmp_path, grace_seconds=0.05) as found:
+        order = order_for(python_spec(source))
+        await found.start(order)
+        await found.wait_until(found.lines, "the handler to begin")
+        await found.retire(order, stop=True)
+        await found.wait_until(lambda: not lives(int(found.lines()[0])), "its death")
+
+
+async def test_a_task_that_still_runs_is_not_forgotten_unless_it_is_stopped(tmp_path: Path) -> None:
+    async with laptop(tmp_path) as found:
+        order = order_for(python_spec(WAIT))
+        await found.start(order)
+        await found.wait_until(found.lines, "the handler to begin")
+        assert found.launcher.holds(RUN, order.task)
+        assert not await found.retire(order, stop=False)
+
+
+@pytest.mark.parametrize("how", ["os._exit(0)", "os._exit(3)", "os.kill(os.getpid(), 9)", "os.killpg(0, 9)"])
+async def test_a_worker_that_dies_is_no_outcome(tmp_path: Path, how: str) -> None:
+    async with laptop(tmp_path) as found:
+        outcome = await found.run(order_for(python_spec(f"import os\ndef main():\n    {how}")))
+        assert isinstance(outcome, TaskFailed)
+        assert outcome.failure.kind is FailureKind.NO_OUTCOME
+        assert "reported no outcome" in outcome.failure.message
+        after = await found.run(order_for(python_spec("def main():\n    return 1"), task_of(attempt=2)))
+        assert found.value(after) == 1
+
+
+async def test_large_arguments_and_results_go_through(tmp_path: Path) -> None:
+    spec = python_spec("def main(text):\n    return text")
+    async with laptop(tmp_path) as found:
+        text = "ä\n" * 1_000_000
+        assert found.value(await found.run(order_for(spec, arguments={"text": text}))) == text
+
+
+async def test_a_task_that_another_process_had_begun_is_lost(tmp_path: Path) -> None:
+    async with laptop(tmp_path) as found:
+        order = order_for(python_spec("def main():\n    print('ran')"))
+        await found.open(order.task)
+        started = Entry(run=RUN.uid, task=order.task.key, binding="the process before", digest="1", body=b"x")
+        await found.store.append(started)
+        found.store._runs[RUN.uid].inbox.clear()
+        assert type(await found.run(order)).__name__ == "TaskLost"
+        assert found.lines() == []
+
+
+async def test_a_task_of_a_process_that_is_no_more_is_reported_lost(tmp_path: Path) -> None:
+    async with laptop(tmp_path) as found:
+        order = order_for(python_spec(WAIT))
+        await found.open(order.task)
+        assert not found.launcher.holds(RUN, order.task)
+        await found.launcher.report_lost(RUN, order.spec, order.task)
+        await found.launcher.report_lost(RUN, order.spec, order.task)
+        assert [type(event).__name__ for event in found.events(order.task)] == ["TaskLost"]
+
+
+async def test_an_outcome_waits_for_a_store_that_is_away(tmp_path: Path) -> None:
+    async with laptop(tmp_path) as found:
+        order = order_for(python_spec("def main():\n    return 1"))
+        await found.open(order.task)
+        append, answers = found.store.append, iter([True, False, False, True])
+
+        async def unsteady(entry: Entry) -> object:
+            if next(answers, True):
+                return await append(entry)
+            raise StoreUnavailable("away")
+
+        found.store.append = unsteady  # type: ignore[method-assign,assignment]
+        assert found.value(await found.run(order)) == 1
+
+
+async def test_closing_ends_everything_and_tells_nothing(tmp_path: Path) -> None:
+    async with laptop(tmp_path) as found:
+        order = order_for(python_spec("import os\n" + WAIT.replace("'begun'", "os.getpid()")))
+        await found.start(order)
+        await found.wait_until(found.lines, "the handler to begin")
+        started = order_for(python_spec(WAIT), task_of(attempt=2))
+        await found.start(started)
+        await found.launcher.close()
+        await found.launcher.close()
+        assert not lives(int(found.lines()[0]))
+        assert [type(event) for event in found.events(order.task)] == [TaskStarted]
+        assert isinstance(await found.launcher.start(order_for(python_spec(WAIT), task_of(attempt=3))), NotYet)
+    gc.collect()
+
+
+async def test_workers_end_with_the_process_that_ordered_them(tmp_path: Path) -> None:
+    popen = spawn_worker()
+    assert popen.stdin is not None
+    popen.stdin.close()
+    code = await asyncio.to_thread(popen.wait, 30)
+    for stream in (popen.stdout, popen.stderr):
+        assert stream is not None
+        stream.close()
+    assert code == -9
+
+
+async def test_a_worker_that_was_spawned_before_there_was_a_loop_does_the_first_task(tmp_path: Path) -> None:
+    popen = spawn_worker()
+    async with laptop(tmp_path) as found:
+        launcher = LocalLauncher(
+            inbox=found.store, clock=Clock(), settings=LaptopSettings(modules=tmp_path), warm=popen
+        )
+        order = order_for(python_spec("import os\ndef main():\n    return os.getpid()"))
+        await found.open(order.task)
+        await launcher.start(order)
+        assert found.value(await found.outcome_of(order.task)) == popen.pid
+        await launcher.close()
+
+
+async def test_a_warm_worker_is_there_for_the_first_task(tmp_path: Path) -> None:
+    async with laptop(tmp_path) as found:
+        found.launcher.warm()
+        found.launcher.warm()
+        assert len(found.launcher._workers._idle) == 1
+        await found.run(order_for(python_spec("def main(): pass")))
+        assert len(found.launcher._workers._all) == 1
+
+
+async def test_a_closed_task_is_stopped_without_an_outcome(tmp_path: Path) -> None:
+    async with laptop(tmp_path) as found:
+        order = order_for(python_spec(WAIT))
+        await found.start(order)
+        await found.wait_until(found.lines, "the handler to begin")
+        position = max(found.store._runs[RUN.uid].inbox)
+        await found.store.commit(
+            Commit(run=RUN.uid, revision=1, epoch=1, inbox_position=position, closes=frozenset({order.task.key}))
+        )
+        await found.retire(order, stop=True)
+        await found.wait_until(lambda: not found.launcher._running, "the end of it")
+        assert found.events(order.task) == []
+        assert not found.launcher.holds(RUN, order.task)
