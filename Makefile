@@ -120,6 +120,11 @@ chart-check: setup ## helm lint, and a server's dry run of every set of values
 demo: $(INSTALLED) ## one order that succeeds, and one that fails and is undone
 	@$(VENV)/reactor run examples/02-order-processing || [ $$? -eq 1 ] # 1: a run failed, as it is meant to
 
+.PHONY: bench
+bench: setup ## one table of ratios and costs, on the cluster that is up or one made for it; saved as JSON (BENCH=--quick, --only ROW…)
+	@requirements/system-packages cluster
+	@tests/kind/with-cluster bash -euc '$(MAKE) deploy && $(IN_CLUSTER) $(VENV)/python -m tests.benchmarks $(BENCH)'
+
 .PHONY: clean
 clean: cluster-down ## cluster-down, and remove everything made in the checkout
 	@rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

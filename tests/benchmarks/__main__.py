@@ -32,7 +32,7 @@ _TROUBLE = (BenchmarkFailed, ApiError, Unavailable, TimeoutError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How often things are repeated: ratios, CPU workloads, folds of a run, starts of a process, runs that are counted."""
+    """How often things are repeated: ratios, CPU workloads, folds of a run, process starts, runs that are counted."""
 
     ratios: int
     workloads: int

@@ -1,4 +1,4 @@
-"""The table of the benchmarks: what each row says, what it must reach and what it aims at; and what a measurement gives.
+"""The table of the benchmarks: what each row says, must reach and aims at; and what a measurement gives.
 
 In: nothing. Out: `ROWS`, `Measured`, `NotMeasured`. Never here: how anything is measured.
 """

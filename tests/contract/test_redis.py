@@ -295,7 +295,7 @@ class TestDurability:
         await store.close()
 
     async def test_the_rights_that_are_documented_are_enough(self, own_server: RedisServer) -> None:
-        rights = "+@read +@write +@scripting +@pubsub +@connection +info +config|get -@dangerous +info +config|get"
+        rights = "+@read +@write +@scripting +@pubsub +@connection +info +config|get"
         own_server.command("ACL", "SETUSER", "reactor", "on", ">secret", "~reactor:*", "&reactor:*", *rights.split())
         store = RedisStore(own_server.url.replace("//", "//reactor:secret@"), "test")
         await store.incarnation()

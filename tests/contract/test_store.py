@@ -286,6 +286,12 @@ class TestInbox:
         assert await store.commit(first(revision=1, closes=frozenset({NEXT_TASK}))) == 2
         assert await store.commit(first(revision=2, closes=frozenset({TASK}), inbox_position=1)) == 3
 
+    async def test_an_entry_that_was_read_before_does_not_keep_its_task_open(self, store: Store) -> None:
+        await store.commit(first(opens={TASK: b"r"}))
+        await store.append(check_in("10.0.0.9 nonce"))
+        await store.commit(first(revision=1, inbox_position=1))
+        assert await store.commit(first(revision=2, closes=frozenset({TASK}))) == 3
+
     async def test_a_run_that_is_over_takes_nothing(self, store: Store) -> None:
         await store.commit(first(opens={TASK: b"r"}))
         await store.commit(first(revision=1, active=False, actions={"a": b""}))

@@ -6,6 +6,7 @@ compared with which. No arm deletes a pod while it is timed: what ended is kept 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
 from time import perf_counter
 
 from reactor_operator.kube.fields import JsonObject, maps_at, text_at
@@ -33,8 +34,8 @@ _KEEP_PODS = {"podRetention": "all"}
 
 async def bare_pod_loop(place: Place) -> float:
     """Create a pod, watch it to Succeeded, create the next."""
-    changes = place.changes(POD, await place.version(POD))
-    async with asyncio.timeout(_LIMIT_SECONDS):
+    version = await place.version(POD)
+    async with asyncio.timeout(_LIMIT_SECONDS), aclosing(place.changes(POD, version)) as changes:
         began = perf_counter()
         for index in range(CHAIN):
             await place.create(POD, bare_pod(f"bare-{index}"))

@@ -1,7 +1,7 @@
 """The chart as it is installed: the pods of operator and gateway, their account, and what kubelet says they use.
 
-In: a client, and the labels the chart gives. Out: names and `Reading`s. Never here: anything the product says of itself;
-CPU and memory are those of the container's cgroup, all its processes included.
+In: a client, and the labels the chart gives. Out: names and `Reading`s. Never here: anything the product says of
+itself; CPU and memory are those of the container's cgroup, all its processes included.
 """
 
 import re
@@ -47,7 +47,7 @@ class Installation:
 
 
 async def find_installation(client: KubeClient) -> Installation:
-    """Return the installation of this cluster. Raises BenchmarkFailed where there is none, or more than one pod each."""
+    """Return the installation of this cluster. Raises BenchmarkFailed unless each component has one ready pod."""
     pods = {component: await _pods_of(client, component) for component in COMPONENTS}
     for component, found in pods.items():
         if len(found) != 1 or not _is_ready(found[0]):

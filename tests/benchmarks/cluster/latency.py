@@ -46,7 +46,7 @@ async def measure_latency(place: Place, rows: Collection[str], repetitions: int)
 
 
 async def take_in_turn(place: Place, arms: Mapping[str, Arm], repetitions: int) -> dict[str, Samples]:
-    """Run every arm once unrecorded where it is cheap to warm up, then `repetitions` times in turn."""
+    """Run every arm `repetitions` times in turn, each on an empty namespace."""
     names = list(arms)
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for repetition in range(repetitions):

@@ -1,8 +1,9 @@
-"""Rows `memory-idle` and `memory-finished`: what the operator holds when nothing runs, and with 1,000 ended runs to list.
+"""Rows `memory-idle` and `memory-finished`: what the operator holds when nothing runs, and with 1,000 ended runs.
 
 In: an installation. Out: MiB of the container's working set, which is what its limit is held against: all processes,
-and the page cache it uses. The operator is restarted before each figure, but for the first look at 1,000 runs, which is
-taken where they were run; the greater of both is judged. The runs are real and end without a pod: their steps are skipped.
+and the page cache it uses. The operator is restarted before each figure, but for the first look at 1,000 runs, which
+is taken where they were run; the greater of both is judged. The runs are real and end without a pod: their steps are
+skipped.
 """
 
 import asyncio

@@ -5,8 +5,8 @@ One raw client with kept connections measures all arms, so that measuring costs 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 
 from reactor_operator.kube.access import NoAccess, load_access
 from reactor_operator.kube.client import KubeClient
@@ -39,7 +39,7 @@ class Place:
         """Return the version of the collection: a watch from it sees all that comes after."""
         return (await self.client.list(kind.collection(self.namespace))).resource_version
 
-    async def changes(self, kind: Kind, version: str) -> AsyncIterator[JsonObject]:
+    async def changes(self, kind: Kind, version: str) -> AsyncGenerator[JsonObject]:
         """Yield the objects of a kind as they change after `version`, until the server ends the watch (5 minutes)."""
         async for event in self.client.watch(kind.collection(self.namespace), version):
             if event.type != "BOOKMARK":
@@ -47,9 +47,10 @@ class Place:
 
     async def wait(self, kind: Kind, name: str, version: str, ended: Callable[[JsonObject], bool]) -> JsonObject:
         """Return the object as soon as a watch from `version` shows it ended."""
-        async for found in self.changes(kind, version):
-            if text_at(found, "metadata", "name") == name and ended(found):
-                return found
+        async with aclosing(self.changes(kind, version)) as changes:
+            async for found in changes:
+                if text_at(found, "metadata", "name") == name and ended(found):
+                    return found
         raise BenchmarkFailed(f"the watch of {kind.plural} closed before {name} ended")
 
     async def empty(self) -> None:
@@ -109,7 +110,7 @@ async def until(what: str, look: Callable[[], Awaitable[bool]], limit_seconds: f
     """Look until it is so. Raises BenchmarkFailed after the limit."""
     try:
         async with asyncio.timeout(limit_seconds):
-            while not await look():
+            while not await look():  # noqa: ASYNC110 - what changes is on the other side of the API
                 await asyncio.sleep(_PAUSE_SECONDS)
     except TimeoutError as problem:
         raise BenchmarkFailed(f"{what}: not within {limit_seconds:g} s") from problem

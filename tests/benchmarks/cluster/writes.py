@@ -1,9 +1,9 @@
 """Row `writes`: how many requests that change something the operator sends for one run of one step.
 
-In: an installation with nothing else to do. Out: requests per run, by what they change. The API server counts: while this
-measures, a FlowSchema for each kind of write matches the operator's account alone, and the server's own metric says how
-many requests it dispatched by each. Refused and repeated writes count too; the Lease, which costs the same without any
-run, is counted apart. A cluster with several API servers would show one server's share.
+In: an installation with nothing else to do. Out: requests per run, by what they change. The API server counts: while
+this measures, a FlowSchema for each kind of write matches the operator's account alone, and the server's own metric
+says how many requests it dispatched by each. Refused and repeated writes count too; the Lease, which costs the same
+without any run, is counted apart. A cluster with several API servers would show one server's share.
 """
 
 import asyncio

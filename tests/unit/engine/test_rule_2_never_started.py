@@ -89,9 +89,10 @@ def test_pods_that_never_begin_are_replaced_no_longer_than_pending_timeout() -> 
             run.is_lost("a", may_have_started=False, message="node refused it")
             if "a" in run.open:
                 run.waits("a", "")  # the new pod was created
-        if run.last.wake_at is None:
+        if run.last.wake_at is not None:
+            run.wakes()
+        if run.phase is RunPhase.FAILED:
             break
-        run.wakes()
     assert run.phase is RunPhase.FAILED
     assert run.now - START <= 12 * MINUTE
     assert run.header.failure is not None

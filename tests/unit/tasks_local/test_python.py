@@ -71,7 +71,7 @@ async def test_a_task_has_the_variables_of_its_pod_and_leaves_none_behind(tmp_pa
 import json, os
 def main(password, text):
     names = ["REACTOR_RUN", "REACTOR_STEP", "REACTOR_TASK", "REACTOR_ACTION", "REACTOR_ATTEMPT", "REACTOR_UNCERTAIN",
-             "REACTOR_IDEMPOTENCY_KEY", "REACTOR_FORWARD_KEY", "PLAIN", "LITERAL", "MODE", "ALL_a"]
+             "REACTOR_IDEMPOTENCY_KEY", "PLAIN", "LITERAL", "MODE", "ALL_a"]
     os.environ["LEFT"] = "behind"
     os.chdir("/")
     return [password, *[os.environ[name] for name in names], json.loads(os.environ["REACTOR_ARGUMENTS"])]"""
@@ -97,7 +97,7 @@ def main(password, text):
         outcome = await found.run(order_for(spec, task_of(attempt=2), {"text": "$(REACTOR_RUN)"}))
         assert found.value(outcome) == [
             "$(REACTOR_RUN) 007", "order-1", "store", f"uid-1/{task_of(attempt=2).key}", "run", "2", "0", "key-1",
-            "forward-1", "order-1 $(X) $(NONE)", "$(REACTOR_RUN)", "test", "1", {"text": "$(REACTOR_RUN)"},
+            "order-1 $(X) $(NONE)", "$(REACTOR_RUN)", "test", "1", {"text": "$(REACTOR_RUN)"},
         ]  # fmt: skip
         after = await found.run(order_for(python_spec(look), task_of(attempt=3)))
         assert found.value(after) == [None, None, os.getcwd()]

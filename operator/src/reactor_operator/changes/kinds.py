@@ -12,7 +12,6 @@ from typing import Any, cast
 import aiohttp
 import kopf
 import structlog
-from kopf._core.engines.peering import Identity
 
 from reactor_operator.changes.runs import RunChanges
 from reactor_operator.kube.access import Access
@@ -32,7 +31,16 @@ _log = structlog.get_logger("reactor_operator.changes")
 class KindWatch:
     """Runs kopf for our two kinds."""
 
-    def __init__(self, *, access: Access, namespaces: tuple[str, ...], runs: RunChanges, judge: ReactorJudge) -> None:
+    def __init__(
+        self,
+        *,
+        access: Access,
+        namespaces: tuple[str, ...],
+        runs: RunChanges,
+        judge: ReactorJudge,
+        started: Callable[[], None],
+    ) -> None:
+        """`started` is called once kopf runs: it takes the handlers of signals for itself, and is to give them back."""
         self._access = access
         self._namespaces = namespaces
         self._runs = runs
@@ -44,15 +52,24 @@ class KindWatch:
         """Watch until cancelled. Ends early only where kopf cannot go on; the caller then ends the process."""
         # kopf itself says little of use on its own behalf; what matters is logged by the handlers.
         logging.getLogger("kopf").setLevel(logging.WARNING)
-        await kopf.operator(
-            registry=self._registry(),
-            settings=_settings(),
-            # Only for peering, which is off; kopf would ask for the user's name, and a container's user has none.
-            identity=cast("Any", "reactor-operator"),
-            standalone=True,
-            clusterwide=not self._namespaces,
-            namespaces=self._namespaces,
-        )
+        ready = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(self._tell_started(ready))
+            await kopf.operator(
+                registry=self._registry(),
+                settings=_settings(),
+                # Only for peering, which is off; kopf would ask for the user's name, and a container's user has none.
+                identity=cast("Any", "reactor-operator"),
+                standalone=True,
+                clusterwide=not self._namespaces,
+                namespaces=self._namespaces,
+                ready_flag=ready,
+            )
+            waiting.cancel()
+
+    async def _tell_started(self, ready: asyncio.Event) -> None:
+        await ready.wait()
+        self._started()
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()

@@ -172,13 +172,12 @@ class PodWatch:
         seen.sealed, seen.pod = sealed, pod
         try:
             was_dead = seen.dead
-            seen.dead = await self._reader.read(pod, sealed)
+            stalled = "" if was_dead else await self._stalls.reason(pod, sealed)
+            seen.dead = await self._reader.read(pod, sealed, stalled)
             if seen.dead and not was_dead:
                 self._mark(sealed.run)
             if not seen.dead and new and first_time:
                 await self._remove_orphan(pod, sealed)
-            elif not seen.dead:
-                await self._stalls.look(pod, sealed)
             seen.read = True
         except (StoreUnavailable, Unavailable, ApiError) as problem:
             self._postpone(seen, problem)

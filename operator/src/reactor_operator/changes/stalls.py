@@ -1,6 +1,6 @@
 """Pods that do not get going although their status names no reason: found by their age, explained by their Events.
 
-In: a live pod that was not seen to start. Out: a reason for people, through the reader. Never here: the end of a task;
+In: a live pod. Out: a reason for people, empty where nothing is wrong (yet). Never here: the end of a task;
 `pendingTimeout` sees to that once a reason is told.
 """
 
@@ -24,7 +24,7 @@ _REMEMBERED = 10_000
 
 
 class Stalls:
-    """Looks at pods that take long to start."""
+    """Knows why pods take long to start."""
 
     def __init__(self, client: KubeClient, reader: PodReader, clock: Clock) -> None:
         self._client = client
@@ -32,30 +32,31 @@ class Stalls:
         self._clock = clock
         self._checked_in: OrderedDict[str, None] = OrderedDict()
 
-    async def look(self, pod: JsonObject, sealed: Sealed) -> None:
-        """Tell why the pod does not start, where it should have by now. Raises Unavailable, StoreUnavailable."""
-        if facts.waiting_reason(pod):
-            return
+    async def reason(self, pod: JsonObject, sealed: Sealed) -> str:
+        """Return why the pod does not start, where it should have by now. Raises Unavailable, StoreUnavailable."""
+        if facts.is_over(pod) or facts.waiting_reason(pod):
+            return ""
         created = parse_moment(text_at(pod, "metadata", "creationTimestamp"))
         age = self._clock.now() - created if created is not None else 0
         started = facts.started_at(facts.container_status(pod, STEP))
         if started is None:
-            if age > CREATING_MS:
-                await self._reader.stalled(pod, sealed, await self._newest_warning(pod) or "ContainerCreating")
-        elif parse_reads(sealed.reads).python and self._clock.now() - started > SILENT_MS:
-            await self._look_at_agent(pod, sealed)
+            return (await self._newest_warning(pod) or "ContainerCreating") if age > CREATING_MS else ""
+        if not parse_reads(sealed.reads).python or self._clock.now() - started <= SILENT_MS:
+            return ""
+        if await self._is_checked_in(pod, sealed):
+            return ""
+        return "NotCheckedIn: its container runs, but the agent in it has not reached the gateway"
 
-    async def _look_at_agent(self, pod: JsonObject, sealed: Sealed) -> None:
+    async def _is_checked_in(self, pod: JsonObject, sealed: Sealed) -> bool:
         uid = text_at(pod, "metadata", "uid")
         if uid in self._checked_in:
-            return
-        if await self._reader.is_checked_in(sealed):
-            self._checked_in[uid] = None
-            while len(self._checked_in) > _REMEMBERED:
-                self._checked_in.popitem(last=False)
-        else:
-            words = "NotCheckedIn: its container runs, but the agent in it has not reached the gateway"
-            await self._reader.stalled(pod, sealed, words)
+            return True
+        if not await self._reader.is_checked_in(sealed):
+            return False
+        self._checked_in[uid] = None
+        while len(self._checked_in) > _REMEMBERED:
+            self._checked_in.popitem(last=False)
+        return True
 
     async def _newest_warning(self, pod: JsonObject) -> str:
         """Return what kubelet says of the pod in its newest Warning (a volume whose ConfigMap is missing, mostly)."""

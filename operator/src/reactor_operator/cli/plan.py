@@ -157,7 +157,7 @@ def _hide_secrets(manifest: object) -> object:
         if manifest.get("name") == "REACTOR_TOKEN":
             return {**manifest, "value": "<token>"}
         return {
-            key: "<seal>" if isinstance(key, str) and key.startswith("reactor.run/seal") else _hide_secrets(value)
+            key: f"<{key.partition(chr(47))[2]}>" if key in _SEALED else _hide_secrets(value)
             for key, value in manifest.items()
         }
     return [_hide_secrets(item) for item in manifest] if isinstance(manifest, list) else manifest

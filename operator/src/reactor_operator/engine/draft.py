@@ -5,9 +5,12 @@ Never here: a rule of the saga; only the bookkeeping that keeps derived fields t
 """
 
 from bisect import insort
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from reactor_operator.engine.actions import Announce, EngineAction
+from reactor_operator.engine.evolve import evolve
+from reactor_operator.engine.layered import Layered
 from reactor_operator.engine.plan import Plan, StepPlan
 from reactor_operator.engine.state import DONE, UNTOUCHED, RunState, Stage, StepPhase, StepState
 from reactor_operator.engine.transitions import may_follow
@@ -54,7 +57,7 @@ class Draft:
         self.source = state
         self.now = max(now, state.header.now)
         self.header = state.header
-        self.steps = dict(state.steps)
+        self.steps = Layered.draft_of(state.steps)
         self.ready = list(state.ready)
         self.active = dict.fromkeys(state.active)
         self.due = dict(state.due)
@@ -69,16 +72,17 @@ class Draft:
         return self.steps.get(path, UNTOUCHED)
 
     def set(self, **changes: object) -> None:
-        """Change fields of the header."""
-        self.header = replace(self.header, **changes)  # type: ignore[arg-type]
+        """Change fields of the header, and the time it has seen."""
+        changes["now"] = self.now
+        self.header = evolve(self.header, changes)
 
     def put(self, path: str, **changes: object) -> StepState:
         """Change fields of a step, and what follows from them. Raises IllegalTransition."""
         before = self.step(path)
-        after = replace(before, **changes)  # type: ignore[arg-type]
+        after = evolve(before, changes)
         if not may_follow(before.phase, after.phase):
             raise IllegalTransition(f"step {path!r} may not go from {before.phase} to {after.phase}")
-        self.steps[path] = after
+        self.steps.put(path, after)
         self._touched.add(path)
         if after.phase in ACTIVE:
             self.active[path] = None
@@ -123,9 +127,10 @@ class Draft:
         """Freeze. Where nothing changed the very state that came in goes out."""
         if not self._changed():
             return Decision(state=self.source, wake_at=self._wake_at())
-        header = self.header if self.header.now == self.now else replace(self.header, now=self.now)
+        if self.header.now != self.now:
+            self.set()
         state = RunState(
-            header=header,
+            header=self.header,
             steps=self.steps,
             ready=tuple(self.ready),
             active=tuple(self.active_in_plan_order()),
@@ -157,6 +162,6 @@ class Draft:
         return min(times, default=None)
 
 
-def is_unblocked(step: StepPlan, steps: dict[str, StepState]) -> bool:
+def is_unblocked(step: StepPlan, steps: Mapping[str, StepState]) -> bool:
     """Tell whether every step that `step` needs has ended in a way that lets it start."""
     return all((need := steps.get(path)) is not None and need.phase in DONE for path in step.needs)

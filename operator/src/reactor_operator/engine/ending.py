@@ -4,7 +4,7 @@ In: a draft and the reason. Out: the stage that leads to the end, and the end it
 """
 
 from reactor_operator.engine.draft import STARTS_STEPS, Draft
-from reactor_operator.engine.failures import Failure
+from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.forward import ignore
 from reactor_operator.engine.identity import Action
 from reactor_operator.engine.launching import action_plan, close
@@ -77,19 +77,18 @@ def begin_ending(draft: Draft, goal: Goal) -> None:
     draft.set(stage=Stage.DRAINING, goal=goal, failing=())
     draft.ready.clear()
     draft.evaluating.clear()
-    stopping = draft.plan.on_failure is OnFailure.TERMINATE and goal is not Goal.HALT
-    for path in [p for p, s in draft.steps.items() if s.phase is StepPhase.RETRYING]:
+    draft.revert = ()
+    for path in [path for path, step in draft.steps.items() if step.phase is StepPhase.RETRYING]:
         draft.put(path, phase=StepPhase.CANCELLED, timer=None, due_at=None, finished_at=draft.now)
-    for path in draft.active_in_plan_order():
-        step = draft.step(path)
-        if step.task is None:
-            if goal is Goal.CANCEL:
-                abandon_cleanup(draft, path)
-        elif stopping and step.task.action is Action.RUN:
-            terminate(draft, path)
+    if goal is Goal.CANCEL:
+        abandon_cleanups(draft)
+    if draft.plan.on_failure is OnFailure.TERMINATE and goal is not Goal.HALT:
+        for path in draft.active_in_plan_order():
+            if draft.step(path).phase is StepPhase.RUNNING:
+                _terminate(draft, path)
 
 
-def terminate(draft: Draft, path: str) -> None:
+def _terminate(draft: Draft, path: str) -> None:
     """Stop a task in flight. Unless it certainly never began, what it did is not known."""
     step = draft.step(path)
     checks_in = action_plan(draft.plan.steps[path], Action.RUN).checks_in
@@ -110,28 +109,47 @@ def terminate(draft: Draft, path: str) -> None:
     )
 
 
-def abandon_cleanup(draft: Draft, path: str) -> None:
-    """A compensate or undo waits for its next task, which will not be made any more: this is listed."""
-    failure = draft.step(path).cleanup_failure
-    if failure is None:
-        raise AssertionError(f"step {path!r} waits to clean up again without having failed to")
-    draft.put(path, timer=None, due_at=None)
-    cleanup_failed(draft, path, failure)
+def rollback_is_late(draft: Draft) -> bool:
+    """Tell whether the rollback's deadline has passed: nothing further starts."""
+    deadline = draft.header.rollback_deadline
+    return deadline is not None and draft.now >= deadline
+
+
+def abandon_cleanups(draft: Draft) -> None:
+    """List the compensates and undos that wait for their next task, which will not be made any more."""
+    for path in draft.active_in_plan_order():
+        step = draft.step(path)
+        if step.task is not None:
+            continue
+        if step.cleanup_failure is None:
+            raise AssertionError(f"step {path!r} waits to clean up again without having failed to")
+        draft.put(path, timer=None, due_at=None)
+        cleanup_failed(draft, path, step.cleanup_failure)
 
 
 def cancel(draft: Draft, reason: str) -> None:
     """Stop the run and keep everything; a rollback under way ends after the undo in flight."""
     draft.set(cancel_reason=reason)
-    if draft.header.stage is Stage.RECOVERING:
+    if draft.header.stage is Stage.REVERTING:
         draft.set(goal=Goal.CANCEL)
-        finish(draft, RunPhase.CANCELLED, "Cancelled", reason or "cancelled while recovering")
-    elif draft.header.stage is Stage.REVERTING:
-        draft.set(goal=Goal.CANCEL)
-        for path in draft.active_in_plan_order():
-            if draft.step(path).task is None:
-                abandon_cleanup(draft, path)
-    else:
-        begin_ending(draft, Goal.CANCEL)
+        abandon_cleanups(draft)
+        return
+    lost = draft.header.stage is Stage.RECOVERING
+    begin_ending(draft, Goal.CANCEL)
+    if lost:
+        draft.set(cancel_reason=reason or "cancelled while recovering")
+        _stop_everything(draft)
+
+
+def _stop_everything(draft: Draft) -> None:
+    """Stop every task that the state knows of: where state was lost, nobody can say which of them will ever report."""
+    for path in draft.active_in_plan_order():
+        if draft.step(path).phase is StepPhase.RUNNING:
+            _terminate(draft, path)
+        else:
+            close(draft, path, stop=True, failed=True)
+            message = "stopped by a cancel after the state of the run was lost; what it did is not known"
+            cleanup_failed(draft, path, Failure(kind=FailureKind.LOST, message=message))
 
 
 def drain(draft: Draft) -> None:
@@ -157,7 +175,7 @@ def revert(draft: Draft) -> None:
         draft.revert = ()
         finish(draft, RunPhase.CANCELLED, "Cancelled", header.cancel_reason or "cancelled during the rollback")
         return
-    if header.rollback_deadline is not None and draft.now >= header.rollback_deadline:
+    if rollback_is_late(draft):
         list_remaining(draft, "the rollback deadline passed before its reversal started")
     if not revert_next(draft):
         failure = draft.header.failure
@@ -166,11 +184,12 @@ def revert(draft: Draft) -> None:
 
 
 def finish(draft: Draft, phase: RunPhase, reason: str, message: str, result: ValueRef | None = None) -> None:
-    """End the run."""
+    """End the run. A rollback is complete only where the run went back: cleaning up after an ignored step is none."""
     header = draft.header
-    if header.rollback_failures or (header.goal is Goal.CANCEL and header.rollback is RollbackState.IN_PROGRESS):
+    went_back = header.rollback is RollbackState.IN_PROGRESS
+    if header.rollback_failures or (went_back and header.goal is Goal.CANCEL):
         rollback = RollbackState.INCOMPLETE
-    elif header.undone:
+    elif went_back and header.undone:
         rollback = RollbackState.COMPLETE
     else:
         rollback = RollbackState.NOT_NEEDED

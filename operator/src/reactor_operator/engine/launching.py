@@ -9,7 +9,8 @@ from reactor_operator.engine.draft import Draft
 from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.identity import Action, Task, jitter_fraction
 from reactor_operator.engine.plan import ActionPlan, Backoff, RetryPolicy, StepPlan
-from reactor_operator.engine.state import StepPhase, StepState, Timer
+from reactor_operator.engine.state import StepPhase, Timer
+from reactor_operator.engine.values import ValueRef
 
 _PHASE = {
     Action.RUN: StepPhase.RUNNING,
@@ -28,19 +29,15 @@ def action_plan(plan: StepPlan, action: Action) -> ActionPlan:
     return declared
 
 
-def action_in_hand(step: StepState) -> Action:
-    """Return what the step's tasks do in its present phase."""
-    if step.phase is StepPhase.COMPENSATING:
-        return Action.COMPENSATE
-    return Action.UNDO if step.phase is StepPhase.UNDOING else Action.RUN
-
-
-def launch(draft: Draft, path: str, action: Action, attempt: int, launch_number: int) -> None:
-    """Open a task for the step and order its start."""
+def launch(
+    draft: Draft, path: str, action: Action, attempt: int, launch_number: int, **changes: ValueRef | None
+) -> None:
+    """Open a task for the step, after `changes` to it, and order its start."""
     step = draft.step(path)
     task = Task(path, action, step.round, attempt, launch_number)
-    draft.put(
+    step = draft.put(
         path,
+        **changes,
         phase=_PHASE[action],
         task=task,
         task_started=False,
@@ -61,6 +58,17 @@ def launch(draft: Draft, path: str, action: Action, attempt: int, launch_number:
             after=step.previous,
         )
     )
+
+
+def start_again(draft: Draft, path: str) -> None:
+    """The delay before the step's next task is over: a run queues for its place, a cleanup is launched."""
+    step = draft.step(path)
+    if step.phase is StepPhase.RETRYING:
+        draft.put(path, timer=None, due_at=None)
+        draft.make_ready(path)
+    else:
+        action = Action.COMPENSATE if step.phase is StepPhase.COMPENSATING else Action.UNDO
+        launch(draft, path, action, step.attempt, step.launch)
 
 
 def mark_started(draft: Draft, path: str, at: int) -> None:
@@ -96,12 +104,12 @@ def close(draft: Draft, path: str, *, stop: bool = False, failed: bool = False) 
     draft.act(RetireTask(task=task, stop=stop, failed=failed))
 
 
-def schedule_attempt(draft: Draft, path: str, failed: Task, phase: StepPhase) -> None:
-    """Plan the attempt after `failed`, after its backoff; the step waits in `phase` without holding a task."""
+def schedule_attempt(draft: Draft, path: str, failed: Task) -> None:
+    """Plan the attempt after `failed`, after its backoff; the step waits without holding a task."""
     delay = retry_delay_ms(draft, failed)
     draft.put(
         path,
-        phase=phase,
+        phase=StepPhase.RETRYING if failed.action is Action.RUN else draft.step(path).phase,
         attempt=failed.attempt + 1,
         launch=1,
         losses=0,
@@ -111,18 +119,20 @@ def schedule_attempt(draft: Draft, path: str, failed: Task, phase: StepPhase) ->
     )
 
 
-def schedule_replacement(draft: Draft, path: str, lost: Task, phase: StepPhase, *, counts: bool) -> None:
+def schedule_replacement(draft: Draft, path: str, lost: Task, *, counts: bool) -> None:
     """Plan the launch that replaces `lost` within its attempt: the first at once, later ones after a growing pause."""
+    step = draft.step(path)
     pause = 0 if lost.launch == 1 else min(_REPLACEMENT_BASE_MS << min(lost.launch - 2, 16), _REPLACEMENT_MAX_MS)
     draft.put(
         path,
-        phase=phase,
-        attempt=lost.attempt,
+        phase=StepPhase.RETRYING if lost.action is Action.RUN else step.phase,
         launch=lost.launch + 1,
-        losses=draft.step(path).losses + counts,
+        losses=step.losses + counts,
         timer=Timer.RETRY,
         due_at=draft.now + pause,
     )
+    if pause == 0:
+        start_again(draft, path)
 
 
 def may_attempt_again(plan: StepPlan, task: Task, failure: Failure) -> bool:

@@ -54,8 +54,11 @@ ENDED = frozenset({RunPhase.SUCCEEDED, RunPhase.FAILED, RunPhase.CANCELLED, RunP
 
 
 class Stage(StrEnum):
-    """What the run is doing now. RECOVERING waits for a person after state was lost; FORWARD starts steps; HOLDING cleans up a failed step and starts nothing new;
-    DRAINING waits for tasks in flight; REVERTING compensates and undoes, one at a time; OVER is the end."""
+    """What the run is doing now.
+
+    FORWARD starts steps; HOLDING cleans up a failed step and starts nothing new; DRAINING waits for tasks in flight;
+    REVERTING compensates and undoes, one at a time; OVER is the end. RECOVERING waits for a person: state was lost.
+    """
 
     RECOVERING = "Recovering"
     FORWARD = "Forward"
@@ -91,6 +94,10 @@ class Timer(StrEnum):
     PENDING = "Pending"
 
 
+REASON_LIMIT = 256
+"""Characters kept of the reason why a task cannot start."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepState:
     """One step of a run.
@@ -99,8 +106,9 @@ class StepState:
     `attempt` and `launch` belong to the action in hand (of a waiting step: to its next task); `losses` counts replaced
     launches of the attempt.
     `start_order` and `completion` number first starts and successes in the run, from 1 (0: not yet).
-    `acted`: a task of it may have changed the world; `uncertain`: and what it did is not known.
+    `acted`: a task of it that did not succeed may have changed the world; `uncertain`: and what it did is not known.
     `failure` is the step's own; `cleanup_failure` that of its compensate or undo.
+    `reason` says why the open task cannot start; `pending_until` is when the attempt has waited for that too long.
     """
 
     phase: StepPhase = StepPhase.PENDING

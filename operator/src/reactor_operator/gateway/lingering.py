@@ -18,6 +18,7 @@ class LingeringResponse(Response):
     """Sends its body at once and ends when the request's body has ended, or after 5 s or 64 MiB more of it."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, then listen to the end."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": True})
         await _discard_body(receive)

@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar, assert_never
+from typing import Protocol, assert_never
 
 import orjson
 
@@ -26,9 +26,6 @@ _LARGE_BODIES_AT_ONCE = 2
 _NO_ARGUMENTS = b"{}"
 _CLOSED = "the task is closed or superseded, or its run is over: exit without acting"
 _BOUND = "another process has checked in for this task: exit without acting"
-
-
-T = TypeVar("T")
 
 
 class GatewayStore(Inbox, Values, Protocol):
@@ -115,11 +112,12 @@ class TaskService:
 
     async def _send_document(self, request: TaskRequest) -> Answer:
         record = decode_record((await self._open(request)).record)
+        document: bytes | None
         match request.verb:
             case "arguments":
-                document = await self._value(request.run, record.arguments, absent=_NO_ARGUMENTS)
+                document = await self._value(request.run, record.arguments) or _NO_ARGUMENTS
             case "result":
-                document = await self._value(request.run, record.result, absent=None)
+                document = await self._value(request.run, record.result)
             case _:
                 document = record.failure
         if document is None:
@@ -136,10 +134,8 @@ class TaskService:
             raise Refusal(410, _CLOSED)
         return found
 
-    async def _value(self, run: str, ref: ValueRef | None, *, absent: T) -> bytes | T:
-        if ref is None:
-            return absent
-        return (await self._values(run, ref))[ref.digest]
+    async def _value(self, run: str, ref: ValueRef | None) -> bytes | None:
+        return None if ref is None else (await self._values(run, ref))[ref.digest]
 
     async def _values(self, run: str, *refs: ValueRef | None) -> dict[str, bytes]:
         wanted = frozenset(ref.digest for ref in refs if ref is not None)

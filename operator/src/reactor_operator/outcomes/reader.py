@@ -31,8 +31,11 @@ class PodReader:
         self._lost_ms = lost_ms
         self._told: OrderedDict[str, str] = OrderedDict()
 
-    async def read(self, pod: JsonObject, sealed: Sealed) -> bool:
-        """Tell what a live pod tells now; return whether its container is known dead (or its node lost)."""
+    async def read(self, pod: JsonObject, sealed: Sealed, stalled: str = "") -> bool:
+        """Tell what a live pod tells now; return whether its container is known dead (or its node lost).
+
+        `stalled` is why it does not start, where its status names no reason.
+        """
         reading = read_pod(pod, sealed)
         key = self._key(pod, sealed)
         if reading.started_at is not None and self._told.get(key) not in (_STARTED, _SETTLED):
@@ -46,12 +49,8 @@ class PodReader:
         if outcome is not None:
             await self._settle(key, outcome)
         else:
-            await self._tell_waiting(key, pod, sealed, reading.waiting)
+            await self._tell_waiting(key, pod, sealed, reading.waiting or stalled)
         return reading.dead or outcome is not None
-
-    async def stalled(self, pod: JsonObject, sealed: Sealed, reason: str) -> None:
-        """Tell why a pod does not start although its status names no reason."""
-        await self._tell_waiting(self._key(pod, sealed), pod, sealed, reason)
 
     async def vanished(self, pod: JsonObject, sealed: Sealed) -> None:
         """Tell that a pod is gone. Call this only after a live GET said so; `pod` is what was last seen of it."""
@@ -78,8 +77,9 @@ class PodReader:
         before = self._told.get(key, "")
         if before in (reason, _STARTED, _SETTLED):
             return
-        version = text_at(pod, "metadata", "resourceVersion")
-        digest = digest_of("waiting", sealed.task.key, reason, version)
+        # The same reason may come, go and come again: each time is an entry of its own.
+        turn = (text_at(pod, "metadata", "resourceVersion"), self._clock.now() // 1000)
+        digest = digest_of("waiting", sealed.task.key, reason, *turn)
         await self._append(sealed, TaskWaiting(task=sealed.task, reason=reason), digest)
         self._remember(key, reason)
 

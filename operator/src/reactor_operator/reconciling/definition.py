@@ -24,6 +24,7 @@ RECORD = "definition"
 class Definition:
     """The pinned reactor and inputs. A run that could never start has no `spec`.
 
+    `shared_schema`: what `inputsSchemaFrom` said when the run started.
     `lost`: what was pinned is gone with the rest of the store; only the names are known.
     """
 
@@ -36,6 +37,7 @@ class Definition:
     digest: str = ""
     spec: Mapping[str, object] | None = None
     inputs: ValueRef | None = None
+    shared_schema: Mapping[str, object] | None = None
     ttl: str | None = None
     lost: bool = False
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from reactor_operator.api.graph import reads_of_returns
 from reactor_operator.api.reactor import Step
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import EvaluateReturns, EvaluateStep, Evaluation
@@ -63,7 +64,8 @@ async def _answer_returns(
     if known.spec.returns is None:
         last = known.spec.steps[-1].name
         return Answered(ev.ReturnsEvaluated(result=state.step(last).result), {})
-    environment = await _environment(known, state, tuple(known.plan.steps), documents)
+    read = reads_of_returns(tuple(known.plan.steps), known.spec.returns)
+    environment = await _environment(known, state, read, documents)
     outcome = await evaluator.evaluate_returns(known.spec, environment)
     if isinstance(outcome, Failure):
         return Answered(ev.ReturnsEvaluationFailed(failure=outcome), {})
@@ -75,12 +77,14 @@ async def _environment(known: KnownRun, state: RunState, steps: tuple[str, ...],
     refs = {path: state.step(path).result for path in steps}
     wanted = [ref for ref in (known.definition.inputs, *refs.values()) if ref is not None]
     bodies = await documents.get(wanted)
+    assert known.spec is not None
     parsed = {digest: orjson.loads(body) for digest, body in bodies.items()}
-    inputs = known.definition.inputs
-    run = known.definition.run
+    definition = known.definition
+    inputs, run = definition.inputs, definition.run
     return Environment(
         inputs=parsed[inputs.digest] if inputs is not None else {},
         results={path: None if ref is None else parsed[ref.digest] for path, ref in refs.items()},
+        inputs_schema=known.spec.inputs_schema if known.spec.inputs_schema is not None else definition.shared_schema,
         run={"name": run.name, "namespace": run.namespace, "uid": run.uid, "reactor": known.definition.reactor_name},
     )
 

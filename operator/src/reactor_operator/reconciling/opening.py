@@ -83,7 +83,9 @@ async def judge(
     if problems:
         return _cannot(pinned, FailureKind.INVALID_INPUTS, "ReactorRun", problems)
     document = orjson.dumps(inputs)
-    return Opened(definition=_with_inputs(pinned, document), inputs=document)
+    shared = schema if judged.spec.inputs_schema_from is not None else None
+    definition = replace(pinned, inputs=reference_to(document), shared_schema=shared)
+    return Opened(definition=definition, inputs=document)
 
 
 def parse_shared_schema(text: str) -> tuple[Mapping[str, Any] | None, tuple[Problem, ...]]:
@@ -129,10 +131,6 @@ def _pin(run: RunObject, spec: RunSpec, reactor: ReactorObject, sound: ReactorSp
         spec=reactor.spec if sound else None,
         ttl=spec.ttl_after_finished or default_ttl,
     )
-
-
-def _with_inputs(definition: Definition, document: bytes) -> Definition:
-    return replace(definition, inputs=reference_to(document))
 
 
 def _late_or_later(

@@ -50,7 +50,7 @@ class EndedEarly(Exception):
 async def run_operator(
     settings: OperatorSettings, stop: asyncio.Event, listen: Callable[[], None], *, port: int = OPERATIONS_PORT
 ) -> None:
-    """Work until `stop` is set, which `listen` makes signals do. Raises an ExceptionGroup where any part ended by itself."""
+    """Work until `stop` is set, as signals do after `listen`. Raises an ExceptionGroup where a part ended by itself."""
     registry = CollectorRegistry()
     metrics = ChangeMetrics(registry)
     store = RedisStore(settings.shared.redis_url, settings.shared.installation)

@@ -15,6 +15,7 @@ from reactor_operator.engine.plan import Plan
 from reactor_operator.engine.state import (
     DONE,
     ENDED,
+    Goal,
     Header,
     RollbackState,
     RunFailure,
@@ -65,7 +66,7 @@ def render_status(
 ) -> dict[str, object]:
     """Return the status of a run. `stalled` says why the operator cannot go on with it, if it cannot."""
     header = state.header
-    message = stalled or _message(header, state)
+    message = " ".join((stalled or _message(header, state)).split())
     status: dict[str, object] = {
         "phase": header.phase.value,
         "message": message,
@@ -127,7 +128,10 @@ def _message(header: Header, state: RunState) -> str:
     if header.failure is not None:
         return f"rolling back: {_where(header.failure)}"[:_MESSAGE_LIMIT] + (f"; {waiting}" if waiting else "")
     moving = [path for path, step in state.steps.items() if step.phase is StepPhase.RUNNING]
-    return waiting or ("running " + ", ".join(moving[:5]) + (" …" if len(moving) > 5 else "") if moving else "")
+    names = ", ".join(moving[:5]) + (" …" if len(moving) > 5 else "")
+    if header.goal is Goal.CANCEL:
+        return f"cancelling, waiting for {names}" if names else "cancelling"
+    return waiting or (f"running {names}" if names else "")
 
 
 def _last_words(header: Header) -> str:

@@ -75,9 +75,10 @@ class MemoryStore:
         found = self._runs.get(commit.run) or _Run()
         if commit.revision != found.revision:
             raise StaleRevision(f"run {commit.run}: decided on revision {commit.revision}, stored is {found.revision}")
+        consumed = max(commit.inbox_position, found.last_position - len(found.inbox))
         for key in sorted(commit.closes):
             task = found.tasks.get(key)
-            if task is not None and task.last_position > commit.inbox_position:
+            if task is not None and task.last_position > consumed:
                 raise InboxAhead(f"run {commit.run}: the inbox holds an entry for task {key}, which this would close")
         self._epoch = commit.epoch
         self._runs[commit.run] = found

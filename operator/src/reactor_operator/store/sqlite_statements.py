@@ -63,8 +63,11 @@ def commit(db: sqlite3.Connection, commit: Commit) -> int:
     if commit.revision != stored:
         raise StaleRevision(f"run {run}: decided on revision {commit.revision}, stored is {stored}")
     for task in sorted(commit.closes):
+        # The task's newest entry counts only while it waits: one that an earlier commit consumed is no longer there.
         ahead = db.execute(
-            "SELECT 1 FROM tasks WHERE run = ? AND task = ? AND last_position > ?", (run, task, commit.inbox_position)
+            "SELECT 1 FROM tasks JOIN inbox ON inbox.run = tasks.run AND inbox.position = tasks.last_position"
+            " WHERE tasks.run = ? AND tasks.task = ? AND tasks.last_position > ?",
+            (run, task, commit.inbox_position),
         ).fetchone()
         if ahead:
             raise InboxAhead(f"run {run}: the inbox holds an entry for task {task}, which this would close")

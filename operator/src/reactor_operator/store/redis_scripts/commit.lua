@@ -39,9 +39,11 @@ local stored_revision, position = tonumber(stored[1] or "0"), tonumber(stored[2]
 if revision ~= stored_revision then
   return {"stale-revision", tostring(stored_revision)}
 end
+local waiting = redis.call("LLEN", inbox)
+local consumed_before = position - waiting
 for i = closes_first, closes_last do
   local newest = redis.call("HGET", tasks, "p:" .. ARGV[i])
-  if newest and tonumber(newest) > inbox_position then
+  if newest and tonumber(newest) > math.max(inbox_position, consumed_before) then
     return {"inbox-ahead", ARGV[i]}
   end
 end
@@ -55,8 +57,7 @@ in_batches("HSET", records, records_first, records_last)
 in_batches("HDEL", records, removed_first, removed_last)
 in_batches("HSET", values, values_first, values_last)
 
-local waiting = redis.call("LLEN", inbox)
-local consumed = math.min(inbox_position, position) - (position - waiting)
+local consumed = math.min(inbox_position, position) - consumed_before
 if consumed > 0 then
   redis.call("LTRIM", inbox, consumed, -1)
 end

@@ -1,0 +1,91 @@
+"""A run whose stored state was lost or is older than what people were told: it starts nothing; a cancel ends it."""
+
+from dataclasses import replace
+
+from reactor_operator.engine import events as ev
+from reactor_operator.engine.decide import begin, recovering, stillborn
+from reactor_operator.engine.failures import FailureKind
+from reactor_operator.engine.plan import ActionPlan, RetryPolicy
+from reactor_operator.engine.state import Header, RollbackState, RunPhase, Stage, StepPhase
+from tests.unit.engine.driver import DONE_ONCE, MINUTE, START, Run, attempts, chain, failure, plan_of, step
+
+CLEAN = DONE_ONCE
+
+
+def lose(run: Run) -> Run:
+    """The state turns out to be an old one."""
+    run.state = replace(run.state, header=recovering(run.header, run.now), ready=(), revert=())
+    assert run.phase is RunPhase.RECOVERING
+    return run
+
+
+def test_it_starts_nothing_whatever_happens_and_waits_for_no_time() -> None:
+    quick = ActionPlan(timeout_ms=MINUTE, retries=RetryPolicy(max_attempts=2))
+    run = lose(Run(*chain("a", "b", run=quick), timeout_ms=MINUTE).start().begins("a")).later(9 * MINUTE)
+    assert run.phase is RunPhase.RECOVERING
+    assert run.last.wake_at is None
+    run.fails("a").later(9 * MINUTE)
+    assert run.launches == ["a.run.1.1.1"]
+    assert run.phase is RunPhase.RECOVERING
+
+
+def test_what_its_tasks_report_is_recorded_all_the_same() -> None:
+    run = lose(Run(*chain("a", "b")).start()).succeeds("a", "paid")
+    assert run.at("a") is StepPhase.SUCCEEDED
+    assert run.step("a").result is not None
+    assert "b" not in run.open
+
+
+def test_a_lost_pod_is_not_replaced() -> None:
+    run = lose(Run(step("a", undo=CLEAN), step("b", ["a"])).start().succeeds("a").fails("b")).begins("a").is_lost("a")
+    assert run.launches[-1] == "a.undo.1.1.1"
+    assert run.unreversed == [("a", FailureKind.LOST)]
+
+
+def test_a_failed_undo_is_not_repeated() -> None:
+    run = lose(Run(step("a", undo=attempts(9)), step("b", ["a"])).start().succeeds("a").fails("b")).fails("a")
+    assert run.later(9 * MINUTE).launches[-1] == "a.undo.1.1.1"
+    assert run.is_cancelled().phase is RunPhase.CANCELLED
+
+
+def test_a_cancel_ends_it_at_once_and_stops_what_may_still_run() -> None:
+    run = lose(Run(step("a"), step("b", run=attempts(2))).start().begins("a").fails("b")).is_cancelled(reason="")
+    assert run.phase is RunPhase.CANCELLED
+    assert run.stage is Stage.OVER
+    assert [(r.task.path, r.stop) for r in run.retired] == [("b", False), ("a", True)]
+    assert run.step("a").uncertain
+    assert not run.open
+    assert run.told[-1].message == "cancelled while recovering"
+
+
+def test_a_cancel_stops_an_undo_in_flight_too_and_lists_it() -> None:
+    run = lose(Run(step("a", undo=CLEAN), step("b", ["a"])).start().succeeds("a").fails("b")).is_cancelled()
+    assert run.phase is RunPhase.CANCELLED
+    assert run.retired[-1].stop
+    assert run.unreversed == [("a", FailureKind.LOST)]
+    assert run.rollback is RollbackState.INCOMPLETE
+
+
+def test_a_cancel_ends_an_undo_that_waits_for_its_next_attempt() -> None:
+    run = lose(Run(step("a", undo=attempts(9)), step("b", ["a"])).start().succeeds("a").fails("b").fails("a"))
+    assert run.is_cancelled().unreversed == [("a", FailureKind.ERROR)]
+
+
+def test_a_run_of_which_nothing_is_left_is_cancelled_as_well() -> None:
+    run = Run()
+    run.state = replace(begin(plan_of(), "uid", START), header=recovering(Header(uid="uid"), START))
+    assert run.later(MINUTE).phase is RunPhase.RECOVERING
+    assert run.is_cancelled().phase is RunPhase.CANCELLED
+
+
+def test_a_run_that_can_never_start_has_ended_before_it_began() -> None:
+    decision = stillborn("uid", failure(FailureKind.INVALID_INPUTS, "inputs.total: found a string"), START)
+    header = decision.state.header
+    assert (header.phase, header.stage) == (RunPhase.FAILED, Stage.OVER)
+    assert header.failure is not None
+    assert header.failure.step == ""
+    assert header.finished_at == START
+    assert header.rollback is RollbackState.NOT_NEEDED
+    run = Run()
+    run.state = decision.state
+    assert run.feed(ev.TimePassed()).state is decision.state
