@@ -55,11 +55,12 @@ class _Local:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _OnCluster:
-    """A measurement on the cluster, which takes the rows that are wanted, and how long it may take at most."""
+    """A measurement on the cluster: its rows, how long it may take, and whether it restarts the operator itself."""
 
     rows: frozenset[str]
     measure: Callable[[Place, Collection[str], Effort], Awaitable[Mapping[str, Measured]]]
     limit_seconds: float
+    restarts: bool = False
 
 
 _LOCAL = (
@@ -87,6 +88,7 @@ _ON_CLUSTER = (
         rows=frozenset({"memory-idle", "memory-finished"}),
         measure=lambda place, _, __: measure_memory(place),
         limit_seconds=1_800,
+        restarts=True,
     ),
 )
 
@@ -153,7 +155,10 @@ async def _measure_group(group: _OnCluster, place: Place, wanted: frozenset[str]
     tell(f"measuring {', '.join(sorted(rows))}")
     try:
         async with asyncio.timeout(group.limit_seconds):
+            before = await find_installation(place.client)
             measured = await group.measure(place, rows, effort)
+            if not group.restarts and (await find_installation(place.client)).uids != before.uids:
+                raise BenchmarkFailed("operator or gateway was replaced while it was measured")
     except _TROUBLE as problem:
         return _without(rows, problem)
     return {row: measured[row] for row in rows}

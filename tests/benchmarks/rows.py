@@ -25,7 +25,7 @@ ROWS = (
     Row(name="chain-container", title="chain of 10 container steps ÷ bare-pod loop of 10", must=1.15, aim=1.05),
     Row(name="fan-out", title="60 container steps, parallelism 10 ÷ Indexed Job 60/10", must=1.15, aim=1.0),
     Row(name="cpu", title="operator + gateway CPU per step", unit="ms", must=25, aim=10),
-    Row(name="writes", title="API writes by the operator per one-step run", must=6, aim=5),
+    Row(name="writes", title="API writes by the operator per one-step run", unit="requests", must=6, aim=5),
     Row(name="memory-idle", title="operator memory, idle", unit="MiB", must=120),
     Row(name="memory-finished", title="operator memory, 1,000 finished runs listed", unit="MiB", must=200),
     Row(name="decide", title="decide on a 100-step graph, per event", unit="µs", must=60, aim=25),

@@ -206,13 +206,14 @@ class TestOutput:
             ("", b"", b'""'),
         ],
     )
-    async def test_other_output_is_one_string(
+    async def test_other_output_is_one_string_and_marked_as_text(
         self, gateway: Gateway, content_type: str, body: bytes, kept: bytes
     ) -> None:
         await open_task(gateway.store)
         await gateway.ask("PUT", "output", nonce=None, content=body, headers={"Content-Type": content_type})
         ref = reference_to(kept)
-        assert [decode_event(event) for event in await gateway.inbox()] == [TaskUploaded(task=TASK, result=ref)]
+        told = [decode_event(event) for event in await gateway.inbox()]
+        assert told == [TaskUploaded(task=TASK, result=ref, text=True)]
         assert await gateway.store.get_values(RUN, frozenset({ref.digest})) == {ref.digest: kept}
 
     async def test_output_of_a_closed_task_or_after_its_outcome_is_gone(self, gateway: Gateway) -> None:

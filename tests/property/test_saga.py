@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.decide import decide
-from reactor_operator.engine.failures import Certainty, FailureKind
+from reactor_operator.engine.failures import Certainty
 from reactor_operator.engine.identity import Action
 from reactor_operator.engine.plan import Plan
 from reactor_operator.engine.state import DONE, ENDED, RollbackState, RunPhase, RunState, StepPhase

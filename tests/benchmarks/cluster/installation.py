@@ -41,6 +41,11 @@ class Installation:
     account: str
     pods: Mapping[str, JsonObject]
 
+    @property
+    def uids(self) -> frozenset[str]:
+        """Return who these pods are: others have other uids."""
+        return frozenset(text_at(pod, "metadata", "uid") for pod in self.pods.values())
+
     def pod_name(self, component: str) -> str:
         """Return the name of a component's pod."""
         return text_at(self.pods[component], "metadata", "name")

@@ -1,9 +1,9 @@
 """Row `writes`: how many requests that change something the operator sends for one run of one step.
 
-In: an installation with nothing else to do. Out: requests per run, by what they change. The API server counts: while
-this measures, a FlowSchema for each kind of write matches the operator's account alone, and the server's own metric
-says how many requests it dispatched by each. Refused and repeated writes count too; the Lease, which costs the same
-without any run, is counted apart. A cluster with several API servers would show one server's share.
+In: an installation. Out: requests per run, by what they change. The API server counts: while this measures, a
+FlowSchema for each kind of write matches what the operator's account does in this namespace, and the server's own
+metric says how many requests it dispatched by each. Refused and repeated writes count too; the Lease, which costs the
+same without any run, is counted apart. A cluster with several API servers would show one server's share.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ async def measure_writes(place: Place, runs: int) -> Mapping[str, Measured]:
     await make_reactor(place, "one-container", [container_step("only")])
     arms: dict[str, Samples] = {}
     by_kind: dict[str, dict[str, float]] = {}
-    async with _counting(place.client, installation):
+    async with _counting(place, installation):
         for name in ("one-python", "one-container"):
             counts = []
             for index in range(runs):
@@ -90,19 +90,20 @@ async def _quiet(place: Place) -> dict[str, float]:
 
 
 @asynccontextmanager
-async def _counting(client: KubeClient, installation: Installation) -> AsyncIterator[None]:
+async def _counting(place: Place, installation: Installation) -> AsyncIterator[None]:
     """Have the API server count the operator's requests by kind, and take the FlowSchemas away again."""
     subject = {
         "kind": "ServiceAccount",
         "serviceAccount": {"name": installation.account, "namespace": installation.namespace},
     }
+    client = place.client
     names = {what: _schema_name(what) for what in _RULES}
     try:
         for place_in_order, what in enumerate(_RULES):
             await client.delete(cluster_object(_FLOW_SCHEMA, names[what]))
             await client.create(
                 _FLOW_SCHEMA.collection(None),
-                _flow_schema(names[what], _FIRST_PRECEDENCE + place_in_order, what, subject),
+                _flow_schema(names[what], _FIRST_PRECEDENCE + place_in_order, what, place.namespace, subject),
             )
         began = await _counts(client)
 
@@ -120,14 +121,15 @@ def _schema_name(what: str) -> str:
     return _PREFIX + what.replace(" ", "-")
 
 
-def _flow_schema(name: str, precedence: int, what: str, subject: Mapping[str, object]) -> dict[str, object]:
+def _flow_schema(
+    name: str, precedence: int, what: str, namespace: str, subject: Mapping[str, object]
+) -> dict[str, object]:
     verbs, groups, resources = _RULES[what]
     matched = {
         "verbs": list(verbs),
         "apiGroups": list(groups),
         "resources": list(resources),
-        "namespaces": ["*"],
-        "clusterScope": True,
+        "namespaces": ["*"] if what == _LEASES else [namespace],
     }
     return {
         "apiVersion": "flowcontrol.apiserver.k8s.io/v1",

@@ -79,10 +79,10 @@ def test_a_step_without_compensate_is_told_as_failed_once() -> None:
 def test_durations_are_measured_where_a_status_has_whole_seconds_only() -> None:
     now = 100.0
     watch = Stopwatch(lambda: now)
-    watch.look(run("Running", step("a", "Running", startedAt="2025-01-01T10:00:00Z")))
+    watch.look(run("Running", step("a", "Running", startedAt="2025-01-01T10:00:00Z")).steps.values())
     now = 100.3
     done = run("Running", step("a", "Succeeded", startedAt="2025-01-01T10:00:00Z", finishedAt="2025-01-01T10:00:00Z"))
-    watch.look(done)
+    watch.look(done.steps.values())
     assert watch.seconds(done.steps["a"]) == pytest.approx(0.3)
 
 

@@ -1,6 +1,6 @@
 """A run told what happens, in the words of the rules: `Run(step("a", undo=UNDO)).start().succeeds("a")`.
 
-In: steps and limits, then events one by one. Out: what the engine ordered and the state it is in. The clock is a number.
+In: steps and limits, then events one by one. Out: what the engine ordered, and the state it is in. Time is a number.
 After every event three things are checked that hold for all of them: telling it again changes nothing, what is stored
 reads back as the same state, and the derived fields are those that `restore` makes.
 """
@@ -246,6 +246,19 @@ class Run:
     def reasons(self) -> list[str]:
         """What people were told, in order."""
         return [one.reason for one in self.told]
+
+    def why(self, path: str) -> Failure:
+        """Why the step failed."""
+        found = self.step(path).failure
+        assert found is not None, f"{path} has not failed"
+        return found
+
+    @property
+    def why_it_failed(self) -> tuple[str, FailureKind]:
+        """Which step made the run fail, empty for the run itself, and how."""
+        found = self.header.failure
+        assert found is not None, "the run has not failed"
+        return found.step, found.failure.kind
 
     def order(self, path: str) -> StartTask:
         """The latest order to launch a task of the step."""

@@ -1,10 +1,13 @@
 """Rule 12: a task is launched at least once, and again only if its outcome was never recorded."""
 
+import re
+
 import pytest
 
+from reactor_operator.engine import events as ev
 from reactor_operator.engine.identity import Action, Task, idempotency_key, parse_task_key, pod_name
 from reactor_operator.engine.state import RunPhase
-from tests.unit.engine.driver import DONE_ONCE, MINUTE, Run, attempts, step
+from tests.unit.engine.driver import MINUTE, Run, attempts, step
 
 RUN, COMPENSATE, UNDO = Action.RUN, Action.COMPENSATE, Action.UNDO
 
@@ -27,9 +30,7 @@ def test_after_a_recorded_outcome_the_task_is_never_launched_again() -> None:
     assert run.launches == ["a.run.1.1.1", "b.run.1.1.1"]
 
 
-def _lost(task: Task) -> object:
-    from reactor_operator.engine import events as ev
-
+def _lost(task: Task) -> ev.Event:
     return ev.TaskLost(task=task, message="its pod was deleted")
 
 
@@ -84,8 +85,6 @@ def test_what_names_no_task_is_none(key: str) -> None:
 @pytest.mark.parametrize("path", ["s", "s" * 63, "rows[12]/" + "s" * 63, "--"])
 @pytest.mark.parametrize("action", list(Action))
 def test_a_pod_name_is_a_dns_label_and_the_same_every_time(run_name: str, path: str, action: Action) -> None:
-    import re
-
     name = pod_name(run_name, "uid", Task(path, action, 1, 1, 1))
     assert re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name)
     assert name == pod_name(run_name, "uid", Task(path, action, 1, 1, 1))
@@ -105,4 +104,3 @@ def test_runs_whose_names_share_their_first_characters_have_pods_of_their_own() 
 def test_a_reversal_is_told_from_its_step_by_a_letter() -> None:
     assert pod_name("order-1", "uid", Task("ship", RUN, 1, 1, 1)).startswith("order-1-ship-")
     assert pod_name("order-1", "uid", Task("ship", UNDO, 1, 1, 1)).startswith("order-1-ship-u-")
-    assert DONE_ONCE.retries.max_attempts == 1

@@ -31,8 +31,7 @@ def test_lost_pods_are_replaced_as_often_as_infrastructure_retries_says_then_the
     assert run.launches == ["a.run.1.1.1", "a.run.1.1.2", "a.run.1.1.3"]
     run.is_lost("a")
     assert run.phase is RunPhase.FAILED
-    assert run.header.failure is not None
-    assert run.header.failure.failure.kind is FailureKind.LOST
+    assert run.why_it_failed[1] is FailureKind.LOST
 
 
 def test_no_lost_pod_is_replaced_when_infrastructure_retries_is_zero() -> None:
@@ -78,8 +77,7 @@ def test_a_pod_that_was_lost_before_it_began_leaves_nothing_uncertain() -> None:
 def test_a_pod_whose_start_was_recorded_did_begin_whatever_is_said_of_its_loss() -> None:
     run = Run(step("a"), infrastructure_retries=0).start().begins("a").is_lost("a", may_have_started=False)
     assert run.step("a").uncertain
-    assert run.header.failure is not None
-    assert run.header.failure.failure.kind is FailureKind.LOST
+    assert run.why_it_failed[1] is FailureKind.LOST
 
 
 def test_pods_that_never_begin_are_replaced_no_longer_than_pending_timeout() -> None:
@@ -95,8 +93,7 @@ def test_pods_that_never_begin_are_replaced_no_longer_than_pending_timeout() -> 
             break
     assert run.phase is RunPhase.FAILED
     assert run.now - START <= 12 * MINUTE
-    assert run.header.failure is not None
-    assert run.header.failure.failure.kind is FailureKind.CANNOT_START
+    assert run.why_it_failed[1] is FailureKind.CANNOT_START
 
 
 def test_a_lost_cleanup_is_replaced_too() -> None:

@@ -1,11 +1,12 @@
-"""Rule 3: a finally failed step is cleaned up while nothing new starts; then the run goes on, or everything goes back."""
+"""Rule 3: a finally failed step is cleaned up while nothing new starts; then the run goes on, or all goes back."""
 
 import pytest
 
+from reactor_operator.engine import events as ev
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.state import Goal, RollbackState, RunPhase, Stage, StepPhase
-from tests.unit.engine.driver import CONTAINER, DONE_ONCE, MINUTE, TERMINATE, Run, attempts, chain, step, value
+from tests.unit.engine.driver import CONTAINER, DONE_ONCE, MINUTE, TERMINATE, Run, attempts, chain, failure, step, value
 
 CLEAN = DONE_ONCE
 
@@ -154,8 +155,7 @@ def test_what_fails_while_draining_is_not_retried_and_is_compensated() -> None:
     run = Run(step("a"), step("b", run=attempts(9), compensate=CLEAN)).start().fails("a").fails("b")
     assert run.at("b") is StepPhase.COMPENSATING
     assert run.reversals == ["b compensate"]
-    assert run.header.failure is not None
-    assert run.header.failure.step == "a"
+    assert run.why_it_failed[0] == "a"
 
 
 def test_what_is_lost_while_draining_is_not_replaced() -> None:
@@ -261,7 +261,7 @@ def test_a_step_that_certainly_failed_is_not_undone() -> None:
     assert run.unreversed == []
 
 
-# onError: Continue
+# Optional steps (`onError: Continue`)
 
 
 def test_an_optional_step_is_compensated_and_ignored_and_nothing_is_rolled_back() -> None:
@@ -320,13 +320,9 @@ def test_continue_of_an_optional_steps_compensate_is_a_success_not_an_ignored_fa
 
 
 def test_a_result_that_cannot_be_evaluated_rolls_the_run_back() -> None:
-    from reactor_operator.engine import events as ev
-    from tests.unit.engine.driver import failure
-
     run = Run(*chain("a", "b", undo=CLEAN))
     run.returns = ev.ReturnsEvaluationFailed(failure=failure(FailureKind.EXPRESSION, "no such key"))
     run.start().succeeds("a").succeeds("b").succeeds("b").succeeds("a")
     assert run.reversals == ["b undo", "a undo"]
     assert run.phase is RunPhase.FAILED
-    assert run.header.failure is not None
-    assert (run.header.failure.step, run.header.failure.failure.kind) == ("", FailureKind.EXPRESSION)
+    assert run.why_it_failed == ("", FailureKind.EXPRESSION)

@@ -145,6 +145,5 @@ def test_a_skip_after_a_certain_failure_needs_no_cleanup() -> None:
 
 def test_a_success_without_the_output_it_promised_is_uncertain_and_not_retried() -> None:
     run = Run(step("a", run=attempts(3), undo=CLEAN)).start().succeeds("a", uploaded=True)
-    assert run.step("a").failure is not None
-    assert run.step("a").failure.kind is FailureKind.INVALID_RESULT
+    assert run.why("a").kind is FailureKind.INVALID_RESULT
     assert run.reversals == ["a undo"]

@@ -93,8 +93,7 @@ def test_a_result_that_was_uploaded_is_the_result() -> None:
 
 def test_an_upload_of_an_earlier_launch_is_not_the_result_of_a_later_one() -> None:
     run = Run(step("a")).start().uploads("a", value("old")).begins("a").is_lost("a").succeeds("a", uploaded=True)
-    assert run.step("a").failure is not None
-    assert run.step("a").failure.kind is FailureKind.INVALID_RESULT
+    assert run.why("a").kind is FailureKind.INVALID_RESULT
 
 
 def test_an_upload_is_not_the_result_of_a_task_that_did_not_promise_one() -> None:

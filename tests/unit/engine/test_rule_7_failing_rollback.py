@@ -10,13 +10,13 @@ from tests.unit.engine.driver import DONE_ONCE, SECOND, Run, attempts, chain, st
 UNDO = DONE_ONCE
 
 
-def failing(**cleanup: object) -> Run:
+def failing(undo: ActionPlan) -> Run:
     """A run of two steps whose second failed, so that the first is being undone."""
-    return Run(step("a", **cleanup), step("z", ["a"])).start().succeeds("a").fails("z")
+    return Run(step("a", undo=undo), step("z", ["a"])).start().succeeds("a").fails("z")
 
 
 def test_an_undo_is_retried_by_its_own_policy() -> None:
-    run = failing(undo=attempts(3, base_delay_ms=5 * SECOND)).fails("a")
+    run = failing(attempts(3, base_delay_ms=5 * SECOND)).fails("a")
     assert run.at("a") is StepPhase.UNDOING
     assert run.last.wake_at is not None
     assert run.last.wake_at - run.now == 5 * SECOND
@@ -28,7 +28,7 @@ def test_an_undo_is_retried_by_its_own_policy() -> None:
 
 
 def test_a_retried_undo_gets_the_same_result_and_waits_for_its_previous_pod() -> None:
-    run = failing(undo=attempts(2)).fails("a").wakes()
+    run = failing(attempts(2)).fails("a").wakes()
     first, second = run.orders[-2:]
     assert (second.result, second.arguments) == (first.result, first.arguments)
     assert second.after == first.task
@@ -60,9 +60,8 @@ def test_an_undo_that_has_finally_failed_is_listed_and_the_rollback_goes_on() ->
 
 
 def test_the_failure_of_the_run_stays_the_one_that_began_it() -> None:
-    run = failing(undo=UNDO).fails("a", message="no route")
-    assert run.header.failure is not None
-    assert run.header.failure.step == "z"
+    run = failing(UNDO).fails("a", message="no route")
+    assert run.why_it_failed[0] == "z"
 
 
 def test_a_compensate_that_has_finally_failed_is_listed_and_the_run_fails() -> None:
@@ -80,13 +79,13 @@ def test_a_failed_compensate_is_not_followed_by_the_undo_of_its_step() -> None:
 
 @pytest.mark.parametrize("kind", [FailureKind.FATAL, FailureKind.INVALID_RESULT, FailureKind.CANNOT_START])
 def test_a_kind_that_is_not_retryable_is_not_retried_in_a_rollback_either(kind: FailureKind) -> None:
-    run = failing(undo=attempts(5)).fails("a", kind)
+    run = failing(attempts(5)).fails("a", kind)
     assert run.unreversed == [("a", kind)]
 
 
 def test_a_kind_that_its_list_leaves_out_is_not_retried() -> None:
     listed = ActionPlan(retries=RetryPolicy(max_attempts=5), retry_on=frozenset({FailureKind.TIMEOUT}))
-    assert failing(undo=listed).fails("a").unreversed == [("a", FailureKind.ERROR)]
+    assert failing(listed).fails("a").unreversed == [("a", FailureKind.ERROR)]
 
 
 def test_a_lost_undo_is_replaced_up_to_infrastructure_retries_then_listed_as_lost() -> None:
@@ -108,7 +107,7 @@ def test_losses_of_the_step_itself_are_not_counted_against_its_compensate() -> N
 
 
 def test_halt_means_nothing_in_a_reversal() -> None:
-    run = failing(undo=attempts(5)).halts("a", "enough")
+    run = failing(attempts(5)).halts("a", "enough")
     assert run.unreversed == [("a", FailureKind.ERROR)]
     assert "Halt" in run.header.rollback_failures[0].message
     assert run.phase is RunPhase.FAILED

@@ -24,6 +24,7 @@ from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.plan import Plan, StepPlan
 from reactor_operator.ports import RunRef, TaskOrder
 
+_SEALED = ("reactor.run/seal", "reactor.run/manifest")
 RUNTIME_IMAGE = "<runtime image of the operator>"
 
 
@@ -157,7 +158,7 @@ def _hide_secrets(manifest: object) -> object:
         if manifest.get("name") == "REACTOR_TOKEN":
             return {**manifest, "value": "<token>"}
         return {
-            key: f"<{key.partition(chr(47))[2]}>" if key in _SEALED else _hide_secrets(value)
+            key: f"<{key.removeprefix('reactor.run/')}>" if key in _SEALED else _hide_secrets(value)
             for key, value in manifest.items()
         }
     return [_hide_secrets(item) for item in manifest] if isinstance(manifest, list) else manifest

@@ -77,7 +77,6 @@ class Lines:
 
     def show(self, run: RunView) -> None:
         """Print what is new."""
-        self._watch.look(run)
         for told in transitions(self._before, run, self._watch):
             self._width = max(self._width, width_of(told.step))
             self._print("  " + render_line(told, self._width))

@@ -133,9 +133,23 @@ class RunView:
         ]
 
     @cached_property
+    def _written(self) -> dict[str, JsonObject]:
+        return {text_at(step, "name"): step for step in maps_at(self.status, "steps")}
+
+    @cached_property
     def steps(self) -> dict[str, StepView]:
         """The steps that the status lists, by name."""
-        return {view.name: view for view in map(_step_view, maps_at(self.status, "steps"))}
+        return {name: _step_view(step) for name, step in self._written.items()}
+
+    def step(self, name: str) -> StepView | None:
+        """Return one step, None where the status does not list it."""
+        step = self._written.get(name)
+        return _step_view(step) if step is not None else None
+
+    def changed_since(self, before: "RunView | None") -> list[StepView]:
+        """Return the steps whose entries are not those of `before`: of 10,000 mostly a few, and only they cost."""
+        old = before._written if before is not None else {}
+        return [_step_view(step) for name, step in self._written.items() if old.get(name) != step]
 
 
 def _took(part: JsonObject) -> float | None:

@@ -1,12 +1,12 @@
 """How long steps take, measured by watching: a status keeps whole seconds only.
 
-In: looks at a run, and a monotonic clock. Out: seconds. Never here: a guess for what was not seen to begin.
+In: steps as they change, and a monotonic clock. Out: seconds. Never here: a guess for what was not seen to begin.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from reactor_operator.cli.run_view import RunView, StepView
+from reactor_operator.cli.run_view import StepView
 
 _FORWARD, _COMPENSATE, _UNDO = "run", "compensate", "undo"
 _BEGINS = {"Running": _FORWARD, "Retrying": _FORWARD, "Compensating": _COMPENSATE, "Undoing": _UNDO}
@@ -24,9 +24,9 @@ class Stopwatch:
         self._clock = clock
         self._began: dict[tuple[str, int, str], float] = {}
 
-    def look(self, run: RunView) -> None:
-        """Note what has begun since the last look."""
-        for step in run.steps.values():
+    def look(self, changed: Iterable[StepView]) -> None:
+        """Note which of the steps that changed have begun something."""
+        for step in changed:
             action = _BEGINS.get(step.phase)
             if action is not None:
                 self._began.setdefault((step.name, step.round, action), self._clock())

@@ -65,15 +65,14 @@ class Transition:
 def transitions(before: RunView | None, after: RunView, watch: Stopwatch) -> list[Transition]:
     """Return what happened to the steps between two looks, successes in the order of their completion.
 
-    `watch` has had its look at `after` already.
+    `watch` gets its look at what changed.
     """
-    old = before.steps if before is not None else {}
+    changed = [(before.step(step.name) if before is not None else None, step) for step in after.changed_since(before)]
+    watch.look(step for _, step in changed)
     undone = {name: place for place, name in enumerate(after.undone)}
-    changed = sorted(
-        (step for step in after.steps.values() if _look(old.get(step.name)) != _look(step)),
-        key=lambda step: (_TOLD_ORDER.get(step.phase, 2), undone.get(step.name, 0), step.completion),
-    )
-    return [told for step in changed for told in _tell(old.get(step.name), step, watch)]
+    told = [(old, new) for old, new in changed if _look(old) != _look(new)]
+    told.sort(key=lambda pair: (_TOLD_ORDER.get(pair[1].phase, 2), undone.get(pair[1].name, 0), pair[1].completion))
+    return [transition for old, new in told for transition in _tell(old, new, watch)]
 
 
 def _look(step: StepView | None) -> tuple[str, int, int, str]:

@@ -4,7 +4,7 @@ In: looks at a run. Out: the terminal, through rich. Never here: plain output (`
 When a run ends its tree stays on the screen. What steps print scrolls by above it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -38,14 +38,14 @@ class Tree:
         self._live: Live | None = None
         self._run = RunView({})
         self._reactor = ""
-        self._order: dict[str, None] = {}
+        self._steps: dict[str, StepView] = {}
         self._watch = Stopwatch()
         self._took: dict[tuple[str, str], float] = {}
         self._spinners: dict[str, Spinner] = {}
 
     def begin(self, run: str, reactor: str, steps: Sequence[str]) -> None:
         """Put up the tree of a run."""
-        self._order = dict.fromkeys(steps)
+        self._steps = {name: _untouched(name) for name in steps}
         self._watch, self._took, self._spinners = Stopwatch(), {}, {}
         self._run = RunView({"metadata": {"name": run}})
         self._reactor = reactor
@@ -54,14 +54,15 @@ class Tree:
 
     def show(self, run: RunView) -> None:
         """Take a look at the run; it is drawn with the next refresh."""
+        changed = run.changed_since(self._run)
         self._run = run
-        self._watch.look(run)
-        for name, step in run.steps.items():
-            self._order.setdefault(name)
+        self._watch.look(changed)
+        for step in changed:
+            self._steps[step.name] = step
             for phase in (step.phase, _own_phase(step)):
                 seconds = self._watch.seconds(step, phase)
                 if seconds is not None and phase not in _ACTIVE:
-                    self._took.setdefault((name, phase), seconds)
+                    self._took.setdefault((step.name, phase), seconds)
 
     def say(self, text: str) -> None:
         """Print a line above the tree."""
@@ -82,7 +83,7 @@ class Tree:
 
     def __rich__(self) -> RenderableType:
         """Return the tree as it is now. Called by rich for each refresh."""
-        return render_tree(self._run, self._reactor, list(self._order), self)
+        return render_tree(self._run, self._reactor, self._steps, self)
 
     def seconds(self, step: StepView, phase: str) -> float | None:
         """Return how long a step took to reach this phase, or has been at it."""
@@ -100,12 +101,12 @@ class Tree:
         return max(self._console.height - 8, _KEPT_LINES)
 
 
-def render_tree(run: RunView, reactor: str, order: Sequence[str], tree: Tree) -> RenderableType:
+def render_tree(run: RunView, reactor: str, by_name: Mapping[str, StepView], tree: Tree) -> RenderableType:
     """Return the picture of a run: a head, its steps, its rollback, and at the end one line about how it ended."""
     style = _STYLES[MOODS.get(run.phase, Mood.QUIET)]
     head = Text.assemble((run.name, "bold"), "  ", (f"({reactor})", "bright_black"), "  ", (run.phase, style))
     root = RichTree(head, guide_style="bright_black")
-    steps = [run.steps.get(name) or _untouched(name) for name in order]
+    steps = list(by_name.values())
     shown, omitted = _fitting(steps, tree.room)
     width = max((len(step.name) for step in shown), default=0)
     for step in shown:
@@ -115,18 +116,18 @@ def render_tree(run: RunView, reactor: str, order: Sequence[str], tree: Tree) ->
     if run.undone or run.phase == "RollingBack":
         branch = root.add(Text("rollback, newest first", style="yellow"))
         for name in run.undone[-tree.room :]:
-            branch.add(_undone_row(run, name, width, tree))
+            branch.add(_undone_row(by_name.get(name) or _untouched(name), width, tree))
         for step in steps:
             if step.name not in run.undone and step.phase in ("Compensating", "Undoing", "RollbackFailed"):
-                branch.add(_undone_row(run, step.name, width, tree))
+                branch.add(_undone_row(step, width, tree))
     if not run.ended:
         return root
-    return Group(root, Text(_ending(run), style=style))
+    return Group(root, Text(_ending(run, by_name), style=style))
 
 
-def _ending(run: RunView) -> str:
+def _ending(run: RunView, by_name: Mapping[str, StepView]) -> str:
     """Return how the run ended, without what the tree above has said already."""
-    told = text_at(run.status, "failure", "step") in run.steps
+    told = text_at(run.status, "failure", "step") in by_name
     return render_ending(run, why="" if told else run.failure or run.message)
 
 
@@ -179,11 +180,10 @@ def _row(step: StepView, width: int, tree: Tree) -> RenderableType:
                  ("  ".join(words[1:]), style), (f"  {detail}" if detail else "", "default")), tree)  # fmt: skip
 
 
-def _undone_row(run: RunView, name: str, width: int, tree: Tree) -> RenderableType:
-    step = run.steps.get(name) or _untouched(name)
+def _undone_row(step: StepView, width: int, tree: Tree) -> RenderableType:
     style = _STYLES[MOODS.get(step.phase, Mood.UNDO)]
     failed = f"  {' '.join(step.cleanup.split())}" if step.phase == "RollbackFailed" else ""
-    return _line(step, step.phase, Text.assemble(f"{name.ljust(width)}  ", (step.phase, style), failed), tree)
+    return _line(step, step.phase, Text.assemble(f"{step.name.ljust(width)}  ", (step.phase, style), failed), tree)
 
 
 def _line(step: StepView, phase: str, text: Text, tree: Tree) -> RenderableType:

@@ -124,7 +124,7 @@ def _step_evaluated(draft: Draft, event: ev.StepEvaluated | ev.StepEvaluationFai
     draft.evaluating.discard(path)
     if draft.header.stage is not Stage.FORWARD:
         return
-    draft.ready.remove(path)
+    draft.take_ready(path)
     if isinstance(event, ev.StepEvaluationFailed):
         draft.put(path, fallback=event.fallback)
         finally_fail(draft, path, event.failure)

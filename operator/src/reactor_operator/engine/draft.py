@@ -4,7 +4,7 @@ In: a plan and a frozen state. Out: the next frozen state, the actions and the t
 Never here: a rule of the saga; only the bookkeeping that keeps derived fields true.
 """
 
-from bisect import insort
+from bisect import bisect
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -58,7 +58,7 @@ class Draft:
         self.now = max(now, state.header.now)
         self.header = state.header
         self.steps = Layered.draft_of(state.steps)
-        self.ready = list(state.ready)
+        self.ready = state.ready
         self.active = dict.fromkeys(state.active)
         self.due = dict(state.due)
         self.remaining = state.remaining
@@ -101,7 +101,14 @@ class Draft:
     def make_ready(self, path: str) -> None:
         """Queue a step for launching, in plan order; not where the run starts nothing more."""
         if self.header.stage in STARTS_STEPS and path not in self.ready:
-            insort(self.ready, path, key=lambda p: self.plan.steps[p].index)
+            steps = self.plan.steps
+            place = bisect(self.ready, steps[path].index, key=lambda ready: steps[ready].index)
+            self.ready = (*self.ready[:place], path, *self.ready[place:])
+
+    def take_ready(self, path: str) -> None:
+        """Take a step from the queue."""
+        place = self.ready.index(path)
+        self.ready = self.ready[:place] + self.ready[place + 1 :]
 
     def unblock_dependents(self, path: str) -> None:
         """Queue the steps that waited for `path` and now wait for nothing."""
@@ -132,7 +139,7 @@ class Draft:
         state = RunState(
             header=self.header,
             steps=self.steps,
-            ready=tuple(self.ready),
+            ready=self.ready,
             active=tuple(self.active_in_plan_order()),
             due=self.due,
             remaining=self.remaining,

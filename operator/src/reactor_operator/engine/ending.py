@@ -75,7 +75,7 @@ def fail_run(draft: Draft, failure: RunFailure) -> None:
 def begin_ending(draft: Draft, goal: Goal) -> None:
     """Start nothing more, and end as `goal` says once nothing is in flight."""
     draft.set(stage=Stage.DRAINING, goal=goal, failing=())
-    draft.ready.clear()
+    draft.ready = ()
     draft.evaluating.clear()
     draft.revert = ()
     for path in [path for path, step in draft.steps.items() if step.phase is StepPhase.RETRYING]:

@@ -71,20 +71,28 @@ class TaskWaiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskUploaded:
-    """The helper beside a container stored its output file; it becomes the result if the container succeeds."""
+    """The helper beside a container stored its output file; it becomes the result if the container succeeds.
+
+    `text`: the file is no JSON, and its result is one string.
+    """
 
     task: Task
     result: ValueRef
+    text: bool = False
     type: Literal["TaskUploaded"] = "TaskUploaded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSucceeded:
-    """The task did its action; None is JSON null. `uploaded`: the result is what `TaskUploaded` brought before."""
+    """The task did its action; None is JSON null.
+
+    `uploaded`: the result is what `TaskUploaded` brought before; `json_only`: and text is no result.
+    """
 
     task: Task
     result: ValueRef | None = None
     uploaded: bool = False
+    json_only: bool = False
     type: Literal["TaskSucceeded"] = "TaskSucceeded"
 
 

@@ -45,16 +45,14 @@ def ignore(draft: Draft, path: str) -> None:
 
 def go_forward(draft: Draft) -> None:
     """Start what may start, up to `parallelism`; when all is done, ask for the result."""
-    waiting = iter(tuple(draft.ready))
-    while len(draft.active) + len(draft.evaluating) < draft.plan.parallelism:
-        path = next(waiting, None)
-        if path is None:
+    for path in draft.ready:
+        if len(draft.active) + len(draft.evaluating) >= draft.plan.parallelism:
             break
         if path in draft.evaluating:
             continue
         step = draft.step(path)
         if step.phase is StepPhase.RETRYING:
-            draft.ready.remove(path)
+            draft.take_ready(path)
             launch(draft, path, Action.RUN, step.attempt, step.launch)
         else:
             draft.evaluating.add(path)

@@ -45,6 +45,7 @@ def launch(
         launch=launch_number,
         run_attempts=max(step.run_attempts, attempt) if action is Action.RUN else step.run_attempts,
         uploaded=None,
+        uploaded_text=False,
         timer=Timer.PENDING if step.pending_until is not None else None,
         due_at=step.pending_until,
     )

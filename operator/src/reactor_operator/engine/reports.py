@@ -34,7 +34,7 @@ def task_reported(draft: Draft, event: ev.TaskEvent) -> None:
             _waiting(draft, path, event.reason[:REASON_LIMIT])
         case ev.TaskUploaded():
             if draft.step(path).uploaded is None:
-                draft.put(path, uploaded=event.result)
+                draft.put(path, uploaded=event.result, uploaded_text=event.text)
         case ev.TaskFailed():
             task_failed(draft, event.task, event.failure)
         case ev.TaskLost():
@@ -96,6 +96,9 @@ def _what_is_wrong(
     match event:
         case ev.TaskSucceeded(uploaded=True) if draft.step(event.task.path).uploaded is None:
             message = "exited with success but uploaded no output"
+            return Failure(kind=FailureKind.INVALID_RESULT, message=message)
+        case ev.TaskSucceeded(uploaded=True, json_only=True) if draft.step(event.task.path).uploaded_text:
+            message = "output.format is json: found text in the uploaded output, expected one JSON document"
             return Failure(kind=FailureKind.INVALID_RESULT, message=message)
         case ev.TaskContinued() if action is not Action.COMPENSATE:
             return Failure(kind=FailureKind.ERROR, message=f"Continue means nothing in {action}", retryable=False)

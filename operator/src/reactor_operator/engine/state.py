@@ -130,6 +130,7 @@ class StepState:
     failure: Failure | None = None
     cleanup_failure: Failure | None = None
     uploaded: ValueRef | None = None
+    uploaded_text: bool = False
     reason: str = ""
     due_at: int | None = None
     timer: Timer | None = None

@@ -99,13 +99,13 @@ class TaskService:
     async def _record_output(self, request: TaskRequest) -> Answer:
         async with self._room_for(request):
             body = await request.read_body(BODY_LIMIT)
-            document = _output_document(body, request.http.headers.get("content-type", ""))
+            document, text = _output_document(body, request.http.headers.get("content-type", ""))
             ref = reference_to(document)
             entry = Entry(
                 run=request.run,
                 task=request.task.key,
                 digest=_digest("output", ref.digest.encode()),
-                body=encode_event(TaskUploaded(task=request.task, result=ref)),
+                body=encode_event(TaskUploaded(task=request.task, result=ref, text=text)),
                 values={ref.digest: document},
             )
             return _accept(await self._store.append(entry), conflict=Refusal(410, _CLOSED))
@@ -162,15 +162,16 @@ def _accept(answer: Appended, *, conflict: Refusal) -> Answer:
             assert_never(answer)
 
 
-def _output_document(body: bytes, content_type: str) -> bytes:
-    """Return the output file as JSON: itself where it says so and is, else one string."""
+def _output_document(body: bytes, content_type: str) -> tuple[bytes, bool]:
+    """Return the output file as JSON, itself where it says so and is, else one string; and whether it was text."""
     if content_type.partition(";")[0].strip().lower() == "application/json":
         try:
             orjson.loads(body)
         except orjson.JSONDecodeError:
-            return orjson.dumps(body.decode("utf-8", "replace"))
-        return body
-    return orjson.dumps(body.decode("utf-8", "replace"))
+            pass
+        else:
+            return body, False
+    return orjson.dumps(body.decode("utf-8", "replace")), True
 
 
 def _digest(what: str, of: bytes) -> str:

@@ -58,6 +58,7 @@ class ExitOutcome:
     result: bytes | None = None
     reason: str = ""
     uploaded: bool = False
+    json_only: bool = False
     failure: Failure | None = None
 
     def event_of(self, task: Task) -> tuple[Outcome, Mapping[str, bytes]]:
@@ -77,7 +78,7 @@ class ExitOutcome:
             case ExitMeaning.CONTINUED:
                 return TaskContinued(task=task, result=result), values
             case _:
-                return TaskSucceeded(task=task, result=result, uploaded=self.uploaded), values
+                return TaskSucceeded(task=task, result=result, uploaded=self.uploaded, json_only=self.json_only), values
 
 
 def outcome_of_exit(
@@ -97,7 +98,7 @@ def outcome_of_exit(
     if meaning is ExitMeaning.HALTED:
         return ExitOutcome(meaning=meaning, reason=render_message(message.strip()))
     if meaning is ExitMeaning.SUCCEEDED and rule.uploaded:
-        return ExitOutcome(meaning=meaning, uploaded=True)
+        return ExitOutcome(meaning=meaning, uploaded=True, json_only=rule.json_only)
     try:
         # Text is promised to be JSON by a success alone: the message of a skip may be its last log lines.
         json_only = rule.json_only and meaning is ExitMeaning.SUCCEEDED

@@ -1,0 +1,48 @@
+"""What the documents say is so: every option is in docs/cli.md, and the reactor of the README runs as it is written."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from reactor_operator.cli.main import app
+from tests.unit.cli.conftest import EXAMPLES, Reactor, Write
+
+ROOT = Path(__file__).parents[3]
+COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_option_of_a_command_is_documented_and_no_other(name: str) -> None:
+    text = (ROOT / "docs" / "cli.md").read_text()
+    (usage,) = re.findall(rf"^reactor {name} [^`]*?(?=^reactor |^```)", text, re.MULTILINE)
+    everywhere = {"--help", "--namespace", "--context", "--kubeconfig"}
+    options = {option for one in COMMANDS[name].params for option in one.opts if option.startswith("--")}
+    assert set(re.findall(r"--[a-z-]+", usage)) == options - everywhere
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+
+def test_the_reactor_of_the_readme_is_sound_and_is_rolled_back_as_it_says(reactor: Reactor, write: Write) -> None:
+    (manifest,), (module,) = blocks("yaml"), blocks("python")
+    folder = write({"reactor.yaml": manifest, "shop.py": module})
+    assert reactor("lint", "--strict", folder).code == 0
+    settings = ("--set", 'items=["cup"]', "--set", "card=expired")
+    answer = reactor("run", folder, "-o", "json", *settings)
+    status = json.loads(answer.out)["status"]
+    assert (status["phase"], status["failure"]["message"]) == ("Failed", "the card has expired")
+    assert status["rollback"]["undone"] == ["charge", "reserve"]
+    assert reactor("run", folder, *settings, "--set", "card=good").code == 0
+
+
+@pytest.mark.parametrize(
+    "document", ["README.md", "docs/cli.md", *(f"examples/{one.name}/README.md" for one in EXAMPLES.glob("0*"))]
+)
+def test_links_lead_somewhere(document: str) -> None:
+    file = ROOT / document
+    for target in re.findall(r"\]\(([^)#]+)\)", file.read_text()):
+        assert (file.parent / target).exists(), target

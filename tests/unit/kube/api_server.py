@@ -1,0 +1,237 @@
+"""An API server in this process for tests of what speaks to one: objects, preconditions, patches, watches, faults.
+
+It answers over HTTP what a real one answers to these requests. `script` holds answers to give before any work is done,
+`lose_answers` does the work and then breaks the connection.
+"""
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import jsonpatch
+from aiohttp import web
+
+from reactor_operator.kube.access import Access
+from reactor_operator.kube.client import KubeClient
+
+Json = dict[str, Any]
+
+
+class ApiServer:
+    """Objects by path without the subresource (`/api/v1/namespaces/shop/pods/x`)."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Json] = {}
+        self.events: list[Json] = []
+        self.requests: list[tuple[str, str, Any]] = []
+        self.script: list[tuple[int, Json, dict[str, str]]] = []
+        self.lose_answers = 0
+        self.expire_watches = False
+        self.mute_watches = False
+        self.token = "first"
+        self.renewals = 0
+        self.url = ""
+        self._version = 100
+        self._changed = asyncio.Condition()
+
+    @property
+    def writes(self) -> list[str]:
+        """Method and path of everything but reads."""
+        return [f"{method} {path}" for method, path, _ in self.requests if method != "GET"]
+
+    async def put(self, path: str, one: Json) -> Json:
+        """Store an object under its path as the cluster would, and tell watchers."""
+        collection, _, name = path.rpartition("/")
+        metadata = one.setdefault("metadata", {})
+        metadata.setdefault("name", name)
+        metadata.setdefault("namespace", collection.split("/namespaces/")[1].split("/")[0])
+        metadata.setdefault("uid", str(uuid.uuid4()))
+        kind = "MODIFIED" if path in self.objects else "ADDED"
+        await self._store(path, one, kind)
+        return self.objects[path]
+
+    async def remove(self, path: str, *, tell: bool = True) -> None:
+        """Drop an object; `tell` it to watchers."""
+        gone = self.objects.pop(path)
+        if tell:
+            await self._tell("DELETED", gone)
+
+    async def _store(self, path: str, one: Json, kind: str) -> None:
+        self._version += 1
+        one["metadata"]["resourceVersion"] = str(self._version)
+        self.objects[path] = json.loads(json.dumps(one))
+        await self._tell(kind, one)
+
+    async def _tell(self, kind: str, one: Json) -> None:
+        if self.mute_watches:
+            return
+        self._version += kind == "DELETED"
+        shown = json.loads(json.dumps(one))
+        shown["metadata"]["resourceVersion"] = str(self._version)
+        self.events.append({"type": kind, "object": shown})
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request."""
+        body = json.loads(await request.read() or b"null")
+        self.requests.append((request.method, request.path, body))
+        if request.headers.get("Authorization") not in (f"Bearer {self.token}", None):
+            return _status(401, "Unauthorized", "Unauthorized")
+        if self.script:
+            code, document, headers = self.script.pop(0)
+            return web.json_response(document, status=code, headers=headers)
+        answer = await self._answer(request, body)
+        if self.lose_answers and request.method != "GET":
+            self.lose_answers -= 1
+            assert request.transport is not None
+            request.transport.abort()
+        return answer
+
+    async def _answer(self, request: web.Request, body: Any) -> web.StreamResponse:
+        path = request.path
+        status = path.endswith("/status")
+        path = path.removesuffix("/status")
+        match request.method:
+            case "GET" if path in self.objects:
+                return web.json_response(self.objects[path])
+            case "GET" if request.query.get("watch"):
+                return await self._watch(request)
+            case "GET" if path.rpartition("/")[2] in _PLURALS:
+                return self._list(request)
+            case "POST":
+                return await self._create(path, body)
+        found = self.objects.get(path)
+        if found is None:
+            return _status(404, "NotFound", f"{path} not found")
+        match request.method:
+            case "DELETE":
+                wanted = (body or {}).get("preconditions", {}).get("uid")
+                if wanted not in (None, found["metadata"]["uid"]):
+                    return _status(409, "Conflict", "the UID in the precondition does not match")
+                await self.remove(path)
+                return web.json_response(found)
+            case "PUT":
+                if body["metadata"].get("resourceVersion") != found["metadata"]["resourceVersion"]:
+                    return _status(409, "Conflict", "the object has been modified")
+                body["metadata"]["uid"] = found["metadata"]["uid"]
+                await self._store(path, body, "MODIFIED")
+                return web.json_response(self.objects[path])
+        return await self._patch(path, found, body, request.content_type, status=status)
+
+    async def _create(self, collection: str, body: Json) -> web.Response:
+        path = f"{collection}/{body['metadata']['name']}"
+        if path in self.objects:
+            return _status(409, "AlreadyExists", f"{path} already exists")
+        return web.json_response(await self.put(path, body), status=201)
+
+    async def _patch(self, path: str, found: Json, body: Any, kind: str, *, status: bool) -> web.Response:
+        changed = json.loads(json.dumps(found))
+        if kind == "application/json-patch+json":
+            try:
+                changed = jsonpatch.apply_patch(changed, body)
+            except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as problem:
+                return _status(422, "Invalid", f"the server rejected our request: {problem}")
+        else:
+            uid = body.get("metadata", {}).get("uid")
+            if uid not in (None, found["metadata"]["uid"]):
+                return _status(409, "Conflict", "Precondition failed: UID in precondition")
+            changed = _merge(changed, body)
+        if status:
+            changed = {**found, "status": changed.get("status")}
+        await self._store(path, changed, "MODIFIED")
+        return web.json_response(self.objects[path])
+
+    def _list(self, request: web.Request) -> web.Response:
+        found = [one for path, one in sorted(self.objects.items()) if self._matches(path, one, request)]
+        limit = int(request.query.get("limit", "500"))
+        start = int(request.query.get("continue", "0"))
+        more = str(start + limit) if start + limit < len(found) else ""
+        metadata = {"resourceVersion": str(self._version), "continue": more}
+        return web.json_response({"items": found[start : start + limit], "metadata": metadata})
+
+    def _matches(self, path: str, one: Json, request: web.Request) -> bool:
+        prefix, _, plural = request.path.rpartition("/")
+        if path.split("/")[-2] != plural or not path.startswith(prefix):
+            return False
+        label, _, value = request.query.get("labelSelector", "").partition("=")
+        if label and one["metadata"].get("labels", {}).get(label) != value:
+            return False
+        uid = request.query.get("fieldSelector", "").partition("involvedObject.uid=")[2].partition(",")[0]
+        return not uid or one.get("involvedObject", {}).get("uid") == uid
+
+    async def _watch(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        if self.expire_watches:
+            self.expire_watches = False
+            expired = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
+            await response.write(json.dumps({"type": "ERROR", "object": expired}).encode() + b"\n")
+            return response
+        after = int(request.query["resourceVersion"])
+        told = 0
+        while True:
+            for event in self.events[told:]:
+                path = f"{request.path}/{event['object']['metadata']['name']}"
+                if int(event["object"]["metadata"]["resourceVersion"]) > after and self._matches(
+                    path, event["object"], request
+                ):
+                    await response.write(json.dumps(event).encode() + b"\n")
+            told = len(self.events)
+            async with self._changed:
+                if told == len(self.events):
+                    await self._changed.wait()
+
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator["ApiServer"]:
+        """Listen on a free port."""
+        app = web.Application()
+        app.router.add_route("*", "/{rest:.*}", self.handle)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        try:
+            yield self
+        finally:
+            await runner.cleanup()
+
+    def access(self) -> Access:
+        """Return the way in, with a token that `renew` makes valid."""
+        held = {"token": self.token}
+
+        async def authorization() -> str | None:
+            return f"Bearer {held['token']}"
+
+        async def renew() -> None:
+            self.renewals += 1
+            held["token"] = self.token
+
+        return Access(server=self.url, namespace="shop", tls=None, proxy=None, authorization=authorization, renew=renew)
+
+    def client(self, **options: Any) -> KubeClient:
+        """Return a client."""
+        return KubeClient(self.access(), **options)
+
+
+_PLURALS = {"pods", "jobs", "events", "reactorruns", "reactors", "configmaps", "leases"}
+
+
+def _merge(target: Any, patch: Any) -> Any:
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = _merge(merged.get(key), value)
+    return merged
+
+
+def _status(code: int, reason: str, message: str) -> web.Response:
+    return web.json_response({"kind": "Status", "code": code, "reason": reason, "message": message}, status=code)

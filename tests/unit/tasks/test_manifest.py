@@ -1,0 +1,327 @@
+"""The manifest of a task: what is always so, and what the author of a reactor may change."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from reactor_operator.engine.failures import FailureKind
+from reactor_operator.engine.identity import Action, Task
+from reactor_operator.ports import RunRef
+from reactor_operator.tasks.manifest import MANIFEST_LIMIT, label_value, render_manifest
+from reactor_operator.tasks.manifest_env import INLINE_LIMIT, Unlaunchable
+from reactor_operator.tasks.manifest_seal import is_owned_by, open_seal
+from tests.unit.tasks.orders import BUSYBOX, KEY, SETTINGS, UID, order, python
+
+
+def pod(*words: Any, **changes: Any) -> dict[str, Any]:
+    return json.loads(json.dumps(render_manifest(order(*words, **changes), SETTINGS)))
+
+
+def main_of(manifest: dict[str, Any]) -> dict[str, Any]:
+    return next(one for one in manifest["spec"]["containers"] if one["name"] == "step")
+
+
+def env_of(container: dict[str, Any]) -> dict[str, Any]:
+    return {one["name"]: one.get("value", one.get("valueFrom")) for one in container["env"]}
+
+
+@pytest.mark.parametrize("step", [None, python()])
+def test_every_pod_is_restricted_by_construction(step: dict[str, Any] | None) -> None:
+    spec = pod(step)["spec"]
+    assert spec["restartPolicy"] == "Never"
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["enableServiceLinks"] is False
+    assert spec["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "runAsGroup": 65532,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    for container in spec["containers"] + spec.get("initContainers", []):
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert container["resources"]["requests"]
+        assert container["resources"]["limits"]
+
+
+def test_the_same_order_gives_the_same_bytes() -> None:
+    assert json.dumps(render_manifest(order(), SETTINGS)) == json.dumps(render_manifest(order(), SETTINGS))
+
+
+def test_a_pod_says_whose_it_is() -> None:
+    metadata = pod()["metadata"]
+    assert metadata["labels"] == {
+        "reactor.run/run": "order-1",
+        "reactor.run/run-uid": UID,
+        "reactor.run/reactor": "checkout",
+        "reactor.run/step": "work",
+        "reactor.run/action": "run",
+        "reactor.run/attempt": "1",
+        "app.kubernetes.io/managed-by": "reactor-operator",
+    }
+    assert metadata["ownerReferences"] == [
+        {"apiVersion": "reactor.run/v1alpha1", "kind": "ReactorRun", "name": "order-1", "uid": UID, "controller": True}
+    ]
+
+
+@pytest.mark.parametrize("text", ["a" * 64, "a" * 253, "ship/book", "rows[7]/store", "-x", "x.", "é", "..."])
+def test_what_is_no_label_value_ends_in_a_hash(text: str) -> None:
+    value = label_value(text)
+    assert re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", value)
+    assert value != label_value(text + "x")
+
+
+def test_long_names_with_one_prefix_give_different_pods() -> None:
+    one = pod(run=RunRef("shop", "a" * 252 + "b", UID))
+    other = pod(run=RunRef("shop", "a" * 252 + "c", "0a2ce048-cd93-4a36-961c-e5f443d29c01"))
+    assert one["metadata"]["name"] != other["metadata"]["name"]
+    assert len(one["metadata"]["name"]) <= 63
+    assert one["metadata"]["labels"]["reactor.run/run"] != other["metadata"]["labels"]["reactor.run/run"]
+
+
+def test_the_author_keeps_labels_and_annotations_but_not_ours() -> None:
+    theirs = {"team": "x", "reactor.run/step": "forged", "app.kubernetes.io/managed-by": "me"}
+    metadata = pod(
+        defaults={"pod": {"metadata": {"labels": theirs, "annotations": {"reactor.run/seal": "forged", "a": "b"}}}}
+    )["metadata"]
+    assert metadata["labels"]["team"] == "x"
+    assert metadata["labels"]["reactor.run/step"] == "work"
+    assert metadata["labels"]["app.kubernetes.io/managed-by"] == "reactor-operator"
+    assert metadata["annotations"]["a"] == "b"
+    assert metadata["annotations"]["reactor.run/seal"] != "forged"
+
+
+def test_the_facts_of_the_task_are_in_its_environment() -> None:
+    env = env_of(main_of(pod(arguments={"a": 1})))
+    assert env["REACTOR_RUN"] == "order-1"
+    assert env["REACTOR_STEP"] == "work"
+    assert env["REACTOR_TASK"] == f"{UID}/work.run.1.1.1"
+    assert env["REACTOR_ACTION"] == "run"
+    assert env["REACTOR_ATTEMPT"] == "1"
+    assert env["REACTOR_IDEMPOTENCY_KEY"] == "idempotent"
+    assert "REACTOR_FORWARD_KEY" not in env
+    assert env["REACTOR_UNCERTAIN"] == "0"
+    assert json.loads(env["REACTOR_ARGUMENTS"]) == {"a": 1}
+    assert env["REACTOR_RESULT_PATH"] == "/dev/termination-log"
+    assert env["REACTOR_GATEWAY"] == "http://gateway:8080"
+    assert len(env["REACTOR_TOKEN"]) == 64
+
+
+def test_a_cleanup_learns_the_key_it_reverses_and_what_there_is_to_reverse() -> None:
+    step = {"run": {"container": BUSYBOX}, "undo": {"container": BUSYBOX}}
+    env = env_of(main_of(pod(step, action=Action.UNDO, result=b'{"id":1}', uncertain=True)))
+    assert env["REACTOR_FORWARD_KEY"] == "forward"
+    assert env["REACTOR_RESULT"] == '{"id":1}'
+    assert env["REACTOR_UNCERTAIN"] == "1"
+
+
+def test_a_python_task_gets_no_documents_for_it_checks_in() -> None:
+    env = env_of(main_of(pod(python(), arguments={"a": 1})))
+    assert env["REACTOR_HANDLER"] == "shop.work:do"
+    assert "REACTOR_ARGUMENTS" not in env
+
+
+def test_python_runs_in_the_runtime_image_unless_the_reactor_names_one() -> None:
+    ours = main_of(pod(python()))
+    assert (ours["image"], ours["imagePullPolicy"]) == ("reactor-runtime:1", "IfNotPresent")
+    theirs = main_of(pod(python(), defaults={"image": "shop:2"}))
+    assert theirs["image"] == "shop:2"
+    assert "imagePullPolicy" not in theirs
+    assert theirs["command"] == ["python3", "-m", "reactor"]
+
+
+def test_modules_are_mounted_from_their_config_map() -> None:
+    manifest = pod(python(modules={"configMapRef": {"name": "mods"}}))
+    assert {"name": "reactor-modules", "configMap": {"name": "mods"}} in manifest["spec"]["volumes"]
+    assert env_of(main_of(manifest))["REACTOR_MODULES"] == "/reactor/modules"
+
+
+def test_arguments_by_reference_stay_references() -> None:
+    source = {"arguments": {"token": {"secretKeyRef": {"name": "s", "key": "k"}}}}
+    env = env_of(main_of(pod({**source, "run": {"container": BUSYBOX}})))
+    assert env["REACTOR_SECRET_TOKEN"] == {"secretKeyRef": {"name": "s", "key": "k"}}
+    env = env_of(main_of(pod(python(**source))))
+    assert env["REACTOR_SECRET_TOKEN"] == {"secretKeyRef": {"name": "s", "key": "k"}}
+    assert json.loads(env["REACTOR_SECRET_ARGUMENTS"]) == {"token": "REACTOR_SECRET_TOKEN"}
+
+
+def test_one_argument_becomes_one_variable_and_ours_cannot_be_replaced() -> None:
+    variables = [
+        {"name": "AMOUNT", "argument": "amount"},
+        {"name": "NAME", "argument": "name"},
+        {"name": "REACTOR_TASK", "value": "forged"},
+    ]
+    step = {
+        "arguments": {"amount": {"value": 1}, "name": {"value": 1}},
+        "run": {"container": {**BUSYBOX, "env": variables}},
+    }
+    env = env_of(main_of(pod(step, arguments={"amount": {"eur": 42}, "name": "a b"})))
+    assert env["AMOUNT"] == '{"eur":42}'
+    assert env["NAME"] == "a b"
+    assert env["REACTOR_TASK"] == f"{UID}/work.run.1.1.1"
+
+
+def test_what_no_variable_can_hold_is_an_invalid_argument() -> None:
+    step = {
+        "arguments": {"a": {"value": 1}},
+        "run": {"container": {**BUSYBOX, "env": [{"name": "A", "argument": "a"}]}},
+    }
+    for value in ("nul\0", "x" * 200_000):
+        with pytest.raises(Unlaunchable) as refused:
+            render_manifest(order(step, arguments={"a": value}), SETTINGS)
+        assert refused.value.failure.kind is FailureKind.INVALID_ARGUMENTS
+        assert "env 'A'" in refused.value.failure.message
+
+
+def test_large_documents_are_fetched_by_an_init_container() -> None:
+    manifest = pod(arguments={"a": "x" * INLINE_LIMIT})
+    fetch = manifest["spec"]["initContainers"][0]
+    assert fetch["command"] == ["python3", "-m", "reactor", "fetch", "arguments"]
+    assert fetch["image"] == "reactor-runtime:1"
+    assert "REACTOR_ARGUMENTS" not in env_of(main_of(manifest))
+    mounted = [mount for mount in main_of(manifest)["volumeMounts"] if mount["mountPath"] == "/reactor"]
+    assert mounted == [{"name": "reactor-files", "mountPath": "/reactor", "readOnly": True}]
+
+
+def test_an_output_file_is_shared_with_a_native_sidecar() -> None:
+    manifest = pod({"run": {"container": {**BUSYBOX, "output": {"path": "/out/r.json"}}}})
+    helper = manifest["spec"]["initContainers"][0]
+    assert helper["restartPolicy"] == "Always"
+    assert helper["command"] == ["python3", "-m", "reactor", "output", "/out/r.json"]
+    assert helper["volumeMounts"] == [{"name": "reactor-output", "mountPath": "/out"}]
+    assert {"name": "reactor-output", "mountPath": "/out"} in main_of(manifest)["volumeMounts"]
+    assert env_of(main_of(manifest))["REACTOR_RESULT_PATH"] == "/out/r.json"
+    assert manifest["spec"]["terminationGracePeriodSeconds"] > 60
+
+
+@pytest.mark.parametrize(
+    ("path", "volume"), [("/tmp/r", "reactor-tmp"), ("/data/deep/r", "theirs"), ("/database/r", "reactor-output")]
+)
+def test_an_output_in_a_mounted_folder_shares_that_mount(path: str, volume: str) -> None:
+    mounts = [{"name": "theirs", "mountPath": "/data"}]
+    manifest = pod({"volumeMounts": mounts, "run": {"container": {**BUSYBOX, "output": {"path": path}}}})
+    assert manifest["spec"]["initContainers"][0]["volumeMounts"][0]["name"] == volume
+
+
+def test_an_output_in_the_root_folder_cannot_start() -> None:
+    with pytest.raises(Unlaunchable, match="a folder other than /") as refused:
+        pod({"run": {"container": {**BUSYBOX, "output": {"path": "/r.json"}}}})
+    assert refused.value.failure.kind is FailureKind.CANNOT_START
+
+
+def test_the_author_overrides_our_defaults_through_the_pod_spec() -> None:
+    theirs = {
+        "securityContext": {"runAsUser": 0, "runAsNonRoot": False},
+        "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"key": "gpu", "operator": "Exists"}],
+        "containers": [
+            {"name": "step", "securityContext": {"readOnlyRootFilesystem": False}, "lifecycle": {"preStop": {}}},
+            {"name": "proxy", "image": "envoy"},
+        ],
+        "volumes": [{"name": "cache", "emptyDir": {}}],
+    }
+    spec = pod(defaults={"pod": {"spec": theirs}})["spec"]
+    assert spec["securityContext"]["runAsUser"] == 0
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert spec["nodeSelector"] == {"disk": "ssd"}
+    assert spec["tolerations"] == theirs["tolerations"]
+    assert [container["name"] for container in spec["containers"]] == ["step", "proxy"]
+    step = spec["containers"][0]
+    assert step["securityContext"]["readOnlyRootFilesystem"] is False
+    assert step["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert step["lifecycle"] == {"preStop": {}}
+    assert {volume["name"] for volume in spec["volumes"]} == {"reactor-tmp", "cache"}
+
+
+def test_the_author_cannot_replace_what_makes_a_pod_a_task() -> None:
+    theirs = {
+        "restartPolicy": "Always",
+        "containers": [
+            {"name": "step", "image": "other", "command": ["/other"], "env": [{"name": "REACTOR_TOKEN", "value": "x"}]}
+        ],
+        "volumes": [{"name": "reactor-tmp", "hostPath": {"path": "/"}}],
+    }
+    manifest = pod(defaults={"pod": {"spec": theirs}})
+    assert manifest["spec"]["restartPolicy"] == "Never"
+    step = main_of(manifest)
+    assert (step["image"], step["command"]) == ("busybox:1", ["/bin/true"])
+    assert env_of(step)["REACTOR_TOKEN"] != "x"
+    assert manifest["spec"]["volumes"] == [{"name": "reactor-tmp", "emptyDir": {}}]
+
+
+def test_resources_of_the_author_replace_ours_as_a_whole() -> None:
+    step = main_of(pod({"resources": {"limits": {"memory": "16Mi"}}, "run": {"container": BUSYBOX}}))
+    assert step["resources"] == {"limits": {"memory": "16Mi"}}
+
+
+def test_a_security_context_of_the_container_is_merged_over_ours() -> None:
+    container = {**BUSYBOX, "securityContext": {"readOnlyRootFilesystem": False}}
+    context = main_of(pod({"run": {"container": container}}))["securityContext"]
+    assert context["readOnlyRootFilesystem"] is False
+    assert context["allowPrivilegeEscalation"] is False
+
+
+def test_a_job_makes_one_pod_and_never_another() -> None:
+    manifest = pod({"placement": "job", "run": {"container": BUSYBOX}})
+    assert (manifest["apiVersion"], manifest["kind"]) == ("batch/v1", "Job")
+    spec = manifest["spec"]
+    assert spec["backoffLimit"] == 0
+    assert "ttlSecondsAfterFinished" not in spec
+    assert spec["template"]["spec"]["restartPolicy"] == "Never"
+    assert spec["template"]["metadata"]["annotations"] == manifest["metadata"]["annotations"]
+    assert spec["template"]["metadata"]["labels"]["reactor.run/run-uid"] == UID
+
+
+def test_a_pod_too_large_for_the_api_server_is_refused_before_it_is_sent() -> None:
+    arguments = {f"a{n}": "x" * 100_000 for n in range(20)}
+    step = {
+        "arguments": {name: {"value": 1} for name in arguments},
+        "run": {"container": {**BUSYBOX, "env": [{"name": name, "argument": name} for name in arguments]}},
+    }
+    with pytest.raises(Unlaunchable, match=str(MANIFEST_LIMIT)):
+        render_manifest(order(step, arguments=arguments), SETTINGS)
+
+
+class TestSeal:
+    def test_our_pod_is_known_for_its_task(self) -> None:
+        sealed = open_seal(KEY, pod())
+        assert sealed is not None
+        assert sealed.run == RunRef("shop", "order-1", UID)
+        assert sealed.task == Task("work", Action.RUN, 1, 1, 1)
+        assert is_owned_by(pod(), sealed.run)
+
+    def test_the_pods_of_a_job_are_known_by_their_job(self) -> None:
+        job = pod({"placement": "job", "run": {"container": BUSYBOX}})
+        made = job["spec"]["template"]
+        made["metadata"] |= {
+            "name": job["metadata"]["name"] + "-x7k2p",
+            "namespace": "shop",
+            "ownerReferences": [{"kind": "Job", "name": job["metadata"]["name"], "uid": "u", "controller": True}],
+        }
+        assert open_seal(KEY, made) == open_seal(KEY, job)
+
+    @pytest.mark.parametrize("annotation", ["run", "task", "reads", "manifest", "seal"])
+    def test_no_annotation_can_be_changed(self, annotation: str) -> None:
+        manifest = pod()
+        manifest["metadata"]["annotations"][f"reactor.run/{annotation}"] += "x"
+        assert open_seal(KEY, manifest) is None
+
+    def test_a_copy_under_another_name_or_elsewhere_is_not_ours(self) -> None:
+        for field in ("name", "namespace"):
+            manifest = pod()
+            manifest["metadata"][field] += "x"
+            assert open_seal(KEY, manifest) is None
+
+    def test_another_installation_does_not_know_it(self) -> None:
+        assert open_seal(b"another key, long enough", pod()) is None
+
+    @pytest.mark.parametrize(
+        "odd", [{}, {"metadata": None}, {"metadata": {"annotations": {"reactor.run/task": "\ud800/x"}}}]
+    )
+    def test_odd_objects_are_not_ours(self, odd: dict[str, Any]) -> None:
+        assert open_seal(KEY, odd) is None
