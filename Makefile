@@ -123,7 +123,12 @@ demo: $(INSTALLED) ## one order that succeeds, and one that fails and is undone
 .PHONY: bench
 bench: setup ## one table of ratios and costs, on the cluster that is up or one made for it; saved as JSON (BENCH=--quick, --only ROW…)
 	@requirements/system-packages cluster
-	@tests/kind/with-cluster bash -euc '$(MAKE) deploy && $(IN_CLUSTER) $(VENV)/python -m tests.benchmarks $(BENCH)'
+	@tests/kind/with-cluster $(MAKE) bench-cluster
+
+.PHONY: bench-cluster
+bench-cluster:
+	@$(MAKE) deploy
+	@$(IN_CLUSTER) $(VENV)/python -m tests.benchmarks $(BENCH)
 
 .PHONY: clean
 clean: cluster-down ## cluster-down, and remove everything made in the checkout

@@ -126,7 +126,7 @@ def test_container_results_that_are_cut_or_missing_or_not_json(namespace: Namesp
 
 def test_pods_that_cannot_start_say_why_and_fail_in_time(namespace: Namespace, busybox: str) -> None:
     absent = container_step("absent", "true", "localhost/no-such-image:1", onError={"action": "Continue"})
-    invalid = container_step("invalid", "true", "UPPER/case", onError={"action": "Continue"})
+    invalid = container_step("invalid", "true", "a:b:c", onError={"action": "Continue"})
     config = container_step("config", "true", busybox, onError={"action": "Continue"})
     config["run"]["container"]["envFrom"] = [{"configMapRef": {"name": "nowhere"}}]
     namespace.apply(reactor("stuck", [absent, invalid, config]), run_of("stuck"))

@@ -33,7 +33,7 @@ def kill_operator(system: Namespace) -> None:
 
 def redis(system: Namespace, *command: str) -> str:
     """Run redis-cli in the pod of Redis."""
-    script = 'REDISCLI_AUTH="$(cat "$REDIS_PASSWORD_FILE" 2>/dev/null || true)" exec redis-cli "$@"'
+    script = 'REDISCLI_AUTH="$(cat /etc/reactor/redis/password)" exec redis-cli -e "$@"'
     return system.kubectl("exec", REDIS, "--", "sh", "-c", script, "redis-cli", *command)
 
 

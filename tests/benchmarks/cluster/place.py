@@ -5,20 +5,23 @@ One raw client with kept connections measures all arms, so that measuring costs 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+import fcntl
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 
 from reactor_operator.kube.access import NoAccess, load_access
 from reactor_operator.kube.client import KubeClient
-from reactor_operator.kube.errors import ApiError, Conflict
+from reactor_operator.kube.errors import ApiError
 from reactor_operator.kube.fields import JsonObject, text_at
 from reactor_operator.kube.paths import JOB, POD, REACTOR, REACTOR_RUN, Kind, cluster_object
-from reactor_operator.ports import Unavailable
+from tests.benchmarks.machine import ROOT
 from tests.benchmarks.rows import BenchmarkFailed
 
 NAMESPACE = Kind("", "v1", "Namespace", "namespaces")
 SERVICE_ACCOUNT = Kind("", "v1", "ServiceAccount", "serviceaccounts")
-_NAME = "reactor-benchmarks"
+_OURS = "reactor.run/benchmarks"
+_LOCK = ROOT / "build" / "benchmarks.lock"
 _PAUSE_SECONDS = 0.25
 _START_SECONDS = 60
 _EMPTY_SECONDS = 180
@@ -77,33 +80,43 @@ class Place:
 
 @asynccontextmanager
 async def a_place() -> AsyncIterator[Place]:
-    """Make the namespace, anew where an interrupted run left it, and delete it at the end. Raises BenchmarkFailed."""
-    try:
-        access = await load_access()
-    except NoAccess as problem:
-        raise BenchmarkFailed(str(problem)) from problem
-    async with KubeClient(access) as client:
-        place = Place(client, _NAME)
-        path = cluster_object(NAMESPACE, _NAME)
-
-        async def is_gone() -> bool:
-            return await client.get(path) is None
-
-        async def is_usable() -> bool:
-            return await client.get(SERVICE_ACCOUNT.object(_NAME, "default")) is not None
-
+    """Make a namespace and delete it at the end; leftovers of an interrupted run go too. Raises BenchmarkFailed."""
+    with _alone():
         try:
-            if await client.delete(path):
-                await until(f"namespace {_NAME} of an earlier run is gone", is_gone, _EMPTY_SECONDS)
-            labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-            await client.create(NAMESPACE.collection(None), {"metadata": {"name": _NAME, "labels": labels}})
-        except (Unavailable, Conflict) as problem:
-            raise BenchmarkFailed(f"no cluster to measure on: {problem}") from problem
+            access = await load_access()
+        except NoAccess as problem:
+            raise BenchmarkFailed(str(problem)) from problem
+        async with KubeClient(access) as client:
+            await _delete_leftovers(client)
+            name = f"reactor-benchmarks-{secrets.token_hex(3)}"
+            labels = {_OURS: "true", "pod-security.kubernetes.io/enforce": "restricted"}
+            await client.create(NAMESPACE.collection(None), {"metadata": {"name": name, "labels": labels}})
+
+            async def is_usable() -> bool:
+                return await client.get(SERVICE_ACCOUNT.object(name, "default")) is not None
+
+            try:
+                await until(f"namespace {name} has its service account", is_usable, _START_SECONDS)
+                yield Place(client, name)
+            finally:
+                await client.delete(cluster_object(NAMESPACE, name))
+
+
+async def _delete_leftovers(client: KubeClient) -> None:
+    for namespace in (await client.list(NAMESPACE.collection(None), {"labelSelector": f"{_OURS}=true"})).items:
+        await client.delete(cluster_object(NAMESPACE, text_at(namespace, "metadata", "name")))
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Refuse to measure while another process of this checkout does: each would slow the other down."""
+    _LOCK.parent.mkdir(exist_ok=True)
+    with _LOCK.open("w") as file:
         try:
-            await until(f"namespace {_NAME} has its service account", is_usable, _START_SECONDS)
-            yield place
-        finally:
-            await client.delete(path)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as problem:
+            raise BenchmarkFailed("another process measures on the cluster: wait until it has ended") from problem
+        yield
 
 
 async def until(what: str, look: Callable[[], Awaitable[bool]], limit_seconds: float) -> None:

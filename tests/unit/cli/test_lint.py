@@ -157,6 +157,13 @@ def test_a_file_that_is_no_manifest_is_one_clear_line(reactor: Reactor, write: W
     assert answer.out.startswith(f"{file}:{said}"), answer.out
 
 
+def test_a_file_that_cannot_be_read_hides_no_other(reactor: Reactor, write: Write) -> None:
+    folder = write({"a.yaml": "a: [\n", "b.yaml": REACTOR + "    undoo: {}\n", "c.yaml": "spec: {on: 1}\n"})
+    answer = reactor("lint", folder)
+    assert [line.split(":")[0].rpartition("/")[2] for line in lines(answer.out)] == ["a.yaml", "b.yaml", "c.yaml"]
+    assert reactor("run", folder).code == 2
+
+
 def test_two_objects_of_one_name_are_told(reactor: Reactor, write: Write) -> None:
     folder = write({"a.yaml": REACTOR, "b.yaml": "\n" + REACTOR})
     answer = reactor("lint", folder)

@@ -70,7 +70,10 @@ def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
 
 
 def wait_until_there(file: Path) -> None:
@@ -190,6 +193,18 @@ def test_a_reader_that_has_enough_is_no_error() -> None:
     )
     assert said.stdout == "apiVersion: v1\n"
     assert said.stderr == ""
+
+
+def test_a_run_goes_on_when_nobody_reads_its_output_any_more(write: Write) -> None:
+    folder = write({"reactor.yaml": WAITS, "gate.py": GATE})
+    with started("run", folder, "--state", folder / "run.db", "--set", f"folder={folder}") as process:
+        wait_until_there(folder / "started")
+        assert process.stdout is not None
+        process.stdout.close()
+        (folder / "open").touch()
+        assert process.wait(DEADLINE) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
 
 
 def test_what_reactor_run_does_not_need_is_not_imported() -> None:

@@ -103,13 +103,10 @@ def test_what_could_not_be_reversed_is_named_at_the_end() -> None:
 def drawn(*looks: RunView, height: int = 40) -> str:
     console = Console(file=io.StringIO(), force_terminal=True, width=100, height=height, record=True)
     tree = Tree(console)
-    tree.begin("order-1", "checkout", ["reserve", "charge"])
     for look in looks:
         tree.show(look)
     console.print(tree)
-    text = console.export_text()
-    tree.end(looks[-1])
-    return text
+    return console.export_text()
 
 
 def test_the_tree_shows_steps_and_beneath_them_the_rollback_newest_first() -> None:
@@ -130,5 +127,5 @@ def test_a_run_with_more_steps_than_lines_shows_those_that_matter_and_counts_the
     text = drawn(run("Running", *many, step("busy", "Running"), step("bad", "Failed", failure={"message": "no"})))
     assert "busy" in text
     assert "bad" in text
-    assert "300 Succeeded, 2 Pending" in text
+    assert "300 Succeeded" in text
     assert len(text.splitlines()) < 10

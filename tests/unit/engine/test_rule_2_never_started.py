@@ -164,6 +164,25 @@ def test_a_cleanup_that_cannot_start_is_listed_after_pending_timeout() -> None:
     assert run.order("a").task.action is Action.UNDO
 
 
+def test_a_cleanup_has_a_clock_of_its_own_whatever_its_step_waited_for() -> None:
+    plan = step("a", run=attempts(2), compensate=attempts(1))
+    run = Run(plan, step("b"), pending_timeout_ms=MINUTE).start().fails("a").wakes()
+    run.is_lost("a", may_have_started=False).is_lost("a", may_have_started=False)
+    assert run.at("a") is StepPhase.RETRYING
+    run.fails("b")
+    assert run.order("a").task.action is Action.COMPENSATE
+    assert run.step("a").reason == ""
+    assert run.later(2 * MINUTE).open
+
+
+def test_what_no_longer_waits_shows_no_reason() -> None:
+    run = Run(step("a")).start().is_lost("a", may_have_started=False).is_lost("a", may_have_started=False)
+    assert run.step("a").reason == "node gone"
+    run.is_cancelled()
+    assert run.phase is RunPhase.CANCELLED
+    assert run.step("a").reason == ""
+
+
 def test_a_reason_of_any_length_is_cut_and_telling_it_again_changes_nothing() -> None:
     run = Run(step("a")).start().waits("a", "x" * 10_000)
     assert len(run.step("a").reason) == 256

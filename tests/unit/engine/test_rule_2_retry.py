@@ -78,6 +78,7 @@ def test_a_success_after_a_failure_is_a_success() -> None:
     run = Run(step("a", run=attempts(2))).start().fails("a").wakes().succeeds("a")
     assert run.phase is RunPhase.SUCCEEDED
     assert run.step("a").run_attempts == 2
+    assert run.step("a").failure is None
 
 
 def test_the_next_attempt_names_the_task_whose_pod_must_be_dead_first() -> None:

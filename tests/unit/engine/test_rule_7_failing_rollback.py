@@ -25,6 +25,7 @@ def test_an_undo_is_retried_by_its_own_policy() -> None:
     assert run.phase is RunPhase.FAILED
     assert run.rollback is RollbackState.COMPLETE
     assert run.unreversed == []
+    assert run.step("a").cleanup_failure is None
 
 
 def test_a_retried_undo_gets_the_same_result_and_waits_for_its_previous_pod() -> None:

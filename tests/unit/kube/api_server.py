@@ -7,7 +7,7 @@ It answers over HTTP what a real one answers to these requests. `script` holds a
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -59,6 +59,11 @@ class ApiServer:
         if tell:
             await self._tell("DELETED", gone)
 
+    async def wait_until(self, true: Callable[[], bool]) -> None:
+        """Wait until a change of objects makes it true. Raises TimeoutError."""
+        async with asyncio.timeout(5), self._changed:
+            await self._changed.wait_for(true)
+
     async def _store(self, path: str, one: Json, kind: str) -> None:
         self._version += 1
         one["metadata"]["resourceVersion"] = str(self._version)
@@ -66,12 +71,11 @@ class ApiServer:
         await self._tell(kind, one)
 
     async def _tell(self, kind: str, one: Json) -> None:
-        if self.mute_watches:
-            return
         self._version += kind == "DELETED"
         shown = json.loads(json.dumps(one))
         shown["metadata"]["resourceVersion"] = str(self._version)
-        self.events.append({"type": kind, "object": shown})
+        if not self.mute_watches:
+            self.events.append({"type": kind, "object": shown})
         async with self._changed:
             self._changed.notify_all()
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from reactor_operator.cli.check import SoundReactor, check_manifests
 from reactor_operator.cli.cluster import FIELD_MANAGER, Cluster, on_cluster
-from reactor_operator.cli.errors import EXIT_OK, ClusterError, CommandError, InvalidManifests
+from reactor_operator.cli.errors import EXIT_OK, ClusterError, CommandError, refuse_errors
 from reactor_operator.cli.manifests import Manifests, load_manifests
 from reactor_operator.cli.modules import handlers_of, modules_beside
 from reactor_operator.cli.options import ClusterOptions
@@ -22,9 +22,7 @@ def apply_command(paths: Sequence[str], target: ClusterOptions, *, runs: bool) -
     """Apply everything, or nothing where anything is wrong. Raises CommandError."""
     manifests = load_manifests(paths)
     checked = check_manifests(manifests)
-    checked.refuse_errors()
-    if runs and checked.inputs_findings:
-        raise InvalidManifests(checked.inputs_findings)
+    refuse_errors([*checked.findings, *(checked.inputs_findings if runs else ())])
     objects = list(objects_to_apply(manifests, checked.reactors, runs=runs))
     if not objects:
         raise CommandError(f"{' '.join(paths)}: found no Reactor" + ("" if runs else " (runs are applied with --runs)"))

@@ -12,7 +12,7 @@ from reactor_operator.api.inputs import apply_inputs
 from reactor_operator.api.problems import Problem, nearest
 from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.api.run import RunSpec, check_run
-from reactor_operator.cli.errors import InvalidManifests, Unreadable
+from reactor_operator.cli.errors import Unreadable
 from reactor_operator.cli.manifests import Manifest, Manifests
 from reactor_operator.cli.modules import ModuleFolder, handlers_of
 from reactor_operator.cli.places import Finding
@@ -45,12 +45,6 @@ class Checked:
     runs: list[SoundRun] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     inputs_findings: list[Finding] = field(default_factory=list)
-
-    def refuse_errors(self) -> None:
-        """Raise InvalidManifests where anything but inputs is wrong."""
-        errors = [finding for finding in self.findings if not finding.warning]
-        if errors:
-            raise InvalidManifests(errors)
 
 
 def check_manifests(manifests: Manifests, *, runs: Iterable[Manifest] | None = None) -> Checked:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from reactor_operator.api.problems import nearest
 from reactor_operator.cli.check import SoundReactor, check_one_reactor
-from reactor_operator.cli.errors import CommandError, InvalidManifests
+from reactor_operator.cli.errors import CommandError, refuse_errors
 from reactor_operator.cli.manifests import Manifest, Manifests, load_manifests
 from reactor_operator.cli.places import Finding
 
@@ -19,21 +19,20 @@ def choose_reactor(path: str, name: str | None) -> SoundReactor:
     findings: list[Finding] = []
     chosen = check_one_reactor(manifest, manifests, findings)
     if chosen is None:
-        raise InvalidManifests([finding for finding in findings if not finding.warning])
+        refuse_errors(findings)
+        raise AssertionError(f"Reactor '{manifest.name}' is not sound and nothing was found wrong with it")
     return chosen
 
 
 def one_reactor(manifests: Manifests, path: str, name: str | None) -> Manifest:
     """Return the Reactor of this name; without a name, the only one."""
-    errors = [finding for finding in manifests.findings if not finding.warning]
     targets = [reactor for reactor in manifests.reactors if reactor.target]
     if name is not None:
         return by_name(name, manifests.reactors, "Reactor", path)
     if len(targets) == 1:
         return targets[0]
-    if not targets and errors:
-        raise InvalidManifests(errors)
     if not targets:
+        refuse_errors(manifests.findings)
         raise CommandError(f"{path}: found no Reactor, expected one")
     names = ", ".join(reactor.name for reactor in targets)
     raise CommandError(f"{path}: found {len(targets)} Reactors ({names}), expected one: choose with --reactor NAME")

@@ -8,7 +8,7 @@
 In: nothing. Out: exceptions that `main` turns into stderr and an exit code.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from reactor_operator.cli.places import Finding
 
@@ -17,6 +17,7 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_PAUSED = 3
 EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
 
 
 class CommandError(Exception):
@@ -39,6 +40,13 @@ class InvalidManifests(CommandError):
     def __init__(self, findings: Sequence[Finding]) -> None:
         super().__init__("\n".join(map(str, findings)))
         self.findings = tuple(findings)
+
+
+def refuse_errors(findings: Iterable[Finding]) -> None:
+    """Raise InvalidManifests where any finding is more than a warning."""
+    errors = [finding for finding in findings if not finding.warning]
+    if errors:
+        raise InvalidManifests(errors)
 
 
 class ClusterError(CommandError):

@@ -7,7 +7,7 @@ Never here: a check; `check.py` has them.
 from collections.abc import Sequence
 
 from reactor_operator.cli.check import check_manifests
-from reactor_operator.cli.errors import EXIT_OK, EXIT_USAGE, Unreadable
+from reactor_operator.cli.errors import EXIT_OK, EXIT_USAGE
 from reactor_operator.cli.manifests import Manifests, load_manifests
 from reactor_operator.cli.places import Finding
 from reactor_operator.cli.tables import counted
@@ -31,10 +31,7 @@ _KINDS = (("Reactor", "reactor"), ("ReactorRun", "run"))
 
 def lint(paths: Sequence[str]) -> tuple[Manifests, list[Finding]]:
     """Return what was read and everything that is wrong with it, by file and line. Raises CommandError."""
-    try:
-        manifests = load_manifests(paths)
-    except Unreadable as error:
-        return Manifests(), [error.finding]
+    manifests = load_manifests(paths)
     checked = check_manifests(manifests)
     findings = [*checked.findings, *checked.inputs_findings]
     if not any(one.target for one in (*manifests.reactors, *manifests.runs)) and not findings:

@@ -11,14 +11,13 @@ from typing import Annotated
 
 import typer
 
-from reactor_operator.cli.errors import CommandError
+from reactor_operator.cli.errors import EXIT_BROKEN_PIPE, EXIT_INTERRUPTED, CommandError
 from reactor_operator.cli.options import ClusterOptions, InputOptions, Output, Picture
 
 _EPILOG = "Docs: docs/cli.md. Exit codes: 0 done, 1 failed, 2 wrong usage or manifests, 3 paused."
 
 app = typer.Typer(
     name="reactor",
-    help="Sagas on Kubernetes and on your laptop: run, check, draw, start and watch reactors.",
     epilog=_EPILOG,
     add_completion=False,
     no_args_is_help=True,
@@ -48,6 +47,23 @@ Kubeconfig = Annotated[
 ]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of the ReactorRun.")]
 Format = Annotated[Output, typer.Option("-o", "--output", help="How to print it.")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"reactor {version('reactor-operator')}")
+        raise typer.Exit
+
+
+@app.callback()
+def reactor(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Sagas on Kubernetes and on your laptop: run, check, draw, start and watch reactors."""
 
 
 @app.command("run")
@@ -224,11 +240,12 @@ def main() -> None:
         print(f"error: {error}" if "\n" not in str(error) else str(error), file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read our output (`| head`) has enough. Python would complain once more at exit.
-        sys.stderr.close()
-        sys.exit(0)
+        from reactor_operator.cli.progress import lose_output
+
+        lose_output(sys.stdout)  # whoever read it (`| head`) has enough
+        sys.exit(EXIT_BROKEN_PIPE)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """The manifests of a file or folder: Reactors, runs, and the Secrets and ConfigMaps they may read.
 
-In: paths (`-` is standard input). Out: one `Manifests` value, each object with its file and lines. Raises `Unreadable`
-and `CommandError`. A folder means the YAML and JSON files directly in it, as for `kubectl apply -f`, but for
-kustomizations and documents that are no Kubernetes objects. A single file is read with its neighbours: objects beside
-it serve what it refers to, and are not run or checked themselves.
+In: paths (`-` is standard input). Out: one `Manifests` value: each object with its file and lines, and what is wrong
+with single files. Raises `CommandError` for a path that is not there.
+
+A folder means the YAML and JSON files directly in it, as for `kubectl apply -f`, but for kustomizations and documents
+that are no Kubernetes objects. A single file is read with its neighbours: objects beside it serve what it refers to,
+and are not run or checked themselves.
 Never here: whether a Reactor or a run is valid.
 """
 
@@ -13,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 
 from reactor_operator.cli.errors import CommandError, Unreadable
@@ -78,7 +81,7 @@ class Manifests:
 
 
 def load_manifests(paths: Iterable[str]) -> Manifests:
-    """Read files and folders. What is wrong with single objects is told in `findings`."""
+    """Read files and folders. What is wrong with single files and objects is told in `findings`."""
     reading = _Reading()
     for path in paths:
         reading.read(path)
@@ -96,7 +99,7 @@ class _Reading:
 
     def read(self, path: str) -> None:
         if path == "-":
-            self._add_all(parse_documents(sys.stdin.read(), "stdin"), Path(), target=True)
+            self._read_target(lambda: self._add_all(parse_documents(sys.stdin.read(), "stdin"), Path(), target=True))
             return
         where = Path(path)
         if where.is_dir():
@@ -104,9 +107,9 @@ class _Reading:
             if not files:
                 raise CommandError(f"{path}: no .yaml, .yml or .json file in this folder, expected manifests")
             for file in files:
-                self._read_file(file, target=True)
+                self._read_target(partial(self._read_file, file, target=True))
         elif where.exists():
-            self._read_file(where, target=True, named=True)
+            self._read_target(partial(self._read_file, where, target=True, named=True))
             self._neighbourhoods[where.parent] = None
         else:
             raise CommandError(f"{path}: no such file or folder")
@@ -134,6 +137,13 @@ class _Reading:
             if one.kind == "Reactor" and _refers_to_config(one.spec):
                 return True
         return False
+
+    def _read_target(self, read: Callable[[], None]) -> None:
+        """Read what the user named; a file that cannot be read hides no other."""
+        try:
+            read()
+        except Unreadable as error:
+            self._findings.append(error.finding)
 
     def _read_neighbour(self, file: Path) -> None:
         if file.resolve() not in self._read:

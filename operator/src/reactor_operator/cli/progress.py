@@ -4,6 +4,7 @@ In: looks at a run, one after the other. Out: text on a stream. Never here: how 
 """
 
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -96,7 +97,17 @@ class Lines:
         self._print(render_recalled(run))
 
     def _print(self, line: str) -> None:
-        print(line, file=self._out, flush=True)
+        try:
+            print(line, file=self._out, flush=True)
+        except BrokenPipeError:
+            lose_output(self._out)  # whoever read it has gone; the run goes on
+
+
+def lose_output(out: TextIO) -> None:
+    """Let what is written from now on, also when Python flushes at its end, go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, out.fileno())
+    os.close(nowhere)
 
 
 def render_line(told: Transition, width: int) -> str:

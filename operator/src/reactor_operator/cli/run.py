@@ -15,7 +15,7 @@ from reactor_operator.api.digest import digest_spec
 from reactor_operator.cli.check import Checked, SoundRun, check_manifests
 from reactor_operator.cli.choose import by_name, one_reactor
 from reactor_operator.cli.drive import Driver, Killed, interrupts, tracebacks
-from reactor_operator.cli.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_PAUSED, CommandError
+from reactor_operator.cli.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_PAUSED, CommandError, refuse_errors
 from reactor_operator.cli.inputs import overlay_inputs
 from reactor_operator.cli.laptop import NAMESPACE, LaptopRun, WallClock, run_uid
 from reactor_operator.cli.manifests import API_VERSION, Manifest, Manifests, load_manifests
@@ -51,8 +51,9 @@ class RunCommand:
         warm = spawn_worker()  # it starts while manifests are read and checked
         try:
             manifests = load_manifests([self.path])
+            refuse_errors(manifests.findings)
             checked = check_manifests(manifests, runs=choose_runs(manifests, self.path, self.run, self.reactor))
-            checked.refuse_errors()
+            refuse_errors(checked.findings)
             self._warn(checked)
             return asyncio.run(self._drive(manifests, checked.runs, warm))
         finally:

@@ -37,7 +37,6 @@ class Tree:
         self._console = console or Console(highlight=False)
         self._live: Live | None = None
         self._run = RunView({})
-        self._reactor = ""
         self._steps: dict[str, StepView] = {}
         self._watch = Stopwatch()
         self._took: dict[tuple[str, str], float] = {}
@@ -47,8 +46,7 @@ class Tree:
         """Put up the tree of a run."""
         self._steps = {name: _untouched(name) for name in steps}
         self._watch, self._took, self._spinners = Stopwatch(), {}, {}
-        self._run = RunView({"metadata": {"name": run}})
-        self._reactor = reactor
+        self._run = RunView({"metadata": {"name": run}, "spec": {"reactorRef": {"name": reactor}}})
         self._live = Live(self, console=self._console, refresh_per_second=12, transient=False)
         self._live.start()
 
@@ -83,7 +81,7 @@ class Tree:
 
     def __rich__(self) -> RenderableType:
         """Return the tree as it is now. Called by rich for each refresh."""
-        return render_tree(self._run, self._reactor, self._steps, self)
+        return render_tree(self._run, self._steps, self)
 
     def seconds(self, step: StepView, phase: str) -> float | None:
         """Return how long a step took to reach this phase, or has been at it."""
@@ -101,10 +99,10 @@ class Tree:
         return max(self._console.height - 8, _KEPT_LINES)
 
 
-def render_tree(run: RunView, reactor: str, by_name: Mapping[str, StepView], tree: Tree) -> RenderableType:
+def render_tree(run: RunView, by_name: Mapping[str, StepView], tree: Tree) -> RenderableType:
     """Return the picture of a run: a head, its steps, its rollback, and at the end one line about how it ended."""
     style = _STYLES[MOODS.get(run.phase, Mood.QUIET)]
-    head = Text.assemble((run.name, "bold"), "  ", (f"({reactor})", "bright_black"), "  ", (run.phase, style))
+    head = Text.assemble((run.name, "bold"), "  ", (f"({run.reactor})", "bright_black"), "  ", (run.phase, style))
     root = RichTree(head, guide_style="bright_black")
     steps = list(by_name.values())
     shown, omitted = _fitting(steps, tree.room)

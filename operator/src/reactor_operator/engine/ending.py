@@ -7,7 +7,7 @@ from reactor_operator.engine.draft import STARTS_STEPS, Draft
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.forward import ignore
 from reactor_operator.engine.identity import Action
-from reactor_operator.engine.launching import action_plan, close
+from reactor_operator.engine.launching import NOT_WAITING, action_plan, close
 from reactor_operator.engine.plan import OnFailure
 from reactor_operator.engine.reverting import (
     cleanup_failed,
@@ -31,7 +31,7 @@ _CLEANUP = frozenset({StepPhase.COMPENSATING, StepPhase.UNDOING})
 
 def finally_fail(draft: Draft, path: str, failure: Failure) -> None:
     """No attempt is left. While the run goes forward its own cleanup decides what follows; later it only is noted."""
-    draft.put(path, phase=StepPhase.FAILED, failure=failure, finished_at=draft.now, pending_until=None)
+    draft.put(path, phase=StepPhase.FAILED, failure=failure, finished_at=draft.now)
     if draft.header.stage in STARTS_STEPS:
         draft.set(stage=Stage.HOLDING, failing=(*draft.header.failing, path))
         draft.announce("StepFailed", f"Step {path} failed: {failure.kind}: {failure.message}", warning=True)
@@ -79,7 +79,7 @@ def begin_ending(draft: Draft, goal: Goal) -> None:
     draft.evaluating.clear()
     draft.revert = ()
     for path in [path for path, step in draft.steps.items() if step.phase is StepPhase.RETRYING]:
-        draft.put(path, phase=StepPhase.CANCELLED, timer=None, due_at=None, finished_at=draft.now)
+        draft.put(path, phase=StepPhase.CANCELLED, finished_at=draft.now, **NOT_WAITING)
     if goal is Goal.CANCEL:
         abandon_cleanups(draft)
     if draft.plan.on_failure is OnFailure.TERMINATE and goal is not Goal.HALT:
@@ -105,7 +105,6 @@ def _terminate(draft: Draft, path: str) -> None:
         uncertain=step.uncertain or may_have_acted,
         start_order=order,
         finished_at=draft.now,
-        pending_until=None,
     )
 
 
@@ -123,7 +122,7 @@ def abandon_cleanups(draft: Draft) -> None:
             continue
         if step.cleanup_failure is None:
             raise AssertionError(f"step {path!r} waits to clean up again without having failed to")
-        draft.put(path, timer=None, due_at=None)
+        draft.put(path, **NOT_WAITING)
         cleanup_failed(draft, path, step.cleanup_failure)
 
 

@@ -23,16 +23,16 @@ def complete(draft: Draft, path: str, result: ValueRef | None) -> None:
         phase=StepPhase.SUCCEEDED,
         completion=number,
         uncertain=False,
+        failure=None,
         result=result,
         finished_at=draft.now,
-        pending_until=None,
     )
     draft.unblock_dependents(path)
 
 
 def skip(draft: Draft, path: str, result: ValueRef | None) -> None:
     """There was nothing to do: dependents may start, and there is nothing to undo."""
-    draft.put(path, phase=StepPhase.SKIPPED, result=result, finished_at=draft.now, pending_until=None)
+    draft.put(path, phase=StepPhase.SKIPPED, result=result, finished_at=draft.now)
     draft.unblock_dependents(path)
 
 

@@ -4,6 +4,8 @@ In: a draft and a step. Out: StartTask and RetireTask orders and the step's coun
 Never here: what an outcome means for the run.
 """
 
+from collections.abc import Mapping
+
 from reactor_operator.engine.actions import RetireTask, StartTask
 from reactor_operator.engine.draft import Draft
 from reactor_operator.engine.failures import Failure
@@ -17,6 +19,8 @@ _PHASE = {
     Action.COMPENSATE: StepPhase.COMPENSATING,
     Action.UNDO: StepPhase.UNDOING,
 }
+NOT_WAITING: Mapping[str, str | None] = {"timer": None, "due_at": None, "reason": "", "pending_until": None}
+"""A step that waits for nothing: neither for its next task nor for one that cannot start."""
 _REPLACEMENT_BASE_MS = 1_000
 _REPLACEMENT_MAX_MS = 60_000
 
@@ -101,7 +105,7 @@ def close(draft: Draft, path: str, *, stop: bool = False, failed: bool = False) 
     task = draft.step(path).task
     if task is None:
         raise AssertionError(f"step {path!r} has no open task to close")
-    draft.put(path, task=None, task_started=False, previous=task, timer=None, due_at=None, reason="")
+    draft.put(path, task=None, task_started=False, previous=task, **NOT_WAITING)
     draft.act(RetireTask(task=task, stop=stop, failed=failed))
 
 
@@ -114,7 +118,6 @@ def schedule_attempt(draft: Draft, path: str, failed: Task) -> None:
         attempt=failed.attempt + 1,
         launch=1,
         losses=0,
-        pending_until=None,
         timer=Timer.RETRY,
         due_at=draft.now + delay,
     )

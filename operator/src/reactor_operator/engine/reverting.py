@@ -65,7 +65,7 @@ def start_cleanup(draft: Draft, path: str) -> bool:
                 draft, path, FailureKind.UNCERTAIN, f"may have acted ({why}); it declares no compensate or undo"
             )
         return False
-    draft.put(path, losses=0, pending_until=None, result=None)
+    draft.put(path, losses=0, result=None)
     launch(draft, path, action, 1, 1)
     return True
 
@@ -78,13 +78,13 @@ def list_unreversed(draft: Draft, path: str, kind: FailureKind, message: str) ->
 
 def reversed_one(draft: Draft, path: str, phase: StepPhase) -> None:
     """A compensate or undo did its work."""
-    draft.put(path, phase=phase, pending_until=None)
+    draft.put(path, phase=phase, cleanup_failure=None)
     draft.set(undone=(*draft.header.undone, path))
 
 
 def cleanup_failed(draft: Draft, path: str, failure: Failure) -> None:
     """A compensate or undo has finally failed: it is listed, and the rollback goes on."""
-    draft.put(path, phase=StepPhase.ROLLBACK_FAILED, cleanup_failure=failure, pending_until=None)
+    draft.put(path, phase=StepPhase.ROLLBACK_FAILED, cleanup_failure=failure)
     list_unreversed(draft, path, failure.kind, failure.message)
     draft.announce("UndoFailed", f"Step {path} could not be reversed: {failure.kind}: {failure.message}", warning=True)
 

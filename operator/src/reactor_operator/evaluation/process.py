@@ -44,7 +44,12 @@ class Worker:
         command = (sys.executable, "-P", "-m", "reactor_operator.evaluation.worker")
         try:
             process = await asyncio.create_subprocess_exec(
-                *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=_environment()
+                *command,
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=DEVNULL,
+                env=_environment(),
+                start_new_session=True,  # Ctrl-C on a terminal is for its owner, who ends it
             )
         except OSError as error:
             raise Unavailable(f"the worker of expressions could not be started: {error}") from error

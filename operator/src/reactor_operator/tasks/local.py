@@ -225,7 +225,7 @@ class LocalLauncher:
             mark = new_mark()
             document = await worker.perform(worker_order(order, variables, mark), mark, self._output_of(order))
             if document is None:
-                code = await worker.process.exited
+                code = await worker.process.wait()
                 await self._tell(order, no_outcome_entry(order, code))
                 return
             await self._tell(order, outcome_entry(order, document, self._binding))
@@ -254,7 +254,7 @@ class LocalLauncher:
             running.worker.process.terminate()
             await asyncio.wait((running.job,), timeout=self._settings.grace_seconds)
             running.worker.process.kill()
-            await running.worker.process.exited
+            await running.worker.process.wait()
 
     async def _remove_leftover(self, run: RunRef, task: Task) -> None:
         engine = await find_engine()

@@ -68,7 +68,7 @@ class Container:
             self.last_lines.append(line)
             on_line(line)
 
-        await self.engine.spawn(["start", "--attach", self.name], take).wait()
+        await self.engine.spawn(["start", "--attach", self.name], take).complete()
         said = await self.engine.run("inspect", "--format", "{{json .State}}", self.name)
         return self._read(_state(said.lines))
 

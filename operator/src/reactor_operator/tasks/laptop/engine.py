@@ -52,7 +52,7 @@ class Engine:
     async def run(self, *words: str, variables: Mapping[str, str] | None = None) -> Said:
         """Run a command to its end."""
         lines: list[str] = []
-        code = await self.spawn(words, lines.append, variables).wait()
+        code = await self.spawn(words, lines.append, variables).complete()
         return Said(code, tuple(lines[-20:]))
 
 

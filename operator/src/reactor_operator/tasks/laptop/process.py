@@ -62,12 +62,16 @@ class Process:
         return not self.exited.done()
 
     async def wait(self) -> int:
-        """Wait for the end and return the exit code; who gives up waiting ends the process."""
+        """Wait for the end and return the exit code. Giving up changes nothing for others who wait."""
+        return await asyncio.shield(self.exited)
+
+    async def complete(self) -> int:
+        """Wait for the end and return the exit code; giving up ends the process."""
         try:
-            return await asyncio.shield(self.exited)
+            return await self.wait()
         except asyncio.CancelledError:
             self.kill()
-            await self.exited
+            await self.wait()
             raise
 
     def read(self, stream: IO[bytes], feed: Callable[[bytes], None]) -> None:

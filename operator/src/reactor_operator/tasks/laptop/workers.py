@@ -42,7 +42,7 @@ class Workers:
         self._idle.clear()
         for worker in workers:
             worker.process.kill()
-        await asyncio.gather(*(worker.process.exited for worker in workers))
+        await asyncio.gather(*(worker.process.wait() for worker in workers))
 
     def _spawn(self) -> Worker:
         return self._adopt(spawn_worker(self._python))

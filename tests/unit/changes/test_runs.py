@@ -1,0 +1,280 @@
+"""Runs as the watch tells them: what is reconciled, cancelled, expired and swept."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import pytest_asyncio
+from prometheus_client import CollectorRegistry
+
+from reactor_operator.changes.expiry import Expiry
+from reactor_operator.changes.leftovers import find_leftovers
+from reactor_operator.changes.metrics import ChangeMetrics
+from reactor_operator.changes.queue import ReconcileQueue
+from reactor_operator.changes.runs import RunChanges
+from reactor_operator.changes.sweep import Sweeper
+from reactor_operator.engine.events import CancelRequested
+from reactor_operator.kube.definitions import ClusterDefinitions, parse_run
+from reactor_operator.kube.paths import REACTOR_RUN
+from reactor_operator.ports import RunRef
+from reactor_operator.reconciling.definition import RECORD, Definition, encode_definition
+from reactor_operator.status.board import ClusterBoard
+from reactor_operator.store.codec import decode_event
+from reactor_operator.store.memory import MemoryStore
+from reactor_operator.store.port import Commit
+from tests.unit.kube.api_server import ApiServer, Json
+from tests.unit.outcomes.stores import FixedClock
+
+PATH = REACTOR_RUN.object("shop", "r")
+REF = RunRef("shop", "r", "uid")
+FINISHED_MS = 1_795_348_800_000
+FINISHED = {"phase": "Succeeded", "finishedAt": "2026-11-22T12:00:00Z"}
+
+
+class MarkingQueue(ReconcileQueue):
+    """Keeps the marks, and reconciles nothing."""
+
+    def __init__(self, clock: FixedClock) -> None:
+        async def nothing(_: RunRef) -> None:
+            return None
+
+        super().__init__(nothing, clock, ChangeMetrics(CollectorRegistry()))
+
+    def taken(self) -> list[RunRef]:
+        marked, self._dirty = list(self._dirty), {}
+        return marked
+
+
+class Trial:
+    """Everything that follows runs, over an API server and a store."""
+
+    def __init__(self, server: ApiServer) -> None:
+        self.server = server
+        self.store = MemoryStore()
+        self.clock = FixedClock(FINISHED_MS)
+        self.queue = MarkingQueue(self.clock)
+        self.active: frozenset[str] = frozenset()
+        self.swept: list[RunRef] = []
+
+    @asynccontextmanager
+    async def following(self) -> AsyncIterator[RunChanges]:
+        async with self.server.client(timeout_seconds=2.0) as client:
+            definitions = ClusterDefinitions(client)
+            board = ClusterBoard(client, self.clock, instance="operator")
+            self.expiry = Expiry(client, definitions, self.store, self.clock)
+            runs = RunChanges(
+                queue=self.queue,
+                board=board,
+                inbox=self.store,
+                client=client,
+                definitions=definitions,
+                expiry=self.expiry,
+                active=self.active,
+            )
+            self.sweeper = Sweeper(
+                definitions, self.store, self.clock, grace_ms=600_000, forgotten=self.swept.append, found=runs.back
+            )
+            runs.sweeper = self.sweeper
+            yield runs
+
+    async def put(self, **fields: Json) -> Json:
+        """Put the run on the server as it is now, and return it."""
+        metadata = {"uid": "uid", "generation": 1, **fields.pop("metadata", {})}
+        return await self.server.put(PATH, {"metadata": metadata, "spec": {"reactorRef": {"name": "x"}}, **fields})
+
+    async def store_run(self, *, active: bool = True, ttl: str | None = None) -> None:
+        definition = Definition(run=REF, created_at=0, generation=1, reactor_name="x", ttl=ttl)
+        records = {RECORD: encode_definition(definition)}
+        await self.store.commit(Commit(run="uid", revision=0, epoch=1, records=records, active=active))
+
+    async def cancels(self) -> list[CancelRequested]:
+        snapshot = await self.store.load("uid")
+        assert snapshot is not None
+        events = [decode_event(body) for _, body in snapshot.inbox]
+        return [event for event in events if isinstance(event, CancelRequested)]
+
+
+@pytest_asyncio.fixture
+async def trial() -> AsyncIterator[Trial]:
+    async with ApiServer().serve() as server:
+        yield Trial(server)
+
+
+class TestMarks:
+    async def test_a_new_run_is_reconciled(self, trial: Trial) -> None:
+        async with trial.following() as runs:
+            await runs.changed("ADDED", await trial.put())
+            assert trial.queue.taken() == [REF]
+
+    async def test_finished_runs_of_the_first_list_cost_nothing_unless_work_is_left(self, trial: Trial) -> None:
+        for active, expected in ((frozenset[str](), []), (frozenset({"uid"}), [REF])):
+            trial.active = active
+            async with trial.following() as runs:
+                await runs.changed(None, await trial.put(status=FINISHED))
+                assert trial.queue.taken() == expected
+
+    async def test_an_echo_of_our_own_write_is_no_change_and_a_forged_status_is(self, trial: Trial) -> None:
+        async with trial.following() as runs:
+            await runs.changed("ADDED", await trial.put(status={"phase": "Running"}))
+            trial.queue.taken()
+            await runs.changed("MODIFIED", await trial.put(status={"phase": "Running"}))
+            assert trial.queue.taken() == []
+            await runs.changed("MODIFIED", await trial.put(status=FINISHED))
+            assert trial.queue.taken() == [REF]
+
+    async def test_a_run_that_is_gone_or_going_is_not_reconciled(self, trial: Trial) -> None:
+        async with trial.following() as runs:
+            await runs.changed("ADDED", await trial.put())
+            await runs.changed("DELETED", await trial.put())
+            runs.mark(REF)
+            assert trial.queue.taken() == []
+            await runs.changed("ADDED", await trial.put(metadata={"deletionTimestamp": "2026-11-22T12:00:00Z"}))
+            assert trial.queue.taken() == []
+
+    async def test_a_reactor_that_comes_wakes_the_runs_that_wait_for_it(self, trial: Trial) -> None:
+        async with trial.following() as runs:
+            await runs.changed("ADDED", await trial.put())
+            trial.queue.taken()
+            runs.reactor_changed("shop", "another")
+            assert trial.queue.taken() == []
+            runs.reactor_changed("shop", "x")
+            assert trial.queue.taken() == [REF]
+
+    async def test_the_inbox_wakes_known_runs_alone(self, trial: Trial) -> None:
+        async def rings() -> AsyncIterator[str]:
+            yield "unknown"
+            yield "uid"
+
+        async with trial.following() as runs:
+            await runs.changed("ADDED", await trial.put())
+            trial.queue.taken()
+            await runs.follow_rings(rings())
+            assert trial.queue.taken() == [REF]
+
+    @pytest.mark.parametrize(
+        "odd", [{}, {"metadata": None, "spec": 3, "status": []}, {"metadata": {"annotations": []}}]
+    )
+    async def test_odd_objects_stop_nothing(self, trial: Trial, odd: Json) -> None:
+        async with trial.following() as runs:
+            await runs.changed("ADDED", odd)
+
+
+class TestCancel:
+    asked = {"annotations": {"reactor.run/cancel": "why"}}
+
+    async def test_a_request_reaches_the_inbox_once_and_stays_until_it_is_answered(self, trial: Trial) -> None:
+        await trial.store_run()
+        async with trial.following() as runs:
+            for _ in range(3):
+                await runs.changed("MODIFIED", await trial.put(metadata=self.asked))
+        (asked,) = await trial.cancels()
+        assert asked.reason == "why"
+        assert "reactor.run/cancel" in trial.server.objects[PATH]["metadata"]["annotations"]
+
+    async def test_an_answered_request_is_removed(self, trial: Trial) -> None:
+        await trial.store_run()
+        async with trial.following() as runs:
+            await runs.changed("MODIFIED", await trial.put(metadata=self.asked))
+            (asked,) = await trial.cancels()
+            answered = {"phase": "Running", "signals": [{"id": asked.id}]}
+            await runs.changed("MODIFIED", await trial.put(metadata=self.asked, status=answered))
+        assert trial.server.objects[PATH]["metadata"]["annotations"] == {}
+
+    async def test_a_request_that_changed_meanwhile_is_not_removed(self, trial: Trial) -> None:
+        await trial.store_run()
+        async with trial.following() as runs:
+            await runs.changed("MODIFIED", await trial.put(metadata=self.asked))
+            (asked,) = await trial.cancels()
+            seen = await trial.put(metadata=self.asked, status={"signals": [{"id": asked.id}]})
+            await trial.put(metadata={"annotations": {"reactor.run/cancel": "another"}})
+            await runs.changed("MODIFIED", seen)
+        assert trial.server.objects[PATH]["metadata"]["annotations"] == {"reactor.run/cancel": "another"}
+
+    async def test_a_run_that_is_over_refuses_and_says_so(self, trial: Trial) -> None:
+        await trial.store_run(active=False)
+        async with trial.following() as runs:
+            await runs.changed("MODIFIED", await trial.put(metadata=self.asked, status=FINISHED))
+        assert trial.server.objects[PATH]["metadata"]["annotations"] == {}
+        (event,) = [one for path, one in trial.server.objects.items() if "/events/" in path]
+        assert (event["reason"], event["type"]) == ("CancelRefused", "Warning")
+        assert "Succeeded" in event["message"]
+
+
+class TestExpiry:
+    async def expire(self, trial: Trial, run: Json, *, after_ms: int) -> bool:
+        """Note the run, let time pass, and tell whether it was deleted."""
+        async with trial.following():
+            await trial.expiry.note(parse_run(run))
+            trial.clock.time = FINISHED_MS + after_ms
+            for at, _, ref in list(trial.expiry._heap):
+                if at <= trial.clock.time:
+                    await trial.expiry._expire(ref)
+        return PATH not in trial.server.objects
+
+    async def finished(self, trial: Trial, ttl: str | None = None) -> Json:
+        return await trial.put(spec={"ttlAfterFinished": ttl} if ttl else {}, status=FINISHED)
+
+    @pytest.mark.parametrize(("after_ms", "gone"), [(59_999, False), (60_000, True)])
+    async def test_a_finished_run_goes_after_its_ttl(self, trial: Trial, after_ms: int, gone: bool) -> None:
+        await trial.store_run(active=False)
+        assert await self.expire(trial, await self.finished(trial, "1m"), after_ms=after_ms) is gone
+
+    async def test_the_ttl_of_its_reactor_counts_where_it_has_none(self, trial: Trial) -> None:
+        await trial.store_run(active=False, ttl="1m")
+        assert await self.expire(trial, await self.finished(trial), after_ms=60_000)
+
+    async def test_without_a_ttl_it_stays(self, trial: Trial) -> None:
+        await trial.store_run(active=False)
+        assert not await self.expire(trial, await self.finished(trial), after_ms=10**12)
+
+    async def test_a_run_that_only_claims_to_be_finished_stays(self, trial: Trial) -> None:
+        await trial.store_run(active=True)
+        assert not await self.expire(trial, await self.finished(trial, "1m"), after_ms=60_000)
+
+    async def test_a_ttl_that_was_made_longer_counts(self, trial: Trial) -> None:
+        await trial.store_run(active=False)
+        noted = await self.finished(trial, "1m")
+        await self.finished(trial, "1h")
+        assert not await self.expire(trial, noted, after_ms=60_000)
+
+
+class TestSweep:
+    async def test_state_goes_after_two_looks_a_grace_apart(self, trial: Trial) -> None:
+        await trial.store_run()
+        async with trial.following() as runs:
+            runs.gone(REF)
+            for passed, swept in ((0, []), (599_999, []), (600_000, [REF])):
+                trial.clock.time = FINISHED_MS + passed
+                await trial.sweeper._look(REF)
+                assert trial.swept == swept
+        assert await trial.store.load("uid") is None
+
+    async def test_a_run_that_is_there_after_all_stays_and_goes_on(self, trial: Trial) -> None:
+        await trial.store_run()
+        await trial.put()
+        async with trial.following() as runs:
+            runs.gone(REF)
+            await trial.sweeper._look(REF)
+            assert trial.queue.taken() == [REF]
+        assert await trial.store.load("uid") is not None
+
+    async def test_another_run_of_the_same_name_does_not_save_it(self, trial: Trial) -> None:
+        await trial.store_run()
+        await trial.put(metadata={"uid": "a later one"})
+        async with trial.following() as runs:
+            runs.gone(REF)
+            await trial.sweeper._look(REF)
+            trial.clock.time += 600_000
+            await trial.sweeper._look(REF)
+        assert await trial.store.load("uid") is None
+
+    async def test_runs_that_went_while_nobody_looked_are_found(self, trial: Trial) -> None:
+        await trial.store_run()
+        suspects: list[RunRef] = []
+        async with trial.server.client() as client:
+            await find_leftovers(client, (None,), trial.store, suspects.append)
+            assert suspects == [REF]
+            suspects.clear()
+            await trial.put()
+            await find_leftovers(client, ("shop",), trial.store, suspects.append)
+            assert suspects == []

@@ -1,0 +1,146 @@
+"""How often status is written: at once on a new phase, else at most once in a pause, and never for nothing."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from reactor_operator.engine.actions import Announce
+from reactor_operator.kube.errors import ApiUnavailable
+from reactor_operator.kube.paths import REACTOR_RUN
+from reactor_operator.ports import RunRef
+from reactor_operator.status.board import ClusterBoard
+from tests.unit.kube.api_server import ApiServer
+from tests.unit.outcomes.stores import FixedClock
+
+PATH = REACTOR_RUN.object("shop", "r")
+
+
+@pytest_asyncio.fixture
+async def server() -> AsyncIterator[ApiServer]:
+    async with ApiServer().serve() as serving:
+        yield serving
+
+
+@pytest_asyncio.fixture
+async def ref(server: ApiServer) -> RunRef:
+    made = await server.put(PATH, {})
+    return RunRef("shop", "r", made["metadata"]["uid"])
+
+
+@pytest_asyncio.fixture
+async def board(server: ApiServer) -> AsyncIterator[ClusterBoard]:
+    async with server.client(timeout_seconds=2.0) as client:
+        board = ClusterBoard(client, FixedClock(0), instance="operator-1", pause_seconds=0.2)
+        yield board
+        await board.close()
+
+
+def status(phase: str, **more: object) -> dict[str, object]:
+    return {"phase": phase, "steps": [], **more}
+
+
+async def test_a_new_phase_is_written_at_once(server: ApiServer, board: ClusterBoard, ref: RunRef) -> None:
+    await board.report(ref, status("Running"))
+    await board.report(ref, status("Succeeded"))
+    assert server.objects[PATH]["status"]["phase"] == "Succeeded"
+    assert len(server.writes) == 2
+
+
+async def test_changes_within_a_phase_are_gathered(server: ApiServer, board: ClusterBoard, ref: RunRef) -> None:
+    for number in range(50):
+        await board.report(ref, status("Running", progress=str(number)))
+    assert len(server.writes) == 1
+    await server.wait_until(lambda: server.objects[PATH]["status"].get("progress") == "49")
+    assert len(server.writes) == 2
+
+
+async def test_what_is_shown_already_is_not_written(server: ApiServer, board: ClusterBoard, ref: RunRef) -> None:
+    await board.report(ref, status("Running"))
+    await board.report(ref, status("Running", store={"sequence": 9}, duration="5s"))
+    assert len(server.writes) == 1
+
+
+async def test_a_fresh_operator_does_not_repeat_what_it_finds(
+    server: ApiServer, board: ClusterBoard, ref: RunRef
+) -> None:
+    board.observe(ref, status("Succeeded"))
+    await board.report(ref, status("Succeeded"))
+    assert server.writes == []
+
+
+async def test_a_status_that_somebody_else_changed_is_repaired(
+    server: ApiServer, board: ClusterBoard, ref: RunRef
+) -> None:
+    await board.report(ref, status("Running"))
+    forged = status("Succeeded")
+    assert not board.is_current(ref, forged)
+    board.observe(ref, forged)
+    await board.report(ref, status("Running"))
+    assert len(server.writes) == 2
+
+
+async def test_nulls_in_a_result_are_kept(server: ApiServer, board: ClusterBoard, ref: RunRef) -> None:
+    await board.report(ref, status("Succeeded", result={"a": None}))
+    assert server.objects[PATH]["status"]["result"] == {"a": None}
+
+
+async def test_a_field_that_is_gone_leaves_the_object(server: ApiServer, board: ClusterBoard, ref: RunRef) -> None:
+    await board.report(ref, status("Pending", message="waits"))
+    await board.report(ref, status("Running"))
+    assert "message" not in server.objects[PATH]["status"]
+
+
+async def test_a_status_without_steps_keeps_what_was_told_before(
+    server: ApiServer, board: ClusterBoard, ref: RunRef
+) -> None:
+    await board.report(ref, status("Running", result=1))
+    await board.report(ref, {"phase": "Recovering"})
+    assert server.objects[PATH]["status"] == {"phase": "Recovering", "steps": [], "result": 1}
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_another_object_of_the_same_name_is_left_alone(
+    server: ApiServer, board: ClusterBoard, whole: bool
+) -> None:
+    await server.put(PATH, {})
+    await board.report(RunRef("shop", "r", "an older uid"), status("Running") if whole else {"phase": "Running"})
+    assert "status" not in server.objects[PATH]
+
+
+async def test_a_write_that_fails_is_made_later(server: ApiServer, board: ClusterBoard, ref: RunRef) -> None:
+    server.script = [(503, {}, {})]
+    with pytest.raises(ApiUnavailable):
+        await board.report(ref, status("Running"))
+    await board.report(ref, status("Running"))
+    assert server.objects[PATH]["status"]["phase"] == "Running"
+
+
+async def test_a_gathered_write_that_fails_is_made_later(server: ApiServer, board: ClusterBoard, ref: RunRef) -> None:
+    await board.report(ref, status("Running"))
+    server.script = [(503, {}, {}), (500, {}, {})]
+    await board.report(ref, status("Running", progress="1/2"))
+    await server.wait_until(lambda: server.objects[PATH]["status"].get("progress") == "1/2")
+
+
+async def test_an_announcement_is_one_event_however_often_it_is_made(
+    server: ApiServer, board: ClusterBoard, ref: RunRef
+) -> None:
+    for _ in range(3):
+        await board.announce(ref, Announce(ordinal=1, reason="Failed", message="m" * 5000, warning=True))
+    await board.announce(ref, Announce(ordinal=2, reason="Failed", message="again"))
+    events = [one for path, one in server.objects.items() if "/events/" in path]
+    assert [event["type"] for event in events] == ["Warning", "Normal"]
+    assert events[0]["involvedObject"]["uid"] == ref.uid
+    assert len(events[0]["message"]) <= 1024
+
+
+async def test_an_event_that_is_refused_holds_nothing_up(server: ApiServer, board: ClusterBoard, ref: RunRef) -> None:
+    server.script = [(403, {"message": "namespace is being terminated"}, {})]
+    await board.announce(ref, Announce(ordinal=1, reason="Failed", message=""))
+
+
+async def test_names_of_any_length_give_valid_events(server: ApiServer, board: ClusterBoard) -> None:
+    await board.announce(RunRef("shop", "a" * 253, "u"), Announce(ordinal=1, reason="Failed", message=""))
+    (path,) = [path for path in server.objects if "/events/" in path]
+    assert len(path.rpartition("/")[2]) <= 253

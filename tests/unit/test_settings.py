@@ -1,0 +1,96 @@
+"""The settings: every problem at once, each with its name; secrets stay out of words."""
+
+from pathlib import Path
+
+import pytest
+
+from reactor_operator.settings import BadSettings, load_gateway_settings, load_operator_settings
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    (tmp_path / "key").write_text("0123456789abcdef\n")
+    (tmp_path / "password").write_text("p@ss/word\n")
+    return {
+        "REACTOR_INSTALLATION": "reactor",
+        "REACTOR_REDIS_URL": "redis://redis:6379/0",
+        "REACTOR_REDIS_PASSWORD_FILE": str(tmp_path / "password"),
+        "REACTOR_TOKEN_KEY_FILE": str(tmp_path / "key"),
+        "REACTOR_POD_NAME": "operator-1",
+        "REACTOR_POD_NAMESPACE": "system",
+        "REACTOR_NAMESPACES": "shop, bank",
+        "REACTOR_GATEWAY_URL": "http://gateway:8080/",
+        "REACTOR_RUNTIME_IMAGE": "reactor-runtime:1",
+    }
+
+
+def test_what_is_said_is_taken_and_the_rest_has_defaults(environment: dict[str, str]) -> None:
+    settings = load_operator_settings(environment)
+    assert settings.namespaces == ("shop", "bank")
+    assert settings.gateway_url == "http://gateway:8080"
+    assert settings.shared.token_key == b"0123456789abcdef"
+    assert settings.shared.redis_url == "redis://:p%40ss%2Fword@redis:6379/0"
+    assert (settings.start_deadline_ms, settings.pending_timeout_ms) == (30_000, 600_000)
+    assert (settings.lost_timeout_ms, settings.sweep_grace_ms) == (300_000, 600_000)
+    assert settings.shared.log_level == "info"
+
+
+def test_no_namespaces_means_all(environment: dict[str, str]) -> None:
+    assert load_operator_settings({**environment, "REACTOR_NAMESPACES": ""}).namespaces == ()
+
+
+def test_a_user_of_redis_keeps_its_name(environment: dict[str, str]) -> None:
+    found = load_gateway_settings({**environment, "REACTOR_REDIS_URL": "rediss://op@redis:6379/0"})
+    assert found.redis_url == "rediss://op:p%40ss%2Fword@redis:6379/0"
+
+
+def test_every_problem_is_told_at_once() -> None:
+    with pytest.raises(BadSettings) as found:
+        load_operator_settings({"REACTOR_LOG_LEVEL": "loud", "REACTOR_SWEEP_GRACE": "ten minutes"})
+    told = "\n".join(found.value.problems)
+    for name in (
+        "REACTOR_INSTALLATION",
+        "REACTOR_REDIS_URL",
+        "REACTOR_TOKEN_KEY_FILE",
+        "REACTOR_POD_NAME",
+        "REACTOR_POD_NAMESPACE",
+        "REACTOR_GATEWAY_URL",
+        "REACTOR_RUNTIME_IMAGE",
+    ):
+        assert f"{name}: found nothing" in told
+    assert "REACTOR_LOG_LEVEL: found 'loud', expected one of debug, info, warning, error" in told
+    assert "REACTOR_SWEEP_GRACE: 'ten minutes' is not a duration" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("REACTOR_REDIS_URL", "http://redis", "redis://"),
+        ("REACTOR_GATEWAY_URL", "gateway:8080", "http://HOST:PORT"),
+        ("REACTOR_NAMESPACES", "Shop", "DNS label"),
+        ("REACTOR_RUNTIME_PULL_POLICY", "Sometimes", "IfNotPresent"),
+        ("REACTOR_TOKEN_KEY_FILE", "/nowhere/key", "cannot be read"),
+    ],
+)
+def test_a_wrong_value_says_what_was_expected(
+    environment: dict[str, str], name: str, value: str, expected: str
+) -> None:
+    with pytest.raises(BadSettings) as found:
+        load_operator_settings({**environment, name: value})
+    (problem,) = found.value.problems
+    assert problem.startswith(name)
+    assert expected in problem
+
+
+def test_a_short_key_is_refused_without_being_told(environment: dict[str, str]) -> None:
+    Path(environment["REACTOR_TOKEN_KEY_FILE"]).write_text("hunter2")
+    with pytest.raises(BadSettings) as found:
+        load_gateway_settings(environment)
+    assert "hunter2" not in str(found.value)
+    assert "7 bytes" in str(found.value)
+
+
+def test_secrets_are_not_in_the_words_for_the_settings(environment: dict[str, str]) -> None:
+    shown = repr(load_operator_settings(environment))
+    assert "0123456789abcdef" not in shown
+    assert "p%40ss" not in shown
