@@ -54,6 +54,7 @@ class Trial:
                 key=KEY,
                 metrics=self.metrics,
                 relist_seconds=relist_seconds,
+                catch_up_seconds=0.1,
             )
             task = asyncio.create_task(watch.run())
             try:
@@ -74,7 +75,7 @@ class Trial:
         return [type(event) for event in await inbox_of(self.store)]
 
     def missed(self) -> float:
-        return self.metrics.missed_events._value.get()
+        return float(self.metrics.missed_events._value.get())
 
 
 @pytest_asyncio.fixture

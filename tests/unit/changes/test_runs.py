@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import ClassVar
 
 import pytest
 import pytest_asyncio
@@ -160,7 +161,7 @@ class TestMarks:
 
 
 class TestCancel:
-    asked = {"annotations": {"reactor.run/cancel": "why"}}
+    asked: ClassVar[Json] = {"annotations": {"reactor.run/cancel": "why"}}
 
     async def test_a_request_reaches_the_inbox_once_and_stays_until_it_is_answered(self, trial: Trial) -> None:
         await trial.store_run()

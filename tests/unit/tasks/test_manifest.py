@@ -16,7 +16,8 @@ from tests.unit.tasks.orders import BUSYBOX, KEY, SETTINGS, UID, order, python
 
 
 def pod(*words: Any, **changes: Any) -> dict[str, Any]:
-    return json.loads(json.dumps(render_manifest(order(*words, **changes), SETTINGS)))
+    rendered: dict[str, Any] = json.loads(json.dumps(render_manifest(order(*words, **changes), SETTINGS)))
+    return rendered
 
 
 def main_of(manifest: dict[str, Any]) -> dict[str, Any]:

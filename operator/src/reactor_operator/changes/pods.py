@@ -8,6 +8,7 @@ what a list knows and no watch told is counted in `missed_events`.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -27,7 +28,6 @@ from reactor_operator.tasks.manifest_seal import Sealed, open_seal
 
 RELIST_SECONDS = 15.0
 _QUIET_RELIST_SECONDS = 120.0
-_CATCH_UP_SECONDS = 2.0
 _RECONNECT_SECONDS = 1.0
 _QUERY = {"labelSelector": SELECTOR}
 _log = structlog.get_logger("reactor_operator.changes")
@@ -58,7 +58,9 @@ class PodWatch:
         key: bytes,
         metrics: ChangeMetrics,
         relist_seconds: float = RELIST_SECONDS,
+        catch_up_seconds: float = 2.0,
     ) -> None:
+        """`catch_up_seconds` is what a watch is given to tell what a list already knows."""
         self._client = client
         self._path = POD.collection(namespace)
         self._reader = reader
@@ -67,6 +69,7 @@ class PodWatch:
         self._key = key
         self._metrics = metrics
         self._relist_seconds = relist_seconds
+        self._catch_up_seconds = catch_up_seconds
         self._seen: dict[str, _Seen] = {}
         self._relist_now = asyncio.Event()
         self._listed = asyncio.Event()
@@ -106,19 +109,22 @@ class PodWatch:
                 await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _relist(self) -> None:
-        """List again in time, or at once where something could not be read."""
+        """List again in time, more seldom while no task runs, and soon where something could not be read."""
+        compared_at = time.monotonic()
         while True:
-            busy = any(not (seen.dead and seen.read) for seen in self._seen.values())
             try:
-                async with asyncio.timeout(self._relist_seconds if busy else _QUIET_RELIST_SECONDS):
+                async with asyncio.timeout(self._relist_seconds):
                     await self._relist_now.wait()
             except TimeoutError:
-                pass
+                busy = any(not (seen.dead and seen.read) for seen in self._seen.values())
+                if not busy and time.monotonic() - compared_at < _QUIET_RELIST_SECONDS:
+                    continue
             else:
-                await asyncio.sleep(_RECONNECT_SECONDS)
+                await asyncio.sleep(self._catch_up_seconds)
             self._relist_now.clear()
             if not self._listed.is_set():
                 continue
+            compared_at = time.monotonic()
             try:
                 await self._compare()
             except (ApiUnavailable, ApiError) as problem:
@@ -141,7 +147,7 @@ class PodWatch:
         """List, give the watch a moment to catch up, and take what it still has not told."""
         before = {uid: seen.version for uid, seen in self._seen.items()}
         listing = await self._client.list(self._path, _QUERY)
-        await asyncio.sleep(_CATCH_UP_SECONDS)
+        await asyncio.sleep(self._catch_up_seconds)
         listed = {text_at(pod, "metadata", "uid"): pod for pod in listing.items}
         for uid, pod in listed.items():
             seen = self._seen.get(uid)

@@ -1,0 +1,88 @@
+"""How every run of every example ends: the same on the laptop and on a cluster.
+
+Out: `EXPECTED`, asserted by `tests/unit/cli/test_examples.py` and `tests/cluster/test_examples.py`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """The end of one run: its phase, some members of its result, what was reversed in order, and phases of steps."""
+
+    phase: str
+    result: object = None
+    undone: tuple[str, ...] = ()
+    failure: str = ""
+    steps: Mapping[str, str] = field(default_factory=dict)
+
+    def check(self, status: Mapping[str, Any]) -> None:
+        """Compare with a status."""
+        assert status["phase"] == self.phase, status
+        result = status.get("result")
+        if isinstance(self.result, dict):
+            assert isinstance(result, dict), status
+            assert {name: result.get(name) for name in self.result} == self.result
+        else:
+            assert result == self.result
+        assert tuple(status["rollback"]["undone"]) == self.undone
+        assert status["rollback"]["failures"] == []
+        assert self.failure in status.get("failure", {}).get("message", "")
+        phases = {step["name"]: step["phase"] for step in status["steps"]}
+        assert {name: phases[name] for name in self.steps} == dict(self.steps)
+
+
+EXPECTED: dict[str, dict[str, Expected]] = {
+    "01-hello": {"hello": Expected(phase="Succeeded", result="Hello, world!")},
+    "02-order-processing": {
+        "order-shipped": Expected(
+            phase="Succeeded",
+            result={"order": "o-1001", "paid": 5000, "tracking": "track-o-1001"},
+            steps={"receipt": "Succeeded"},
+        ),
+        "order-declined": Expected(
+            phase="Failed",
+            failure="declined: insufficient funds",
+            undone=("charge", "reserve"),
+            steps={"charge": "Compensated", "reserve": "Undone", "ship": "Pending"},
+        ),
+        "order-courier-down": Expected(
+            phase="Failed",
+            failure="Stormhaven does not answer",
+            undone=("ship", "charge", "reserve"),
+            steps={"ship": "Compensated", "charge": "Undone", "reserve": "Undone"},
+        ),
+    },
+    "03-user-registration": {
+        "ada-registered": Expected(
+            phase="Succeeded", result={"mailbox": "ada.lovelace@mail.example.com", "welcome": "sent"}
+        ),
+        "bouncy-registered": Expected(
+            phase="Succeeded",
+            result={"welcome": "not sent"},
+            steps={"newsletter": "Skipped", "welcome": "Ignored"},
+        ),
+        "zoe-refused": Expected(
+            phase="Failed",
+            failure="the page for Z is full",
+            undone=("directory", "mailbox", "account"),
+            steps={"directory": "Compensated", "mailbox": "Undone", "account": "Undone"},
+        ),
+    },
+    "04-payment": {
+        "payment-captured": Expected(phase="Succeeded", result={"amount": 4999}),
+        "payment-reconciled": Expected(phase="Succeeded", result={"amount": 1250}),
+        "payment-refused": Expected(
+            phase="Failed",
+            failure="looks like fraud",
+            undone=("capture", "authorize"),
+            steps={"capture": "Compensated", "authorize": "Undone"},
+        ),
+        "payment-held": Expected(phase="Halted", steps={"authorize": "Succeeded", "capture": "Pending"}),
+    },
+}
