@@ -15,7 +15,7 @@ from reactor_operator.evaluation.environment import Environment
 
 
 class Unavailable(Exception):
-    """The API server, a store or a container engine did not answer; repeat later. Whether a write took effect is open."""
+    """The API server or a container engine did not answer; repeat later. Whether a write took effect is open."""
 
 
 @dataclass(frozen=True, slots=True)

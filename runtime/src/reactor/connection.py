@@ -54,11 +54,14 @@ class Connection:
         peer = self._socket
         if peer is None:
             peer = self._socket = _connect(self._host, self._port)
-        if body is None or len(body) <= _HEAD_LIMIT:
-            peer.sendall(head + (body or b""))
-        else:
-            peer.sendall(head)
-            peer.sendall(body)
+        try:
+            if body is None or len(body) <= _HEAD_LIMIT:
+                peer.sendall(head + (body or b""))
+            else:
+                peer.sendall(head)
+                peer.sendall(body)
+        except ConnectionError:
+            return  # a peer that does not want the body may have answered before it closed: `receive` finds out
 
     def receive(self) -> Answer:
         """Read the answer to what was sent. Raises OSError."""

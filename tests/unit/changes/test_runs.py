@@ -271,11 +271,11 @@ class TestSweep:
 
     async def test_runs_that_went_while_nobody_looked_are_found(self, trial: Trial) -> None:
         await trial.store_run()
-        suspects: list[RunRef] = []
         async with trial.server.client() as client:
-            await find_leftovers(client, (None,), trial.store, suspects.append)
-            assert suspects == [REF]
-            suspects.clear()
+            assert await find_leftovers(client, (None,), trial.store, {}) == [REF]
             await trial.put()
-            await find_leftovers(client, ("shop",), trial.store, suspects.append)
-            assert suspects == []
+            assert await find_leftovers(client, ("shop",), trial.store, {}) == []
+
+    async def test_runs_that_went_in_a_gap_of_the_watch_are_found(self, trial: Trial) -> None:
+        async with trial.server.client() as client:
+            assert await find_leftovers(client, (None,), trial.store, {"uid": REF}) == [REF]

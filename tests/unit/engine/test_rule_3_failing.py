@@ -6,7 +6,19 @@ from reactor_operator.engine import events as ev
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.state import Goal, RollbackState, RunPhase, Stage, StepPhase
-from tests.unit.engine.driver import CONTAINER, DONE_ONCE, MINUTE, TERMINATE, Run, attempts, chain, failure, step, value
+from tests.unit.engine.driver import (
+    CONTAINER,
+    DONE_ONCE,
+    MINUTE,
+    TERMINATE,
+    Run,
+    attempts,
+    chain,
+    failure,
+    proceeds,
+    step,
+    value,
+)
 
 CLEAN = DONE_ONCE
 
@@ -45,6 +57,16 @@ def test_while_it_runs_a_lost_sibling_is_replaced_only_afterwards() -> None:
     run = Run(step("a", compensate=CLEAN), step("b")).start().fails("a").is_lost("b")
     assert set(run.open) == {"a"}
     assert run.continues("a").launches[-1] == "b.run.1.1.2"
+
+
+def test_a_step_whose_evaluation_is_answered_meanwhile_is_evaluated_again_afterwards() -> None:
+    run = Run(step("a", compensate=CLEAN), step("b")).start(b=lambda path, _: proceeds(path, 99))
+    assert run.state.evaluating == {"b"}
+    del run.answers["b"]
+    run.fails("a").feed(proceeds("b", 1))
+    assert set(run.open) == {"a"}
+    assert set(run.continues("a").open) == {"b"}
+    assert run.evaluated == ["a", "b", "b"]
 
 
 def test_a_step_without_compensate_turns_the_run_back_at_once() -> None:

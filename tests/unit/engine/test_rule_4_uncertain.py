@@ -131,6 +131,14 @@ def test_a_skip_after_an_uncertain_attempt_lets_dependents_start_but_is_cleaned_
     assert run.succeeds("a").at("a") is StepPhase.COMPENSATED
 
 
+def test_what_a_skip_said_is_not_the_result_of_the_attempt_that_its_undo_reverses() -> None:
+    run = Run(step("a", run=attempts(2), undo=CLEAN), step("b", ["a"])).start()
+    run.fails("a", FailureKind.TIMEOUT).wakes().skips("a", "nothing to do").fails("b")
+    assert run.reversals == ["a undo"]
+    assert run.order("a").result is None
+    assert run.order("a").uncertain
+
+
 def test_a_skip_after_an_uncertain_attempt_is_listed_where_nothing_cleans_up() -> None:
     run = Run(step("a", run=attempts(2)), step("b", ["a"])).start()
     run.fails("a", FailureKind.TIMEOUT).wakes().skips("a").fails("b")

@@ -4,6 +4,7 @@ from itertools import permutations
 
 import pytest
 
+from reactor_operator.engine import events as ev
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.state import RollbackState, RunPhase, StepPhase
@@ -89,6 +90,17 @@ def test_a_result_that_was_uploaded_is_the_result() -> None:
     run.uploads("a", value("report")).succeeds("a", uploaded=True).fails("z")
     assert run.step("a").result == value("report")
     assert run.order("a").result == value("report")
+
+
+@pytest.mark.parametrize(("text", "json_only", "counts"), [(1, 1, False), (1, 0, True), (0, 1, True), (0, 0, True)])
+def test_an_upload_of_text_is_no_result_where_json_was_promised(text: bool, json_only: bool, counts: bool) -> None:
+    run = Run(step("a")).start()
+    task = run.open["a"]
+    run.feed(ev.TaskUploaded(task=task, result=value("report"), text=text))
+    run.feed(ev.TaskSucceeded(task=task, uploaded=True, json_only=json_only))
+    assert (run.step("a").result == value("report")) is counts
+    assert (run.step("a").failure is None) is counts
+    assert counts or run.why("a").kind is FailureKind.INVALID_RESULT
 
 
 def test_an_upload_of_an_earlier_launch_is_not_the_result_of_a_later_one() -> None:

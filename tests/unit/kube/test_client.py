@@ -165,6 +165,21 @@ async def test_nothing_is_written_when_the_lease_may_end_first(server: ApiServer
     assert server.writes == [f"POST {PODS}"]
 
 
+async def test_each_answer_is_observed_without_names(server: ApiServer) -> None:
+    seen: list[tuple[str, str, int]] = []
+    async with server.client(observe=lambda *answer: seen.append(answer)) as client:
+        await client.create(PODS, {"metadata": {"name": "x"}}, strict=True)
+        await client.get(REACTOR_RUN.object("namespaces", "r"))
+        await client.patch(REACTOR_RUN.object("shop", "r", "status"), {})
+        await client.list(POD.collection(None))
+    assert seen == [
+        ("POST", "pods", 201),
+        ("GET", "reactorruns", 404),
+        ("PATCH", "reactorruns/status", 404),
+        ("GET", "pods", 200),
+    ]
+
+
 async def test_a_watch_yields_changes_of_any_size(server: ApiServer, client: KubeClient) -> None:
     await server.put(POD_X, {"spec": {"text": "é" * 400_000}})
     async with asyncio.timeout(5):

@@ -60,7 +60,8 @@ def create(words: list[str]) -> int:
     for pair in options.get("--env", []):
         key, equals, text = pair.partition("=")
         variables[key] = text if equals else os.environ[key]
-    mounts = dict(reversed(volume.removesuffix(":ro").split(":")) for volume in options.get("--volume", []))
+    volumes = [volume.removesuffix(":ro").split(":") for volume in options.get("--volume", [])]
+    mounts = {inside: real for real, inside in volumes}
 
     def outside(text: str) -> str:
         return re.sub("|".join(map(re.escape, mounts)), lambda found: mounts[found.group()], text)

@@ -31,4 +31,11 @@ class ChangeMetrics:
         self.foreign = Counter(
             "reactor_foreign_pods", "Pods with our label whose seal does not hold.", registry=registry
         )
+        self.api_requests = Counter(
+            "reactor_api_requests", "Answers of the API server.", ["method", "resource", "code"], registry=registry
+        )
         self.leader = Gauge("reactor_leader", "1 while this process holds the lease.", registry=registry)
+
+    def observe_request(self, method: str, resource: str, code: int) -> None:
+        """Count one answer of the API server."""
+        self.api_requests.labels(method, resource, str(code)).inc()

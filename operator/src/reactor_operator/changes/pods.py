@@ -187,6 +187,9 @@ class PodWatch:
             seen.read = True
         except (StoreUnavailable, Unavailable, ApiError) as problem:
             self._postpone(seen, problem)
+        except Exception:
+            seen.read = False
+            _log.exception("a pod cannot be read: this is a bug", pod=f"{sealed.run.namespace}/{sealed.name}")
 
     async def _parted(self, pod: JsonObject) -> None:
         """A pod is said to be gone: look again, and only then tell so."""
@@ -209,6 +212,9 @@ class PodWatch:
         except (StoreUnavailable, Unavailable, ApiError) as problem:
             if seen is not None:
                 self._postpone(seen, problem)
+        except Exception:
+            where = f"{sealed.run.namespace}/{sealed.name}"
+            _log.exception("the end of a pod cannot be read: this is a bug", pod=where)
 
     async def _remove_orphan(self, pod: JsonObject, sealed: Sealed) -> None:
         """Delete a pod that appeared for a task that is closed: its create came through after all was over."""

@@ -113,9 +113,9 @@ class RunChanges:
         self._roster[ref.uid] = ref
         self._queue.mark(ref)
 
-    def known_uids(self) -> frozenset[str]:
-        """Return the uids of runs whose objects are known to exist."""
-        return frozenset(self._roster)
+    def roster(self) -> dict[str, RunRef]:
+        """Return the runs whose objects are known to exist, by uid."""
+        return dict(self._roster)
 
     async def run(self) -> None:
         """Attend again to runs that could not be attended to, until cancelled."""
@@ -129,7 +129,14 @@ class RunChanges:
                     self._unsettled.add(ref)
                     continue
                 if run is not None:
-                    await self._attend(run)
+                    await self._attend_safely(run)
+
+    async def _attend_safely(self, run: RunObject) -> None:
+        try:
+            await self._attend(run)
+        except Exception:
+            where = f"{run.ref.namespace}/{run.ref.name}"
+            _log.exception("a run cannot be attended to: this is a bug", run=where)
 
     async def _attend(self, run: RunObject) -> None:
         """See to what people ask and to the TTL; what cannot be done now is done later."""

@@ -113,7 +113,7 @@ class Draft:
     def unblock_dependents(self, path: str) -> None:
         """Queue the steps that waited for `path` and now wait for nothing."""
         for dependent in self.plan.steps[path].dependents:
-            if is_unblocked(self.plan.steps[dependent], self.steps) and self.step(dependent).phase is StepPhase.PENDING:
+            if is_unblocked(self.plan.steps[dependent], self.steps):
                 self.make_ready(dependent)
 
     def act(self, action: EngineAction) -> None:

@@ -57,6 +57,6 @@ def go_forward(draft: Draft) -> None:
         else:
             draft.evaluating.add(path)
             draft.act(EvaluateStep(path=path, round=step.round))
-    if draft.remaining == 0 and not draft.active and not draft.evaluating:
+    if draft.remaining == 0 and not draft.evaluating:
         draft.evaluating.add(RETURNS)
         draft.act(EvaluateReturns())

@@ -18,10 +18,13 @@ import orjson
 from reactor_operator.kube.access import Access
 from reactor_operator.kube.errors import ApiError, ApiUnavailable, Forbidden, Gone, as_quota, error_of
 from reactor_operator.kube.fields import EMPTY, JsonObject, int_at, map_at, parse_object, text_at
+from reactor_operator.kube.paths import resource_of
 
 TIMEOUT_SECONDS = 10.0
 PAGE_SIZE = 500
 _NO_HEADERS: Mapping[str, str] = {}
+Observe = Callable[[str, str, int], None]
+"""Takes the method, the resource (`pods`, `reactorruns/status`) and the status code of an answer."""
 
 
 class PatchType(StrEnum):
@@ -58,11 +61,16 @@ class KubeClient:
         timeout_seconds: float = TIMEOUT_SECONDS,
         connections: int = 64,
         may_write_seconds: Callable[[], float] | None = None,
+        observe: Observe | None = None,
     ) -> None:
-        """`may_write_seconds` tells how long writing is certainly allowed: a write that may last longer is not sent."""
+        """`may_write_seconds` tells how long writing is certainly allowed: a write that may last longer is not sent.
+
+        `observe` is told each answer.
+        """
         self._access = access
         self._timeout_seconds = timeout_seconds
         self._may_write_seconds = may_write_seconds
+        self._observe = observe
         tls = access.tls if access.tls is not None else False
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=connections, ssl=tls, keepalive_timeout=90),
@@ -215,6 +223,8 @@ class KubeClient:
                         method, self._access.server + path, params=query, data=payload, headers=headers
                     ) as response:
                         answer = await response.read()
+                    if self._observe is not None:
+                        self._observe(method, resource_of(path), response.status)
                     if response.status < 400:
                         return answer
                     if response.status == 401 and not renewed:

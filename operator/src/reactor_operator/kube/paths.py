@@ -44,6 +44,15 @@ REACTOR = Kind("reactor.run", "v1alpha1", "Reactor", "reactors")
 REACTOR_RUN = Kind("reactor.run", "v1alpha1", "ReactorRun", "reactorruns")
 
 
+def resource_of(path: str) -> str:
+    """Return what a path is about, without names: `pods`, `reactorruns/status`."""
+    parts = path.partition("?")[0].split("/")
+    inside = (
+        parts[parts.index("namespaces") + 2 :] if "namespaces" in parts[:-1] else parts[3 if parts[1] == "api" else 4 :]
+    )
+    return "/".join(inside[:1] + inside[2:3])
+
+
 def cluster_object(kind: Kind, name: str) -> str:
     """Return the path of an object that is in no namespace (a Node)."""
     return f"{kind.collection(None)}/{quote(name, '')}"

@@ -14,7 +14,7 @@ from reactor_operator.changes.audit import Audit
 from reactor_operator.changes.expiry import Expiry
 from reactor_operator.changes.kinds import KindWatch
 from reactor_operator.changes.lease import Leadership, LeaseTerms
-from reactor_operator.changes.leftovers import find_leftovers
+from reactor_operator.changes.leftovers import follow_leftovers
 from reactor_operator.changes.metrics import ChangeMetrics
 from reactor_operator.changes.pods import PodWatch, union_of
 from reactor_operator.changes.queue import ReconcileQueue
@@ -55,7 +55,7 @@ async def run_operator(
     metrics = ChangeMetrics(registry)
     store = RedisStore(settings.shared.redis_url, settings.shared.installation)
     access = await load_access()
-    async with KubeClient(access, connections=2) as lease_client:
+    async with KubeClient(access, connections=2, observe=metrics.observe_request) as lease_client:
         terms = LeaseTerms(
             namespace=settings.shared.pod_namespace,
             name=settings.shared.installation,
@@ -92,7 +92,9 @@ async def _lead(
     metrics.leader.set(1)
     evaluator = ProcessEvaluator()
     try:
-        async with KubeClient(access, may_write_seconds=leadership.remaining_seconds) as client:
+        async with KubeClient(
+            access, may_write_seconds=leadership.remaining_seconds, observe=metrics.observe_request
+        ) as client:
             await _work(settings, access, client, store, leadership, evaluator, metrics, epoch, listen)
     finally:
         await evaluator.close()
@@ -169,12 +171,12 @@ async def _work(
         "expiry": expiry.run(),
         "sweeper": sweeper.run(),
         "audit": audit.run(),
+        "leftovers": follow_leftovers(client, namespaces, store, runs),
     } | {f"pods of {name or 'all namespaces'}": watch.run() for name, watch in zip(namespaces, watches, strict=True)}
     try:
         async with asyncio.TaskGroup() as group:
             for name, part in parts.items():
                 group.create_task(_forever(name, part), name=name)
-            group.create_task(find_leftovers(client, namespaces, store, sweeper.suspect))
     finally:
         await board.close()
 

@@ -96,6 +96,10 @@ class MemoryStore:
         """Return the runs that still have something to do."""
         return frozenset(run for run, found in self._runs.items() if found.active or found.actions)
 
+    async def stored_runs(self) -> frozenset[str]:
+        """Return all runs."""
+        return frozenset(self._runs)
+
     async def append(self, entry: Entry) -> Appended:
         """Check an entry and record it."""
         found = self._runs.get(entry.run)

@@ -140,6 +140,13 @@ class RunStore(Protocol):
         """Return the runs whose last commit was active or whose outbox is not empty."""
 
 
+class RunIndex(Protocol):
+    """What sweeping needs: which runs there are at all. Slow where there are many; asked every few minutes."""
+
+    async def stored_runs(self) -> frozenset[str]:
+        """Return the runs of which a commit is stored, ended ones too."""
+
+
 class Inbox(Protocol):
     """What the gateway and the pod watcher need."""
 

@@ -30,6 +30,7 @@ from reactor_operator.store.redis_connection import Argument, RedisConnection, R
 
 _SEQUENCE_DIGITS = 16
 _QUIET_SECONDS = 10.0
+_KEYS_AT_ONCE = 1_000
 _LONGEST_PAUSE_SECONDS = 5.0
 _PARTS = ("header", "records", "inbox", "outbox", "tasks", "values")
 _DEFAULTS = RedisOptions()
@@ -101,6 +102,17 @@ class RedisStore:
     async def active_runs(self) -> frozenset[str]:
         """Return the runs that still have something to do."""
         return frozenset(member.decode() for member in await self._redis.read("SMEMBERS", self._keys.active))
+
+    async def stored_runs(self) -> frozenset[str]:
+        """Return all runs, by a walk over the keys of the installation that blocks nobody for long."""
+        pattern = "".join(self._keys.of_run("*", "header"))
+        runs: set[str] = set()
+        cursor = b"0"
+        while True:
+            cursor, keys = await self._redis.read("SCAN", cursor, "MATCH", pattern, "COUNT", _KEYS_AT_ONCE)
+            runs |= {key.decode().rpartition("{")[2].partition("}")[0] for key in keys}
+            if int(cursor) == 0:
+                return frozenset(runs)
 
     async def append(self, entry: Entry) -> Appended:
         """Check an entry and record it."""

@@ -55,6 +55,10 @@ class SqliteStore:
         """Return the runs that still have something to do."""
         return await self._transact("DEFERRED", statements.active_runs)
 
+    async def stored_runs(self) -> frozenset[str]:
+        """Return all runs."""
+        return await self._transact("DEFERRED", statements.stored_runs)
+
     async def append(self, entry: Entry) -> Appended:
         """Check an entry and record it."""
         answer = await self._transact("IMMEDIATE", lambda db: statements.append(db, entry))

@@ -125,6 +125,11 @@ def active_runs(db: sqlite3.Connection) -> frozenset[str]:
     return frozenset(run for (run,) in db.execute("SELECT run FROM runs WHERE active UNION SELECT run FROM outbox"))
 
 
+def stored_runs(db: sqlite3.Connection) -> frozenset[str]:
+    """Read which runs there are."""
+    return frozenset(run for (run,) in db.execute("SELECT run FROM runs"))
+
+
 def forget(db: sqlite3.Connection, run: str) -> None:
     """Delete a run from every table."""
     for table in ("runs", "records", "inbox", "outbox", "tasks", "seen", "documents"):

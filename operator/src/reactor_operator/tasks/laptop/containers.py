@@ -46,6 +46,7 @@ class Container:
     name: str
     words: tuple[str, ...]
     variables: Mapping[str, str]
+    result_path: str
     output: Path | None
     removed: bool = False
     last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LOG_LINES))
@@ -99,7 +100,7 @@ class Container:
         rule = ResultRule(uploaded=self.output is not None, json_only=self._promises_json)
         outcome = outcome_of_exit(code, self._message(code), self.action.exit_codes, task.action, rule)
         if outcome.uploaded and self.output is not None:
-            outcome = outcome_of_upload(_read_output(self.output), self.output.name, json_only=rule.json_only)
+            outcome = outcome_of_upload(_read_output(self.output), self.result_path, json_only=rule.json_only)
         return outcome.event_of(task)
 
     @property
@@ -140,6 +141,7 @@ def prepare(order: TaskOrder, action: ActionSpec, engine: Engine, config: Config
         name=name,
         words=_create_words(container, name, mounts, variables),
         variables={key: text for key, text in variables.items() if not _clashes(key)},
+        result_path=path or TERMINATION_LOG,
         output=output,
     )
 

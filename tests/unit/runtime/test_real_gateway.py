@@ -1,0 +1,124 @@
+"""The agent and its helpers against the gateway itself, over a memory store."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from reactor_operator.engine.events import TaskFailed, TaskStarted, TaskSucceeded, TaskUploaded
+from reactor_operator.engine.identity import Action, Task
+from reactor_operator.engine.values import reference_to
+from reactor_operator.gateway.app import create_app
+from reactor_operator.gateway.record import OpenRecord, encode_record
+from reactor_operator.gateway.serve import listen, serve
+from reactor_operator.gateway.tokens import task_token
+from reactor_operator.store.codec import decode_event
+from reactor_operator.store.memory import MemoryStore
+from reactor_operator.store.port import Commit
+from tests.unit.runtime.peer import RUN_UID, Peer
+from tests.unit.runtime.pod import DEADLINE_SECONDS, Pod
+
+KEY = b"0123456789abcdef"
+TASK = Task("rows[7]/store", Action.RUN, 1, 1, 1)
+ARGUMENTS = b'{"text": "\xc3\xa4 $(X)"}'
+
+
+class Clock:
+    def now(self) -> int:
+        return 1_700_000_000_000
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[MemoryStore]:
+    found = MemoryStore()
+    record = OpenRecord(arguments=reference_to(ARGUMENTS))
+    await found.commit(
+        Commit(
+            run=RUN_UID,
+            revision=0,
+            epoch=1,
+            values={reference_to(ARGUMENTS).digest: ARGUMENTS},
+            opens={TASK.key: encode_record(record)},
+        )
+    )
+    yield found
+    await found.close()
+
+
+@pytest.fixture
+async def gateway_pod(store: MemoryStore, tmp_path: Path) -> AsyncIterator[Pod]:
+    listener = listen("127.0.0.1", 0)
+    listener.listen()
+    peer = Peer()
+    peer.address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    serving = asyncio.create_task(serve(create_app(store, KEY, Clock()), "127.0.0.1", 0, listener))
+    pod = Pod(tmp_path, peer)
+    pod.variables["REACTOR_TOKEN"] = task_token(KEY, f"{RUN_UID}/{TASK.key}")
+    try:
+        yield pod
+    finally:
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+
+
+async def events(store: MemoryStore) -> list[object]:
+    snapshot = await store.load(RUN_UID)
+    assert snapshot is not None
+    return [decode_event(body) for _, body in snapshot.inbox]
+
+
+async def test_a_task_checks_in_and_its_outcome_is_recorded(store: MemoryStore, gateway_pod: Pod) -> None:
+    ended = await asyncio.to_thread(gateway_pod.run_source, "def main(text):\n    return [text]")
+    assert ended.returncode == 0, ended.stderr
+    result = '["ä $(X)"]'.encode()
+    assert await events(store) == [
+        TaskStarted(task=TASK, at=Clock().now()),
+        TaskSucceeded(task=TASK, result=reference_to(result)),
+    ]
+    assert await store.get_values(RUN_UID, frozenset({reference_to(result).digest})) == {
+        reference_to(result).digest: result
+    }
+
+
+async def test_a_failure_with_its_details_is_recorded(store: MemoryStore, gateway_pod: Pod) -> None:
+    source = "def main(text):\n    raise LookupError('\\ud800 no')"
+    assert (await asyncio.to_thread(gateway_pod.run_source, source)).returncode == 1
+    event = (await events(store))[1]
+    assert isinstance(event, TaskFailed)
+    assert (event.failure.kind.value, event.failure.exception) == ("Error", "LookupError")
+    assert event.failure.detail is not None
+
+
+async def test_a_second_process_for_the_same_task_calls_nothing(store: MemoryStore, gateway_pod: Pod) -> None:
+    source = "def main(text):\n    print('it ran')"
+    first = await asyncio.to_thread(gateway_pod.run_source, source)
+    second = await asyncio.to_thread(gateway_pod.run_source, source)
+    assert (first.stdout, second.stdout, second.returncode) == ("it ran\n", "", 0)
+    assert len(await events(store)) == 2
+
+
+async def test_a_result_of_32_mib_arrives(store: MemoryStore, gateway_pod: Pod) -> None:
+    source = "def main(text):\n    return 'x' * (32 * 1024 * 1024 - 100)"
+    ended = await asyncio.to_thread(gateway_pod.run_source, source)
+    assert ended.returncode == 0, ended.stderr
+    assert isinstance((await events(store))[1], TaskSucceeded)
+
+
+async def test_helpers_bring_documents_and_upload_output(store: MemoryStore, gateway_pod: Pod, tmp_path: Path) -> None:
+    gateway_pod.variables["REACTOR_DIRECTORY"] = str(tmp_path)
+    fetched = await asyncio.to_thread(gateway_pod.run, "fetch", "arguments")
+    assert fetched.returncode == 0, fetched.stderr
+    assert (tmp_path / "arguments.json").read_bytes() == ARGUMENTS
+    output = tmp_path / "out.json"
+    output.write_bytes(b'{"a":1}')
+
+    def upload() -> int:
+        with gateway_pod.start("output", str(output)) as process:
+            from tests.unit.runtime.test_helpers import stop
+
+            stop(process, gateway_pod.peer)
+        return process.wait(DEADLINE_SECONDS)
+
+    assert await asyncio.to_thread(upload) == 0
+    assert await events(store) == [TaskUploaded(task=TASK, result=reference_to(b'{"a":1}'))]
