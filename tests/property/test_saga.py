@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reactor_operator.engine import events as ev
-from reactor_operator.engine.decide import decide
+from reactor_operator.engine.decide import decide, recovering
+from reactor_operator.engine.derive import restore
 from reactor_operator.engine.failures import Certainty
 from reactor_operator.engine.identity import Action
 from reactor_operator.engine.plan import Plan
-from reactor_operator.engine.state import DONE, ENDED, RollbackState, RunPhase, RunState, StepPhase
+from reactor_operator.engine.state import DONE, ENDED, RollbackState, RunPhase, RunState, Stage, StepPhase
 from tests.property.strategies import plans
 from tests.property.world import World
 
@@ -122,6 +123,29 @@ def test_after_the_end_only_a_cancel_is_answered_and_nothing_else_changes(plan: 
     refused = decide(plan, state, ev.CancelRequested(id="late"), world.now)
     assert not refused.actions
     assert refused.state.header.signals[-1].accepted is False
+
+
+@worlds
+@given(plans(), randoms)
+def test_a_run_whose_state_was_lost_starts_nothing_and_ends_at_once_with_a_cancel(plan: Plan, random: Random) -> None:
+    world = World(plan, random, cancels=False)
+    world.feed(ev.TimePassed())
+    for _ in range(random.randrange(12)):
+        if world.state.header.phase not in ENDED:
+            world.move()
+    if world.state.header.phase in ENDED:
+        return
+    header = recovering(world.state.header, world.now)
+    world.state = restore(plan, header, dict(world.state.steps))
+    before = len(world.ledger.started)
+    for task in list(world.open)[: random.randrange(4)]:
+        world.feed(world.outcome(task))
+        world.feed(ev.TimePassed())
+    assert world.state.header.stage is Stage.RECOVERING
+    world.feed(ev.CancelRequested(id="stop"))
+    assert world.state.header.phase is RunPhase.CANCELLED
+    assert not world.open
+    assert len(world.ledger.started) == before
 
 
 @worlds

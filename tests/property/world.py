@@ -133,6 +133,10 @@ class World:
         before = self.state
         decision = decide(self.plan, before, event, self.now)
         assert decide(self.plan, before, event, self.now) == decision
+        if not isinstance(event, ev.TimePassed):
+            again = decide(self.plan, decision.state, event, self.now)
+            assert again.state is decision.state, "an event that was told again changed something"
+            assert not again.actions
         self.perform(event, before, decision)
         self.check_always()
 

@@ -130,7 +130,10 @@ class Reconciler:
             documents=Documents(ref.uid, self._store, self._cache),
             acknowledged=self._acknowledged.pop(ref.uid, set()),
         )
-        decided = await self._fold(passing, [decode_event(body) for _, body in snapshot.inbox])
+        events = [decode_event(body) for _, body in snapshot.inbox]
+        # Outcomes first, then signals: a cancel must not close a task whose outcome is recorded already.
+        events.sort(key=lambda event: isinstance(event, ev.CancelRequested))
+        decided = await self._fold(passing, events)
         position = max((position for position, _ in snapshot.inbox), default=0)
         await self._save(passing, decided, position)
         return await self._act_and_report(passing)
@@ -150,8 +153,11 @@ class Reconciler:
         if run is None:
             return None
         if told_sequence(run) > revision:
+            # Saved before it is told: once the status shows this lower revision, nothing else knows of the loss.
             header = recovering(known.state.header, self._clock.now())
-            return replace(known, state=replace(known.state, header=header))
+            passing = _Pass(known=known, documents=Documents(ref.uid, self._store, self._cache), acknowledged=set())
+            await self._save(passing, Decided(state=replace(known.state, header=header)), 0)
+            return passing.known
         return known
 
     async def _open(self, ref: RunRef, *, lost: bool) -> int | None:

@@ -4,6 +4,7 @@ In: a `TaskEnvironment` and the documents of the task. Out: bytes. Never raises:
 outcome. Never here: the gateway, and imports that only failures or coroutines need.
 """
 
+import os
 from json import dumps
 
 from reactor import documents
@@ -84,12 +85,16 @@ def perform(call: Call) -> bytes:
         arguments = arguments_for(handler, call)
     except Misfit as problem:
         return documents.plain_failure("InvalidArguments", str(problem))
+    process = os.getpid()
     try:
         return _outcome_of(handler, arguments, call.environment.action)
     except documents.NotJson as problem:
         return documents.plain_failure("InvalidResult", f"step {call.environment.step}: {problem}")
     except BaseException as error:
         return _failed("Error", error)
+    finally:
+        if os.getpid() != process:
+            os._exit(1)  # the handler forked and this is the child: it does not speak for the task
 
 
 def _outcome_of(handler: "Handler", arguments: dict[str, object], action: str) -> bytes:

@@ -133,7 +133,7 @@ async def test_a_deletion_that_did_not_happen_is_not_believed(trial: Trial) -> N
     async with trial.watching():
         await trial.server.put(PATH, running(made()))
         await trial.wait_for(TaskStarted)
-        await trial.server._tell("DELETED", trial.server.objects[PATH])
+        await trial.server.tell("DELETED", PATH, trial.server.objects[PATH])
         await trial.server.put(PATH, ended(made(), 0, "1"))
         await trial.wait_for(TaskSucceeded)
     assert TaskLost not in await trial.kinds()

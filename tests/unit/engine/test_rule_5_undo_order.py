@@ -92,8 +92,10 @@ def test_a_result_that_was_uploaded_is_the_result() -> None:
     assert run.order("a").result == value("report")
 
 
-@pytest.mark.parametrize(("text", "json_only", "counts"), [(1, 1, False), (1, 0, True), (0, 1, True), (0, 0, True)])
-def test_an_upload_of_text_is_no_result_where_json_was_promised(text: bool, json_only: bool, counts: bool) -> None:
+@pytest.mark.parametrize("text", [True, False])
+@pytest.mark.parametrize("json_only", [True, False])
+def test_an_upload_of_text_is_no_result_where_json_was_promised(text: bool, json_only: bool) -> None:
+    counts = not (text and json_only)
     run = Run(step("a")).start()
     task = run.open["a"]
     run.feed(ev.TaskUploaded(task=task, result=value("report"), text=text))

@@ -25,7 +25,7 @@ class ApiServer:
 
     def __init__(self) -> None:
         self.objects: dict[str, Json] = {}
-        self.events: list[Json] = []
+        self.events: list[tuple[str, Json]] = []
         self.requests: list[tuple[str, str, Any]] = []
         self.script: list[tuple[int, Json, dict[str, str]]] = []
         self.lose_answers = 0
@@ -57,7 +57,7 @@ class ApiServer:
         """Drop an object; `tell` it to watchers."""
         gone = self.objects.pop(path)
         if tell:
-            await self._tell("DELETED", gone)
+            await self.tell("DELETED", path, gone)
 
     async def wait_until(self, true: Callable[[], bool]) -> None:
         """Wait until a change of objects makes it true. Raises TimeoutError."""
@@ -68,14 +68,15 @@ class ApiServer:
         self._version += 1
         one["metadata"]["resourceVersion"] = str(self._version)
         self.objects[path] = json.loads(json.dumps(one))
-        await self._tell(kind, one)
+        await self.tell(kind, path, one)
 
-    async def _tell(self, kind: str, one: Json) -> None:
+    async def tell(self, kind: str, path: str, one: Json) -> None:
+        """Tell watchers what happened to the object at `path`, or did not."""
         self._version += kind == "DELETED"
         shown = json.loads(json.dumps(one))
         shown["metadata"]["resourceVersion"] = str(self._version)
         if not self.mute_watches:
-            self.events.append({"type": kind, "object": shown})
+            self.events.append((path, {"type": kind, "object": shown}))
         async with self._changed:
             self._changed.notify_all()
 
@@ -178,11 +179,9 @@ class ApiServer:
         after = int(request.query["resourceVersion"])
         told = 0
         while True:
-            for event in self.events[told:]:
-                path = f"{request.path}/{event['object']['metadata']['name']}"
-                if int(event["object"]["metadata"]["resourceVersion"]) > after and self._matches(
-                    path, event["object"], request
-                ):
+            for path, event in self.events[told:]:
+                version = int(event["object"]["metadata"]["resourceVersion"])
+                if version > after and self._matches(path, event["object"], request):
                     await response.write(json.dumps(event).encode() + b"\n")
             told = len(self.events)
             async with self._changed:

@@ -204,6 +204,20 @@ def test_a_handler_that_kills_its_process_leaves_no_outcome(pod: Pod, peer: Peer
     assert not pod.termination_log.exists()
 
 
+def test_a_child_that_a_handler_forked_does_not_speak_for_the_task(pod: Pod, peer: Peer) -> None:
+    source = """
+import os
+def main():
+    child = os.fork()
+    if child == 0:
+        raise LookupError('in the child')
+    os.waitpid(child, 0)
+    return 'parent'"""
+    assert pod.run_source(source).returncode == 0
+    assert [verb for _, verb, _ in peer.requests] == ["check-in", "outcome"]
+    assert peer.outcome_document["result"] == "parent"
+
+
 def test_an_answer_in_chunks_is_read(pod: Pod, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         pod.variables["REACTOR_SOURCE"] = "def main(a):\n    print(a)"

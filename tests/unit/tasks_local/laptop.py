@@ -20,12 +20,20 @@ from reactor_operator.store.port import Commit
 from reactor_operator.tasks.local import LaptopSettings, LocalLauncher
 
 DEADLINE_SECONDS = 30
+WAIT = "import time\ndef main():\n    print('begun')\n    time.sleep(60)"
 RUN = RunRef("default", "order-1", "uid-1")
 
 
 class Clock:
     def now(self) -> int:
         return 1_700_000_000_000
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def spec_of(step: Mapping[str, Any], **more: Any) -> ReactorSpec:

@@ -1,7 +1,5 @@
 """Python tasks on a laptop: real workers, real handlers."""
 
-import asyncio
-import gc
 import os
 from pathlib import Path
 
@@ -18,19 +16,8 @@ from reactor_operator.engine.events import (
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.identity import Action
 from reactor_operator.ports import Launched, NotYet, Refused
-from reactor_operator.store.port import Commit, Entry, StoreUnavailable
-from reactor_operator.tasks.laptop.worker import spawn_worker
-from reactor_operator.tasks.local import LaptopSettings, LocalLauncher
-from tests.unit.tasks_local.laptop import RUN, Clock, laptop, order_for, python_spec, spec_of, task_of
-
-WAIT = "import time\ndef main():\n    print('begun')\n    time.sleep(60)"
-
-
-def lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+from reactor_operator.store.port import Entry, StoreUnavailable
+from tests.unit.tasks_local.laptop import laptop, lives, order_for, python_spec, spec_of, task_of
 
 
 async def test_a_handler_beside_the_manifest_runs_and_tells_its_start_and_its_outcome(tmp_path: Path) -> None:
@@ -235,93 +222,11 @@ async def test_a_task_that_is_closed_is_not_begun(tmp_path: Path) -> None:
         assert (found.lines(), found.events(order.task)) == ([], [])
 
 
-async def test_stopping_kills_the_whole_process_group_and_the_next_attempt_waits_for_its_death(tmp_path: Path) -> None:
-    child = "print(subprocess.Popen(['sleep', '600']).pid)"
-    source = f"import os, subprocess, time\ndef main():\n    {child}\n    print(os.getpid())\n    time.sleep(60)"
-    async with laptop(tmp_path) as found:
-        first = order_for(python_spec(source))
-        second = order_for(python_spec("def main():\n    return 2"), task_of(attempt=2), after=first.task)
-        await found.start(first)
-        await found.wait_until(lambda: len(found.lines()) == 2, "the handler to begin")
-        pids = [int(line) for line in found.lines()]
-        await found.open(second.task)
-        assert isinstance(await found.launcher.start(second), NotYet)
-        assert await found.retire(first, stop=True)
-        assert await found.retire(first, stop=True)
-        await found.wait_until(lambda: not any(lives(pid) for pid in pids), "the death of the first")
-        await found.wait_until(lambda: not found.launcher._running, "the end of the first")
-        assert found.value(await found.run(second)) == 2
-
-
-async def test_a_handler_that_asked_for_its_context_may_end_in_its_grace_period(tmp_path: Path) -> None:
-    source = "def main(context):\n    print('begun')\n    context.cancellation.wait(60)\n    print('cleaned up')"
-    async with laptop(tmp_path) as found:
-        order = order_for(python_spec(source))
-        await found.start(order)
-        await found.wait_until(found.lines, "the handler to begin")
-        await found.retire(order, stop=True)
-        await found.wait_until(lambda: found.lines() == ["begun", "cleaned up"], "the handler to clean up")
-        await found.wait_until(lambda: not found.launcher._running, "the end of it")
-        after = order_for(python_spec("def main():\n    return 1"), task_of(attempt=2))
-        assert found.value(await found.run(after)) == 1
-
-
-async def test_a_handler_that_ignores_its_cancellation_is_killed_after_its_grace_period(tmp_path: Path) -> None:
-    source = "import os, time\ndef main(context):\n    print(os.getpid())\n    time.sleep(60)"
-    async with laptop(tmp_path, grace_seconds=0.05) as found:
-        order = order_for(python_spec(source))
-        await found.start(order)
-        await found.wait_until(found.lines, "the handler to begin")
-        await found.retire(order, stop=True)
-        await found.wait_until(lambda: not lives(int(found.lines()[0])), "its death")
-
-
-async def test_a_task_that_still_runs_is_not_forgotten_unless_it_is_stopped(tmp_path: Path) -> None:
-    async with laptop(tmp_path) as found:
-        order = order_for(python_spec(WAIT))
-        await found.start(order)
-        await found.wait_until(found.lines, "the handler to begin")
-        assert found.launcher.holds(RUN, order.task)
-        assert not await found.retire(order, stop=False)
-
-
-@pytest.mark.parametrize("how", ["os._exit(0)", "os._exit(3)", "os.kill(os.getpid(), 9)", "os.killpg(0, 9)"])
-async def test_a_worker_that_dies_is_no_outcome(tmp_path: Path, how: str) -> None:
-    async with laptop(tmp_path) as found:
-        outcome = await found.run(order_for(python_spec(f"import os\ndef main():\n    {how}")))
-        assert isinstance(outcome, TaskFailed)
-        assert outcome.failure.kind is FailureKind.NO_OUTCOME
-        assert "reported no outcome" in outcome.failure.message
-        after = await found.run(order_for(python_spec("def main():\n    return 1"), task_of(attempt=2)))
-        assert found.value(after) == 1
-
-
 async def test_large_arguments_and_results_go_through(tmp_path: Path) -> None:
     spec = python_spec("def main(text):\n    return text")
     async with laptop(tmp_path) as found:
         text = "ä\n" * 1_000_000
         assert found.value(await found.run(order_for(spec, arguments={"text": text}))) == text
-
-
-async def test_a_task_that_another_process_had_begun_is_lost(tmp_path: Path) -> None:
-    async with laptop(tmp_path) as found:
-        order = order_for(python_spec("def main():\n    print('ran')"))
-        await found.open(order.task)
-        started = Entry(run=RUN.uid, task=order.task.key, binding="the process before", digest="1", body=b"x")
-        await found.store.append(started)
-        found.store._runs[RUN.uid].inbox.clear()
-        assert type(await found.run(order)).__name__ == "TaskLost"
-        assert found.lines() == []
-
-
-async def test_a_task_of_a_process_that_is_no_more_is_reported_lost(tmp_path: Path) -> None:
-    async with laptop(tmp_path) as found:
-        order = order_for(python_spec(WAIT))
-        await found.open(order.task)
-        assert not found.launcher.holds(RUN, order.task)
-        await found.launcher.report_lost(RUN, order.spec, order.task)
-        await found.launcher.report_lost(RUN, order.spec, order.task)
-        assert [type(event).__name__ for event in found.events(order.task)] == ["TaskLost"]
 
 
 async def test_an_outcome_waits_for_a_store_that_is_away(tmp_path: Path) -> None:
@@ -337,66 +242,3 @@ async def test_an_outcome_waits_for_a_store_that_is_away(tmp_path: Path) -> None
 
         found.store.append = unsteady  # type: ignore[method-assign,assignment]
         assert found.value(await found.run(order)) == 1
-
-
-async def test_closing_ends_everything_and_tells_nothing(tmp_path: Path) -> None:
-    async with laptop(tmp_path) as found:
-        order = order_for(python_spec("import os\n" + WAIT.replace("'begun'", "os.getpid()")))
-        await found.start(order)
-        await found.wait_until(found.lines, "the handler to begin")
-        started = order_for(python_spec(WAIT), task_of(attempt=2))
-        await found.start(started)
-        await found.launcher.close()
-        await found.launcher.close()
-        assert not lives(int(found.lines()[0]))
-        assert [type(event) for event in found.events(order.task)] == [TaskStarted]
-        assert isinstance(await found.launcher.start(order_for(python_spec(WAIT), task_of(attempt=3))), NotYet)
-    gc.collect()
-
-
-async def test_workers_end_with_the_process_that_ordered_them(tmp_path: Path) -> None:
-    popen = spawn_worker()
-    assert popen.stdin is not None
-    popen.stdin.close()
-    code = await asyncio.to_thread(popen.wait, 30)
-    for stream in (popen.stdout, popen.stderr):
-        assert stream is not None
-        stream.close()
-    assert code == -9
-
-
-async def test_a_worker_that_was_spawned_before_there_was_a_loop_does_the_first_task(tmp_path: Path) -> None:
-    popen = spawn_worker()
-    async with laptop(tmp_path) as found:
-        launcher = LocalLauncher(
-            inbox=found.store, clock=Clock(), settings=LaptopSettings(modules=tmp_path), warm=popen
-        )
-        order = order_for(python_spec("import os\ndef main():\n    return os.getpid()"))
-        await found.open(order.task)
-        await launcher.start(order)
-        assert found.value(await found.outcome_of(order.task)) == popen.pid
-        await launcher.close()
-
-
-async def test_a_warm_worker_is_there_for_the_first_task(tmp_path: Path) -> None:
-    async with laptop(tmp_path) as found:
-        found.launcher.warm()
-        found.launcher.warm()
-        assert len(found.launcher._workers._idle) == 1
-        await found.run(order_for(python_spec("def main(): pass")))
-        assert len(found.launcher._workers._all) == 1
-
-
-async def test_a_closed_task_is_stopped_without_an_outcome(tmp_path: Path) -> None:
-    async with laptop(tmp_path) as found:
-        order = order_for(python_spec(WAIT))
-        await found.start(order)
-        await found.wait_until(found.lines, "the handler to begin")
-        position = max(found.store._runs[RUN.uid].inbox)
-        await found.store.commit(
-            Commit(run=RUN.uid, revision=1, epoch=1, inbox_position=position, closes=frozenset({order.task.key}))
-        )
-        await found.retire(order, stop=True)
-        await found.wait_until(lambda: not found.launcher._running, "the end of it")
-        assert found.events(order.task) == []
-        assert not found.launcher.holds(RUN, order.task)

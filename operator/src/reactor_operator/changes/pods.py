@@ -71,6 +71,7 @@ class PodWatch:
         self._relist_seconds = relist_seconds
         self._catch_up_seconds = catch_up_seconds
         self._seen: dict[str, _Seen] = {}
+        self._foreign: set[str] = set()
         self._relist_now = asyncio.Event()
         self._listed = asyncio.Event()
 
@@ -152,13 +153,14 @@ class PodWatch:
         for uid, pod in listed.items():
             seen = self._seen.get(uid)
             version = text_at(pod, "metadata", "resourceVersion")
-            if seen is None and uid in before:
-                continue  # the watch has told its end meanwhile
+            if uid in self._foreign or (seen is None and uid in before):
+                continue  # not ours, or the watch has told its end meanwhile
             if seen is None or (seen.version != version and seen.version == before.get(uid)):
                 self._metrics.missed_events.inc()
                 await self._met(pod, new=True)
             elif not seen.read or not seen.dead:
                 await self._met(seen.pod, new=False)
+        self._foreign &= listed.keys()
         for uid in [uid for uid in before if uid not in listed and uid in self._seen]:
             self._metrics.missed_events.inc()
             await self._parted(self._seen[uid].pod)
@@ -168,7 +170,9 @@ class PodWatch:
         sealed = open_seal(self._key, pod)
         uid = text_at(pod, "metadata", "uid")
         if sealed is None:
-            self._metrics.foreign.inc()
+            if uid not in self._foreign:
+                self._foreign.add(uid)
+                self._metrics.foreign.inc()
             return
         seen = self._seen.get(uid)
         first_time = seen is None

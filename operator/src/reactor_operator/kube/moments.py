@@ -4,6 +4,7 @@ In: text or int milliseconds. Out: the other. Never here: the present.
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 def parse_moment(text: str) -> int | None:
@@ -19,7 +20,12 @@ def parse_moment(text: str) -> int | None:
 
 def render_moment(ms: int) -> str:
     """Return `2026-01-31T12:00:00Z` for int ms since the epoch; status shows whole seconds."""
-    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _render_second(ms // 1000)
+
+
+@lru_cache(maxsize=4096)
+def _render_second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def render_micros(ms: int) -> str:

@@ -13,6 +13,7 @@ from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Announce, Effect, RetireTask, StartTask
 from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.identity import Action, idempotency_key
+from reactor_operator.engine.state import Stage
 from reactor_operator.ports import Board, Launched, Launcher, NotYet, Refused, TaskOrder, Unavailable
 from reactor_operator.reconciling.documents import Documents
 from reactor_operator.reconciling.records import KnownRun, failure_document
@@ -63,6 +64,8 @@ class Effects:
         task = order.task
         if known.state.step(task.path).task != task:
             return Performed(done=True)
+        if known.state.header.stage is Stage.RECOVERING:
+            return Performed(done=False)  # the order may be an old one, carried out and reported in what was lost
         answer = await self._launcher.start(await _task_order(known, order, documents))
         match answer:
             case Launched():

@@ -54,7 +54,7 @@ class LaptopSettings:
 
     modules: Path
     config: Config = field(default_factory=dict)
-    at_once: int = max(4, 4 * (os.cpu_count() or 1))
+    at_once: int = max(16, 4 * (os.cpu_count() or 1))
     grace_seconds: float = 5.0
     python: str = sys.executable
 

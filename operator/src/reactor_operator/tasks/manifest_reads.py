@@ -4,6 +4,7 @@ In: the action of a step. Out: a short JSON text, and what it says. Never here: 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import orjson
 
@@ -38,6 +39,7 @@ def render_reads(action: ActionSpec) -> str:
     return orjson.dumps(said).decode()
 
 
+@lru_cache(maxsize=1024)
 def parse_reads(text: str) -> Reads:
     """Return what `render_reads` said. The text is under the seal, so it is ours."""
     said = parse_object(text.encode())

@@ -1,0 +1,92 @@
+"""What must never be lost or done twice where the inbox and the store tell different stories."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import replace
+
+from reactor_operator.engine import events as ev
+from reactor_operator.engine.identity import Action, Task
+from reactor_operator.engine.state import RunPhase, StepPhase
+from reactor_operator.store.codec import encode_event
+from reactor_operator.store.port import Entry
+from tests.simulation.world import Mischief, World
+
+UID = "uid-0"
+FIRST = Task("a", Action.RUN, 1, 1, 1)
+
+
+def world_of(**spec: object) -> World:
+    run = {"python": {"handler": "shop:work"}}
+    steps = [{"name": "a", "run": run}, {"name": "b", "run": run, "waitFor": ["a"]}]
+    return World(1, {"r": {"steps": steps, **spec}}, Mischief())
+
+
+async def through(world: World, work: Coroutine[object, object, object]) -> None:
+    """Let one piece of work cross all its checkpoints."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        await asyncio.sleep(0)
+        world.checkpoints.resume_one()
+    task.result()
+
+
+async def reconcile(world: World) -> None:
+    await through(world, world.operators[-1].reconciler.reconcile(world.cluster.runs[UID].ref))
+
+
+async def restart(world: World) -> None:
+    await world.start_operator()
+    await reconcile(world)
+
+
+def tell_of_revision(world: World, sequence: int) -> None:
+    """People were told of a revision that the store does not have: it was restored from an older copy."""
+    run = world.cluster.runs[UID]
+    store = {**run.status["store"], "sequence": sequence}  # type: ignore[dict-item]
+    world.cluster.runs[UID] = replace(run, status={**run.status, "store": store})
+
+
+async def test_an_outcome_that_was_recorded_beside_a_cancel_counts_whichever_came_first() -> None:
+    world = world_of(onFailure="terminate")
+    try:
+        await restart(world)
+        start = encode_event(ev.TaskStarted(task=FIRST, at=world.cluster.now_ms))
+        await world.store.append(Entry(run=UID, task=FIRST.key, digest="s", binding="p", body=start))
+        cancel = encode_event(ev.CancelRequested(id="c1"))
+        await world.store.append(Entry(run=UID, digest="c1", body=cancel))
+        success = encode_event(ev.TaskSucceeded(task=FIRST))
+        await world.store.append(Entry(run=UID, task=FIRST.key, final=True, digest="o", body=success))
+        await reconcile(world)
+        known = await world.known(UID)
+        assert known is not None
+        assert known.state.step("a").phase is StepPhase.SUCCEEDED
+        assert known.state.header.phase is RunPhase.CANCELLED
+    finally:
+        await world.close()
+
+
+async def test_a_run_whose_store_is_older_than_its_status_recovers_however_often_the_operator_restarts() -> None:
+    world = world_of()
+    try:
+        await restart(world)
+        tell_of_revision(world, 99)
+        for _ in range(3):
+            await restart(world)
+            assert world.cluster.runs[UID].status["phase"] == "Recovering"
+    finally:
+        await world.close()
+
+
+async def test_an_order_in_an_old_outbox_is_not_carried_out_while_the_run_recovers() -> None:
+    world = world_of()
+    try:
+        await restart(world)
+        known = await world.known(UID)
+        assert known is not None
+        assert "start/a.run.1.1.1" in known.outbox
+        world.cluster.pods.clear()  # it ran, and was told and tidied up in what was lost
+        tell_of_revision(world, 99)
+        await restart(world)
+        assert not world.cluster.pods
+    finally:
+        await world.close()
