@@ -55,12 +55,12 @@ class _Local:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _OnCluster:
-    """A measurement on the cluster: its rows, how long it may take, and whether it restarts the operator itself."""
+    """A measurement on the cluster: its rows, its limit, and whether it sees to a replaced operator itself."""
 
     rows: frozenset[str]
     measure: Callable[[Place, Collection[str], Effort], Awaitable[Mapping[str, Measured]]]
     limit_seconds: float
-    restarts: bool = False
+    minds_replacement: bool = False
 
 
 _LOCAL = (
@@ -73,6 +73,7 @@ _ON_CLUSTER = (
         rows=frozenset(COMPARED),
         measure=lambda place, rows, effort: measure_latency(place, rows, effort.ratios),
         limit_seconds=2_700,
+        minds_replacement=True,
     ),
     _OnCluster(
         rows=frozenset({"cpu"}),
@@ -88,7 +89,7 @@ _ON_CLUSTER = (
         rows=frozenset({"memory-idle", "memory-finished"}),
         measure=lambda place, _, __: measure_memory(place),
         limit_seconds=1_800,
-        restarts=True,
+        minds_replacement=True,
     ),
 )
 
@@ -157,7 +158,7 @@ async def _measure_group(group: _OnCluster, place: Place, wanted: frozenset[str]
         async with asyncio.timeout(group.limit_seconds):
             before = await find_installation(place.client)
             measured = await group.measure(place, rows, effort)
-            if not group.restarts and (await find_installation(place.client)).uids != before.uids:
+            if not group.minds_replacement and (await find_installation(place.client)).uids != before.uids:
                 raise BenchmarkFailed("operator or gateway was replaced while it was measured")
     except _TROUBLE as problem:
         return _without(rows, problem)

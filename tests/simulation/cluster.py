@@ -4,7 +4,6 @@ In: launches and reads of operators. Out: pods that act (in the ledger) and repo
 Scripted: how an attempt of an action ends depends on the seed, the run and the attempt alone, never on faults.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 
@@ -19,6 +18,7 @@ from reactor_operator.ports import (
     NotYet,
     ReactorObject,
     Refused,
+    Rendering,
     RunObject,
     RunRef,
     TaskOrder,
@@ -118,7 +118,8 @@ class FakeCluster:
         await self._lose_answer("delete pod")
         return True
 
-    async def report(self, ref: RunRef, status: Mapping[str, object]) -> None:
+    async def report(self, ref: RunRef, phase: str, render: Rendering) -> None:
+        status = await render()
         await self._cross("patch status")
         run = self.runs.get(ref.uid)
         if run is not None:

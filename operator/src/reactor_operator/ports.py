@@ -3,7 +3,7 @@
 In: what the engine decided. Out: what the world said. Never here: an implementation.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -124,11 +124,15 @@ class Launcher(Protocol):
         """
 
 
+Rendering = Callable[[], Awaitable[Mapping[str, object]]]
+"""Renders a status when it is wanted: for a run of 10,000 steps that costs more than all else a reconcile does."""
+
+
 class Board(Protocol):
     """Where people look."""
 
-    async def report(self, ref: RunRef, status: Mapping[str, object]) -> None:
-        """Make this the run's status, coalesced as the adapter sees fit. Raises Unavailable."""
+    async def report(self, ref: RunRef, phase: str, render: Rendering) -> None:
+        """Make what `render` returns the run's status, coalesced as the adapter sees fit. Raises Unavailable."""
 
     async def announce(self, ref: RunRef, announcement: Announce) -> None:
         """Publish a Kubernetes Event (or a line). Repeating one changes nothing. Raises Unavailable."""

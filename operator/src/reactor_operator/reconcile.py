@@ -18,8 +18,8 @@ from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Effect, EvaluateReturns, EvaluateStep
 from reactor_operator.engine.decide import begin, decide, recovering, stillborn
 from reactor_operator.engine.identity import Task
-from reactor_operator.engine.state import Stage
-from reactor_operator.ports import Board, Clock, Definitions, Evaluator, Launcher, RunObject, RunRef
+from reactor_operator.engine.state import RunPhase, Stage
+from reactor_operator.ports import Board, Clock, Definitions, Evaluator, Launcher, Rendering, RunObject, RunRef
 from reactor_operator.reconciling.definition import Definition, compile_definition
 from reactor_operator.reconciling.documents import DocumentCache, Documents, ValueLost
 from reactor_operator.reconciling.effects import Effects, Performed
@@ -173,7 +173,8 @@ class Reconciler:
             return None
         judged = await judge(run, self._definitions, now, self._settings.start_deadline_ms)
         if isinstance(judged, OpenLater):
-            await self._board.report(ref, render_pending(run.generation, judged.message, run.created_at))
+            pending = render_pending(run.generation, judged.message, run.created_at)
+            await self._board.report(ref, RunPhase.PENDING.value, _rendered(pending))
             return judged.until
         documents = Documents(ref.uid, self._store, self._cache)
         if isinstance(judged, CannotOpen):
@@ -305,7 +306,14 @@ class Reconciler:
         return events
 
     async def _report(self, passing: _Pass) -> None:
-        known = passing.known
+        known, documents = passing.known, passing.documents
+
+        async def render() -> Mapping[str, object]:
+            return await self._render(known, documents)
+
+        await self._board.report(known.definition.run, known.state.header.phase.value, render)
+
+    async def _render(self, known: KnownRun, documents: Documents) -> Mapping[str, object]:
         definition = known.definition
         facts = RunFacts(
             run=definition.run,
@@ -318,7 +326,7 @@ class Reconciler:
             sequence=known.revision,
         )
         try:
-            values = await passing.documents.get(wanted_values(known.plan, known.state))
+            values = await documents.get(wanted_values(known.plan, known.state))
         except ValueLost:
             values = {}
         recovering_now = known.state.header.stage is Stage.RECOVERING
@@ -326,7 +334,14 @@ class Reconciler:
         if definition.lost:
             # What was told of the steps before the loss is all that is left of them.
             status = {name: value for name, value in status.items() if name in _TOLD_OF_A_LOST_RUN}
-        await self._board.report(definition.run, status)
+        return status
+
+
+def _rendered(status: Mapping[str, object]) -> Rendering:
+    async def render() -> Mapping[str, object]:
+        return status
+
+    return render
 
 
 def told_sequence(run: RunObject) -> int:

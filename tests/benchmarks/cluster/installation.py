@@ -6,6 +6,7 @@ itself; CPU and memory are those of the container's cgroup, all its processes in
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from reactor_operator.kube.client import KubeClient
@@ -64,6 +65,19 @@ async def find_installation(client: KubeClient) -> Installation:
         account=text_at(operator, "spec", "serviceAccountName"),
         pods={component: found[0] for component, found in pods.items()},
     )
+
+
+async def wait_installed(client: KubeClient) -> Installation:
+    """Return the installation as soon as it is ready (somebody may be deploying)."""
+    found: list[Installation] = []
+
+    async def is_ready() -> bool:
+        with suppress(BenchmarkFailed):
+            found.append(await find_installation(client))
+        return bool(found)
+
+    await until("operator and gateway are ready", is_ready, _READY_SECONDS)
+    return found[0]
 
 
 async def restart_operator(client: KubeClient) -> Installation:

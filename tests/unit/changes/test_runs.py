@@ -201,6 +201,18 @@ class TestCancel:
         assert "Succeeded" in event["message"]
 
 
+    async def test_a_run_that_ended_and_is_stored_no_more_refuses_too(self, trial: Trial) -> None:
+        async with trial.following() as runs:
+            await runs.changed("MODIFIED", await trial.put(metadata=self.asked, status=FINISHED))
+        assert trial.server.objects[PATH]["metadata"]["annotations"] == {}
+
+    async def test_a_run_that_is_not_stored_yet_is_asked_again(self, trial: Trial) -> None:
+        async with trial.following() as runs:
+            await runs.changed("ADDED", await trial.put(metadata=self.asked))
+            assert "reactor.run/cancel" in trial.server.objects[PATH]["metadata"]["annotations"]
+            assert runs._unsettled == {REF}
+
+
 class TestExpiry:
     async def expire(self, trial: Trial, run: Json, *, after_ms: int) -> bool:
         """Note the run, let time pass, and tell whether it was deleted."""

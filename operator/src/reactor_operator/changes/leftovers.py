@@ -35,7 +35,7 @@ async def follow_leftovers(
     while True:
         try:
             for ref in await find_leftovers(client, namespaces, store, runs.roster()):
-                _log.info("a run has no object any more", run=f"{ref.namespace}/{ref.name}", uid=ref.uid)
+                _log.debug("a run has no object any more", run=f"{ref.namespace}/{ref.name}", uid=ref.uid)
                 runs.gone(ref)
         except (Unavailable, StoreUnavailable, ApiError) as problem:
             _log.warning("stored runs could not be compared with objects", problem=str(problem))

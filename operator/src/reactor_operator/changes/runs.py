@@ -155,7 +155,10 @@ class RunChanges:
         if any(text_at(answer, "id") == asked.id for answer in maps_at(run.status, "signals")):
             await self._remove(run.ref, asked)
             return True
-        match await self._inbox.append(asked.entry_for(run.ref)):
+        answer = await self._inbox.append(asked.entry_for(run.ref))
+        if answer is Appended.UNKNOWN and text_at(run.status, "phase") in _ENDED:
+            answer = Appended.CLOSED  # its state is gone with a store; there is nothing left to stop
+        match answer:
             case Appended.CLOSED:
                 await self._board.announce(run.ref, _refusal(run, asked))
                 await self._remove(run.ref, asked)

@@ -15,7 +15,7 @@ from reactor_operator.cli.manifests import API_VERSION, Manifests
 from reactor_operator.cli.moments import render_moment
 from reactor_operator.cli.run_view import RunView
 from reactor_operator.engine.actions import Announce
-from reactor_operator.ports import ReactorObject, RunObject, RunRef
+from reactor_operator.ports import ReactorObject, Rendering, RunObject, RunRef
 
 NAMESPACE = "default"
 
@@ -117,8 +117,9 @@ class LaptopBoard:
     def __post_init__(self) -> None:
         self.last = self.run.view({})
 
-    async def report(self, ref: RunRef, status: Mapping[str, object]) -> None:
+    async def report(self, ref: RunRef, phase: str, render: Rendering) -> None:
         """Take a status."""
+        status = await render()
         if status != self.last.status:
             self.last = self.run.view(status)
             self.look(self.last)

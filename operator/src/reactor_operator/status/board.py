@@ -1,8 +1,8 @@
 """Where people look: the status of runs and Kubernetes Events, `ports.Board` on the API server.
 
-In: rendered statuses and announcements. Out: at most one status write a second for each run, at once where the phase
-changes, and none where the object has that status already. Never here: a read of the object (the watch tells what it
-has), a status that waits longer than a second, a write to an object with another uid.
+In: renderings of statuses, and announcements. Out: at most one status write a second for each run, at once where the
+phase changes, and none where the object has that status already. Never here: a read of the object (the watch tells what
+it has), a status that waits longer than a second, a write to an object with another uid.
 """
 
 import asyncio
@@ -19,8 +19,9 @@ from reactor_operator.kube.client import KubeClient, PatchType
 from reactor_operator.kube.errors import Conflict, Forbidden, Invalid, refusals_as_unavailable
 from reactor_operator.kube.fields import text_at
 from reactor_operator.kube.paths import EVENT, REACTOR_RUN
-from reactor_operator.ports import Clock, RunRef, Unavailable
+from reactor_operator.ports import Clock, Rendering, RunRef, Unavailable
 from reactor_operator.status.events import render_event
+from reactor_operator.store.port import StoreUnavailable
 
 Status = Mapping[str, object]
 _log = structlog.get_logger("reactor_operator.status")
@@ -33,7 +34,7 @@ class _Shown:
     digest: bytes = b""
     phase: str = ""
     written_at: float = 0.0
-    waiting: Status | None = None
+    waiting: Rendering | None = None
     flush: asyncio.Task[None] | None = None
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -48,18 +49,14 @@ class ClusterBoard:
         self._pause = pause_seconds
         self._shown: dict[str, _Shown] = {}
 
-    async def report(self, ref: RunRef, status: Status) -> None:
+    async def report(self, ref: RunRef, phase: str, render: Rendering) -> None:
         """Write the status now where its phase is new or the last write was a while ago, else within a second."""
         shown = self._shown.setdefault(ref.uid, _Shown())
-        if _digest(status) == shown.digest:
-            shown.waiting = None
-            return
+        shown.waiting = render
         idle = time.monotonic() - shown.written_at
-        if text_at(status, "phase") != shown.phase or (idle >= self._pause and shown.flush is None):
-            shown.waiting = status
+        if phase != shown.phase or (idle >= self._pause and shown.flush is None):
             await self._write(ref, shown)
             return
-        shown.waiting = status
         if shown.flush is None:
             shown.flush = asyncio.create_task(self._flush_later(ref, shown, self._pause - idle))
 
@@ -103,7 +100,7 @@ class ClusterBoard:
             while shown.waiting is not None:
                 try:
                     await self._write(ref, shown)
-                except Unavailable as problem:
+                except (Unavailable, StoreUnavailable) as problem:
                     _log.warning("a status waits", run=f"{ref.namespace}/{ref.name}", problem=str(problem))
                     await asyncio.sleep(self._pause)
         finally:
@@ -112,15 +109,20 @@ class ClusterBoard:
     async def _write(self, ref: RunRef, shown: _Shown) -> None:
         """Write what waits, one write at a time, so that an older status never overtakes a newer one."""
         async with shown.writing:
-            status = shown.waiting
-            if status is None:
+            render = shown.waiting
+            if render is None:
+                return
+            status = await render()
+            if (digest := _digest(status)) == shown.digest:
+                if shown.waiting is render:
+                    shown.waiting = None
                 return
             shown.written_at = time.monotonic()
             with refusals_as_unavailable(f"write the status of {ref.namespace}/{ref.name}"):
                 await self._patch(ref, status)
-            if shown.waiting is status:
+            if shown.waiting is render:
                 shown.waiting = None
-            shown.digest = _digest(status)
+            shown.digest = digest
             shown.phase = text_at(status, "phase")
 
     async def _patch(self, ref: RunRef, status: Status) -> None:

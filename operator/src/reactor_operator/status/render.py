@@ -124,10 +124,10 @@ def _message(header: Header, state: RunState) -> str:
     """Return the one sentence that says most: why it ended, else what it waits for, else what it does."""
     if header.phase in ENDED:
         return _last_words(header)
-    waiting = next((f"{path}: {step.reason}" for path, step in state.steps.items() if step.reason), "")
+    waiting = next((f"{path}: {state.step(path).reason}" for path in state.active if state.step(path).reason), "")
     if header.failure is not None:
         return f"rolling back: {_where(header.failure)}"[:_MESSAGE_LIMIT] + (f"; {waiting}" if waiting else "")
-    moving = [path for path, step in state.steps.items() if step.phase is StepPhase.RUNNING]
+    moving = [path for path in state.active if state.step(path).phase is StepPhase.RUNNING]
     names = ", ".join(moving[:5]) + (" …" if len(moving) > 5 else "")
     if header.goal is Goal.CANCEL:
         return f"cancelling, waiting for {names}" if names else "cancelling"
