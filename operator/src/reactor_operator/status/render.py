@@ -66,7 +66,7 @@ def render_status(
 ) -> dict[str, object]:
     """Return the status of a run. `stalled` says why the operator cannot go on with it, if it cannot."""
     header = state.header
-    message = " ".join((stalled or _message(header, state)).split())
+    message = " ".join((stalled or _message(header, plan, state)).split())
     status: dict[str, object] = {
         "phase": header.phase.value,
         "message": message,
@@ -120,14 +120,15 @@ def _duration(header: Header) -> str:
     return render_duration(took if took < 10_000 else took - took % 1000)
 
 
-def _message(header: Header, state: RunState) -> str:
+def _message(header: Header, plan: Plan, state: RunState) -> str:
     """Return the one sentence that says most: why it ended, else what it waits for, else what it does."""
     if header.phase in ENDED:
         return _last_words(header)
-    waiting = next((f"{path}: {state.step(path).reason}" for path in state.active if state.step(path).reason), "")
+    touched = [(path, state.steps[path]) for path in plan.steps if path in state.steps]
+    waiting = next((f"{path}: {step.reason}" for path, step in touched if step.reason), "")
     if header.failure is not None:
         return f"rolling back: {_where(header.failure)}"[:_MESSAGE_LIMIT] + (f"; {waiting}" if waiting else "")
-    moving = [path for path in state.active if state.step(path).phase is StepPhase.RUNNING]
+    moving = [path for path, step in touched if step.phase is StepPhase.RUNNING]
     names = ", ".join(moving[:5]) + (" …" if len(moving) > 5 else "")
     if header.goal is Goal.CANCEL:
         return f"cancelling, waiting for {names}" if names else "cancelling"
