@@ -145,14 +145,3 @@ def render_recalled(run: RunView) -> str:
 def _one_line(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= MESSAGE_LIMIT else line[: MESSAGE_LIMIT - 1] + "…"
-
-
-def progress_for(out: TextIO, *, silent: bool) -> Progress:
-    """Return the progress that suits a stream: a tree on a terminal, else lines."""
-    if silent:
-        return Silence()
-    if out.isatty():
-        from reactor_operator.cli.tree import Tree
-
-        return Tree()
-    return Lines(out)

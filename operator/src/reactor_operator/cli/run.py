@@ -20,8 +20,9 @@ from reactor_operator.cli.inputs import overlay_inputs
 from reactor_operator.cli.laptop import NAMESPACE, LaptopRun, WallClock, run_uid
 from reactor_operator.cli.manifests import API_VERSION, Manifest, Manifests, load_manifests
 from reactor_operator.cli.options import InputOptions, Output
-from reactor_operator.cli.progress import Progress, Silence, progress_for
+from reactor_operator.cli.progress import Progress, Silence
 from reactor_operator.cli.run_view import RunView
+from reactor_operator.cli.screen import progress_for
 from reactor_operator.engine.state import ENDED
 from reactor_operator.ports import RunRef
 from reactor_operator.reconciling.records import KnownRun, read_run

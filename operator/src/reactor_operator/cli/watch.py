@@ -9,8 +9,9 @@ import sys
 from reactor_operator.cli.cluster import Cluster, on_cluster
 from reactor_operator.cli.errors import ClusterError
 from reactor_operator.cli.options import ClusterOptions
-from reactor_operator.cli.progress import Progress, progress_for
+from reactor_operator.cli.progress import Progress
 from reactor_operator.cli.run_view import RunView
+from reactor_operator.cli.screen import progress_for
 from reactor_operator.kube.errors import ApiUnavailable, Gone
 from reactor_operator.kube.fields import JsonObject, text_at
 from reactor_operator.kube.paths import REACTOR, REACTOR_RUN
