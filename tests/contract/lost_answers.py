@@ -27,6 +27,9 @@ class LostAnswers:
     async def active_runs(self) -> frozenset[str]:
         return await self._store.active_runs()
 
+    async def stored_runs(self) -> frozenset[str]:
+        return await self._store.stored_runs()
+
     async def append(self, entry: Entry) -> Appended:
         answer = await self._store.append(entry)
         if answer is Appended.RECORDED:

@@ -50,6 +50,9 @@ class FaultyStore:
     async def active_runs(self) -> frozenset[str]:
         return await self.inner.active_runs()
 
+    async def stored_runs(self) -> frozenset[str]:
+        return await self.inner.stored_runs()
+
     async def claim_epoch(self, above: int) -> int:
         return await self.inner.claim_epoch(above)
 

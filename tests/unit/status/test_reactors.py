@@ -60,6 +60,15 @@ async def test_the_time_changes_with_the_truth_alone(server: ApiServer) -> None:
     assert third["lastTransitionTime"] > second["lastTransitionTime"]
 
 
+async def test_a_spec_nested_very_deeply_is_told_so(server: ApiServer) -> None:
+    schema: dict[str, Any] = {}
+    for _ in range(300):
+        schema = {"not": schema}
+    ready = await judged(server, {**SOUND, "inputsSchema": schema}, 1, 0)
+    assert ready["status"] == "False"
+    assert "deep" in ready["message"]
+
+
 async def test_a_reactor_with_very_many_problems_fits(server: ApiServer) -> None:
     steps = [{"name": f"s{n}", "run": {"python": {"handler": "m:f"}}, "waitFor": ["nobody"]} for n in range(2_000)]
     ready = await judged(server, {"steps": steps}, 1, 0)

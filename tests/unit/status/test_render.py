@@ -188,6 +188,13 @@ class TestResults:
         status = render_status(FACTS, plan_of(), RunState(header=over(RunPhase.SUCCEEDED, result=ref)), {})
         assert status["resultRef"] == {"digest": ref.digest, "size": 1}
 
+    def test_a_deep_document_is_referred_to(self) -> None:
+        for depth, shown in ((60, True), (300, False)):
+            document = b"[" * depth + b"]" * depth
+            state = RunState(header=over(RunPhase.SUCCEEDED, result=reference_to(document)))
+            status = render_status(FACTS, plan_of(), state, {reference_to(document).digest: document})
+            assert ("result" in status) is shown
+
     def test_no_result_is_no_field(self) -> None:
         status = render_status(FACTS, plan_of(), RunState(header=over(RunPhase.SUCCEEDED)), {})
         assert "result" not in status

@@ -172,7 +172,10 @@ def test_what_no_variable_can_hold_is_an_invalid_argument() -> None:
         "arguments": {"a": {"value": 1}},
         "run": {"container": {**BUSYBOX, "env": [{"name": "A", "argument": "a"}]}},
     }
-    for value in ("nul\0", "x" * 200_000):
+    deep: list[Any] = []
+    for _ in range(300):
+        deep = [deep]
+    for value in ("nul\0", "x" * 200_000, deep):
         with pytest.raises(Unlaunchable) as refused:
             render_manifest(order(step, arguments={"a": value}), SETTINGS)
         assert refused.value.failure.kind is FailureKind.INVALID_ARGUMENTS

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reactor_operator.api.actions import EnvVar
-from reactor_operator.api.document import document_problems
+from reactor_operator.api.document import TOO_DEEP, document_problems
 from reactor_operator.api.envelope import check_envelope, check_model
 from reactor_operator.api.graph import Graph, graph_of
 from reactor_operator.api.problems import Problem
@@ -44,6 +44,8 @@ def check_reactor(document: Mapping[str, object]) -> CheckedReactor:
 def check_spec(spec: Mapping[str, object]) -> CheckedReactor:
     """Check the spec of a Reactor alone (the API server has seen to the rest)."""
     wrong = document_problems(spec, "spec")
+    if any(problem.reason == TOO_DEEP for problem in wrong):
+        return CheckedReactor(None, tuple(wrong))
     inside = _check(spec)
     problems = (*wrong, *inside.problems)
     return CheckedReactor(None if problems else inside.spec, problems, inside.warnings)

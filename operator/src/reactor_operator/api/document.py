@@ -12,6 +12,9 @@ import orjson
 from reactor_operator.api.problems import Problem, path_to, render_found
 
 MAX_DEPTH = 200
+TOO_DEEP = "TooDeep"
+"""The reason of the one problem after which nothing else about a document can be said."""
+_PATH_SHOWN = 100
 _ONLY_JSON = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
@@ -42,7 +45,9 @@ def _walk(document: object, base: str) -> list[Problem]:
         level = below
         if not level:
             return problems
-    return [*problems, Problem(level[0][0], f"nested more than {MAX_DEPTH} deep, expected less", "InvalidValue")]
+    where = level[0][0]
+    path = where if len(where) <= _PATH_SHOWN else where[:_PATH_SHOWN] + "…"
+    return [*problems, Problem(path, f"nested more than {MAX_DEPTH} deep, expected less", TOO_DEEP)]
 
 
 def _bad_key(path: str, key: object) -> Problem:

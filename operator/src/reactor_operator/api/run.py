@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
+from reactor_operator.api.document import TOO_DEEP, document_problems
 from reactor_operator.api.envelope import check_envelope, check_model
 from reactor_operator.api.model import Duration, Model, Object, Optional
 from reactor_operator.api.problems import Problem
@@ -46,5 +47,8 @@ def check_run(document: Mapping[str, object]) -> CheckedRun:
 
 def check_run_spec(spec: object) -> CheckedRun:
     """Check the spec of a ReactorRun alone (the API server has seen to the rest)."""
+    wrong = document_problems(spec, "spec")
+    if any(problem.reason == TOO_DEEP for problem in wrong):
+        return CheckedRun(None, tuple(wrong))
     checked, problems = check_model(RunSpec, spec, base="spec")
     return CheckedRun(checked, tuple(problems))

@@ -6,7 +6,6 @@ Never here: a sweep; the sweeper looks twice by itself.
 
 import asyncio
 from collections.abc import Sequence
-from typing import Protocol
 
 import structlog
 
@@ -17,19 +16,15 @@ from reactor_operator.kube.fields import text_at
 from reactor_operator.kube.paths import REACTOR_RUN
 from reactor_operator.ports import RunRef, Unavailable
 from reactor_operator.reconciling.definition import RECORD, decode_definition
-from reactor_operator.store.port import RunIndex, RunStore, StoreUnavailable
+from reactor_operator.store.port import Store, StoreUnavailable
 
 PAUSE_SECONDS = 300.0
 _AGAIN_SECONDS = 5.0
 _log = structlog.get_logger("reactor_operator.changes")
 
 
-class IndexedRuns(RunStore, RunIndex, Protocol):
-    """What is needed of the store."""
-
-
 async def follow_leftovers(
-    client: KubeClient, namespaces: Sequence[str | None], store: IndexedRuns, runs: RunChanges
+    client: KubeClient, namespaces: Sequence[str | None], store: Store, runs: RunChanges
 ) -> None:
     """Look at once and then every few minutes, until cancelled."""
     while True:
@@ -45,7 +40,7 @@ async def follow_leftovers(
 
 
 async def find_leftovers(
-    client: KubeClient, namespaces: Sequence[str | None], store: IndexedRuns, roster: dict[str, RunRef]
+    client: KubeClient, namespaces: Sequence[str | None], store: Store, roster: dict[str, RunRef]
 ) -> list[RunRef]:
     """Return the runs, of those that are stored or in `roster`, that have no object. Raises Unavailable."""
     stored = await store.stored_runs()

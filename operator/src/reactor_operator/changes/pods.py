@@ -189,6 +189,8 @@ class PodWatch:
             if not seen.dead and new and first_time:
                 await self._remove_orphan(pod, sealed)
             seen.read = True
+            if seen.dead:
+                seen.pod = _slim(pod)
         except (StoreUnavailable, Unavailable, ApiError) as problem:
             self._postpone(seen, problem)
         except Exception:
@@ -237,6 +239,12 @@ class PodWatch:
         self._relist_now.set()
         where = f"{seen.sealed.run.namespace}/{seen.sealed.name}"
         _log.warning("a pod could not be read into the inbox; it is tried again", pod=where, problem=str(problem))
+
+
+def _slim(pod: JsonObject) -> JsonObject:
+    """Return what is needed of a pod whose end was told: many finished ones may be kept, for long."""
+    metadata = pod["metadata"]
+    return {"metadata": {name: metadata.get(name) for name in ("name", "namespace", "uid")}}
 
 
 def union_of(names: Iterable[set[tuple[str, str]]]) -> set[tuple[str, str]]:

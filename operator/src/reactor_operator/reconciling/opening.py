@@ -65,7 +65,7 @@ async def judge(
     if reactor is None:
         message = f"spec.reactorRef.name: found no Reactor {name!r} in namespace {run.ref.namespace!r}; apply it first"
         return _late_or_later(base, FailureKind.REACTOR_NOT_FOUND, message, now, until)
-    judged = _checked(orjson.dumps(reactor.spec, option=orjson.OPT_SORT_KEYS))
+    judged = _check(reactor.spec)
     pinned = _pin(run, checked.spec, reactor, judged.spec)
     if judged.spec is None:
         return _cannot(pinned, FailureKind.INVALID_REACTOR, f"Reactor {name!r}", judged.problems)
@@ -107,6 +107,14 @@ def parse_shared_schema(text: str) -> tuple[Mapping[str, Any] | None, tuple[Prob
     return (None, tuple(wrong)) if wrong else (schema, ())
 
 
+def _check(spec: Mapping[str, object]) -> CheckedReactor:
+    try:
+        document = orjson.dumps(spec, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        return check_spec(spec)  # too deep to be written, which the check says in the user's words
+    return _checked(document)
+
+
 @lru_cache(maxsize=256)
 def _checked(document: bytes) -> CheckedReactor:
     return check_spec(orjson.loads(document))
@@ -127,7 +135,7 @@ def _pin(run: RunObject, spec: RunSpec, reactor: ReactorObject, sound: ReactorSp
         reactor_name=reactor.name,
         reactor_uid=reactor.uid,
         reactor_generation=reactor.generation,
-        digest=digest_spec(reactor.spec),
+        digest=digest_spec(reactor.spec) if sound else "",
         spec=reactor.spec if sound else None,
         ttl=spec.ttl_after_finished or default_ttl,
     )

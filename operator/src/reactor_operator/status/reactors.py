@@ -51,7 +51,7 @@ def is_judged(reactor: ReactorObject, status: JsonObject) -> bool:
     """Return whether `status` is the judgement of this very spec, by this version of the checks."""
     return (
         int_at(status, "observedGeneration") == reactor.generation
-        and text_at(status, "digest") == digest_spec(reactor.spec)
+        and text_at(status, "digest") == _digest(reactor)
         and bool(_ready(status))
     )
 
@@ -71,7 +71,7 @@ def render_reactor_status(
         message = _listed(checked.warnings if sound else checked.problems)
     return {
         "observedGeneration": reactor.generation,
-        "digest": digest_spec(reactor.spec),
+        "digest": _digest(reactor),
         "conditions": [
             {
                 "type": "Ready",
@@ -83,6 +83,14 @@ def render_reactor_status(
             }
         ],
     }
+
+
+def _digest(reactor: ReactorObject) -> str:
+    """Return the digest of the spec, an empty one where it is nested so deeply that it has none (and is not sound)."""
+    try:
+        return digest_spec(reactor.spec)
+    except TypeError:
+        return ""
 
 
 def _ready(status: JsonObject) -> JsonObject:

@@ -20,6 +20,7 @@ from reactor_operator.ports import RunRef
 STEP_VALUE_LIMIT = 2 * 1024
 VALUES_LIMIT = 48 * 1024
 STEPS_SHOWN = 1_000
+DEPTH_LIMIT = 64
 _EXCEPTION_LIMIT = 253
 _BAD = frozenset({StepPhase.FAILED, StepPhase.ROLLBACK_FAILED, StepPhase.IGNORED})
 _MOVING = frozenset({StepPhase.RUNNING, StepPhase.COMPENSATING, StepPhase.UNDOING})
@@ -95,13 +96,25 @@ def _render_step(
 
 
 def render_result(ref: ValueRef | None, values: Mapping[str, bytes], shown: set[str]) -> dict[str, object]:
-    """Return `result` where the document is at hand and to be shown, else `resultRef`; nothing for null."""
+    """Return `result` where the document is at hand, meant to be shown and not deep, else `resultRef`; or nothing."""
     if ref is None:
         return {}
     document = values.get(ref.digest) if ref.digest in shown else None
-    if document is None:
+    if document is None or is_deep(document):
         return {"resultRef": {"digest": ref.digest, "size": ref.size}}
     return {"result": orjson.loads(document)}
+
+
+def is_deep(document: bytes) -> bool:
+    """Return whether a JSON document is nested deeper than a status may be. Brackets in strings count as well."""
+    depth = deepest = 0
+    for byte in document:
+        if byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest > DEPTH_LIMIT
 
 
 def render_failure(failure: Failure) -> dict[str, object]:

@@ -180,7 +180,7 @@ class Authority(Protocol):
         """Return the random id of this store: another one means that state may have been lost."""
 
 
-class Store(RunStore, Inbox, Values, Authority, Protocol):
+class Store(RunStore, RunIndex, Inbox, Values, Authority, Protocol):
     """All of it, as the three implementations offer it."""
 
     async def close(self) -> None:

@@ -137,7 +137,11 @@ def _without_name(entries: list[EnvEntry], argument: str) -> EnvEntry:
 
 def _text_of(value: object, where: str, argument: str) -> str:
     """Return a string as it is and anything else as JSON, where the kernel can take it."""
-    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    try:
+        text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    except TypeError as problem:
+        words = f"{where}: argument {argument!r} is nested too deeply for a variable; read REACTOR_ARGUMENTS instead"
+        raise Unlaunchable(FailureKind.INVALID_ARGUMENTS, words) from problem
     return fitting(text, f"{where}: argument {argument!r}", "read it from REACTOR_ARGUMENTS instead")
 
 
