@@ -56,7 +56,7 @@ async def find_leftovers(
     return missing
 
 
-async def _stored_ref(store: RunStore, uid: str) -> RunRef | None:
+async def _stored_ref(store: Store, uid: str) -> RunRef | None:
     snapshot = await store.load(uid)
     record = snapshot.records.get(RECORD) if snapshot is not None and snapshot.records is not None else None
     return decode_definition(record).run if record is not None else None
