@@ -90,3 +90,22 @@ async def test_an_order_in_an_old_outbox_is_not_carried_out_while_the_run_recove
         assert not world.cluster.pods
     finally:
         await world.close()
+
+
+async def test_a_run_whose_documents_are_gone_recovers_and_can_be_cancelled() -> None:
+    world = world_of()
+    try:
+        await restart(world)
+        world.cluster.pods.clear()  # a launch whose answer never came: it is ordered again, and needs its arguments
+        world.store._values.clear()
+        await restart(world)
+        known = await world.known(UID)
+        assert known is not None
+        assert known.state.header.phase is RunPhase.RECOVERING
+        assert not world.cluster.pods
+        cancel = encode_event(ev.CancelRequested(id="c1"))
+        await world.store.append(Entry(run=UID, digest="c1", body=cancel))
+        await reconcile(world)
+        assert world.cluster.runs[UID].status["phase"] == "Cancelled"
+    finally:
+        await world.close()

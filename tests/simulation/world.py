@@ -87,9 +87,9 @@ class World:
                 self.left = dict.fromkeys(self.left, 0)
             await settle()
             self.collect()
-            if turn > TURNS_WITH_FAULTS // 4 and await self.is_at_rest():
-                if turn >= TURNS_WITH_FAULTS or not any(self.left.values()):
-                    return
+            quiet = turn >= TURNS_WITH_FAULTS or not any(self.left.values())
+            if quiet and turn > TURNS_WITH_FAULTS // 4 and await self.is_at_rest():
+                return
             await self.turn()
         stuck = {run.ref.name: run.status.get("phase") for run in self.cluster.runs.values()}
         raise AssertionError(f"not at rest after {TURNS_AT_MOST} turns: {stuck}")

@@ -97,6 +97,8 @@ class Reconciler:
                 return await self._reconcile(ref)
             except (StaleRevision, InboxAhead):
                 self._known.pop(ref.uid, None)
+            except ValueLost:
+                await self._recover(ref)
         raise AssertionError(f"run {ref.namespace}/{ref.name}: somebody else commits it all the time in our epoch")
 
     def forget(self, ref: RunRef) -> None:
@@ -152,13 +154,25 @@ class Reconciler:
         run = await self._definitions.get_run(ref)
         if run is None:
             return None
-        if told_sequence(run) > revision:
-            # Saved before it is told: once the status shows this lower revision, nothing else knows of the loss.
-            header = recovering(known.state.header, self._clock.now())
-            passing = _Pass(known=known, documents=Documents(ref.uid, self._store, self._cache), acknowledged=set())
-            await self._save(passing, Decided(state=replace(known.state, header=header)), 0)
-            return passing.known
-        return known
+        return await self._stop_to_recover(known) if told_sequence(run) > revision else known
+
+    async def _recover(self, ref: RunRef) -> None:
+        """A document that the run needs is gone from the store: its state is there, and is no use without it."""
+        self._known.pop(ref.uid, None)
+        snapshot = await self._store.load(ref.uid)
+        if snapshot is None or snapshot.records is None or snapshot.actions is None:
+            return
+        known = await self._read(ref, snapshot.records, snapshot.actions, snapshot.revision)
+        if known is not None and known.state.header.stage not in {Stage.OVER, Stage.RECOVERING}:
+            await self._stop_to_recover(known)
+
+    async def _stop_to_recover(self, known: KnownRun) -> KnownRun:
+        """Start nothing more. Saved before it is told: once the status shows it, nothing else knows of the loss."""
+        header = recovering(known.state.header, self._clock.now())
+        documents = Documents(known.definition.run.uid, self._store, self._cache)
+        passing = _Pass(known=known, documents=documents, acknowledged=set())
+        await self._save(passing, Decided(state=replace(known.state, header=header)), 0)
+        return passing.known
 
     async def _open(self, ref: RunRef, *, lost: bool) -> int | None:
         """Start a run of which nothing is stored; where something once was, it was lost, and nothing is started."""

@@ -200,7 +200,6 @@ class TestCancel:
         assert (event["reason"], event["type"]) == ("CancelRefused", "Warning")
         assert "Succeeded" in event["message"]
 
-
     async def test_a_run_that_ended_and_is_stored_no_more_refuses_too(self, trial: Trial) -> None:
         async with trial.following() as runs:
             await runs.changed("MODIFIED", await trial.put(metadata=self.asked, status=FINISHED))
