@@ -4,8 +4,15 @@ In: coroutines that call `reach`. Out: the list of those that wait, for the sche
 """
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
+
+from tests.simulation.coverage import Coverage, Place
+
+_ROUNDS = 12
+"""What a coroutine needs at most from one checkpoint to the next: a gather and a semaphore lie between."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -13,19 +20,21 @@ class Paused:
     """A coroutine of `owner` that waits at `place`."""
 
     owner: str
-    place: str
+    place: Place
     future: asyncio.Future[None]
 
 
 class Checkpoints:
-    """All coroutines that wait. `open` lets everything through without stopping, for the fault-free run."""
+    """All coroutines that wait. Those of an owner in `held` are not told to go on."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, coverage: Coverage) -> None:
         self.random = random
+        self.coverage = coverage
         self.paused: list[Paused] = []
-        self.crossed = 0
+        self.held: set[str] = set()
+        self._in_flight = 0
 
-    async def reach(self, owner: str, place: str) -> None:
+    async def reach(self, owner: str, place: Place) -> None:
         """Stop here until resumed."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         paused = Paused(owner, place, future)
@@ -33,20 +42,33 @@ class Checkpoints:
         try:
             await future
         finally:
-            if paused in self.paused:
-                self.paused.remove(paused)
-        self.crossed += 1
+            self.paused.remove(paused)
+        self.coverage.crossed[place.value] += 1
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Say that an answer is waited for that comes from another thread."""
+        self._in_flight += 1
+        try:
+            yield
+        finally:
+            self._in_flight -= 1
+
+    def choose(self) -> Paused | None:
+        """Pick one that waits and may go on; None where there is none."""
+        waiting = [p for p in self.paused if p.owner not in self.held and not p.future.done()]
+        return self.random.choice(waiting) if waiting else None
 
     def resume_one(self) -> bool:
-        """Let one that waits go on; False where none waits."""
-        waiting = [p for p in self.paused if not p.future.done()]
-        if not waiting:
-            return False
-        self.random.choice(waiting).future.set_result(None)
-        return True
+        """Let one that waits go on; False where none may."""
+        chosen = self.choose()
+        if chosen is not None:
+            chosen.future.set_result(None)
+        return chosen is not None
 
-
-async def settle() -> None:
-    """Let every coroutine run until it waits at a checkpoint or is done."""
-    for _ in range(12):
-        await asyncio.sleep(0)
+    async def settle(self) -> None:
+        """Let every coroutine run until it waits at a checkpoint or is done; a call of the store is waited for."""
+        quiet = 0
+        while quiet < _ROUNDS:
+            await asyncio.sleep(0)
+            quiet = 0 if self._in_flight else quiet + 1

@@ -1,218 +1,323 @@
-"""A cluster that exists in memory: objects, pods that check in and report, and an API that fails as real ones do.
+"""A cluster that exists in memory: objects, kubelets, the gateway, and what goes wrong with each.
 
-In: launches and reads of operators. Out: pods that act (in the ledger) and report through the inbox.
-Scripted: how an attempt of an action ends depends on the seed, the run and the attempt alone, never on faults.
+In: writes and reads of operators (`connection.py`), moves of pods. Out: pods that act (in the ledger) and report.
+Never here: an operator; pods are started and reports are taken whoever is in charge.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 from random import Random
 
-from reactor_operator.api.reactor import ReactorSpec, Step
 from reactor_operator.engine import events as ev
-from reactor_operator.engine.actions import Announce
 from reactor_operator.engine.failures import Failure, FailureKind
-from reactor_operator.engine.identity import Action, Task, digest_of, pod_name
+from reactor_operator.engine.identity import Task, digest_of, pod_name
 from reactor_operator.engine.values import reference_to
-from reactor_operator.ports import (
-    Launched,
-    NotYet,
-    ReactorObject,
-    Refused,
-    Rendering,
-    RunObject,
-    RunRef,
-    TaskOrder,
-    Unavailable,
-)
+from reactor_operator.ports import Launched, ReactorObject, Refused, RunObject, RunRef, TaskOrder
+from reactor_operator.reconciling.told import told_sequence
 from reactor_operator.store.codec import encode_event
-from reactor_operator.store.port import Appended, Entry, Store, StoreUnavailable
-from tests.simulation.checkpoints import Checkpoints
+from reactor_operator.store.port import Appended, Entry, StoreUnavailable
+from tests.simulation.coverage import Coverage, Fault, Seen
+from tests.simulation.faulty_store import SharedStore
+from tests.simulation.ledger import Ledger
+from tests.simulation.pods import LOST_MS, RESULT, Pod, PodPhase, Script
 
-
-@dataclass
-class Pod:
-    """A pod: `Pending`, `Running` once checked in, `Reported` once its outcome is recorded, `Ended`."""
-
-    name: str
-    run: RunRef
-    task: Task
-    phase: str = "Pending"
-    acted: bool = False
-    killed: bool = False
-    foreign: bool = False
-
-
-@dataclass(frozen=True)
-class Act:
-    """One handler that really ran."""
-
-    run: str
-    task: Task
-    at: int
-
-
-@dataclass
-class Ledger:
-    """What the outside world saw, in order."""
-
-    acts: list[Act] = field(default_factory=list)
-    announced: set[tuple[str, int]] = field(default_factory=set)
+LATE_MS = 60_000
+"""How long a request may be under way."""
+_TAKEN = (Appended.RECORDED, Appended.REPEATED)
 
 
 class FakeCluster:
-    """The API server, the kubelet and the gateway in one."""
+    """The API server, the kubelets and the gateway in one.
 
-    def __init__(self, store: Store, checkpoints: Checkpoints, seed: int) -> None:
+    rung:      runs of which something changed that watches tell.      sent: what was told so far.
+    under_way: creates that nobody waits for any more, and when they were sent.
+    strayed:   a pod was refused as the second of its launch, so that runs may end otherwise than without faults.
+    """
+
+    def __init__(self, store: SharedStore, ledger: Ledger, coverage: Coverage, script: Script, seed: int) -> None:
         self.store = store
-        self.checkpoints = checkpoints
-        self.seed = seed
+        self.ledger = ledger
+        self.coverage = coverage
+        self.script = script
         self.faults = Random(seed ^ 0xFA17)
         self.fault_rate = 0.0
         self.now_ms = 1_700_000_000_000
         self.runs: dict[str, RunObject] = {}
+        self.deleted: dict[str, RunRef] = {}
         self.reactors: dict[str, ReactorObject] = {}
         self.pods: dict[str, Pod] = {}
-        self.ledger = Ledger()
         self.rung: set[str] = set()
+        self.sent: list[tuple[Entry, ev.TaskEvent]] = []
+        self.under_way: list[tuple[TaskOrder, int]] = []
+        self.strayed = False
+        self._uids = 0
+        self._outdated: set[str] = set()
 
     def now(self) -> int:
         """The virtual clock."""
         return self.now_ms
 
-    async def get_run(self, ref: RunRef) -> RunObject | None:
-        await self._cross("get run")
-        return self.runs.get(ref.uid)
+    def strikes(self) -> bool:
+        """Tell whether a fault strikes this call."""
+        return self.fault_rate > 0 and self.faults.random() < self.fault_rate
 
-    async def get_reactor(self, namespace: str, name: str) -> ReactorObject | None:
-        await self._cross("get reactor")
-        return self.reactors.get(name)
+    def changed(self, run: str) -> None:
+        """Something about the run or its pods can be seen to have changed."""
+        self.rung.add(run)
 
-    async def get_config(self, namespace: str, name: str, key: str) -> str | None:
-        raise AssertionError("no reactor of the simulation names a ConfigMap")
+    # what the API server does
 
-    async def start(self, order: TaskOrder) -> Launched | NotYet | Refused:
-        """Create the task's pod."""
-        await self._cross("create pod")
-        if order.after is not None:
-            before = self.pods.get(pod_name(order.run.name, order.run.uid, order.after))
-            if before is not None and before.phase != "Ended":
-                return NotYet(again_ms=500)
+    def pods_of(self, run: RunRef) -> list[Pod]:
+        """Return the pod objects of a run."""
+        return [pod for pod in self.pods.values() if pod.run == run and not pod.foreign]
+
+    def create_pod(self, order: TaskOrder, *, in_charge: bool) -> Launched | Refused:
+        """Create the task's pod, or find it there."""
         name = pod_name(order.run.name, order.run.uid, order.task)
         there = self.pods.get(name)
         if there is not None and there.foreign:
+            self.coverage.note(Seen.FOREIGN_REFUSED)
             return Refused(Failure(kind=FailureKind.CANNOT_START, message="ForeignPod"))
-        if there is None:
-            self.pods[name] = Pod(name=name, run=order.run, task=order.task)
-        await self._lose_answer("create pod")
+        if there is not None:
+            self.coverage.note(Seen.ORDER_REPEATED)
+            return Launched()
+        self._uids += 1
+        pod = self.script.make_pod(order, name, self._uids, self.now_ms)
+        siblings = [other for other in self.pods_of(order.run) if other.task.path == order.task.path]
+        self.ledger.created(order, pod, siblings, self.now_ms, in_charge=in_charge)
+        if pod.is_stuck(self.now_ms):
+            self.coverage.note(Fault.STUCK)
+        if order.task.launch > 1:
+            self.coverage.note(Seen.REPLACED)
+        self.pods[name] = pod
+        self.changed(order.run.uid)
         return Launched()
 
-    async def retire(self, run: RunRef, spec: ReactorSpec, step: Step, task: Task, *, stop: bool, failed: bool) -> bool:
-        """Remove the task's pod."""
-        await self._cross("delete pod")
-        name = pod_name(run.name, run.uid, task)
-        pod = self.pods.get(name)
-        if pod is not None and not pod.foreign:
-            if not stop and pod.phase != "Ended":
-                return False
-            del self.pods[name]
-        await self._lose_answer("delete pod")
-        return True
+    def delete_pod(self, pod: Pod) -> None:
+        """Ask for a pod to go: at once where nothing of it runs, else once its kubelet has stopped it."""
+        if pod.stopping:
+            return
+        if pod.is_ended():
+            self._remove(pod)
+        else:
+            pod.stopping = True
+        self.changed(pod.run.uid)
 
-    async def report(self, ref: RunRef, phase: str, render: Rendering) -> None:
-        status = await render()
-        await self._cross("patch status")
+    def write_status(self, ref: RunRef, status: dict[str, object]) -> None:
+        """Replace a run's status, if the run is there."""
         run = self.runs.get(ref.uid)
-        if run is not None:
-            self.runs[ref.uid] = RunObject(
-                ref=run.ref,
-                generation=run.generation,
-                created_at=run.created_at,
-                spec=run.spec,
-                annotations=run.annotations,
-                status=dict(status),
-            )
-        await self._lose_answer("patch status")
+        if run is None:
+            return
+        before, after = told_sequence(run), told_sequence(replace(run, status=status))
+        if ref.uid in self._outdated and after > before:
+            self._outdated.discard(ref.uid)
+            self.coverage.note(Seen.STATUS_REPAIRED)
+        elif after < before:
+            self._outdated.add(ref.uid)
+        self.runs[ref.uid] = replace(run, status=status)
+        self.ledger.told(ref.uid, str(status.get("phase")))
+        self.changed(ref.uid)
 
-    async def announce(self, ref: RunRef, announcement: Announce) -> None:
-        await self._cross("create event")
-        self.ledger.announced.add((ref.uid, announcement.ordinal))
-        await self._lose_answer("create event")
+    def delete_run(self, ref: RunRef) -> None:
+        """Somebody deletes a run; its pods follow when the garbage collector comes to them."""
+        del self.runs[ref.uid]
+        self.deleted[ref.uid] = ref
+        self.coverage.note(Fault.DELETE_RUN)
+        self.changed(ref.uid)
+
+    def next_times(self) -> list[int]:
+        """Return the times at which a pod will be able to move, or be given up."""
+        times = [pod.sleeps_until for pod in self.pods.values()]
+        times += [pod.stuck_until for pod in self.pods.values() if pod.stuck_until is not None]
+        return times + [pod.cut_off_at + LOST_MS for pod in self.pods.values() if pod.cut_off_at is not None]
+
+    def collect_garbage(self) -> None:
+        """Delete pods whose run is gone."""
+        for pod in list(self.pods.values()):
+            if pod.run.uid in self.deleted and not pod.foreign and not pod.stopping:
+                self.delete_pod(pod)
+
+    def add_foreign_pod(self, run: RunRef, task: Task) -> None:
+        """Somebody else takes the name that a task's pod would have."""
+        name = pod_name(run.name, run.uid, task)
+        if name not in self.pods:
+            self.pods[name] = Pod(name=name, uid=0, run=run, task=task, python=False, foreign=True)
+            self.coverage.note(Fault.FOREIGN_POD)
+
+    def send_late(self, order: TaskOrder) -> None:
+        """Nobody waits for this create any more, and it may still come through."""
+        self.under_way.append((order, self.now_ms))
+
+    def land_late_create(self) -> None:
+        """A create that nobody waits for any more is applied after all, unless it was sent too long ago."""
+        order, sent_at = self.under_way.pop(self.faults.randrange(len(self.under_way)))
+        if self.now_ms < sent_at + LATE_MS:
+            self.create_pod(order, in_charge=False)
+            self.coverage.note(Fault.LATE_CREATE)
+
+    # what nodes and processes do
 
     async def move_pod(self, pod: Pod) -> None:
         """Let one pod make its next move."""
-        if pod.phase == "Pending":
-            event: ev.Event = ev.TaskStarted(task=pod.task, at=self.now_ms)
-            answer = await self._append(pod, event, final=False, binding=pod.name)
-            if answer in {Appended.RECORDED, Appended.REPEATED}:
-                pod.phase = "Running"
-            elif answer is not None:
-                pod.phase = "Ended"
-        elif pod.phase == "Running":
-            if not pod.acted:
-                pod.acted = True
-                self.ledger.acts.append(Act(pod.run.uid, pod.task, self.now_ms))
-            answer = await self._append(pod, self.outcome(pod), final=True)
-            if answer is not None:
-                pod.phase = "Reported"
-        elif pod.phase == "Reported":
-            pod.phase = "Ended"
-            self.rung.add(pod.run.uid)
+        if pod.stopping and pod.cut_off_at is None and self.faults.random() < 0.5:
+            pod.phase = PodPhase.ENDED
+            self._remove(pod)
+            self.changed(pod.run.uid)
+        elif pod.phase is PodPhase.PENDING:
+            await self._begin(pod)
+        elif pod.phase is PodPhase.RUNNING and not pod.acted:
+            self._act(pod)
+        elif pod.phase is PodPhase.RUNNING and pod.hangs:
+            return
+        elif pod.phase is PodPhase.RUNNING and pod.python:
+            await self._report(pod)
+        else:
+            pod.left = self.script.outcome(pod)
+            self._end(pod)
 
     def kill(self, pod: Pod) -> None:
-        """The node takes the pod away, whatever it was doing."""
-        pod.phase = "Ended"
-        pod.killed = True
-        self.rung.add(pod.run.uid)
+        """The node ends the pod, whatever it was doing; the object stays and says so."""
+        self.coverage.note(Fault.KILL)
+        self._end(pod)
 
-    async def look_at_pods(self, run: RunRef) -> None:
-        """What the pod watcher does after a change or a relist: report pods that ended without an outcome as lost."""
-        for pod in list(self.pods.values()):
-            if pod.run == run and pod.killed and not pod.foreign:
-                event = ev.TaskLost(task=pod.task, message="node gone", may_have_started=pod.acted)
-                await self._append(pod, event, final=True)
+    def vanish(self, pod: Pod) -> None:
+        """Somebody deletes the pod by force."""
+        self.coverage.note(Fault.VANISH)
+        pod.phase = PodPhase.ENDED
+        self._remove(pod)
+        self.changed(pod.run.uid)
 
-    def outcome(self, pod: Pod) -> ev.Event:
-        """How this attempt ends, by the script."""
-        task = pod.task
-        dice = Random(digest_of(self.seed, pod.run.name, task.path, task.action, task.round, task.attempt)).random()
-        if task.action is Action.RUN:
-            if dice < 0.72:
-                return ev.TaskSucceeded(task=task, result=reference_to(b"1"))
-            if dice < 0.77:
-                return ev.TaskSkipped(task=task)
-        elif dice < 0.8:
-            return ev.TaskSucceeded(task=task)
-        elif dice < 0.85 and task.action is Action.COMPENSATE:
-            return ev.TaskContinued(task=task, result=reference_to(b"1"))
-        kind = FailureKind.ERROR if dice < 0.95 else FailureKind.NO_OUTCOME
-        return ev.TaskFailed(task=task, failure=Failure(kind=kind, message="scripted", retryable=dice < 0.93))
+    def cut_off(self, pod: Pod, *, asleep: bool) -> None:
+        """The pod's node answers no more. Its process goes on: at once, or (`asleep`) after it was given up."""
+        self.coverage.note(Fault.CUT_OFF)
+        pod.cut_off_at = self.now_ms
+        if asleep:
+            pod.sleeps_until = self.now_ms + LOST_MS + self.faults.randrange(60_000)
 
-    async def _append(self, pod: Pod, event: ev.Event, *, final: bool, binding: str = "") -> Appended | None:
-        """Report through the inbox as the gateway does; None where the store was away and the pod will try again."""
-        body = encode_event(event)
+    def heal(self) -> None:
+        """Every node answers again; those whose pods were given up stop what is left of them."""
+        for pod in self.pods.values():
+            if pod.cut_off_at is not None:
+                if pod.is_given_up(self.now_ms):
+                    pod.stopping = True
+                pod.cut_off_at = None
+                self.changed(pod.run.uid)
+
+    async def tell(self, entry: Entry, event: ev.TaskEvent) -> Appended:
+        """Append an entry, and keep a copy that may be sent again. Raises StoreUnavailable."""
+        if self.strikes():
+            self.coverage.note(Fault.CALL_FAILED)
+            raise StoreUnavailable("append: not applied")
+        answer = await self.store.now.append(entry)
+        if answer is Appended.RECORDED:
+            self.ledger.recorded(entry.run, event, entry.digest, final=entry.final)
+            self.sent.append((entry, event))
+            if self.strikes():
+                self.coverage.note(Fault.EVENT_LOST)
+            else:
+                self.changed(entry.run)
+        if self.strikes():
+            self.coverage.note(Fault.ANSWER_LOST)
+            raise StoreUnavailable("append: applied, but the answer was lost")
+        return answer
+
+    async def send_again(self) -> None:
+        """Something that was told before is told again, late."""
+        entry, event = self.faults.choice(self.sent[-40:])
+        self.coverage.note(Fault.ENTRY_REPEATED)
+        if await self.store.now.append(entry) is Appended.RECORDED:
+            self.ledger.recorded(entry.run, event, entry.digest, final=entry.final)
+            self.changed(entry.run)
+
+    async def tell_stale_reason(self, pod: Pod) -> None:
+        """An old snapshot of a pod says that it cannot start, whatever it does by now."""
+        event = ev.TaskWaiting(task=pod.task, reason="Unschedulable: an old story")
+        digest = digest_of("stale", pod.uid, len(self.sent))
+        entry = Entry(run=pod.run.uid, task=pod.task.key, digest=digest, body=encode_event(event))
+        self.coverage.note(Fault.STALE_WAITING)
+        if await self.store.now.append(entry) is Appended.RECORDED:
+            self.ledger.recorded(entry.run, event, digest, final=False)
+            self.changed(pod.run.uid)
+
+    async def _begin(self, pod: Pod) -> None:
+        """A container starts. A Python task checks in first, and exits where it is told to."""
+        if not pod.python:
+            pod.phase = PodPhase.RUNNING
+            self.changed(pod.run.uid)
+            return
+        event = ev.TaskStarted(task=pod.task, at=self.now_ms)
+        binding = binding_of(pod)
         entry = Entry(
             run=pod.run.uid,
             task=pod.task.key,
-            final=final,
             binding=binding,
-            digest=digest_of(pod.name, final, type(event).__name__ if final else "start"),
-            body=body,
-            values={reference_to(b"1").digest: b"1"},
+            digest=digest_of("check-in", binding),
+            body=encode_event(event),
         )
         try:
-            answer = await self.store.append(entry)
+            answer = await self.tell(entry, event)
         except StoreUnavailable:
-            return None
-        if self.faults.random() >= self.fault_rate:
-            self.rung.add(pod.run.uid)
-        return answer
+            return  # the agent asks again
+        if answer in _TAKEN:
+            assert not self._is_superseded(pod), f"{pod.name}: a superseded pod checked in"
+            pod.phase = PodPhase.RUNNING
+            return
+        if answer is Appended.CONFLICT and not pod.told_lost:
+            self.strayed = True  # a second pod of the same launch; its end counts as one without an outcome
+        self.coverage.note(Seen.LATE_CHECK_IN)
+        pod.refused = True
+        self._end(pod)
 
-    async def _cross(self, what: str) -> None:
-        await self.checkpoints.reach("operator", what)
-        if self.faults.random() < self.fault_rate:
-            raise Unavailable(f"{what}: no answer")
+    def _act(self, pod: Pod) -> None:
+        pod.acted = True
+        self.ledger.acted(pod, self.now_ms)
+        pod.hangs = self.script.hangs(pod)
+        if pod.hangs:
+            self.coverage.note(Fault.HANG)
 
-    async def _lose_answer(self, what: str) -> None:
-        await self.checkpoints.reach("operator", f"after {what}")
-        if self.faults.random() < self.fault_rate:
-            raise Unavailable(f"{what}: applied, but the answer was lost")
+    async def _report(self, pod: Pod) -> None:
+        """A Python task PUTs its outcome; whatever is answered, its termination message has it too."""
+        event = self.script.outcome(pod)
+        pod.left = event
+        try:
+            answer = await self.tell(outcome_entry(pod, event, binding=binding_of(pod)), event)
+        except StoreUnavailable:
+            return  # the agent sends it again
+        if answer is Appended.REPEATED:
+            self.coverage.note(Seen.REPORT_REPEATED)
+        elif answer is not Appended.RECORDED:
+            self.coverage.note(Seen.LATE_REPORT)
+        assert answer not in _TAKEN or not pod.told_lost, f"{pod.name}: was lost, and its report was taken"
+        pod.phase = PodPhase.REPORTED
+
+    def _is_superseded(self, pod: Pod) -> bool:
+        return (pod.told_lost or self.ledger.is_closed(pod)) and pod.run.uid not in self.ledger.lost
+
+    def _end(self, pod: Pod) -> None:
+        pod.phase = PodPhase.ENDED
+        if pod.stopping:
+            self._remove(pod)
+        self.changed(pod.run.uid)
+
+    def _remove(self, pod: Pod) -> None:
+        pod.gone = True
+        if self.pods.get(pod.name) is pod:
+            del self.pods[pod.name]
+
+
+def binding_of(pod: Pod) -> str:
+    """Return who speaks for the task: the process in this pod."""
+    return f"10.0.0.1/{pod.uid}"
+
+
+def outcome_entry(pod: Pod, event: ev.Outcome, *, binding: str = "") -> Entry:
+    """Return the outcome of a Python task as the inbox takes it: the same from the agent and from its pod's status."""
+    body = encode_event(event)
+    return Entry(
+        run=pod.run.uid,
+        task=pod.task.key,
+        final=True,
+        binding=binding,
+        digest=digest_of("outcome", body.hex()),
+        body=body,
+        values={reference_to(RESULT).digest: RESULT},
+    )

@@ -1,73 +1,138 @@
-"""A store that stops before and after every call, fails, and loses answers after having applied the call."""
+"""The store that all operators share, and one operator's connection to it: stops before and after calls, fails, and
+loses answers after having applied the call.
 
+In: calls of the store port. Out: what the store answers, or a StoreUnavailable. `SharedStore` can also forget.
+"""
+
+import copy
 from collections.abc import AsyncIterator, Mapping
 from random import Random
 
 from reactor_operator.store.memory import MemoryStore
-from reactor_operator.store.port import Appended, Commit, Entry, OpenTask, Snapshot, StoreUnavailable
+from reactor_operator.store.port import (
+    Appended,
+    Commit,
+    Entry,
+    InboxAhead,
+    OldEpoch,
+    OpenTask,
+    Snapshot,
+    StaleRevision,
+    Store,
+    StoreUnavailable,
+)
 from tests.simulation.checkpoints import Checkpoints
+from tests.simulation.coverage import Coverage, Fault, Place, Seen
+from tests.simulation.ledger import Ledger
+
+
+class SharedStore:
+    """What is on disk `now`, and older copies of it. Only a memory store can be emptied and rolled back."""
+
+    def __init__(self, store: Store) -> None:
+        self.now = store
+        self._copies: list[Store] = []
+
+    def copy(self) -> None:
+        """Keep a copy, as a backup would."""
+        self._copies.append(copy.deepcopy(self.now))
+
+    def empty(self) -> None:
+        """Forget everything (FLUSHALL)."""
+        self.now = MemoryStore()
+
+    def roll_back(self, random: Random) -> None:
+        """Go back to a copy."""
+        self.now = self._copies.pop(random.randrange(len(self._copies)))
+
+    def has_copies(self) -> bool:
+        """Tell whether there is anything to go back to."""
+        return bool(self._copies)
 
 
 class FaultyStore:
-    """One operator's connection to the shared memory store."""
+    """One operator's connection. `lose_next_answer`: the next commit is applied, and nobody is told."""
 
-    def __init__(self, inner: MemoryStore, checkpoints: Checkpoints, random: Random) -> None:
-        self.inner = inner
+    def __init__(
+        self, owner: str, shared: SharedStore, checkpoints: Checkpoints, ledger: Ledger, coverage: Coverage
+    ) -> None:
+        self.owner = owner
+        self.shared = shared
         self.checkpoints = checkpoints
-        self.random = random
+        self.ledger = ledger
+        self.coverage = coverage
+        self.random = Random(owner)
         self.fault_rate = 0.0
+        self.lose_next_answer = False
 
     async def load(self, run: str, known_revision: int = 0) -> Snapshot | None:
-        await self._before("load")
-        return await self.inner.load(run, known_revision)
+        await self._before(Place.LOAD)
+        with self.checkpoints.waiting():
+            return await self.shared.now.load(run, known_revision)
 
     async def commit(self, commit: Commit) -> int:
-        await self._before("commit")
-        revision = await self.inner.commit(commit)
-        await self._after("commit")
+        await self._before(Place.COMMIT)
+        try:
+            with self.checkpoints.waiting():
+                revision = await self.shared.now.commit(commit)
+        except StaleRevision:
+            self.coverage.note(Seen.STALE_REVISION)
+            raise
+        except InboxAhead:
+            self.coverage.note(Seen.INBOX_AHEAD)
+            raise
+        except OldEpoch:
+            self.coverage.note(Seen.OLD_EPOCH)
+            raise
+        self.ledger.committed(commit)
+        await self._after(Place.COMMITTED)
         return revision
 
     async def append(self, entry: Entry) -> Appended:
-        return await self.inner.append(entry)
+        return await self.shared.now.append(entry)
 
     async def open_task(self, run: str, task: str) -> OpenTask | None:
-        return await self.inner.open_task(run, task)
+        return await self.shared.now.open_task(run, task)
 
     def rings(self) -> AsyncIterator[str]:
-        return self.inner.rings()
+        return self.shared.now.rings()
 
     async def get_values(self, run: str, digests: frozenset[str]) -> Mapping[str, bytes]:
-        await self._before("get values")
-        return await self.inner.get_values(run, digests)
+        await self._before(Place.GET_VALUES)
+        with self.checkpoints.waiting():
+            return await self.shared.now.get_values(run, digests)
 
     async def put_values(self, run: str, values: Mapping[str, bytes]) -> None:
-        await self._before("put values")
-        await self.inner.put_values(run, values)
+        await self.shared.now.put_values(run, values)
 
     async def forget(self, run: str) -> None:
-        await self.inner.forget(run)
+        await self.shared.now.forget(run)
 
     async def active_runs(self) -> frozenset[str]:
-        return await self.inner.active_runs()
+        return await self.shared.now.active_runs()
 
     async def stored_runs(self) -> frozenset[str]:
-        return await self.inner.stored_runs()
+        return await self.shared.now.stored_runs()
 
     async def claim_epoch(self, above: int) -> int:
-        return await self.inner.claim_epoch(above)
+        return await self.shared.now.claim_epoch(above)
 
     async def incarnation(self) -> str:
-        return await self.inner.incarnation()
+        with self.checkpoints.waiting():
+            return await self.shared.now.incarnation()
 
     async def close(self) -> None:
-        """Nothing to release."""
+        """Nothing to release: the store is everybody's."""
 
-    async def _before(self, what: str) -> None:
-        await self.checkpoints.reach("operator", what)
-        if self.random.random() < self.fault_rate:
-            raise StoreUnavailable(f"{what}: not applied")
+    async def _before(self, place: Place) -> None:
+        await self.checkpoints.reach(self.owner, place)
+        if self.fault_rate > 0 and self.random.random() < self.fault_rate:
+            self.coverage.note(Fault.CALL_FAILED)
+            raise StoreUnavailable(f"{place}: not applied")
 
-    async def _after(self, what: str) -> None:
-        await self.checkpoints.reach("operator", f"after {what}")
-        if self.random.random() < self.fault_rate:
-            raise StoreUnavailable(f"{what}: applied, but the answer was lost")
+    async def _after(self, place: Place) -> None:
+        await self.checkpoints.reach(self.owner, place)
+        lost, self.lose_next_answer = self.lose_next_answer, False
+        if lost or (self.fault_rate > 0 and self.random.random() < self.fault_rate):
+            self.coverage.note(Fault.ANSWER_LOST)
+            raise StoreUnavailable(f"{place}: applied, but the answer was lost")

@@ -1,35 +1,50 @@
-"""Random reactors as users write them, for the simulation: small graphs with every policy that needs no clock."""
+"""Random reactors as users write them, for the simulation: small graphs with every policy.
+
+In: a seeded random, and whether runs must end the same whatever happens to their pods. Out: specs.
+"""
 
 from random import Random
 
+UNSOUND = {"steps": [{"name": "a", "run": {"python": {"handler": "m:f"}}, "waitFor": ["a"]}]}
+"""Waits for itself: it must fail, and stop nobody else."""
 
-def random_reactor(random: Random, *, chain: bool) -> dict[str, object]:
-    """Return the spec of a reactor. A chain has one order of completion whatever happens to its pods."""
+
+def random_reactor(random: Random, *, comparable: bool) -> dict[str, object]:
+    """Return the spec of a reactor. A comparable one has one order of completion, and no clock decides its end."""
     count = random.randint(1, 5)
-    steps = [random_step(random, number, chain=chain) for number in range(count)]
-    return {
+    spec: dict[str, object] = {
         "parallelism": random.randint(1, 3),
         "onFailure": random.choice(["drain", "terminate"]),
         "infrastructureRetries": 1000,
         "rollback": {"retries": {"maxAttempts": 2, "baseDelay": "10ms"}},
-        "steps": steps,
+        "steps": [random_step(random, number, comparable=comparable) for number in range(count)],
     }
+    if not comparable:
+        spec["infrastructureRetries"] = random.choice([0, 1, 5, 1000])
+        if random.random() < 0.5:
+            spec["defaults"] = {"timeout": random.choice(["5s", "10m"])}
+        if random.random() < 0.25:
+            spec["timeout"] = random.choice(["3s", "5m", "1h"])
+        if random.random() < 0.25:
+            deadline = random.choice(["2s", "1m"])
+            spec["rollback"] = {"deadline": deadline, "retries": {"maxAttempts": 3, "baseDelay": "900ms"}}
+    return spec
 
 
-def random_step(random: Random, number: int, *, chain: bool) -> dict[str, object]:
+def random_step(random: Random, number: int, *, comparable: bool) -> dict[str, object]:
     """Return one step that needs some of those before it."""
-    step: dict[str, object] = {"name": f"s{number}", "run": action(random)}
+    step: dict[str, object] = {"name": f"s{number}", "run": random_action(random)}
     before = [f"s{n}" for n in range(number)]
-    if chain:
+    if comparable:
         step["waitFor"] = before[-1:]
     elif before:
         step["waitFor"] = random.sample(before, random.randint(0, min(2, len(before))))
         if random.random() < 0.4:
             step["arguments"] = {"x": {"result": random.choice(before), "default": 1}}
     if random.random() < 0.5:
-        step["compensate"] = action(random)
+        step["compensate"] = random_action(random)
     if random.random() < 0.7:
-        step["undo"] = action(random)
+        step["undo"] = random_action(random)
     if random.random() < 0.4:
         step["retries"] = {"maxAttempts": random.randint(2, 3), "baseDelay": "100ms"}
     if random.random() < 0.15:
@@ -37,6 +52,8 @@ def random_step(random: Random, number: int, *, chain: bool) -> dict[str, object
     return step
 
 
-def action(_: Random) -> dict[str, object]:
-    """Return a Python action; the simulated cluster never looks inside."""
+def random_action(random: Random) -> dict[str, object]:
+    """Return a Python action or a container; the simulated cluster never looks inside."""
+    if random.random() < 0.3:
+        return {"container": {"image": "shop:1", "command": ["/work"]}}
     return {"python": {"handler": "shop:work"}}

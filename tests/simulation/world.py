@@ -1,52 +1,45 @@
 """One seeded simulation: operators that crash and take over, pods that die, answers that get lost, time that jumps.
 
-In: a seed and what may go wrong. Out: the world after all faults have stopped and everything has come to rest.
+In: a seed, reactors, and what may go wrong. Out: the world after all faults have stopped and everything is at rest.
+Never here: what a single fault does (`faults.py`), or what must hold (`oracles.py`, `ledger.py`).
 """
 
-import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 
 from reactor_operator.engine import events as ev
+from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.state import ENDED, Stage
 from reactor_operator.evaluation.evaluator import ProcessEvaluator
-from reactor_operator.ports import ReactorObject, RunObject, RunRef, Unavailable
+from reactor_operator.ports import ReactorObject, RunObject, RunRef
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
 from reactor_operator.reconciling.records import KnownRun, read_run
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.memory import MemoryStore
-from reactor_operator.store.port import Entry, OldEpoch, StoreUnavailable
-from tests.simulation.checkpoints import Checkpoints, settle
-from tests.simulation.cluster import FakeCluster, Pod
-from tests.simulation.faulty_store import FaultyStore
+from reactor_operator.store.port import Entry
+from tests.simulation.checkpoints import Checkpoints
+from tests.simulation.cluster import FakeCluster
+from tests.simulation.connection import Connection
+from tests.simulation.coverage import Coverage, Fault, Seen
+from tests.simulation.faults import Faults
+from tests.simulation.faulty_store import FaultyStore, SharedStore
+from tests.simulation.ledger import Ledger
+from tests.simulation.operators import RELIST_MS, Operator
+from tests.simulation.pods import Script
 
 TURNS_WITH_FAULTS = 400
 TURNS_AT_MOST = 30_000
-RELIST_MS = 15_000
+_ENDED = frozenset(phase.value for phase in ENDED)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mischief:
-    """What may go wrong, and how often at the most."""
+    """What may go wrong: how often each fault is tried, how many calls fail, whether pods may be slow to start."""
 
-    crashes: int = 0
-    takeovers: int = 0
-    kills: int = 0
+    faults: Mapping[Fault, int] = field(default_factory=dict)
     fault_rate: float = 0.0
-    cancels: bool = False
-
-
-@dataclass
-class Operator:
-    """One operator process: its connection, its reconciler, and which runs it knows to be dirty from when on."""
-
-    name: str
-    epoch: int
-    store: FaultyStore
-    reconciler: Reconciler
-    due: dict[str, int] = field(default_factory=dict)
-    busy: dict[str, asyncio.Task[int | None]] = field(default_factory=dict)
-    alive: bool = True
+    slow: bool = False
 
 
 class World:
@@ -56,26 +49,32 @@ class World:
         self.seed = seed
         self.mischief = mischief
         self.random = Random(seed)
-        self.checkpoints = Checkpoints(Random(seed ^ 0xC0DE))
-        self.store = MemoryStore()
-        self.cluster = FakeCluster(self.store, self.checkpoints, seed)
+        self.coverage = Coverage(seeds=1)
+        self.checkpoints = Checkpoints(Random(seed ^ 0xC0DE), self.coverage)
+        self.ledger = Ledger(self.coverage)
+        self.shared = SharedStore(MemoryStore())
+        script = Script(seed, slow=mischief.slow)
+        self.cluster = FakeCluster(self.shared, self.ledger, self.coverage, script, seed)
+        self.faults = Faults(self, dict(mischief.faults))
         self.operators: list[Operator] = []
-        self.left = {"crash": mischief.crashes, "takeover": mischief.takeovers, "kill": mischief.kills}
-        self.next_relist = 0
         self.evaluator = ProcessEvaluator()
         for number, (name, spec) in enumerate(sorted(reactors.items())):
-            ref = RunRef("shop", f"run-{name}", f"uid-{number}")
-            self.cluster.reactors[name] = ReactorObject(
-                namespace="shop", name=name, uid=f"reactor-{number}", generation=1, spec=spec
-            )
-            self.cluster.runs[ref.uid] = RunObject(
-                ref=ref,
-                generation=1,
-                created_at=self.cluster.now_ms,
-                spec={"reactorRef": {"name": name}, "inputs": {}},
-                annotations={},
-                status={},
-            )
+            self._apply(number, name, spec)
+
+    def _apply(self, number: int, name: str, spec: dict[str, object]) -> None:
+        """Somebody applies a Reactor and a run of it."""
+        ref = RunRef("shop", f"run-{name}", f"uid-{number}")
+        self.cluster.reactors[name] = ReactorObject(
+            namespace="shop", name=name, uid=f"reactor-{number}", generation=1, spec=spec
+        )
+        self.cluster.runs[ref.uid] = RunObject(
+            ref=ref,
+            generation=1,
+            created_at=self.cluster.now_ms,
+            spec={"reactorRef": {"name": name}, "inputs": {}},
+            annotations={},
+            status={},
+        )
 
     async def run(self) -> None:
         """Run with faults for a while, then without, until everything has ended and is tidied up."""
@@ -83,16 +82,23 @@ class World:
         self.set_fault_rate(self.mischief.fault_rate)
         for turn in range(TURNS_AT_MOST):
             if turn == TURNS_WITH_FAULTS:
-                self.set_fault_rate(0.0)
-                self.left = dict.fromkeys(self.left, 0)
-            await settle()
-            self.collect()
-            quiet = turn >= TURNS_WITH_FAULTS or not any(self.left.values())
-            if quiet and turn > TURNS_WITH_FAULTS // 4 and await self.is_at_rest():
-                return
+                await self.stop_faults()
+            await self.checkpoints.settle()
+            for operator in self.operators:
+                operator.collect(self.cluster.now_ms)
+            if turn > TURNS_WITH_FAULTS and not self._is_moving():
+                await self._ask_for_ends()
+                if await self.is_at_rest():
+                    await self._note_ends()
+                    return
             await self.turn()
         stuck = {run.ref.name: run.status.get("phase") for run in self.cluster.runs.values()}
-        raise AssertionError(f"not at rest after {TURNS_AT_MOST} turns: {stuck}")
+        raise AssertionError(f"O1: not at rest after {TURNS_AT_MOST} turns: {stuck}")
+
+    async def stop_faults(self) -> None:
+        """From here on everything works."""
+        self.set_fault_rate(0.0)
+        await self.faults.stop()
 
     def set_fault_rate(self, rate: float) -> None:
         """How often calls fail, or succeed and lose their answer."""
@@ -102,156 +108,157 @@ class World:
 
     async def start_operator(self) -> None:
         """A new operator takes the next epoch and looks at every run."""
-        store = FaultyStore(self.store, self.checkpoints, Random(self.seed ^ len(self.operators)))
+        for operator in self.operators:
+            operator.connection.in_charge = False
+        epoch = await self.shared.now.claim_epoch(self.ledger.epoch)
+        self.ledger.epoch = epoch
+        name = f"operator-{epoch}"
+        store = FaultyStore(name, self.shared, self.checkpoints, self.ledger, self.coverage)
         store.fault_rate = self.cluster.fault_rate
-        epoch = await self.store.claim_epoch(0)
+        connection = Connection(name, self.cluster, self.checkpoints)
         reconciler = Reconciler(
             store=store,
-            definitions=self.cluster,
-            launcher=self.cluster,
-            board=self.cluster,
+            definitions=connection,
+            launcher=connection,
+            board=connection,
             evaluator=self.evaluator,
-            clock=self.cluster,
+            clock=connection,
             epoch=epoch,
             settings=ReconcileSettings(),
         )
-        operator = Operator(f"operator-{epoch}", epoch, store, reconciler)
-        operator.due = dict.fromkeys(self.cluster.runs, 0)
+        operator = Operator(name, epoch, store, connection, reconciler)
+        for uid in self.cluster.runs:
+            operator.mark(uid)
         self.operators.append(operator)
 
     async def turn(self) -> None:
-        """Let one thing happen."""
+        """Let one thing happen; time passes only when nothing else can."""
         dice = self.random.random()
-        if dice < 0.55 and self.checkpoints.resume_one():
+        if dice < 0.03 and await self.faults.strike():
             return
-        if dice < 0.70 and await self.move_a_pod():
+        if dice < 0.50 and self.checkpoints.resume_one():
+            return
+        if dice < 0.70 and await self._move_a_pod():
             return
         if dice < 0.85:
-            self.reconcile_due()
-        elif dice < 0.90:
-            await self.watch()
-        elif dice < 0.92:
-            await self.misbehave()
-        elif dice < 0.93 and self.mischief.cancels:
-            await self.cancel_a_run()
-        elif not self.checkpoints.resume_one():
-            await self.let_time_pass()
+            self._deliver()
+        if self._begin():
+            return
+        if not self.checkpoints.resume_one() and not await self._move_a_pod() and not self._deliver():
+            self._let_time_pass()
 
-    def reconcile_due(self) -> None:
-        """Every operator begins what is due; at most one reconcile a run in each operator."""
-        for operator in self.operators:
-            for uid, at in list(operator.due.items()):
-                if operator.alive and uid not in operator.busy and at <= self.cluster.now_ms:
-                    del operator.due[uid]
-                    ref = self.cluster.runs[uid].ref
-                    operator.busy[uid] = asyncio.ensure_future(operator.reconciler.reconcile(ref))
+    def _begin(self) -> bool:
+        runs = {uid: run.ref for uid, run in self.cluster.runs.items()}
+        begun = [operator.begin(runs, self.cluster.now_ms) for operator in self.operators]
+        return any(begun)
 
-    def collect(self) -> None:
-        """Take the results of finished reconciles; what failed for want of an answer is done again."""
-        for operator in self.operators:
-            for uid, task in list(operator.busy.items()):
-                if not task.done():
-                    continue
-                del operator.busy[uid]
-                if task.cancelled():
-                    continue
-                problem = task.exception()
-                if problem is None:
-                    wake_at = task.result()
-                    if wake_at is not None:
-                        self.mark(operator, uid, wake_at)
-                elif isinstance(problem, OldEpoch):
-                    operator.alive = False
-                elif isinstance(problem, Unavailable | StoreUnavailable):
-                    self.mark(operator, uid, self.cluster.now_ms + 500)
-                else:
-                    raise problem
-
-    def mark(self, operator: Operator, uid: str, at: int) -> None:
-        """The operator is to look at the run at `at`, or earlier if it was going to."""
-        operator.due[uid] = min(at, operator.due.get(uid, at))
-
-    async def move_a_pod(self) -> bool:
+    async def _move_a_pod(self) -> bool:
         """One pod makes its next move."""
-        moving = [p for p in self.cluster.pods.values() if p.phase != "Ended"]
-        if not moving:
-            return False
-        await self.cluster.move_pod(self.random.choice(moving))
-        return True
+        moving = [pod for pod in self.cluster.pods.values() if pod.can_move(self.cluster.now_ms)]
+        if moving:
+            await self.cluster.move_pod(self.random.choice(moving))
+        return bool(moving)
 
-    async def watch(self) -> None:
-        """Bells and watch events reach whoever is alive; every 15 s everything is looked at again."""
-        if self.cluster.now_ms >= self.next_relist:
-            self.next_relist = self.cluster.now_ms + RELIST_MS
-            self.cluster.rung.update(self.cluster.runs)
-        rung, self.cluster.rung = self.cluster.rung, set()
-        for uid in sorted(rung):
-            await self.cluster.look_at_pods(self.cluster.runs[uid].ref)
-            for operator in self.operators:
-                self.mark(operator, uid, 0)
-
-    async def misbehave(self) -> None:
-        """Crash an operator, let another take over while it still runs, or kill a pod."""
-        kind = self.random.choice(["crash", "takeover", "kill"])
-        if self.left[kind] == 0:
-            return
-        self.left[kind] -= 1
-        if kind == "kill":
-            living = [p for p in self.cluster.pods.values() if p.phase != "Ended"]
-            if living:
-                self.cluster.kill(self.random.choice(living))
-            return
-        if kind == "crash":
-            for operator in self.operators:
-                await self.stop(operator)
-        await self.start_operator()
-
-    async def stop(self, operator: Operator) -> None:
-        """SIGKILL: nothing more of it runs, wherever it was."""
-        operator.alive = False
-        for task in operator.busy.values():
-            task.cancel()
-        await asyncio.gather(*operator.busy.values(), return_exceptions=True)
-        operator.busy.clear()
-
-    async def cancel_a_run(self) -> None:
-        """Somebody cancels."""
-        uid = self.random.choice(sorted(self.cluster.runs))
-        event = ev.CancelRequested(id="c1", reason="changed my mind", by="test")
-        await self.store.append(Entry(run=uid, digest="c1", body=encode_event(event)))
-        self.cluster.rung.add(uid)
-
-    async def let_time_pass(self) -> None:
-        """Nothing waits: go to the next time that anybody asked for."""
-        times = [at for operator in self.operators if operator.alive for at in operator.due.values()]
+    def _deliver(self) -> bool:
+        """News reach whoever lives; some are lost, doubled or late; every 15 s all is listed again."""
         now = self.cluster.now_ms
-        self.cluster.now_ms = min(at for at in (*times, self.next_relist, now + 60_000) if at > now)
+        self.cluster.collect_garbage()
+        rung, self.cluster.rung = sorted(self.cluster.rung), set()
+        delivered = bool(rung)
+        for operator in [operator for operator in self.operators if operator.alive]:
+            for run in rung:
+                self._bring(operator, run)
+            for run in operator.take_late(now):
+                operator.mark(run)
+                delivered = True
+            if now >= operator.relist_at:
+                operator.relist_at = now + RELIST_MS
+                delivered = True
+                for run in self.cluster.runs:
+                    operator.mark(run)
+        return delivered
+
+    def _bring(self, operator: Operator, run: str) -> None:
+        if self.cluster.strikes():
+            self.coverage.note(Fault.EVENT_LOST)
+            return
+        if self.cluster.strikes():
+            self.coverage.note(Fault.EVENT_DELAYED)
+            operator.late.append((self.cluster.now_ms + self.random.randrange(30_000), run))
+            return
+        if self.cluster.strikes():
+            self.coverage.note(Fault.EVENT_REPEATED)
+            operator.late.append((self.cluster.now_ms + self.random.randrange(30_000), run))
+        operator.mark(run)
+
+    def _let_time_pass(self) -> None:
+        """Nothing else can happen: go to the next time that anybody waits for."""
+        now = self.cluster.now_ms
+        times = [at for operator in self.operators for at in operator.next_time()]
+        self.cluster.now_ms = min(at for at in (*times, *self.cluster.next_times(), now + 60_000) if at > now)
+
+    async def cancel(self, run: str, name: str) -> None:
+        """Somebody cancels the run."""
+        event = ev.CancelRequested(id=name, reason="changed my mind", by="test")
+        await self.shared.now.append(Entry(run=run, digest=name, body=encode_event(event)))
+        self.cluster.rung.add(run)
 
     async def known(self, uid: str) -> KnownRun | None:
         """A run as stored."""
-        snapshot = await self.store.load(uid)
+        snapshot = await self.shared.now.load(uid)
         if snapshot is None or snapshot.records is None or snapshot.actions is None:
             return None
         return read_run(snapshot.records, snapshot.actions, snapshot.revision, pending_timeout_ms=600_000)
 
+    async def _ask_for_ends(self) -> None:
+        """The faults are over: what waits for a person is cancelled, and the state of deleted runs is swept."""
+        for uid, run in self.cluster.runs.items():
+            if run.status.get("phase") == "Recovering":
+                await self.cancel(uid, "recovered")
+        for uid, ref in self.cluster.deleted.items():
+            await self.shared.now.forget(uid)
+            for operator in self.operators:
+                operator.reconciler.forget(ref)
+
+    def _is_moving(self) -> bool:
+        now = self.cluster.now_ms
+        return bool(
+            self.checkpoints.paused
+            or self.cluster.rung
+            or any(operator.busy for operator in self.operators)
+            or any(pod.can_move(now) for pod in self.cluster.pods.values())
+        )
+
     async def is_at_rest(self) -> bool:
         """Tell whether every run has ended, nothing is left to do, and its status says so."""
-        if self.checkpoints.paused or any(o.busy for o in self.operators):
-            return False
         for uid, run in self.cluster.runs.items():
-            known = await self.known(uid)
-            if known is None or known.state.header.stage is not Stage.OVER or known.outbox:
+            if run.status.get("phase") not in _ENDED:
                 return False
-            if run.status.get("phase") not in ENDED:
+            known = await self.known(uid) if uid not in self.ledger.lost else None
+            if known is not None and (known.state.header.stage is not Stage.OVER or known.outbox):
                 return False
-        return not any(self.is_leftover(pod) for pod in self.cluster.pods.values())
+        return all(pod.is_ended() or pod.foreign for pod in self.cluster.pods.values())
 
-    def is_leftover(self, pod: Pod) -> bool:
-        """Tell whether a pod still does something, and nobody stopped it."""
-        return pod.phase != "Ended" and not pod.foreign
+    async def _note_ends(self) -> None:
+        """Count the ends that only time brings about."""
+        for known in [await self.known(uid) for uid in self.cluster.runs]:
+            if known is None:
+                continue
+            header = known.state.header
+            kinds = {step.failure.kind for step in known.state.steps.values() if step.failure is not None}
+            ends = {
+                Seen.TIMED_OUT: FailureKind.TIMEOUT in kinds,
+                Seen.NEVER_STARTED: FailureKind.CANNOT_START in kinds,
+                Seen.RUN_TIMED_OUT: header.failure is not None
+                and header.failure.failure.kind is FailureKind.RUN_TIMEOUT,
+                Seen.ROLLBACK_LATE: any(left.kind is FailureKind.TIMEOUT for left in header.rollback_failures),
+            }
+            for seen, happened in ends.items():
+                if happened:
+                    self.coverage.note(seen)
 
     async def close(self) -> None:
         """Stop everything."""
         for operator in self.operators:
-            await self.stop(operator)
+            await operator.stop()
         await self.evaluator.close()

@@ -12,11 +12,11 @@ Never here: two reconciles of one run at once (the caller's queue sees to that),
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Effect, EvaluateReturns, EvaluateStep
-from reactor_operator.engine.decide import begin, decide, recovering, stillborn
+from reactor_operator.engine.decide import begin, decide_together, recovering, stillborn
 from reactor_operator.engine.identity import Task
 from reactor_operator.engine.state import RunPhase, Stage
 from reactor_operator.ports import Board, Clock, Definitions, Evaluator, Launcher, Rendering, RunObject, RunRef
@@ -24,8 +24,10 @@ from reactor_operator.reconciling.definition import Definition, compile_definiti
 from reactor_operator.reconciling.documents import DocumentCache, Documents, ValueLost
 from reactor_operator.reconciling.effects import Effects, Performed
 from reactor_operator.reconciling.evaluations import answer
+from reactor_operator.reconciling.memory import Memory
 from reactor_operator.reconciling.opening import CannotOpen, Opened, OpenLater, judge
 from reactor_operator.reconciling.records import Decided, KnownRun, make_commit, read_run
+from reactor_operator.reconciling.told import told_end, told_reactor, told_recovering, told_sequence
 from reactor_operator.status.render import RunFacts, render_pending, render_status, wanted_values
 from reactor_operator.store.codec import decode_event
 from reactor_operator.store.port import InboxAhead, StaleRevision, Store
@@ -50,11 +52,15 @@ class ReconcileSettings:
 
 @dataclass(slots=True)
 class _Pass:
-    """What one reconcile gathers: the run, what is acknowledged but not committed, and when to come back."""
+    """What one reconcile gathers: the run, what is acknowledged but not committed, and when to come back.
+
+    `memory` is the one it began with: what it learnt of a store is not remembered once that is another.
+    """
 
     known: KnownRun
     documents: Documents
-    acknowledged: set[str]
+    memory: Memory
+    acknowledged: set[str] = field(default_factory=set)
     again_at: int | None = None
     wake_at: int | None = None
 
@@ -82,8 +88,7 @@ class Reconciler:
         self._clock = clock
         self._epoch = epoch
         self._settings = settings
-        self._known: dict[str, KnownRun] = {}
-        self._acknowledged: dict[str, set[str]] = {}
+        self._memory = Memory()
         self._cache = DocumentCache()
 
     async def reconcile(self, ref: RunRef) -> int | None:
@@ -96,21 +101,24 @@ class Reconciler:
             try:
                 return await self._reconcile(ref)
             except (StaleRevision, InboxAhead):
-                self._known.pop(ref.uid, None)
+                self._memory.known.pop(ref.uid, None)
             except ValueLost:
                 await self._recover(ref)
         raise AssertionError(f"run {ref.namespace}/{ref.name}: somebody else commits it all the time in our epoch")
 
     def forget(self, ref: RunRef) -> None:
         """Drop what is remembered of a run, because it is gone."""
-        self._known.pop(ref.uid, None)
-        self._acknowledged.pop(ref.uid, None)
+        self._memory.drop(ref.uid)
+
+    def forget_all(self) -> None:
+        """Drop what is remembered of every run: the store is not the one it was, and a revision may mean another."""
+        self._memory = Memory()
 
     def launched(self) -> list[tuple[KnownRun, Task]]:
         """Return the open tasks of all known runs whose start was performed: each must have a pod somewhere."""
         found = []
-        for uid, known in self._known.items():
-            performed = self._acknowledged.get(uid, set())
+        for uid, known in self._memory.known.items():
+            performed = self._memory.acknowledged.get(uid, set())
             for path in known.state.active:
                 task = known.state.step(path).task
                 name = f"start/{task.key}" if task is not None else ""
@@ -119,7 +127,8 @@ class Reconciler:
         return found
 
     async def _reconcile(self, ref: RunRef) -> int | None:
-        known = self._known.get(ref.uid)
+        memory = self._memory
+        known = memory.known.get(ref.uid)
         snapshot = await self._store.load(ref.uid, known.revision if known is not None else 0)
         if snapshot is None:
             return await self._open(ref, lost=known is not None)
@@ -127,11 +136,9 @@ class Reconciler:
             known = await self._read(ref, snapshot.records, snapshot.actions, snapshot.revision)
         if known is None:
             return None
-        passing = _Pass(
-            known=known,
-            documents=Documents(ref.uid, self._store, self._cache),
-            acknowledged=self._acknowledged.pop(ref.uid, set()),
-        )
+        memory.keep(known)
+        passing = self._pass(known, memory)
+        passing.acknowledged = memory.acknowledged.pop(ref.uid, set())
         events = [decode_event(body) for _, body in snapshot.inbox]
         # Outcomes first, then signals: a cancel must not close a task whose outcome is recorded already.
         events.sort(key=lambda event: isinstance(event, ev.CancelRequested))
@@ -145,7 +152,8 @@ class Reconciler:
     ) -> KnownRun | None:
         """Read a run that is not known, or changed behind our back; compare it with what people were told of it.
 
-        None where its object was deleted: its pods go with it, and its state is swept.
+        None where nothing is left to do: its object was deleted (its pods go with it, and its state is swept), or tells
+        that the run has ended.
         """
         known = read_run(records, actions, revision, pending_timeout_ms=self._settings.pending_timeout_ms)
         stage = known.state.header.stage
@@ -154,11 +162,14 @@ class Reconciler:
         run = await self._definitions.get_run(ref)
         if run is None:
             return None
-        return await self._stop_to_recover(known) if told_sequence(run) > revision else known
+        if told_sequence(run) <= revision and not told_recovering(run):
+            return known
+        # Where it was told that the run has ended nothing is left to do, whatever the older state says.
+        return None if told_end(run) else await self._stop_to_recover(known)
 
     async def _recover(self, ref: RunRef) -> None:
         """A document that the run needs is gone from the store: its state is there, and is no use without it."""
-        self._known.pop(ref.uid, None)
+        self._memory.known.pop(ref.uid, None)
         snapshot = await self._store.load(ref.uid)
         if snapshot is None or snapshot.records is None or snapshot.actions is None:
             return
@@ -169,14 +180,13 @@ class Reconciler:
     async def _stop_to_recover(self, known: KnownRun) -> KnownRun:
         """Start nothing more. Saved before it is told: once the status shows it, nothing else knows of the loss."""
         header = recovering(known.state.header, self._clock.now())
-        documents = Documents(known.definition.run.uid, self._store, self._cache)
-        passing = _Pass(known=known, documents=documents, acknowledged=set())
+        passing = self._pass(known, self._memory)
         await self._save(passing, Decided(state=replace(known.state, header=header)), 0)
         return passing.known
 
     async def _open(self, ref: RunRef, *, lost: bool) -> int | None:
         """Start a run of which nothing is stored; where something once was, it was lost, and nothing is started."""
-        self._known.pop(ref.uid, None)
+        self._memory.known.pop(ref.uid, None)
         run = await self._definitions.get_run(ref)
         if run is None or run.deleting:
             return None
@@ -190,23 +200,22 @@ class Reconciler:
             pending = render_pending(run.generation, judged.message, run.created_at)
             await self._board.report(ref, RunPhase.PENDING.value, _rendered(pending))
             return judged.until
-        documents = Documents(ref.uid, self._store, self._cache)
         if isinstance(judged, CannotOpen):
             dead = stillborn(ref.uid, judged.failure, now)
-            passing = self._fresh(judged.definition, documents, Decided(state=dead.state))
+            passing = self._fresh(judged.definition, Decided(state=dead.state))
             effects = tuple(action for action in dead.actions if not isinstance(action, EvaluateStep | EvaluateReturns))
             await self._save(passing, Decided(state=dead.state, actions=effects), 0)
             return await self._act_and_report(passing)
-        return await self._open_sound(judged, documents, now)
+        return await self._open_sound(judged, now)
 
-    async def _open_sound(self, judged: Opened, documents: Documents, now: int) -> int | None:
+    async def _open_sound(self, judged: Opened, now: int) -> int | None:
         inputs = judged.definition.inputs
         assert inputs is not None
         values = {inputs.digest: judged.inputs}
-        documents.add(values)
         _, plan = compile_definition(judged.definition, pending_timeout_ms=self._settings.pending_timeout_ms)
         begun = begin(plan, judged.definition.run.uid, now)
-        passing = self._fresh(judged.definition, documents, Decided(state=begun))
+        passing = self._fresh(judged.definition, Decided(state=begun))
+        passing.documents.add(values)
         decided = await self._fold(passing, [])
         await self._save(passing, replace(decided, values={**values, **decided.values}), 0)
         return await self._act_and_report(passing)
@@ -222,14 +231,17 @@ class Reconciler:
         )
         begun = begin(compile_definition(definition, pending_timeout_ms=0)[1], run.ref.uid, now)
         state = replace(begun, header=recovering(begun.header, now))
-        passing = self._fresh(definition, Documents(run.ref.uid, self._store, self._cache), Decided(state=state))
+        passing = self._fresh(definition, Decided(state=state))
         await self._save(passing, Decided(state=state), 0)
         return await self._act_and_report(passing)
 
-    def _fresh(self, definition: Definition, documents: Documents, decided: Decided) -> _Pass:
+    def _fresh(self, definition: Definition, decided: Decided) -> _Pass:
         spec, plan = compile_definition(definition, pending_timeout_ms=self._settings.pending_timeout_ms)
-        known = KnownRun(definition=definition, spec=spec, plan=plan, state=decided.state)
-        return _Pass(known=known, documents=documents, acknowledged=set())
+        return self._pass(KnownRun(definition=definition, spec=spec, plan=plan, state=decided.state), self._memory)
+
+    def _pass(self, known: KnownRun, memory: Memory) -> _Pass:
+        documents = Documents(known.definition.run.uid, self._store, self._cache)
+        return _Pass(known=known, documents=documents, memory=memory)
 
     async def _fold(self, passing: _Pass, events: list[ev.Event]) -> Decided:
         """Fold events, then the clock, and every evaluation the engine asks for on the way."""
@@ -238,9 +250,9 @@ class Reconciler:
         actions: list[Effect] = []
         touched: set[str] = set()
         values: dict[str, bytes] = {}
-        waiting: list[ev.Event] = [*events, ev.TimePassed()]
+        waiting = groups_of([*events, ev.TimePassed()])
         while waiting:
-            decision = decide(known.plan, state, waiting.pop(0), now)
+            decision = decide_together(known.plan, state, waiting.pop(0), now)
             state = decision.state
             touched |= decision.touched
             passing.wake_at = decision.wake_at
@@ -253,7 +265,8 @@ class Reconciler:
                     answers.append(answered.event)
                 else:
                     actions.append(action)
-            waiting[:0] = answers
+            if answers:
+                waiting.insert(0, answers)
         return Decided(state=state, actions=tuple(actions), touched=frozenset(touched), values=values)
 
     async def _save(self, passing: _Pass, decided: Decided, inbox_position: int) -> None:
@@ -272,18 +285,11 @@ class Reconciler:
         await self._store.commit(commit)
         passing.known = after
         passing.acknowledged -= commit.acknowledged
-        self._remember(after)
+        passing.memory.keep(after)
 
     def _worth_flushing(self, passing: _Pass) -> bool:
         """Acknowledgements travel with the next commit; only an ended run has none to wait for."""
         return bool(passing.acknowledged) and passing.known.state.header.stage is Stage.OVER
-
-    def _remember(self, known: KnownRun) -> None:
-        uid = known.definition.run.uid
-        if known.state.header.stage is Stage.OVER and not known.outbox:
-            self._known.pop(uid, None)
-        else:
-            self._known[uid] = known
 
     async def _act_and_report(self, passing: _Pass) -> int | None:
         """Perform the outbox until nothing more follows from it at once, then report."""
@@ -299,7 +305,7 @@ class Reconciler:
                     break
         finally:
             if passing.acknowledged:
-                self._acknowledged[ref.uid] = passing.acknowledged
+                passing.memory.acknowledged[ref.uid] = passing.acknowledged
         await self._report(passing)
         times = [time for time in (passing.wake_at, passing.again_at) if time is not None]
         return min(times, default=None)
@@ -358,20 +364,11 @@ def _rendered(status: Mapping[str, object]) -> Rendering:
     return render
 
 
-def told_sequence(run: RunObject) -> int:
-    """Return the revision that the run's status was rendered from; 0 where none was."""
-    store = run.status.get("store")
-    sequence = store.get("sequence") if isinstance(store, Mapping) else None
-    return sequence if isinstance(sequence, int) else 0
-
-
-def told_end(run: RunObject) -> bool:
-    """Tell whether the status says that the run has ended."""
-    return run.status.get("phase") in {"Succeeded", "Failed", "Cancelled", "Halted"}
-
-
-def told_reactor(run: RunObject) -> str:
-    """Return the name of the reactor in the run's spec."""
-    reference = run.spec.get("reactorRef")
-    name = reference.get("name") if isinstance(reference, Mapping) else None
-    return name if isinstance(name, str) else ""
+def groups_of(events: list[ev.Event]) -> list[list[ev.Event]]:
+    """Return the events in groups to be decided on together, in order. A halt ends its group: what follows is later."""
+    groups: list[list[ev.Event]] = [[]]
+    for event in events:
+        groups[-1].append(event)
+        if isinstance(event, ev.TaskHalted):
+            groups.append([])
+    return [group for group in groups if group]

@@ -44,12 +44,12 @@ class Trial:
     @asynccontextmanager
     async def watching(self, relist_seconds: float = 60.0) -> AsyncIterator[PodWatch]:
         async with self.server.client(timeout_seconds=2.0) as client:
-            reader = PodReader(self.store, self.clock, lost_ms=300_000)
+            self.reader = PodReader(self.store, self.clock, lost_ms=300_000)
             watch = PodWatch(
                 client=client,
                 namespace="shop",
-                reader=reader,
-                stalls=Stalls(client, reader, self.clock),
+                reader=self.reader,
+                stalls=Stalls(client, self.reader, self.clock),
                 mark=self.marked.append,
                 key=KEY,
                 metrics=self.metrics,
@@ -203,6 +203,18 @@ async def test_a_store_that_is_away_loses_nothing(trial: Trial) -> None:
         await trial.server.put(PATH, ended(made(), 0, "1"))
         trial.store = kept
         await trial.wait_for(TaskSucceeded)
+
+
+async def test_a_store_that_lost_what_it_was_told_is_told_again(trial: Trial) -> None:
+    async with trial.watching() as watch:
+        await trial.server.put(PATH, ended(made(), 0, "1"))
+        await trial.wait_for(TaskSucceeded)
+        trial.store._runs = (await store_with_task())._runs
+        assert await trial.kinds() == []
+        trial.reader.forget()
+        watch.read_again()
+        await trial.wait_for(TaskSucceeded)
+    assert await trial.kinds() == [TaskStarted, TaskSucceeded]
 
 
 class TestStalls:

@@ -89,6 +89,12 @@ class PodWatch:
         """Return (namespace, name of the pod or of its Job) of all pods that were last seen to exist."""
         return {(seen.sealed.run.namespace, seen.sealed.name) for seen in self._seen.values()}
 
+    def read_again(self) -> None:
+        """List soon, and read every pod into the inbox once more."""
+        for seen in self._seen.values():
+            seen.read = False
+        self._relist_now.set()
+
     async def _watch(self) -> None:
         version = ""
         while True:
@@ -159,7 +165,7 @@ class PodWatch:
                 self._metrics.missed_events.inc()
                 await self._met(pod, new=True)
             elif not seen.read or not seen.dead:
-                await self._met(seen.pod, new=False)
+                await self._met(pod if seen.version == version else seen.pod, new=False)
         self._foreign &= listed.keys()
         for uid in [uid for uid in before if uid not in listed and uid in self._seen]:
             self._metrics.missed_events.inc()

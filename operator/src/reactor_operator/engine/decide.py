@@ -1,9 +1,11 @@
 """The one pure function of the engine: a plan, a state, an event and the time make the next state and what to do.
 
-In: `decide(plan, state, event, now)`. Out: a `Decision`. Same arguments, same bytes out, whatever the hash seed.
+In: `decide(plan, state, event, now)`, or several events at once. Out: a `Decision`. Same arguments, same bytes out,
+whatever the hash seed.
 Never here: an effect, a clock, a document. A repeated, stale or impossible event is legal and changes nothing.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import assert_never
 
@@ -65,8 +67,18 @@ def decide(plan: Plan, state: RunState, event: ev.Event, now: int) -> Decision:
     Timers take effect on `TimePassed` alone, which the shell sends after all that waits in the inbox: an outcome that
     was recorded in time wins over the timeout that is noticed with it.
     """
+    return decide_together(plan, state, (event,), now)
+
+
+def decide_together(plan: Plan, state: RunState, events: Iterable[ev.Event], now: int) -> Decision:
+    """Fold events that were recorded before any of them was decided on.
+
+    All are taken down before anything follows from one of them. So a failure that stops its siblings stops none whose
+    outcome is recorded behind it, and a sibling that told its start is known to have acted.
+    """
     draft = Draft(plan, state, now)
-    _apply(draft, event)
+    for event in events:
+        _apply(draft, event)
     _advance(draft)
     return draft.decision()
 

@@ -73,6 +73,10 @@ class PodReader:
         asked = TaskWaiting(task=sealed.task, reason="")
         return await self._append(sealed, asked, digest_of("asked", sealed.task.key)) is Appended.CLOSED
 
+    def forget(self) -> None:
+        """Tell everything once more: the store may have lost what it was told."""
+        self._told.clear()
+
     async def _tell_waiting(self, key: str, pod: JsonObject, sealed: Sealed, reason: str) -> None:
         before = self._told.get(key, "")
         if before in (reason, _STARTED, _SETTLED):

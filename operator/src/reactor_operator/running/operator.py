@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from reactor_operator.changes.audit import Audit
 from reactor_operator.changes.expiry import Expiry
+from reactor_operator.changes.incarnation import follow_incarnation
 from reactor_operator.changes.kinds import KindWatch
 from reactor_operator.changes.lease import Leadership, LeaseTerms
 from reactor_operator.changes.leftovers import follow_leftovers
@@ -159,6 +160,15 @@ async def _work(
     audit = Audit(
         client, reader, launched=reconciler.launched, seen=lambda: union_of(watch.names() for watch in watches)
     )
+
+    def compare_everything() -> None:
+        reconciler.forget_all()
+        reader.forget()
+        for watch in watches:
+            watch.read_again()
+        for ref in runs.roster().values():
+            queue.mark(ref)
+
     kinds = KindWatch(
         access=access, namespaces=settings.namespaces, runs=runs, judge=ReactorJudge(client, clock), started=listen
     )
@@ -171,6 +181,7 @@ async def _work(
         "expiry": expiry.run(),
         "sweeper": sweeper.run(),
         "audit": audit.run(),
+        "incarnation": follow_incarnation(store, compare_everything),
         "leftovers": follow_leftovers(client, namespaces, store, runs),
     } | {f"pods of {name or 'all namespaces'}": watch.run() for name, watch in zip(namespaces, watches, strict=True)}
     try:

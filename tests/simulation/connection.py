@@ -1,0 +1,249 @@
+"""One operator's way to the cluster: stops before and after calls, fails, and loses answers of those that took effect.
+
+In: calls of the ports, and looks at pods. Out: what the cluster answers, or Unavailable; entries in the inbox.
+Never here: what goes wrong with nodes and objects (`cluster.py`).
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from reactor_operator.api.reactor import PodRetention, ReactorSpec, Step
+from reactor_operator.engine import events as ev
+from reactor_operator.engine.actions import Announce
+from reactor_operator.engine.failures import Failure, FailureKind
+from reactor_operator.engine.identity import Task, digest_of, pod_name
+from reactor_operator.engine.values import reference_to
+from reactor_operator.ports import (
+    Launched,
+    NotYet,
+    ReactorObject,
+    Refused,
+    Rendering,
+    RunObject,
+    RunRef,
+    TaskOrder,
+    Unavailable,
+)
+from reactor_operator.store.codec import encode_event
+from reactor_operator.store.port import Appended, Entry
+from tests.simulation.checkpoints import Checkpoints
+from tests.simulation.cluster import FakeCluster, outcome_entry
+from tests.simulation.coverage import Fault, Place, Seen
+from tests.simulation.pods import RESULT, Pod
+
+LINGER_MS = 30_000
+"""How long a closed task's pod may go on by itself before it is stopped."""
+_NOT_COMPARED = ("store", "duration")
+Answer = TypeVar("Answer")
+
+
+class Connection:
+    """Implements Definitions, Launcher, Board and Clock for the operator `owner`.
+
+    in_charge: nobody has taken over from it.
+    fenced:    its lease has run out by its own clock, so that it writes no more.
+    """
+
+    def __init__(self, owner: str, cluster: FakeCluster, checkpoints: Checkpoints) -> None:
+        self.owner = owner
+        self.cluster = cluster
+        self.checkpoints = checkpoints
+        self.in_charge = True
+        self.fenced = False
+        self._met: dict[int, Pod] = {}
+        self._settled: set[int] = set()
+        self._asked_to_go: dict[str, int] = {}
+
+    def now(self) -> int:
+        """The virtual clock."""
+        return self.cluster.now_ms
+
+    # Definitions
+
+    async def get_run(self, ref: RunRef) -> RunObject | None:
+        return await self._read(Place.GET_RUN, lambda: self.cluster.runs.get(ref.uid))
+
+    async def get_reactor(self, namespace: str, name: str) -> ReactorObject | None:
+        return await self._read(Place.GET_REACTOR, lambda: self.cluster.reactors.get(name))
+
+    async def get_config(self, namespace: str, name: str, key: str) -> str | None:
+        raise AssertionError("no reactor of the simulation names a ConfigMap")
+
+    # Launcher
+
+    async def start(self, order: TaskOrder) -> Launched | NotYet | Refused:
+        """Create the task's pod, once the one before it is known to be dead."""
+        try:
+            await self._before(Place.CREATE_POD)
+        except Unavailable:
+            if not self.fenced and self.cluster.faults.random() < 0.3:
+                self.cluster.send_late(order)
+            raise
+        if order.after is not None:
+            before = self.cluster.pods.get(pod_name(order.run.name, order.run.uid, order.after))
+            if before is not None and not before.foreign and not before.is_known_dead(self.now()):
+                return NotYet(again_ms=500)
+        answer = self.cluster.create_pod(order, in_charge=self.in_charge)
+        await self._after(Place.POD_CREATED)
+        return answer
+
+    async def retire(self, run: RunRef, spec: ReactorSpec, step: Step, task: Task, *, stop: bool, failed: bool) -> bool:
+        """Remove the task's pod: at once, or when it has ended, or when it lingers."""
+        await self._before(Place.DELETE_POD)
+        name = pod_name(run.name, run.uid, task)
+        pod = self.cluster.pods.get(name)
+        if pod is None or pod.foreign:
+            return True
+        if not stop and not pod.is_ended():
+            if self.now() < self._asked_to_go.setdefault(name, self.now()) + LINGER_MS:
+                return False
+            stop = True
+        if not stop and failed and spec.defaults.pod_retention is PodRetention.FAILED:
+            pod.kept = True
+            return True
+        self.cluster.delete_pod(pod)
+        await self._after(Place.POD_DELETED)
+        return True
+
+    # Board
+
+    async def report(self, ref: RunRef, phase: str, render: Rendering) -> None:
+        """Write the status, unless the object says the same already."""
+        status = dict(await render())
+        there = self.cluster.runs.get(ref.uid)
+        if there is None or _compared(there.status) == _compared(status):
+            return
+        await self._before(Place.PATCH_STATUS)
+        self.cluster.write_status(ref, status)
+        await self._after(Place.STATUS_PATCHED)
+
+    async def announce(self, ref: RunRef, announcement: Announce) -> None:
+        await self._before(Place.CREATE_EVENT)
+        await self._after(Place.EVENT_CREATED)
+
+    # the watch of pods
+
+    def forget_what_was_told(self) -> None:
+        """Tell everything that pods show once more."""
+        self._settled.clear()
+        for pod in self._met.values():
+            pod.start_told = False
+
+    async def look(self, ref: RunRef, launched: list[Task]) -> None:
+        """Read the run's pods into the inbox, those that went away too, and tell which `launched` task has none.
+
+        Raises StoreUnavailable, Unavailable.
+        """
+        for pod in self.cluster.pods_of(ref):
+            await self._look_at(pod)
+        for pod in [pod for pod in self._met.values() if pod.run == ref and pod.gone]:
+            if pod.uid not in self._settled:
+                if pod.acted and not pod.python and not pod.start_told:
+                    self.cluster.coverage.note(Seen.START_UNSEEN)
+                await self._tell_end(pod, _lost(pod.task, "its pod was deleted"))
+        names = {pod.name for pod in self.cluster.pods_of(ref)}
+        for task in launched:
+            if pod_name(ref.name, ref.uid, task) not in names:
+                await self._tell(ref, _lost(task, "its pod is gone"), f"missing/{task.key}", final=True)
+
+    async def _look_at(self, pod: Pod) -> None:
+        first_time = pod.uid not in self._met
+        self._met[pod.uid] = pod
+        if not pod.python and pod.acted and not pod.start_told:
+            await self._tell(pod.run, ev.TaskStarted(task=pod.task, at=self.now()), "started", final=False)
+            pod.start_told = True
+        if pod.is_ended() or pod.is_given_up(self.now()):
+            if pod.uid not in self._settled:
+                await self._tell_end(pod, _end_of(pod))
+            return
+        if pod.is_stuck(self.now()):
+            reason = "Unschedulable: no node fits"
+            turn = f"waiting/{self.now() // 1000}"
+            await self._tell(pod.run, ev.TaskWaiting(task=pod.task, reason=reason), turn, final=False)
+        if not pod.stopping and (first_time or self.now() >= pod.created_at + LINGER_MS):
+            await self._remove_orphan(pod)
+
+    async def _remove_orphan(self, pod: Pod) -> None:
+        """Delete a pod whose task is closed: its create came through after all was over, or it does not end."""
+        if await self.cluster.store.now.open_task(pod.run.uid, pod.task.key) is not None:
+            return
+        question = encode_event(ev.TaskWaiting(task=pod.task, reason=""))
+        asked = Entry(run=pod.run.uid, task=pod.task.key, digest="asked", body=question)
+        if await self.cluster.store.now.append(asked) is not Appended.CLOSED:
+            return
+        await self._before(Place.DELETE_POD)
+        if pod.orphan:
+            self.cluster.coverage.note(Seen.ORPHAN)
+        self.cluster.delete_pod(pod)
+        await self._after(Place.POD_DELETED)
+
+    async def _tell_end(self, pod: Pod, event: ev.Outcome) -> None:
+        if pod.left is not None and pod.python and not isinstance(event, ev.TaskLost):
+            answer = await self._append(outcome_entry(pod, event), event)
+        else:
+            answer = await self._tell(pod.run, event, f"end/{pod.uid}", final=True)
+        if answer is Appended.RECORDED and isinstance(event, ev.TaskLost):
+            pod.told_lost = True
+        if answer is not Appended.UNKNOWN:
+            self._settled.add(pod.uid)
+
+    async def _tell(self, run: RunRef, event: ev.TaskEvent, digest: str, *, final: bool) -> Appended:
+        values = {reference_to(RESULT).digest: RESULT} if final else {}
+        entry = Entry(
+            run=run.uid,
+            task=event.task.key,
+            final=final,
+            digest=digest_of(digest, event.task.key),
+            body=encode_event(event),
+            values=values,
+        )
+        return await self._append(entry, event)
+
+    async def _append(self, entry: Entry, event: ev.TaskEvent) -> Appended:
+        await self.checkpoints.reach(self.owner, Place.TELL)
+        with self.checkpoints.waiting():
+            answer = await self.cluster.tell(entry, event)
+        await self.checkpoints.reach(self.owner, Place.TOLD)
+        return answer
+
+    # what goes wrong on the way
+
+    async def _read(self, place: Place, read: Callable[[], Answer]) -> Answer:
+        await self.checkpoints.reach(self.owner, place)
+        if self.cluster.strikes():
+            self.cluster.coverage.note(Fault.CALL_FAILED)
+            raise Unavailable(f"{place}: no answer")
+        return read()
+
+    async def _before(self, place: Place) -> None:
+        await self.checkpoints.reach(self.owner, place)
+        if self.fenced:
+            raise Unavailable(f"{place}: the lease has run out")
+        if self.cluster.strikes():
+            self.cluster.coverage.note(Fault.CALL_FAILED)
+            raise Unavailable(f"{place}: no answer")
+
+    async def _after(self, place: Place) -> None:
+        await self.checkpoints.reach(self.owner, place)
+        if self.cluster.strikes():
+            self.cluster.coverage.note(Fault.ANSWER_LOST)
+            raise Unavailable(f"{place}: applied, but the answer was lost")
+
+
+def _end_of(pod: Pod) -> ev.Outcome:
+    """Return what a pod tells that has ended, or whose node was given up."""
+    if pod.is_ended() and pod.left is not None:
+        return pod.left
+    if pod.is_ended() and pod.refused:
+        failure = Failure(kind=FailureKind.NO_OUTCOME, message="reported no outcome")
+        return ev.TaskFailed(task=pod.task, failure=failure)
+    return _lost(pod.task, "its node does not answer" if not pod.is_ended() else "its node ended it")
+
+
+def _lost(task: Task, message: str) -> ev.TaskLost:
+    return ev.TaskLost(task=task, message=message, may_have_started=True)
+
+
+def _compared(status: object) -> object:
+    assert isinstance(status, dict)
+    return {name: value for name, value in status.items() if name not in _NOT_COMPARED}

@@ -1,0 +1,197 @@
+"""What goes wrong, when it is its turn: each fault is tried as often as the seed says, where it can hurt.
+
+In: a world and how often each fault may be tried. Out: a world in which it has happened. Never here: what must hold.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from reactor_operator.engine.identity import Action, Task
+from reactor_operator.reconciling.told import told_end, told_sequence
+from tests.simulation.coverage import Fault
+from tests.simulation.operators import Operator
+from tests.simulation.pods import Pod, PodPhase
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+PAUSE_MS = 30_000
+
+
+class Faults:
+    """The faults that are left to one world."""
+
+    def __init__(self, world: "World", left: dict[Fault, int]) -> None:
+        self._world = world
+        self._left = left
+        self._random = world.random
+        self._do: dict[Fault, Callable[[], Awaitable[bool]]] = {
+            Fault.CRASH: self._crash,
+            Fault.TAKEOVER: self._take_over,
+            Fault.PAUSE: self._pause,
+            Fault.LATE_CREATE: self._land_late_create,
+            Fault.ENTRY_REPEATED: self._send_again,
+            Fault.STALE_WAITING: self._tell_stale_reason,
+            Fault.KILL: self._kill,
+            Fault.VANISH: self._vanish,
+            Fault.CUT_OFF: self._cut_off,
+            Fault.FOREIGN_POD: self._add_foreign_pod,
+            Fault.CANCEL: self._cancel,
+            Fault.DELETE_RUN: self._delete_run,
+            Fault.STORE_EMPTIED: self._empty_store,
+            Fault.STORE_ROLLED_BACK: self._roll_store_back,
+        }
+
+    async def strike(self) -> bool:
+        """Let one of the faults that are left happen; False where none can now."""
+        if self._left.get(Fault.STORE_ROLLED_BACK) and self._random.random() < 0.3:
+            self._world.shared.copy()
+        left = [fault for fault, times in self._left.items() if times]
+        if not left:
+            return False
+        fault = self._random.choice(left)
+        struck = await self._do[fault]()
+        self._left[fault] -= struck
+        return struck
+
+    async def stop(self) -> None:
+        """Nothing more goes wrong: nodes answer again, and operators that were paused find that they are replaced."""
+        self._left.clear()
+        world = self._world
+        world.checkpoints.held.clear()
+        world.cluster.heal()
+        world.cluster.under_way.clear()
+        if not any(operator.alive and operator.connection.in_charge for operator in world.operators):
+            await world.start_operator()
+
+    def _pods(self) -> list[Pod]:
+        """Return the pods of which something may still run."""
+        return [pod for pod in self._world.cluster.pods.values() if not pod.is_ended() and not pod.foreign]
+
+    def _runs(self) -> list[str]:
+        """Return the runs that have not ended yet."""
+        return [uid for uid, run in self._world.cluster.runs.items() if not told_end(run)]
+
+    def _leader(self) -> Operator:
+        return self._world.operators[-1]
+
+    async def _crash(self) -> bool:
+        """Everything that is under way stops where it is, and another operator starts."""
+        world = self._world
+        world.coverage.note(Fault.CRASH)
+        for paused in world.checkpoints.paused:
+            world.coverage.crashed[paused.place.value] += 1
+        for operator in world.operators:
+            await operator.stop()
+        world.checkpoints.held.clear()
+        await world.start_operator()
+        return True
+
+    async def _take_over(self) -> bool:
+        """Another operator starts while this one goes on."""
+        self._world.coverage.note(Fault.TAKEOVER)
+        await self._world.start_operator()
+        return True
+
+    async def _pause(self) -> bool:
+        """The leader stops for 30 s, in which its lease goes to another; then it goes on where it was."""
+        world, paused = self._world, self._leader()
+        world.coverage.note(Fault.PAUSE)
+        world.checkpoints.held.add(paused.name)
+        world.cluster.now_ms += PAUSE_MS
+        paused.connection.fenced = True
+        await world.start_operator()
+        return True
+
+    async def _land_late_create(self) -> bool:
+        cluster = self._world.cluster
+        if not cluster.under_way:
+            return False
+        cluster.land_late_create()
+        return True
+
+    async def _send_again(self) -> bool:
+        if not self._world.cluster.sent:
+            return False
+        await self._world.cluster.send_again()
+        return True
+
+    async def _tell_stale_reason(self) -> bool:
+        pods = self._pods()
+        if pods:
+            await self._world.cluster.tell_stale_reason(self._random.choice(pods))
+        return bool(pods)
+
+    async def _kill(self) -> bool:
+        pods = self._pods()
+        if pods:
+            self._world.cluster.kill(self._random.choice(pods))
+        return bool(pods)
+
+    async def _vanish(self) -> bool:
+        pods = self._pods()
+        if pods:
+            self._world.cluster.vanish(self._random.choice(pods))
+        return bool(pods)
+
+    async def _cut_off(self) -> bool:
+        pods = [pod for pod in self._pods() if pod.phase is not PodPhase.PENDING and pod.cut_off_at is None]
+        if pods:
+            self._world.cluster.cut_off(self._random.choice(pods), asleep=self._random.random() < 0.5)
+        return bool(pods)
+
+    async def _add_foreign_pod(self) -> bool:
+        runs = self._runs()
+        if not runs:
+            return False
+        uid = self._random.choice(runs)
+        ref = self._world.cluster.runs[uid].ref
+        path = f"s{self._random.randrange(3)}"
+        task = Task(path, self._random.choice(list(Action)), 1, self._random.randint(1, 2), self._random.randint(1, 2))
+        self._world.cluster.add_foreign_pod(ref, task)
+        return True
+
+    async def _cancel(self) -> bool:
+        runs = self._runs()
+        if runs:
+            self._world.coverage.note(Fault.CANCEL)
+            await self._world.cancel(self._random.choice(runs), "c1")
+        return bool(runs)
+
+    async def _delete_run(self) -> bool:
+        runs = [uid for uid in self._runs() if self._world.cluster.runs[uid].ref.name != "run-unsound"]
+        if runs:
+            self._world.cluster.delete_run(self._world.cluster.runs[self._random.choice(runs)].ref)
+        return bool(runs)
+
+    async def _empty_store(self) -> bool:
+        """FLUSHALL: every run that was told of anything must notice; of the others nothing was ever told."""
+        world = self._world
+        world.coverage.note(Fault.STORE_EMPTIED)
+        world.shared.empty()
+        await self._lose()
+        return True
+
+    async def _roll_store_back(self) -> bool:
+        world = self._world
+        if not world.shared.has_copies():
+            return False
+        world.coverage.note(Fault.STORE_ROLLED_BACK)
+        world.shared.roll_back(self._random)
+        await self._lose()
+        return True
+
+    async def _lose(self) -> None:
+        """Say which runs lost state, and for which of them a live read can tell."""
+        world = self._world
+        for uid, run in world.cluster.runs.items():
+            stored = await world.shared.now.load(uid)
+            revision = stored.revision if stored is not None else 0
+            world.ledger.lose(uid, detectable=told_sequence(run) > revision)
+        for uid in world.cluster.deleted:
+            world.ledger.lose(uid, detectable=False)
+        for operator in world.operators:
+            if operator.connection.in_charge:
+                operator.notice_another_store(world.cluster.runs)
+            else:
+                await operator.stop()

@@ -1,0 +1,132 @@
+"""What really happened in a world, in order, and the rules that must hold at every moment (not only at the end).
+
+In: every applied commit, recorded entry, created pod and act. Out: nothing, or an AssertionError that names the rule.
+Never here: what an operator believes.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from reactor_operator.engine import events as ev
+from reactor_operator.engine.identity import Task
+from reactor_operator.engine.state import ENDED
+from reactor_operator.ports import TaskOrder
+from reactor_operator.store.port import Commit
+from tests.simulation.coverage import Coverage, Seen
+from tests.simulation.pods import Pod
+
+_ENDED = frozenset(phase.value for phase in ENDED)
+_DONE = (ev.TaskSucceeded, ev.TaskSkipped, ev.TaskContinued, ev.TaskHalted)
+
+
+@dataclass(frozen=True)
+class Act:
+    """One handler that really ran. `superseded`: its task was closed, or told as lost, when it did."""
+
+    run: str
+    task: Task
+    at: int
+    superseded: bool
+    orphan: bool
+
+
+@dataclass
+class Ledger:
+    """The outside's view. `spared` are runs of which state was lost in a way that nobody can know."""
+
+    coverage: Coverage
+    acts: list[Act] = field(default_factory=list)
+    phases: dict[str, list[str]] = field(default_factory=dict)
+    spared: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
+    epoch: int = 0
+    _opened: set[tuple[str, str]] = field(default_factory=set)
+    _closed: set[tuple[str, str]] = field(default_factory=set)
+    _created: set[tuple[str, str]] = field(default_factory=set)
+    _entries: set[tuple[str, str, str]] = field(default_factory=set)
+    _finals: set[tuple[str, str]] = field(default_factory=set)
+    _done: dict[tuple[str, str, str, int], str] = field(default_factory=dict)
+    _keys: dict[tuple[str, str, str, int], str] = field(default_factory=dict)
+    _users: dict[str, tuple[str, str, str, int]] = field(default_factory=dict)
+
+    def committed(self, commit: Commit) -> None:
+        """A commit was applied."""
+        run = commit.run
+        assert commit.epoch >= self.epoch, (
+            f"F10: epoch {commit.epoch} committed {run} after {self.epoch} had taken over"
+        )
+        for key in commit.opens:
+            if run not in self.lost:
+                assert (run, key) not in self._closed, f"O2: {run}: {key} was closed and is opened again"
+            self._opened.add((run, key))
+        for key in commit.closes:
+            self._closed.add((run, key))
+
+    def recorded(self, run: str, event: ev.TaskEvent, digest: str, *, final: bool) -> None:
+        """The inbox took an entry for new."""
+        key = event.task.key
+        assert (run, key, digest) not in self._entries, f"an entry of {run}: {key} was recorded twice"
+        self._entries.add((run, key, digest))
+        assert (run, key) not in self._closed or run in self.lost, f"{run}: {key} is closed and still reports"
+        assert (run, key) not in self._finals, f"{run}: {key} reports after its outcome was recorded"
+        if final:
+            self._finals.add((run, key))
+            if isinstance(event, _DONE):
+                self._done.setdefault(_what(run, event.task), key)
+
+    def created(self, order: TaskOrder, pod: Pod, others: Iterable[Pod], now: int, *, in_charge: bool) -> None:
+        """A pod came to be. `in_charge`: by the operator of the newest epoch, which still waits for the answer."""
+        run, task = order.run.uid, order.task
+        where = f"{order.run.name}: {task.key}"
+        self._created.add((run, task.key))
+        what, key = _what(run, task), order.idempotency_key
+        assert self._keys.setdefault(what, key) == key, f"rule 12: {where} has another key than the launch before it"
+        assert self._users.setdefault(key, what) == what, f"rule 12: {where} has the key of {self._users[key]}"
+        if run in self.spared:
+            return
+        assert (run, task.key) in self._opened, f"{where} acts before it is saved"
+        pod.orphan = (run, task.key) in self._closed
+        if not in_charge:
+            return
+        assert not pod.orphan, f"O2: {where} is launched though it is closed"
+        assert "Recovering" not in self.phases.get(run, ()), f"F11: {where} is launched while its run is recovering"
+        done = self._done.get(what, task.key)
+        assert done == task.key, f"rule 12: {where} is launched though {done} recorded its success"
+        alive = [other.task.key for other in others if not other.is_known_dead(now) and not other.orphan]
+        assert not alive, f"O2: {where} is launched while {alive} may still run"
+
+    def acted(self, pod: Pod, now: int) -> None:
+        """A handler ran."""
+        superseded = pod.told_lost or (pod.run.uid, pod.task.key) in self._closed
+        if superseded:
+            self.coverage.note(Seen.ZOMBIE_ACTED)
+        self.acts.append(Act(pod.run.uid, pod.task, now, superseded, pod.orphan))
+
+    def is_closed(self, pod: Pod) -> bool:
+        """Tell whether the pod's task was closed."""
+        return (pod.run.uid, pod.task.key) in self._closed
+
+    def was_created(self, run: str, task: Task) -> bool:
+        """Tell whether the task ever had a pod."""
+        return (run, task.key) in self._created
+
+    def told(self, run: str, phase: str) -> None:
+        """People read another phase."""
+        told = self.phases.setdefault(run, [])
+        if not told or told[-1] != phase:
+            assert not told or told[-1] not in _ENDED, f"{run} was told as {told[-1]} and is now told as {phase}"
+            told.append(phase)
+            if phase == "Recovering":
+                self.coverage.note(Seen.RECOVERING)
+
+    def lose(self, run: str, *, detectable: bool) -> None:
+        """The store forgot something of a run: what was recorded may be recorded again; nothing else is excused."""
+        self.lost.add(run)
+        if not detectable:
+            self.spared.add(run)
+        self._entries = {entry for entry in self._entries if entry[0] != run}
+        self._finals = {final for final in self._finals if final[0] != run}
+
+
+def _what(run: str, task: Task) -> tuple[str, str, str, int]:
+    return run, task.path, task.action.value, task.round

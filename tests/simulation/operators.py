@@ -1,0 +1,104 @@
+"""One operator process of the simulation: which runs it knows to be dirty from when on, and what it is doing.
+
+In: news of runs, and the clock. Out: coroutines that stop at checkpoints. Never here: which of them goes on, or faults.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass, field
+
+from reactor_operator.ports import RunRef, Unavailable
+from reactor_operator.reconcile import Reconciler
+from reactor_operator.store.port import OldEpoch, StoreUnavailable
+from tests.simulation.connection import Connection
+from tests.simulation.faulty_store import FaultyStore
+
+AGAIN_MS = 500
+RELIST_MS = 15_000
+Work = tuple[str, str]
+"""What is done (`reconcile`, `look`), and for which run."""
+
+
+@dataclass
+class Operator:
+    """`dirty` says from when on each kind of work is due; `late` holds news that are still on their way."""
+
+    name: str
+    epoch: int
+    store: FaultyStore
+    connection: Connection
+    reconciler: Reconciler
+    dirty: dict[Work, int] = field(default_factory=dict)
+    late: list[tuple[int, str]] = field(default_factory=list)
+    busy: dict[Work, asyncio.Task[int | None]] = field(default_factory=dict)
+    relist_at: int = 0
+    alive: bool = True
+
+    def mark(self, run: str, at: int = 0) -> None:
+        """Look at the run's pods and reconcile it from `at` on, or earlier where it was going to."""
+        for kind in ("look", "reconcile"):
+            self._mark((kind, run), at)
+
+    def begin(self, runs: dict[str, RunRef], now: int) -> bool:
+        """Begin what is due, of each kind at most one at once for a run; False where nothing is."""
+        begun = False
+        for work, at in list(self.dirty.items()):
+            kind, uid = work
+            if uid not in runs:
+                del self.dirty[work]
+            elif self.alive and at <= now and work not in self.busy:
+                del self.dirty[work]
+                coroutine = self._look(runs[uid]) if kind == "look" else self.reconciler.reconcile(runs[uid])
+                self.busy[work] = asyncio.ensure_future(coroutine)
+                begun = True
+        return begun
+
+    def collect(self, now: int) -> None:
+        """Take the results of what has ended; what failed for want of an answer is done again."""
+        for work, task in [(work, task) for work, task in self.busy.items() if task.done()]:
+            del self.busy[work]
+            if task.cancelled():
+                continue
+            problem = task.exception()
+            if problem is None:
+                wake_at = task.result()
+                if wake_at is not None:
+                    self._mark(work, wake_at)
+            elif isinstance(problem, OldEpoch):
+                self.alive = False
+            elif isinstance(problem, Unavailable | StoreUnavailable):
+                self._mark(work, now + AGAIN_MS)
+            else:
+                raise problem
+
+    def take_late(self, now: int) -> list[str]:
+        """Take the news that arrive only now."""
+        arrived = [run for at, run in self.late if at <= now]
+        self.late = [(at, run) for at, run in self.late if at > now]
+        return arrived
+
+    def next_time(self) -> list[int]:
+        """Return the times at which something will be due."""
+        return [*self.dirty.values(), *(at for at, _ in self.late), self.relist_at] if self.alive else []
+
+    def notice_another_store(self, runs: Iterable[str]) -> None:
+        """The store is not the one it was: what was told to it is told again, and every run is looked at."""
+        self.connection.forget_what_was_told()
+        self.reconciler.forget_all()
+        for run in runs:
+            self.mark(run)
+
+    async def stop(self) -> None:
+        """SIGKILL: nothing more of it runs, wherever it was."""
+        self.alive = False
+        for task in self.busy.values():
+            task.cancel()
+        await asyncio.gather(*self.busy.values(), return_exceptions=True)
+        self.busy.clear()
+
+    def _mark(self, work: Work, at: int) -> None:
+        self.dirty[work] = min(at, self.dirty.get(work, at))
+
+    def _look(self, ref: RunRef) -> Coroutine[None, None, None]:
+        launched = [task for known, task in self.reconciler.launched() if known.definition.run == ref]
+        return self.connection.look(ref, launched)
