@@ -9,7 +9,7 @@ from random import Random
 
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Announce, EvaluateReturns, EvaluateStep, RetireTask, StartTask
-from reactor_operator.engine.decide import begin, decide
+from reactor_operator.engine.decide import begin, decide_together
 from reactor_operator.engine.derive import restore
 from reactor_operator.engine.draft import Decision
 from reactor_operator.engine.failures import Failure, FailureKind
@@ -66,8 +66,10 @@ class World:
             self.feed(self.outcome(self.random.choice(self.closed)))
         elif dice < 0.25 or not self.open:
             self.let_time_pass()
+        elif dice < 0.40 and len(self.open) > 1:
+            self.tasks_move_together(self.random.sample(list(self.open), self.random.randint(2, len(self.open))))
         else:
-            self.task_moves(self.random.choice(list(self.open)))
+            self.feed(self.next_of(self.random.choice(list(self.open))))
 
     def let_time_pass(self) -> None:
         """Go to the time the engine asked for, or a little further."""
@@ -78,20 +80,31 @@ class World:
             self.now += self.random.choice([0, 1, 50, 400])
         self.feed(ev.TimePassed())
 
-    def task_moves(self, task: Task) -> None:
-        """A task begins, waits, is lost or ends."""
+    def tasks_move_together(self, tasks: list[Task]) -> None:
+        """Several tasks report before anything is decided on; none of their outcomes may be lost to another's."""
+        events = [self.next_of(task) for task in tasks]
+        halts = [n for n, event in enumerate(events) if isinstance(event, ev.TaskHalted)]
+        events = events[: halts[0] + 1] if halts else events  # the shell decides on what follows a halt after it
+        self.feed(*events)
+        for event in events:
+            if isinstance(event, ev.TaskSucceeded | ev.TaskFailed) and event.task.action is Action.RUN:
+                stopped = self.state.step(event.task.path)
+                assert stopped.run_attempts > event.task.attempt or stopped.completion or stopped.failure is not None
+
+    def next_of(self, task: Task) -> ev.TaskEvent:
+        """What a task tells next: it begins, waits, is lost or ends."""
         dice = self.random.random()
         if task not in self.running and dice < 0.4:
             self.running.add(task)
             self.ledger.acted.add(task)
             if self.checks_in(task) or self.random.random() < 0.7:
-                self.feed(ev.TaskStarted(task=task, at=self.now))
-        elif task not in self.running and dice < 0.5:
-            self.feed(ev.TaskWaiting(task=task, reason=self.random.choice(["Unschedulable", ""])))
-        else:
-            event = self.outcome(task)
-            self.ledger.outcomes.setdefault(task, event)
-            self.feed(event)
+                return ev.TaskStarted(task=task, at=self.now)
+            return ev.TaskWaiting(task=task, reason="")
+        if task not in self.running and dice < 0.5:
+            return ev.TaskWaiting(task=task, reason=self.random.choice(["Unschedulable", ""]))
+        event = self.outcome(task)
+        self.ledger.outcomes.setdefault(task, event)
+        return event
 
     def checks_in(self, task: Task) -> bool:
         """Tell whether the action of the task begins only once its start is recorded."""
@@ -128,25 +141,27 @@ class World:
         """Some result."""
         return self.random.choice([None, reference_to(b"1")])
 
-    def feed(self, event: ev.Event) -> None:
-        """Give one event to the engine, answer what it asks, and check what must always hold."""
+    def feed(self, *events: ev.Event) -> None:
+        """Give events to the engine together, answer what it asks, and check what must always hold."""
         before = self.state
-        decision = decide(self.plan, before, event, self.now)
-        assert decide(self.plan, before, event, self.now) == decision
-        if not isinstance(event, ev.TimePassed):
-            again = decide(self.plan, decision.state, event, self.now)
+        decision = decide_together(self.plan, before, events, self.now)
+        assert decide_together(self.plan, before, events, self.now) == decision
+        if not any(isinstance(event, ev.TimePassed) for event in events):
+            again = decide_together(self.plan, decision.state, events, self.now)
             assert again.state is decision.state, "an event that was told again changed something"
             assert not again.actions
-        self.perform(event, before, decision)
+        self.perform(events, before, decision)
         self.check_always()
 
-    def perform(self, event: ev.Event, before: RunState, decision: Decision) -> None:
-        """Do what the engine ordered; evaluations are answered at once, as the shell does."""
+    def perform(self, events: tuple[ev.Event, ...], before: RunState, decision: Decision) -> None:
+        """Do what the engine ordered; then its evaluations are answered, as the shell does."""
         self.state, self.wake_at = decision.state, decision.wake_at
         changed = {path for path, step in self.state.steps.items() if before.steps.get(path) is not step}
         assert changed == decision.touched
-        if isinstance(event, ev.TaskSucceeded) and event.task in self.open and event.task.action is Action.RUN:
-            self.ledger.succeeded.append(event.task)
+        for event in events:
+            if isinstance(event, ev.TaskSucceeded) and event.task in self.open and event.task.action is Action.RUN:
+                self.ledger.succeeded.append(event.task)
+        answers: list[ev.Event] = []
         for action in decision.actions:
             match action:
                 case StartTask():
@@ -155,11 +170,13 @@ class World:
                     self.open.pop(task)
                     self.closed.append(task)
                 case EvaluateStep(path=path, round=round_):
-                    self.feed(self.evaluation(path, round_))
+                    answers.append(self.evaluation(path, round_))
                 case EvaluateReturns():
-                    self.feed(ev.ReturnsEvaluated(result=None))
+                    answers.append(ev.ReturnsEvaluated(result=None))
                 case Announce():
                     pass
+        for answer in answers:
+            self.feed(answer)
 
     def evaluation(self, path: str, round_: int) -> ev.Event:
         """Answer an evaluation."""

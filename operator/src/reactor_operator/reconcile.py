@@ -265,8 +265,7 @@ class Reconciler:
                     answers.append(answered.event)
                 else:
                     actions.append(action)
-            if answers:
-                waiting.insert(0, answers)
+            waiting[:0] = [[told] for told in answers]
         return Decided(state=state, actions=tuple(actions), touched=frozenset(touched), values=values)
 
     async def _save(self, passing: _Pass, decided: Decided, inbox_position: int) -> None:

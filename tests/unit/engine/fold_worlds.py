@@ -24,9 +24,9 @@ class RecordedWorld(World):
         super().__init__(plan, random)
         self.digest = hashlib.sha256()
 
-    def perform(self, event: ev.Event, before: RunState, decision: Decision) -> None:
+    def perform(self, events: tuple[ev.Event, ...], before: RunState, decision: Decision) -> None:
         self.digest.update(bytes_of(decision))
-        super().perform(event, before, decision)
+        super().perform(events, before, decision)
 
 
 def bytes_of(decision: Decision) -> bytes:
