@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reactor_operator.api.actions import EnvVar
+from reactor_operator.api.building import building
 from reactor_operator.api.document import TOO_DEEP, document_problems
 from reactor_operator.api.envelope import check_envelope, check_model
 from reactor_operator.api.graph import Graph, graph_of
@@ -51,6 +52,7 @@ def check_spec(spec: Mapping[str, object]) -> CheckedReactor:
     return CheckedReactor(None if problems else inside.spec, problems, inside.warnings)
 
 
+@building()
 def _check(document: object) -> CheckedReactor:
     spec, problems = check_model(ReactorSpec, document, base="spec")
     parts = _Parts.of_spec(spec) if spec is not None else _Parts.of_document(document)
