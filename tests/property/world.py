@@ -141,12 +141,13 @@ class World:
         self.check_always()
 
     def perform(self, event: ev.Event, before: RunState, decision: Decision) -> None:
-        """Do what the engine ordered; evaluations are answered at once, as the shell does."""
+        """Do what the engine ordered; evaluations are answered at once, in the same fold, as the shell does."""
         self.state, self.wake_at = decision.state, decision.wake_at
         changed = {path for path, step in self.state.steps.items() if before.steps.get(path) is not step}
         assert changed == decision.touched
         if isinstance(event, ev.TaskSucceeded) and event.task in self.open and event.task.action is Action.RUN:
             self.ledger.succeeded.append(event.task)
+        answers: list[ev.Event] = []
         for action in decision.actions:
             match action:
                 case StartTask():
@@ -155,11 +156,13 @@ class World:
                     self.open.pop(task)
                     self.closed.append(task)
                 case EvaluateStep(path=path, round=round_):
-                    self.feed(self.evaluation(path, round_))
+                    answers.append(self.evaluation(path, round_))
                 case EvaluateReturns():
-                    self.feed(ev.ReturnsEvaluated(result=None))
+                    answers.append(ev.ReturnsEvaluated(result=None))
                 case Announce():
                     pass
+        for answer in answers:
+            self.feed(answer)
 
     def evaluation(self, path: str, round_: int) -> ev.Event:
         """Answer an evaluation."""

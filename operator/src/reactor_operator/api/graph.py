@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from reactor_operator.api.expressions import expression_references
-from reactor_operator.api.problems import Problem, nearest, path_to
+from reactor_operator.api.problems import Problem, nearest, path_to, render_found
 from reactor_operator.api.reactor import Step
 from reactor_operator.api.sources import Source
 
 CYCLES_SHOWN = 100
 CYCLE_LENGTH_SHOWN = 20
-COMPARISONS = 50_000
+COMPARISONS = 20_000
 """How many names are compared, over all unknown ones, to find the one that was meant."""
 _RETURNS = "spec.returns"
+_NAME_SHOWN = 63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,14 +105,17 @@ def _places(names: Sequence[object]) -> tuple[dict[str, int], list[Problem]]:
             continue
         path = f"spec.steps[{place}].name"
         if name in places:
-            message = f"found the name {name} again, expected another: spec.steps[{places[name]}] has it"
+            message = f"found the name {render_found(name)} again, expected another: spec.steps[{places[name]}] has it"
             problems.append(Problem(path, message, "DuplicateName"))
             continue
         places[name] = place
         word = name.replace("-", "_")
         other = spoken.setdefault(word, place)
         if other != place:
-            message = f"found {name}, which is results.{word} in expressions, as is {names[other]}: rename one of them"
+            message = (
+                f"found {render_found(name)}, which in expressions is the same as {render_found(names[other])}:"
+                " rename one of them"
+            )
             problems.append(Problem(path, message, "DuplicateName"))
     return places, problems
 
@@ -164,7 +168,7 @@ def _cycles(needs: Mapping[int, tuple[int, ...]], names: Sequence[object]) -> It
 
 def _cycle(places: Sequence[int], names: Sequence[object]) -> Problem:
     """Describe a cycle, each step followed by the one it waits for, cut in the middle where it is long."""
-    shown = [str(names[place]) for place in (*places, places[0])]
+    shown = [str(names[place])[:_NAME_SHOWN] for place in (*places, places[0])]
     if len(shown) > CYCLE_LENGTH_SHOWN:
         shown = [*shown[: CYCLE_LENGTH_SHOWN - 2], f"… {len(shown) - CYCLE_LENGTH_SHOWN + 1} more …", shown[-1]]
     path = f"spec.steps[{places[0]}]"

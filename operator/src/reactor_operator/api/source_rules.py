@@ -23,6 +23,16 @@ def source_problems(source: Source, path: str) -> Iterator[Problem]:
             yield Problem(f"{path}.{name}", fault, "InvalidPath")
     if source.expr is not None:
         yield from expression_problems(source.expr, f"{path}.expr")
+    if source.by_reference:
+        yield from _parts_of_references(source, path)
+
+
+def _parts_of_references(source: Source, path: str) -> Iterator[Problem]:
+    form = "secretKeyRef" if source.secret_key_ref is not None else "configMapKeyRef"
+    for name in ("path", "default"):
+        if name in source.model_fields_set:
+            message = f"found it beside {form}, whose text is never read by the operator: take the whole key"
+            yield Problem(f"{path}.{name}", message, "InvalidValue")
 
 
 def returns_problems(source: Source, path: str) -> Iterator[Problem]:
