@@ -29,6 +29,7 @@ def test_a_schema_that_stands_alone_is_sound(schema: Any) -> None:
         ({"properties": {"a": 3}}, "schema.properties.a"),
         ({"required": "a"}, "schema.required"),
         ({"pattern": "("}, "schema.pattern"),
+        ({"properties": {"a": {"pattern": "(a{1000}){1000}"}}}, "schema.properties.a.pattern"),
         ({"$schema": "http://json-schema.org/draft-07/schema#"}, "schema['$schema']"),
         ({"$ref": "other.json"}, "schema['$ref']"),
         ({"items": [{"$dynamicRef": "https://example.com"}]}, "schema.items[0]['$dynamicRef']"),
@@ -38,6 +39,11 @@ def test_a_schema_that_stands_alone_is_sound(schema: Any) -> None:
 )
 def test_anything_else_is_named_by_its_path(schema: Any, path: str) -> None:
     assert (path, "InvalidSchema") in found(tuple(schema_problems(schema, "schema")))
+
+
+def test_a_schema_that_is_no_object_is_told_once() -> None:
+    (problem,) = schema_problems([], "schema")
+    assert "a list of 0" in problem.message
 
 
 def test_every_problem_of_a_schema_is_reported() -> None:

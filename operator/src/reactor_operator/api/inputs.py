@@ -9,10 +9,14 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+import orjson
+
+from reactor_operator.api.document import TOO_DEEP, document_problems
 from reactor_operator.api.problems import Problem, path_to, render_found
 from reactor_operator.api.schemas import (
     Schema,
     compile_schema,
+    longest_said,
     message_of,
     schemas_of_item,
     schemas_of_member,
@@ -22,6 +26,8 @@ from reactor_operator.api.schemas import (
 BASE = "spec.inputs"
 MAX_PROBLEMS = 1_000
 MAX_DEFAULTS = 10_000
+MAX_DEFAULT_BYTES = 4 << 20
+MAX_SAID_BYTES = 64 << 20
 
 
 class InputsSchema:
@@ -37,11 +43,38 @@ class InputsSchema:
         """Return a copy of `inputs` with defaults filled in, and every error in it. Inputs of None are `{}`."""
         filling = _Filling(self._schema)
         filled = filling.fill_root({} if inputs is None else copy.deepcopy(inputs))
-        if filling.left < 0:
-            message = f"found a schema that fills in more than {MAX_DEFAULTS} defaults, expected fewer"
+        if filling.left < 0 or filling.bytes_left < 0:
+            bounds = f"{MAX_DEFAULTS} defaults or {MAX_DEFAULT_BYTES} bytes of them"
+            message = f"found a schema that fills in more than {bounds}, expected fewer"
             return filled, (Problem(BASE, message, "InvalidSchema"),)
-        found = (problem for error in self._validator.iter_errors(filled) for problem in _problems(error))
-        return filled, tuple(islice(found, MAX_PROBLEMS))
+        too_deep = tuple(one for one in document_problems(filled, BASE) if one.reason == TOO_DEEP)
+        if too_deep or self._validator.is_valid(filled):
+            return filled, too_deep
+        found = (problem for error in self._errors(filled) for problem in _problems(error))
+        return filled, tuple(islice(dict.fromkeys(islice(found, MAX_PROBLEMS + 1)), MAX_PROBLEMS))
+
+    def _errors(self, inputs: object) -> Iterator[Any]:
+        """Return every error of `inputs`, which is not valid; the first alone where all would not fit into memory."""
+        if longest_said(self._schema) * _values_in(inputs) <= MAX_SAID_BYTES:
+            return iter(self._validator.iter_errors(inputs))
+        try:
+            self._validator.validate(inputs)
+        except ValueError as error:
+            return iter([error])
+        return iter([])
+
+
+def _values_in(document: object) -> int:
+    count = 0
+    waiting = [document]
+    while waiting:
+        node = waiting.pop()
+        count += 1
+        if isinstance(node, Mapping):
+            waiting += node.values()
+        elif isinstance(node, list):
+            waiting += node
+    return count
 
 
 def apply_inputs(schema: Schema | None, inputs: object) -> tuple[object, tuple[Problem, ...]]:
@@ -52,11 +85,13 @@ def apply_inputs(schema: Schema | None, inputs: object) -> tuple[object, tuple[P
 
 
 class _Filling:
-    """One pass that fills defaults into a value. `left` falls below zero where a schema would never end."""
+    """One pass that fills defaults into a value. `left` and `bytes_left` fall below zero where it would never end."""
 
     def __init__(self, root: Schema) -> None:
         self.root = root
         self.left = MAX_DEFAULTS
+        self.bytes_left = MAX_DEFAULT_BYTES
+        self._sizes: dict[int, int] = {}
 
     def fill_root(self, value: object) -> object:
         schemas = schemas_of_root(self.root)
@@ -64,7 +99,7 @@ class _Filling:
         return value
 
     def _fill(self, value: object, schemas: Any, depth: int) -> None:
-        if not schemas or self.left < 0:
+        if not schemas or self.left < 0 or self.bytes_left < 0:
             return
         if depth > 200:
             self.left = -1
@@ -86,8 +121,16 @@ class _Filling:
         for schema in schemas:
             if "default" in schema:
                 self.left -= 1
-                value[name] = copy.deepcopy(schema["default"])
+                self.bytes_left -= self._size_of(schema)
+                if self.left >= 0 and self.bytes_left >= 0:
+                    value[name] = copy.deepcopy(schema["default"])
                 return
+
+    def _size_of(self, schema: Schema) -> int:
+        """Return the size of a schema's default as JSON. Schemas live as long as this pass, so their ids name them."""
+        if id(schema) not in self._sizes:
+            self._sizes[id(schema)] = len(orjson.dumps(schema["default"]))
+        return self._sizes[id(schema)]
 
 
 def _members(schema: Schema) -> Iterator[str]:

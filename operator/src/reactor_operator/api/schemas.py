@@ -8,12 +8,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
+import orjson
+
 from reactor_operator.api.document import document_problems
 from reactor_operator.api.problems import Problem, path_to, render_found
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMAS_PER_PLACE = 100
 _MASK = "\N{REPLACEMENT CHARACTER}"
+_SAID = 300
+_REPEATED = ("const", "enum", "not", "pattern")
 _REFERENCES = ("$ref", "$dynamicRef")
 _LITERALS = frozenset({"const", "enum", "default", "examples"})
 
@@ -34,9 +38,11 @@ def schema_problems(schema: object, base: str) -> list[Problem]:
         for error in meta.iter_errors(schema)
     ]
     if wrong or problems:
-        return problems + wrong
+        return list(dict.fromkeys(problems + wrong))
     try:
         compile_schema(schema)
+    except jsonschema_rs.ValidationError as error:
+        return [Problem(path_to(base, error.instance_path), message_of(error), "InvalidSchema")]
     except ValueError as error:
         return [Problem(base, f"not a JSON Schema: {_first_line(error)}", "InvalidSchema")]
     return []
@@ -56,8 +62,25 @@ def compile_schema(schema: Any) -> Any:
 
 
 def message_of(error: Any) -> str:
-    """Return what a validator said, with the value it speaks of in short."""
-    return str(error.message).replace(_MASK, render_found(error.instance))
+    """Return what a validator said, with the value it speaks of in short; a schema may be long, too."""
+    said = str(error.message)
+    said = said if len(said) <= _SAID else f"{said[: _SAID - 1]}…"
+    return said.replace(_MASK, render_found(error.instance))
+
+
+def longest_said(schema: object) -> int:
+    """Return the size in bytes of the largest part of `schema` that an error repeats."""
+    longest = 0
+    waiting = [schema]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Mapping):
+            repeated = [node[key] for key in _REPEATED if key in node]
+            longest = max(longest, *(len(orjson.dumps(part)) for part in repeated), 0)
+            waiting += node.values()
+        elif isinstance(node, list):
+            waiting += node
+    return longest
 
 
 def _first_line(error: Exception) -> str:
