@@ -498,6 +498,22 @@ def test_hostile_scripts_are_problems_and_not_crashes() -> None:
         assert not problem.message.endswith((": ", "None"))
 
 
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("(" * 2_000 + "1" + ")" * 2_000, "it is nested too deeply"),
+        ("true ? 1 : " * 370 + "1", "it is nested too deeply"),
+        ('"' + "\\" * 4_000, "token recognition error"),
+        ("\0", "token recognition error"),
+    ],
+)
+def test_hostile_expressions_are_problems_in_short_words(expression: str, words: str) -> None:
+    (problem,) = check(step("a", when=expression)).problems
+    assert words in problem.message
+    assert len(problem.message) < 400
+    assert problem.message.isprintable()
+
+
 def test_63_characters_are_a_name() -> None:
     sound(step("a" * 63))
 

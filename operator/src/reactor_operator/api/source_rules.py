@@ -13,6 +13,7 @@ from reactor_operator.api.paths import parse_path
 from reactor_operator.api.problems import Problem
 from reactor_operator.api.sources import Source
 
+_SAID = 200
 _SYNTAX_ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
 
 
@@ -67,9 +68,17 @@ def _syntax_fault(expression: str) -> str | None:
     try:
         load_cel().compile(expression)
     except ValueError as error:
+        if "Recursion limit" in str(error):
+            return "it is nested too deeply"
         found = _SYNTAX_ERROR.search(str(error))
         if found is None:
-            return str(error).splitlines()[0]
+            return _short(str(error).splitlines()[0])
         line, column, said = found.groups()
-        return f"{said.partition(' expecting {')[0]} at line {line}, character {column}"
+        return f"{_short(said.partition(' expecting {')[0])} at line {line}, character {column}"
     return None
+
+
+def _short(said: str) -> str:
+    """Return what the parser says in one printable line; it quotes what it could not read, however much that is."""
+    shown = said if len(said) <= _SAID else f"{said[: _SAID - 1]}…"
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown)
