@@ -13,31 +13,28 @@ import orjson
 
 from reactor_operator.api.document import TOO_DEEP, document_problems
 from reactor_operator.api.problems import Problem, path_to, render_found
-from reactor_operator.api.schemas import (
-    Schema,
-    compile_schema,
-    longest_said,
-    message_of,
-    schemas_of_item,
-    schemas_of_member,
-    schemas_of_root,
-)
+from reactor_operator.api.schema_work import SchemaWork, TooMuchWork
+from reactor_operator.api.schemas import compile_schema, longest_said, message_of
+from reactor_operator.api.subschemas import Schema, schemas_of_item, schemas_of_member, schemas_of_root
 
 BASE = "spec.inputs"
 MAX_PROBLEMS = 1_000
 MAX_DEFAULTS = 10_000
 MAX_DEFAULT_BYTES = 4 << 20
 MAX_SAID_BYTES = 64 << 20
+MAX_JUDGEMENTS = 20_000_000
+MAX_JUDGEMENTS_LISTED = 100_000
 
 
 class InputsSchema:
     """A compiled schema of inputs. Raises ValueError for one that `schema_problems` would refuse."""
 
-    __slots__ = ("_schema", "_validator")
+    __slots__ = ("_schema", "_validator", "_work")
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
         self._validator = compile_schema(schema)
+        self._work = SchemaWork(schema)
 
     def apply(self, inputs: object) -> tuple[object, tuple[Problem, ...]]:
         """Return a copy of `inputs` with defaults filled in, and every error in it. Inputs of None are `{}`."""
@@ -48,14 +45,26 @@ class InputsSchema:
             message = f"found a schema that fills in more than {bounds}, expected fewer"
             return filled, (Problem(BASE, message, "InvalidSchema"),)
         too_deep = tuple(one for one in document_problems(filled, BASE) if one.reason == TOO_DEEP)
-        if too_deep or self._validator.is_valid(filled):
+        if too_deep:
             return filled, too_deep
-        found = (problem for error in self._errors(filled) for problem in _problems(error))
+        values, depth = _measured(filled)
+        try:
+            visits = self._work.visits(depth)
+        except TooMuchWork:
+            visits = MAX_JUDGEMENTS + 1
+        if visits > 1 and visits * values > MAX_JUDGEMENTS:
+            message = f"found values nested {depth} deep that the schema's references judge too often: refer to less"
+            return filled, (Problem(BASE, message, "InvalidSchema"),)
+        if self._validator.is_valid(filled):
+            return filled, ()
+        few = longest_said(self._schema) * values <= MAX_SAID_BYTES
+        every = few and (visits == 1 or visits * values <= MAX_JUDGEMENTS_LISTED)
+        found = (problem for error in self._errors(filled, every=every) for problem in _problems(error))
         return filled, tuple(islice(dict.fromkeys(islice(found, MAX_PROBLEMS + 1)), MAX_PROBLEMS))
 
-    def _errors(self, inputs: object) -> Iterator[Any]:
-        """Return every error of `inputs`, which is not valid; the first alone where all would not fit into memory."""
-        if longest_said(self._schema) * _values_in(inputs) <= MAX_SAID_BYTES:
+    def _errors(self, inputs: object, *, every: bool) -> Iterator[Any]:
+        """Return every error of `inputs`, which is not valid; else the first alone, where all would be too many."""
+        if every:
             return iter(self._validator.iter_errors(inputs))
         try:
             self._validator.validate(inputs)
@@ -64,17 +73,21 @@ class InputsSchema:
         return iter([])
 
 
-def _values_in(document: object) -> int:
-    count = 0
-    waiting = [document]
-    while waiting:
-        node = waiting.pop()
-        count += 1
-        if isinstance(node, Mapping):
-            waiting += node.values()
-        elif isinstance(node, list):
-            waiting += node
-    return count
+def _measured(document: object) -> tuple[int, int]:
+    """Return how many values are in `document`, and how deep they are nested."""
+    count = depth = 0
+    level = [document]
+    while level:
+        count += len(level)
+        depth += 1
+        below: list[object] = []
+        for node in level:
+            if isinstance(node, Mapping):
+                below += node.values()
+            elif isinstance(node, list):
+                below += node
+        level = below
+    return count, depth
 
 
 def apply_inputs(schema: Schema | None, inputs: object) -> tuple[object, tuple[Problem, ...]]:
