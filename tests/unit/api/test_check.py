@@ -38,7 +38,11 @@ FULL: Mapping[str, Any] = {
                 "limit": {"value": 3},
             },
             "run": {"python": {"source": "def main(items):\n    return items\n"}},
-            "compensate": {"python": {"handler": "shop.inventory:clear_partial"}, "timeout": "5s"},
+            "compensate": {
+                "python": {"handler": "shop.inventory:clear_partial"},
+                "timeout": "5s",
+                "retryOn": ["Error"],
+            },
             "undo": {"python": {"handler": "shop.inventory:Stock.release"}, "retries": {"maxAttempts": 9}},
             "retries": {
                 "maxAttempts": 3,
@@ -538,7 +542,11 @@ def test_nulls_that_kubectl_apply_drops_are_warnings() -> None:
 
 
 def test_listing_a_kind_that_is_never_retried_is_a_warning() -> None:
-    assert found(check(step("a", retryOn=["Lost"])).warnings) == {("spec.steps[0].retryOn[0]", "NeverRetried")}
+    warned = check(step("a", retryOn=["Lost"], compensate={**PYTHON, "retryOn": ["Error", "Fatal"]})).warnings
+    assert found(warned) == {
+        ("spec.steps[0].retryOn[0]", "NeverRetried"),
+        ("spec.steps[0].compensate.retryOn[1]", "NeverRetried"),
+    }
 
 
 def test_thousands_of_unknown_steps_are_reported_without_comparing_all_with_all() -> None:

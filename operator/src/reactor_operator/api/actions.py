@@ -23,6 +23,7 @@ from reactor_operator.api.model import (
     Text,
     Timeout,
 )
+from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.plan import Backoff
 
 HANDLER = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
@@ -160,12 +161,18 @@ class ActionSpec(OneOf):
     exit_codes: Optional[ExitCodes] = Field(default=None, description="What exit codes of the container mean.")
 
 
+RetryOn = Annotated[tuple[FailureKind, ...], Field(max_length=32)]
+
+
 class CleanupSpec(ActionSpec):
     """What compensates or undoes a step, with policies of its own."""
 
     retries: Optional[Retries] = Field(default=None, description="Unset: rollback.retries.")
     timeout: Optional[Timeout] = Field(
         default=None, description="Longest time of one attempt. Unset: defaults.timeout."
+    )
+    retry_on: Optional[RetryOn] = Field(
+        default=None, description="Kinds of failure after which it is attempted again. Unset: all that are retryable."
     )
 
 

@@ -3,6 +3,7 @@
 In: a checked `ReactorSpec`. Out: `engine.plan.Plan`. Never here: a spec with problems (see `check`).
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from reactor_operator.api.actions import CleanupSpec, Retries
@@ -61,7 +62,7 @@ class _Policies:
         return _action_plan(
             _policy(step.retries) if step.retries is not None else self._retries,
             _milliseconds(step.timeout) if step.timeout is not None else self._timeout_ms,
-            frozenset(step.retry_on) if step.retry_on is not None else None,
+            _kinds(step.retry_on),
             step.run.python is not None,
         )
 
@@ -71,9 +72,13 @@ class _Policies:
         return _action_plan(
             _policy(action.retries) if action.retries is not None else self._rollback,
             _milliseconds(action.timeout) if action.timeout is not None else self._timeout_ms,
-            None,
+            _kinds(action.retry_on),
             action.python is not None,
         )
+
+
+def _kinds(listed: Sequence[FailureKind] | None) -> frozenset[FailureKind] | None:
+    return frozenset(listed) if listed is not None else None
 
 
 def _policy(retries: Retries) -> RetryPolicy:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from reactor_operator.api.actions import ActionSpec, CleanupSpec, EnvVars, Objects, OnError, Retries
+from reactor_operator.api.actions import ActionSpec, CleanupSpec, EnvVars, Objects, OnError, Retries, RetryOn
 from reactor_operator.api.model import (
     DNS_SUBDOMAIN,
     ArgumentName,
@@ -27,7 +27,6 @@ from reactor_operator.api.model import (
     Timeout,
 )
 from reactor_operator.api.sources import KeyRef, Source
-from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.identity import Action
 from reactor_operator.engine.plan import OnFailure
 
@@ -129,7 +128,7 @@ class Step(Settings):
     undo: Optional[CleanupSpec] = Field(
         default=None, description="Reverses the success of this step because a later step failed. Newest first."
     )
-    retry_on: Optional[Annotated[tuple[FailureKind, ...], Field(max_length=32)]] = Field(
+    retry_on: Optional[RetryOn] = Field(
         default=None,
         description="Kinds of failure after which run is attempted again. Unset: every kind that is retryable.",
     )

@@ -12,7 +12,7 @@ from reactor_operator.api.problems import Problem, nearest
 from reactor_operator.api.reactor import Step
 from reactor_operator.api.source_rules import expression_problems, source_problems
 from reactor_operator.api.sources import Source
-from reactor_operator.engine.failures import RETRYABLE_KINDS, RULES
+from reactor_operator.engine.failures import RETRYABLE_KINDS, RULES, FailureKind
 from reactor_operator.engine.identity import Action
 
 _RETRYABLE = ", ".join(kind.value for kind in RETRYABLE_KINDS)
@@ -49,7 +49,14 @@ def step_warnings(step: Step, path: str) -> Iterator[Problem]:
         yield Problem(path, message, "NoCompensate")
     for name, source in step.arguments.items():
         yield from _nulls(source, f"{path}.arguments.{name}")
-    for place, kind in enumerate(step.retry_on or ()):
+    yield from _never_retried(step.retry_on, path)
+    for action, cleanup in (("compensate", step.compensate), ("undo", step.undo)):
+        if cleanup is not None:
+            yield from _never_retried(cleanup.retry_on, f"{path}.{action}")
+
+
+def _never_retried(listed: Sequence[FailureKind] | None, path: str) -> Iterator[Problem]:
+    for place, kind in enumerate(listed or ()):
         if not RULES[kind].retryable:
             message = f"{kind.value} is never retried, so listing it changes nothing; these are: {_RETRYABLE}"
             yield Problem(f"{path}.retryOn[{place}]", message, "NeverRetried")
