@@ -38,7 +38,11 @@ FULL: Mapping[str, Any] = {
                 "limit": {"value": 3},
             },
             "run": {"python": {"source": "def main(items):\n    return items\n"}},
-            "compensate": {"python": {"handler": "shop.inventory:clear_partial"}, "timeout": "5s"},
+            "compensate": {
+                "python": {"handler": "shop.inventory:clear_partial"},
+                "timeout": "5s",
+                "retryOn": ["Error"],
+            },
             "undo": {"python": {"handler": "shop.inventory:Stock.release"}, "retries": {"maxAttempts": 9}},
             "retries": {
                 "maxAttempts": 3,
@@ -146,19 +150,25 @@ RULES: list[tuple[str, Mapping[str, Any], str, str]] = [
     (
         "exit codes beside python",
         spec(step("a", run={**PYTHON, "exitCodes": {"fatal": [1]}})),
-        "spec.steps[0].run",
+        "spec.steps[0].run.exitCodes",
         "InvalidValue",
     ),
     (
         "an exit code with two meanings",
         spec(step("a", run={**CONTAINER, "exitCodes": {"fatal": [1], "skip": [1]}})),
-        "spec.steps[0].run.exitCodes",
+        "spec.steps[0].run.exitCodes.skip[0]",
         "InvalidValue",
     ),
     (
         "continue outside compensate",
         spec(step("a", run={**CONTAINER, "exitCodes": {"continue": [1]}})),
-        "spec.steps[0]",
+        "spec.steps[0].run.exitCodes.continue",
+        "InvalidValue",
+    ),
+    (
+        "halt outside run",
+        spec(step("a", undo={**CONTAINER, "exitCodes": {"halt": [1]}})),
+        "spec.steps[0].undo.exitCodes.halt",
         "InvalidValue",
     ),
     (
@@ -212,7 +222,7 @@ RULES: list[tuple[str, Mapping[str, Any], str, str]] = [
     (
         "a path into a secret",
         spec(step("a", arguments={"x": {"secretKeyRef": {"name": "s", "key": "k"}, "path": "p"}})),
-        "spec.steps[0].arguments.x",
+        "spec.steps[0].arguments.x.path",
         "InvalidValue",
     ),
     (
@@ -281,7 +291,7 @@ RULES: list[tuple[str, Mapping[str, Any], str, str]] = [
     (
         "two schemas",
         spec(step("a"), inputsSchema={}, inputsSchemaFrom={"configMapKeyRef": {"name": "a", "key": "b"}}),
-        "spec",
+        "spec.inputsSchemaFrom",
         "InvalidValue",
     ),
     (
@@ -306,6 +316,30 @@ RULES: list[tuple[str, Mapping[str, Any], str, str]] = [
         "a variable with two values",
         spec(step("a", env=[{"name": "A", "value": "x", "argument": "y"}])),
         "spec.steps[0].env[0]",
+        "InvalidValue",
+    ),
+    (
+        "a variable whose name has '='",
+        spec(step("a", env=[{"name": "A=B", "value": "x"}])),
+        "spec.steps[0].env[0].name",
+        "InvalidValue",
+    ),
+    (
+        "a variable whose name breaks the line",
+        spec(step("a", env=[{"name": "A\nB", "value": "x"}])),
+        "spec.steps[0].env[0].name",
+        "InvalidValue",
+    ),
+    (
+        "a label's key with a space",
+        spec(step("a", pod={"metadata": {"labels": {"my team": "x"}}})),
+        "spec.steps[0].pod.metadata.labels['my team']",
+        "InvalidValue",
+    ),
+    (
+        "a label's value with a space",
+        spec(step("a", pod={"metadata": {"labels": {"example.com/team": "my team"}}})),
+        "spec.steps[0].pod.metadata.labels['example.com/team']",
         "InvalidValue",
     ),
     ("a boolean key", {"steps": [{"name": "a", "run": PYTHON, True: 1}]}, "spec.steps[0]", "InvalidKey"),
@@ -392,22 +426,96 @@ def test_one_wrong_field_hides_no_other_problem() -> None:
     }
 
 
+def test_a_rule_across_fields_is_judged_whatever_else_is_wrong() -> None:
+    codes = {"continue": [3], "fatal": [3]}
+    document = spec(
+        step("a", when="1 +", run={**CONTAINER, "exitCodes": codes}, undo={**CONTAINER, "exitCodes": codes}),
+        step("b", run={"python": {"source": "def main(:"}, "exitCodes": {"fatal": [1]}}),
+        step("c", arguments={"x": {"secretKeyRef": {"name": "s", "key": "k"}, "path": "p", "default": 1}}),
+        inputsSchema={},
+        inputsSchemaFrom={"configMapKeyRef": {"name": "a", "key": "b"}},
+        unknown=1,
+    )
+    assert found(check_spec(document).problems) == {
+        ("spec.unknown", "UnknownField"),
+        ("spec.inputsSchemaFrom", "InvalidValue"),
+        ("spec.steps[0].when", "InvalidExpression"),
+        ("spec.steps[0].run.exitCodes.continue", "InvalidValue"),
+        ("spec.steps[0].run.exitCodes.continue[0]", "InvalidValue"),
+        ("spec.steps[0].undo.exitCodes.continue", "InvalidValue"),
+        ("spec.steps[0].undo.exitCodes.continue[0]", "InvalidValue"),
+        ("spec.steps[1].run.exitCodes", "InvalidValue"),
+        ("spec.steps[1].run.python.source", "InvalidSource"),
+        ("spec.steps[2].arguments.x.path", "InvalidValue"),
+        ("spec.steps[2].arguments.x.default", "InvalidValue"),
+    }
+
+
+def test_an_argument_that_the_defaults_pass_and_many_steps_lack_is_told_once() -> None:
+    env = [{"name": f"N{i}", "argument": f"argument{i % 500}"} for i in range(1_000)]
+    problems = check(*(step(f"s{i}") for i in range(10_000)), defaults={"env": env}).problems
+    assert len(problems) == 1_000
+    assert "of step s0" in problems[0].message
+
+
+def test_the_env_of_the_defaults_asks_nothing_of_a_step_that_has_its_own() -> None:
+    env = [{"name": "ORDER", "argument": "order"}]
+    own = {"container": {"image": "i", "env": []}}
+    assert check(step("a", env=[]), step("b", run=own), defaults={"env": env}).problems == ()
+    assert check(step("b", run=own, undo=CONTAINER), defaults={"env": env}).problems
+
+
 def test_a_syntax_error_of_a_script_names_its_line() -> None:
     (problem,) = check(step("a", run={"python": {"source": "def main():\n    return (\n"}})).problems
     assert problem.message == "not Python: '(' was never closed in line 2"
 
 
 @pytest.mark.parametrize(
-    "source", ["async def main(): ...", "from shop import main", "main = print", "import x as main"]
+    "source",
+    [
+        "async def main(): ...",
+        "from shop import main",
+        "main = print",
+        "import x as main",
+        "main: object = print",
+        "main, other = print, print",
+        "class main: ...",
+        "from shop import *",
+        "try:\n    from shop import main\nexcept ImportError:\n    def main(): ...",
+        "if True:\n    pass\nelse:\n    def main(): ...",
+        "def main():\n    return '\\d'",
+    ],
 )
 def test_a_script_may_bind_main_in_any_way(source: str) -> None:
     assert check(step("a", run={"python": {"source": source}})).problems == ()
+
+
+@pytest.mark.parametrize("source", ["main: object", "def other():\n    def main(): ...", "x.main = 1"])
+def test_a_script_whose_main_is_not_at_the_top_has_none(source: str) -> None:
+    assert check(step("a", run={"python": {"source": source}})).problems
 
 
 def test_hostile_scripts_are_problems_and_not_crashes() -> None:
     for source in ("-" * 60_000 + "1", "a" + ".b" * 60_000, "(" * 60_000, "\0", "1+" * 60_000 + "1"):
         (problem,) = check(step("a", run={"python": {"source": source}})).problems
         assert problem.reason == "InvalidSource"
+        assert not problem.message.endswith((": ", "None"))
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("(" * 2_000 + "1" + ")" * 2_000, "it is nested too deeply"),
+        ("true ? 1 : " * 370 + "1", "it is nested too deeply"),
+        ('"' + "\\" * 4_000, "token recognition error"),
+        ("\0", "token recognition error"),
+    ],
+)
+def test_hostile_expressions_are_problems_in_short_words(expression: str, words: str) -> None:
+    (problem,) = check(step("a", when=expression)).problems
+    assert words in problem.message
+    assert len(problem.message) < 400
+    assert problem.message.isprintable()
 
 
 def test_63_characters_are_a_name() -> None:
@@ -434,12 +542,27 @@ def test_nulls_that_kubectl_apply_drops_are_warnings() -> None:
 
 
 def test_listing_a_kind_that_is_never_retried_is_a_warning() -> None:
-    assert found(check(step("a", retryOn=["Lost"])).warnings) == {("spec.steps[0].retryOn[0]", "NeverRetried")}
+    warned = check(step("a", retryOn=["Lost"], compensate={**PYTHON, "retryOn": ["Error", "Fatal"]})).warnings
+    assert found(warned) == {
+        ("spec.steps[0].retryOn[0]", "NeverRetried"),
+        ("spec.steps[0].compensate.retryOn[1]", "NeverRetried"),
+    }
 
 
 def test_thousands_of_unknown_steps_are_reported_without_comparing_all_with_all() -> None:
-    steps = [step(f"s{i}", waitFor=[f"unknown-{i}"]) for i in range(3_000)]
-    assert len(check(*steps).problems) == 3_000
+    steps = [step(f"step-number-{i}", waitFor=[f"step-numbre-{i}"]) for i in range(10_000)]
+    problems = check(*steps).problems
+    assert len(problems) == 10_000
+    assert problems[0].message == "unknown step step-numbre-0: did you mean step-number-0?"
+    assert sum("did you mean" in problem.message for problem in problems) == 2
+
+
+@pytest.mark.parametrize("name", ["x" * 1_000_000, "a\x1b[31m\n", "\ud800"])
+def test_a_hostile_name_does_not_make_a_hostile_message(name: str) -> None:
+    bad = {**step("a", waitFor=["b"]), "name": name}
+    for problem in check(bad, bad, step("b", waitFor=["b"]), {**bad, name: 1}).problems:
+        assert len(str(problem)) < 1_000
+        assert str(problem).isprintable()
 
 
 def test_a_whole_reactor_is_sound() -> None:

@@ -24,6 +24,7 @@ def test_json_has_no_problem() -> None:
         ({"a": {1, 2}}, "a", "InvalidValue"),
         ({"a": 2**64}, "a", "InvalidValue"),
         ({"a": "\ud800"}, "a", "InvalidValue"),
+        ({"a": {"\ud800": 1}}, "a", "InvalidKey"),
     ],
 )
 def test_what_json_cannot_carry_is_named_by_its_path(document: Any, path: str, reason: str) -> None:
@@ -44,3 +45,10 @@ def test_a_document_that_is_too_deep_or_contains_itself_ends_with_one_problem() 
     deep["again"] = deep
     (problem,) = document_problems(deep)
     assert "deep" in problem.message
+
+
+def test_a_document_that_contains_itself_many_times_ends_soon() -> None:
+    wide: list[Any] = []
+    wide += [wide] * 10
+    (problem,) = document_problems({"a": wide}, "spec")
+    assert (problem.path, problem.reason) == ("spec", "TooDeep")

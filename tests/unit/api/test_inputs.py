@@ -120,3 +120,29 @@ def test_the_number_of_problems_is_bounded() -> None:
 def test_a_pattern_that_would_search_for_ever_is_cut_short() -> None:
     _, problems = apply_inputs({"properties": {"a": {"pattern": "^(?=a)(a+)+\\1$"}}}, {"a": "a" * 5_000 + "b"})
     assert found(problems) == {("spec.inputs.a", "InvalidInputs")}
+
+
+def test_a_large_default_is_not_filled_in_without_end() -> None:
+    schema = {"properties": {"a": {"items": {"properties": {"b": {"default": ["x"] * 100_000}}}}}}
+    assert found(apply_inputs(schema, {"a": [{} for _ in range(9_000)]})[1]) == {("spec.inputs", "InvalidSchema")}
+
+
+def test_a_default_that_makes_the_inputs_too_deep_is_a_problem() -> None:
+    deep: Any = "x"
+    for _ in range(150):
+        deep = [deep]
+    node = {"properties": {"a": {"$ref": "#/$defs/node"}, "end": {"default": deep}}}
+    schema = {"$ref": "#/$defs/node", "$defs": {"node": node}}
+    inputs: Any = {}
+    for _ in range(120):
+        inputs = {"a": inputs}
+    (problem,) = apply_inputs(schema, inputs)[1]
+    assert problem.reason == "TooDeep"
+
+
+@pytest.mark.parametrize("rule", [{"enum": ["x" * 500_000]}, {"const": "x" * 500_000}, {"not": {"const": 1}}])
+def test_a_long_schema_makes_neither_a_long_message_nor_a_great_many(rule: Any) -> None:
+    _, problems = apply_inputs({"properties": {"a": {"items": rule}}}, {"a": [1] * 1_000})
+    assert problems
+    assert all(len(problem.message) < 500 for problem in problems)
+    assert len(problems) == (1 if len(str(rule)) > 1_000 else 1_000)

@@ -87,6 +87,21 @@ def test_cleanup_takes_the_retries_of_the_rollback_and_the_timeout_of_the_defaul
     assert made.rollback_deadline_ms == 86_400_000
 
 
+def test_cleanup_may_list_the_kinds_after_which_it_is_attempted_again() -> None:
+    made = plan(step("a", undo={**PYTHON, "retryOn": ["Timeout"]}, compensate=PYTHON, retryOn=["Error"]))
+    assert made.steps["a"].undo is not None
+    assert made.steps["a"].undo.retry_on == frozenset({FailureKind.TIMEOUT})
+    assert made.steps["a"].compensate is not None
+    assert made.steps["a"].compensate.retry_on is None
+
+
+def test_steps_that_say_the_same_share_their_policies() -> None:
+    made = plan(
+        step("a", timeout="5s", retries={"maxAttempts": 9}), step("b", timeout="5s", retries={"maxAttempts": 9})
+    )
+    assert made.steps["a"].run is made.steps["b"].run
+
+
 def test_limits_of_the_run_are_milliseconds() -> None:
     made = plan(
         step("a"),

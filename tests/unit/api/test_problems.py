@@ -43,3 +43,12 @@ def test_long_text_is_cut() -> None:
 
 def test_a_problem_reads_as_one_line() -> None:
     assert str(Problem("spec.steps", "found none", "Required")) == "spec.steps: found none"
+
+
+def test_what_no_terminal_takes_is_written_as_in_source_code() -> None:
+    assert render_found("a\0\x1b[1m\ud800é") == r"'a\x00\x1b[1m\ud800é'"
+
+
+def test_a_very_long_key_is_cut_in_a_path() -> None:
+    assert path_to("spec", ["u" * 1_000_000]).startswith("spec['uuu")
+    assert len(path_to("spec", ["u" * 1_000_000])) < 150

@@ -15,7 +15,7 @@ def test_a_run_names_its_reactor_and_may_leave_out_the_rest() -> None:
 
 
 def test_inputs_are_any_object() -> None:
-    checked = check_run(run(inputs={"a": [1, None, {"b": "$(VAR)"}]}, ttlAfterFinished="24h"))
+    checked = check_run(run(inputs={"a": [1, None, {"b": "$(VAR)"}]}, ttlAfterFinished="24h", onDelete="abandon"))
     assert checked.spec is not None
     assert checked.spec.inputs == {"a": [1, None, {"b": "$(VAR)"}]}
 
@@ -29,7 +29,9 @@ def test_inputs_are_any_object() -> None:
         ({"inputs": [1]}, "spec.inputs", "InvalidValue"),
         ({"input": {}}, "spec.input", "UnknownField"),
         ({"ttlAfterFinished": "1d"}, "spec.ttlAfterFinished", "InvalidValue"),
+        ({"inputs": {"a": {"\ud800": 1}}}, "spec.inputs.a", "InvalidKey"),
         ({"inputs": {"a": {True: 1}}}, "spec.inputs.a", "InvalidKey"),
+        ({"onDelete": "rollback"}, "spec.onDelete", "InvalidValue"),
         ({"suspend": True}, "spec.suspend", "UnknownField"),
     ],
 )

@@ -23,7 +23,7 @@ ENVIRONMENT = Environment(
     results={"reserve": {"id": 7}, "book-courier": {"id": 8}},
     run={"name": "checkout-1"},
 )
-RUNAWAY = "inputs.many.map(a, inputs.many.map(b, inputs.many.map(c, a * b * c)))"
+RUNAWAY = "inputs.many.all(a, inputs.many.all(b, inputs.many.all(c, inputs.many.all(d, a + b + c + d >= 0))))"
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ async def test_a_runaway_is_stopped_and_the_next_step_is_evaluated(evaluator: Pr
     one = step(arguments={"a": {"expr": "1"}, "b": {"expr": RUNAWAY}})
     found = failure(await evaluator.evaluate_step(one, ENVIRONMENT))
     assert found.kind is FailureKind.EXPRESSION
-    assert "arguments.b.expr: was not evaluated within 1s" in found.message
+    assert "arguments.b.expr: took more than 1s of CPU time" in found.message
     assert arguments(await evaluator.evaluate_step(step(arguments={"a": {"expr": "1"}}), ENVIRONMENT)) == {"a": 1}
 
 
@@ -142,6 +142,22 @@ async def test_an_integer_is_a_double_where_the_schema_says_number(evaluator: Pr
     untyped = Environment(inputs={"total": 42})
     assert arguments(await evaluator.evaluate_step(one, typed)) == {"x": 63.0}
     assert failure(await evaluator.evaluate_step(one, untyped)).kind is FailureKind.EXPRESSION
+
+
+@pytest.mark.parametrize("levels", [254, 300, 900])
+async def test_a_result_nested_too_deeply_fails_the_step_that_reads_it(
+    evaluator: ProcessEvaluator, levels: int
+) -> None:
+    deep: Any = 1
+    for _ in range(levels):
+        deep = [deep]
+    environment = Environment(inputs={}, results={"reserve": {"deep": deep}})
+    read = failure(await evaluator.evaluate_step(step(arguments={"a": {"result": "reserve"}}), environment))
+    assert (read.kind, "nested too deeply" in read.message) == (FailureKind.INVALID_ARGUMENTS, True)
+    said = failure(await evaluator.evaluate_step(step(when="size(results.reserve.deep) > 0"), environment))
+    assert (said.kind, said.message.startswith("step charge: when: ")) == (FailureKind.EXPRESSION, True)
+    whole = returning(returns={"result": "reserve"})
+    assert failure(await evaluator.evaluate_returns(whole, environment)).kind is FailureKind.INVALID_ARGUMENTS
 
 
 def returning(**fields: Any) -> ReactorSpec:

@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from reactor_operator.evaluation.frames import read_frame, render_frame
-from reactor_operator.evaluation.worker import GRACE_SECONDS
 
 Process = subprocess.Popen[bytes]
 
@@ -61,4 +61,22 @@ def test_a_closed_pipe_ends_the_worker(worker: Process) -> None:
 def test_a_runaway_whose_owner_is_gone_is_ended_by_the_kernel(worker: Process) -> None:
     many = "inputs.n.map(a, inputs.n.map(b, inputs.n.map(c, a * b * c)))"
     ask(worker, many, seconds=0.1, n=list(range(300)))
-    assert worker.wait(timeout=30 + GRACE_SECONDS) == -signal.SIGALRM
+    assert worker.wait(timeout=30) == -signal.SIGPROF
+
+
+def test_time_of_the_clock_is_no_time_of_the_expression(worker: Process) -> None:
+    ask(worker, "inputs.n.map(a, a * 2).size()", seconds=2, n=list(range(1_000)))
+    worker.send_signal(signal.SIGSTOP)
+    time.sleep(2.5)
+    worker.send_signal(signal.SIGCONT)
+    assert answer(worker) == {"value": 1_000}
+
+
+def test_a_value_that_is_as_deep_as_json_can_be_is_a_fault_and_not_the_end(worker: Process) -> None:
+    deep: Any = 1
+    for _ in range(250):
+        deep = [deep]
+    ask(worker, "[[[[[[inputs.deep]]]]]]", deep=deep)
+    ask(worker, "1")
+    assert "nested too deeply" in str(answer(worker))
+    assert answer(worker) == {"value": 1}

@@ -147,6 +147,17 @@ async def test_an_event_that_is_refused_holds_nothing_up(server: ApiServer, boar
     await board.announce(ref, Announce(ordinal=1, reason="Failed", message=""))
 
 
+@pytest.mark.parametrize("letter", ["m", "é", "\N{PILE OF POO}"])
+async def test_a_message_is_cut_by_bytes_as_the_api_server_counts(
+    server: ApiServer, board: ClusterBoard, ref: RunRef, letter: str
+) -> None:
+    await board.announce(ref, Announce(ordinal=1, reason="Failed", message=letter * 1024))
+    (event,) = [found for path, found in server.objects.items() if "/events/" in path]
+    size = len(event["message"].encode())
+    assert 1000 < size <= 1024
+    assert event["message"].rstrip("…").strip(letter) == ""
+
+
 async def test_names_of_any_length_give_valid_events(server: ApiServer, board: ClusterBoard) -> None:
     await board.announce(RunRef("shop", "a" * 253, "u"), Announce(ordinal=1, reason="Failed", message=""))
     (path,) = [path for path in server.objects if "/events/" in path]

@@ -40,6 +40,9 @@ FACTS = RunFacts(
 )
 
 
+BUSY = StepState(phase=StepPhase.RUNNING, task=Task("a", Action.RUN, 1, 1, 1))
+
+
 def plan_of(*names: str) -> Plan:
     return Plan(steps={name: StepPlan(path=name, index=index) for index, name in enumerate(names)})
 
@@ -140,10 +143,46 @@ def test_a_step_that_waits_says_for_what() -> None:
     state = RunState(header=running(), steps={"a": StepState(phase=StepPhase.RUNNING, reason="ImagePullBackOff: x")})
     status = render_status(FACTS, plan_of("a"), state, {})
     assert status["message"] == "a: ImagePullBackOff: x"
+    assert status["waiting"] == "a"
+
+
+FAILED = Failure(kind=FailureKind.ERROR, message="declined")
+
+
+@pytest.mark.parametrize(
+    ("header", "steps", "message"),
+    [
+        ({}, {"a": StepState(phase=StepPhase.RETRYING, failure=FAILED)}, "retrying a after Error: declined"),
+        (
+            {"stage": Stage.HOLDING, "failing": ("a",)},
+            {"a": StepState(phase=StepPhase.COMPENSATING, failure=FAILED), "b": StepState(phase=StepPhase.RUNNING)},
+            "running b; compensating a after Error: declined",
+        ),
+        (
+            {"phase": RunPhase.ROLLING_BACK, "failure": RunFailure(step="b", failure=FAILED)},
+            {"a": StepState(phase=StepPhase.UNDOING, reason="Unschedulable")},
+            "rolling back: b: Error: declined; undoing a; a: Unschedulable",
+        ),
+        (
+            {"goal": Goal.CANCEL},
+            {"a": StepState(phase=StepPhase.COMPENSATING, task=Task("a", Action.COMPENSATE, 1, 1, 1))},
+            "cancelling, waiting for a",
+        ),
+    ],
+)
+def test_a_run_says_what_it_does(header: dict[str, Any], steps: dict[str, StepState], message: str) -> None:
+    status = render_status(FACTS, plan_of("a", "b"), RunState(header=running(**header), steps=steps), {})
+    assert status["message"] == message
+
+
+def test_a_failed_run_is_stalled_so_that_kstatus_calls_it_failed_and_a_cancelled_one_is_not() -> None:
+    for phase, stalled in ((RunPhase.FAILED, "True"), (RunPhase.CANCELLED, "False"), (RunPhase.SUCCEEDED, "False")):
+        header = over(phase, failure=RunFailure(step="a", failure=FAILED))
+        assert conditions(render_status(FACTS, plan_of(), RunState(header=header), {}))["Stalled"] == stalled
 
 
 def test_a_run_that_is_being_cancelled_says_what_it_waits_for() -> None:
-    state = RunState(header=running(goal=Goal.CANCEL), steps={"a": StepState(phase=StepPhase.RUNNING)})
+    state = RunState(header=running(goal=Goal.CANCEL), steps={"a": BUSY})
     assert render_status(FACTS, plan_of("a"), state, {})["message"] == "cancelling, waiting for a"
 
 
@@ -204,22 +243,44 @@ class TestResults:
 class TestSize:
     """Whatever the run, its status fits, and what is kept is what matters most."""
 
-    def crowded(self, count: int) -> tuple[Plan, RunState]:
+    def crowded(self, count: int, letter: str = "m") -> tuple[Plan, RunState]:
         names = [f"step-{number:05}" for number in range(count)]
-        failure = Failure(kind=FailureKind.ERROR, message="m" * 1024, exception="E" * 1024)
+        failure = Failure(kind=FailureKind.ERROR, message=letter * 1024, exception=letter * 1024)
         done = StepState(phase=StepPhase.SUCCEEDED, started_at=START, finished_at=START, completion=1)
         steps = {name: replace(done, finished_at=START + number) for number, name in enumerate(names)}
         for name in names[100:200]:
             steps[name] = StepState(phase=StepPhase.FAILED, failure=failure, finished_at=START)
         for name in names[200:230]:
             steps[name] = StepState(phase=StepPhase.RUNNING)
-        listed = tuple(RollbackFailure(step=name, kind=FailureKind.ERROR, message="m" * 1024) for name in names)
-        header = running(rollback_failures=listed, undone=tuple(names))
+        listed = tuple(RollbackFailure(step=name, kind=FailureKind.ERROR, message=letter * 1024) for name in names)
+        answers = tuple(
+            SignalAnswer(id=letter * 256, action="cancel", accepted=False, reason=letter * 1024, by=letter * 256)
+            for _ in range(20)
+        )
+        header = over(
+            RunPhase.FAILED,
+            rollback=RollbackState.INCOMPLETE,
+            rollback_failures=listed,
+            undone=tuple(names),
+            signals=answers,
+            failure=RunFailure(step=names[0], failure=failure),
+        )
         return plan_of(*names), RunState(header=header, steps=steps)
 
-    def test_it_never_exceeds_256_kib(self) -> None:
-        plan, state = self.crowded(10_000)
-        assert len(orjson.dumps(render_status(FACTS, plan, state, {}))) <= STATUS_LIMIT
+    @pytest.mark.parametrize("letter", ["m", '"', "é", "\N{PILE OF POO}"])
+    def test_it_never_exceeds_256_kib_and_always_has_room_for_steps(self, letter: str) -> None:
+        plan, state = self.crowded(10_000, letter)
+        status: Any = render_status(FACTS, plan, state, {})
+        assert len(orjson.dumps(status)) <= STATUS_LIMIT
+        assert status["steps"]
+        assert status["rollback"]["failures"]
+
+    def test_a_step_that_could_not_be_undone_is_kept_before_all_that_went_well(self) -> None:
+        plan, state = self.crowded(3_000)
+        bad = Failure(kind=FailureKind.ERROR, message="no route")
+        left = StepState(phase=StepPhase.ROLLBACK_FAILED, completion=1, cleanup_failure=bad, finished_at=START)
+        status: Any = render_status(FACTS, plan, replace(state, steps={**state.steps, "step-00000": left}), {})
+        assert status["steps"][0]["rollbackFailure"]["message"] == "no route"
 
     def test_failed_and_running_steps_are_kept_before_finished_ones(self) -> None:
         plan, state = self.crowded(10_000)

@@ -6,7 +6,7 @@ In: one object of a manifest. Out: frozen actions. Never here: pods, and policie
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from reactor_operator.api.model import (
     ArgumentName,
@@ -22,14 +22,15 @@ from reactor_operator.api.model import (
     Optional,
     Text,
     Timeout,
-    found_error,
 )
+from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.plan import Backoff
 
 HANDLER = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
+ENV_NAME = "^[ -<>-~]+$"
 Handler = Annotated[str, Field(strict=True, max_length=512, pattern=HANDLER)]
 ExitCode = Annotated[Integer, Field(ge=0, le=255)]
-EnvName = Annotated[str, Field(strict=True, min_length=1, max_length=253, pattern=r"^[^=\x00]+$")]
+EnvName = Annotated[str, Field(strict=True, min_length=1, max_length=253, pattern=ENV_NAME)]
 
 
 class Retries(Model):
@@ -149,22 +150,6 @@ class ExitCodes(Model):
         default=(), alias="continue", description="In compensate only: the step was repaired and counts as succeeded."
     )
 
-    @model_validator(mode="after")
-    def _one_meaning_each(self) -> "ExitCodes":
-        seen: dict[int, str] = {}
-        for meaning in ("fatal", "skip", "halt", "continue_"):
-            for code in getattr(self, meaning):
-                other = seen.setdefault(code, meaning)
-                if other != meaning:
-                    raise found_error(
-                        "InvalidValue",
-                        "found exit code {code} in both {one} and {two}, expected one meaning for each code",
-                        code=code,
-                        one=other,
-                        two=meaning.rstrip("_"),
-                    )
-        return self
-
 
 class ActionSpec(OneOf):
     """What is done: exactly one of python and container."""
@@ -175,13 +160,8 @@ class ActionSpec(OneOf):
     container: Optional[ContainerAction] = Field(default=None, description="Run a container.")
     exit_codes: Optional[ExitCodes] = Field(default=None, description="What exit codes of the container mean.")
 
-    @model_validator(mode="after")
-    def _exit_codes_are_for_containers(self) -> "ActionSpec":
-        if self.exit_codes is not None and self.container is None:
-            raise found_error(
-                "InvalidValue", "found exitCodes beside python, expected it beside container: a handler raises instead"
-            )
-        return self
+
+RetryOn = Annotated[tuple[FailureKind, ...], Field(max_length=32)]
 
 
 class CleanupSpec(ActionSpec):
@@ -190,6 +170,9 @@ class CleanupSpec(ActionSpec):
     retries: Optional[Retries] = Field(default=None, description="Unset: rollback.retries.")
     timeout: Optional[Timeout] = Field(
         default=None, description="Longest time of one attempt. Unset: defaults.timeout."
+    )
+    retry_on: Optional[RetryOn] = Field(
+        default=None, description="Kinds of failure after which it is attempted again. Unset: all that are retryable."
     )
 
 

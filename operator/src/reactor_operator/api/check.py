@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reactor_operator.api.actions import EnvVar
+from reactor_operator.api.building import building
 from reactor_operator.api.document import TOO_DEEP, document_problems
 from reactor_operator.api.envelope import check_envelope, check_model
 from reactor_operator.api.graph import Graph, graph_of
@@ -19,7 +20,7 @@ from reactor_operator.api.salvage import sound_part
 from reactor_operator.api.schemas import schema_problems
 from reactor_operator.api.source_rules import returns_problems
 from reactor_operator.api.sources import Source
-from reactor_operator.api.steps import environment_problems, step_problems, step_warnings
+from reactor_operator.api.steps import default_environment_problems, step_problems, step_warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ def check_spec(spec: Mapping[str, object]) -> CheckedReactor:
     return CheckedReactor(None if problems else inside.spec, problems, inside.warnings)
 
 
+@building()
 def _check(document: object) -> CheckedReactor:
     spec, problems = check_model(ReactorSpec, document, base="spec")
     parts = _Parts.of_spec(spec) if spec is not None else _Parts.of_document(document)
@@ -58,12 +60,14 @@ def _check(document: object) -> CheckedReactor:
     for index, step in parts.steps.items():
         problems += step_problems(step, f"spec.steps[{index}]")
         warnings += step_warnings(step, f"spec.steps[{index}]")
-        if step.env is None and parts.default_env:
-            problems += environment_problems(step, parts.default_env, "spec.defaults.env")
+    problems += default_environment_problems(parts.default_env, parts.steps.values(), "spec.defaults.env")
     graph: Graph = graph_of(parts.names, parts.steps, parts.returns)
     problems += graph.problems
     if parts.returns is not None:
         problems += returns_problems(parts.returns, "spec.returns")
+    if parts.two_schemas:
+        message = "found it beside inputsSchema, expected only one of them"
+        problems.append(Problem("spec.inputsSchemaFrom", message, "InvalidValue"))
     if parts.inputs_schema is not None:
         problems += schema_problems(parts.inputs_schema, "spec.inputsSchema")
     return CheckedReactor(None if problems else spec, tuple(dict.fromkeys(problems)), tuple(warnings))
@@ -78,6 +82,7 @@ class _Parts:
     default_env: Sequence[EnvVar]
     returns: Source | None
     inputs_schema: Mapping[str, object] | None
+    two_schemas: bool
 
     @classmethod
     def of_spec(cls, spec: ReactorSpec) -> "_Parts":
@@ -87,6 +92,7 @@ class _Parts:
             default_env=spec.defaults.env or (),
             returns=spec.returns,
             inputs_schema=spec.inputs_schema,
+            two_schemas=spec.inputs_schema is not None and spec.inputs_schema_from is not None,
         )
 
     @classmethod
@@ -104,4 +110,5 @@ class _Parts:
             default_env=defaults.env or () if defaults is not None else (),
             returns=check_model(Source, spec["returns"], base="")[0] if "returns" in spec else None,
             inputs_schema=schema if isinstance(schema, dict) else None,
+            two_schemas=schema is not None and spec.get("inputsSchemaFrom") is not None,
         )

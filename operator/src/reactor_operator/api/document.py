@@ -15,6 +15,7 @@ MAX_DEPTH = 200
 TOO_DEEP = "TooDeep"
 """The reason of the one problem after which nothing else about a document can be said."""
 _PATH_SHOWN = 100
+_VALUES = 2_000_000
 _ONLY_JSON = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
@@ -29,28 +30,34 @@ def document_problems(document: object, base: str = "") -> list[Problem]:
 
 
 def _walk(document: object, base: str) -> list[Problem]:
-    """Find what the encoders refused. Depth is bounded, so a document that contains itself ends too."""
+    """Find what the encoders refused. Depth and number are bounded, so a document that contains itself ends too."""
     problems: list[Problem] = []
+    left = _VALUES
     level: list[tuple[str, object]] = [(base, document)]
     for _ in range(MAX_DEPTH):
         below: list[tuple[str, object]] = []
         for path, node in level:
             if isinstance(node, Mapping):
-                problems += [_bad_key(path, key) for key in node if not isinstance(key, str)]
+                problems += [_bad_key(path, key) for key in node if not isinstance(key, str) or not _is_unicode(key)]
                 below += [(path_to(path, [key]), child) for key, child in node.items() if isinstance(key, str)]
             elif isinstance(node, list | tuple):
                 below += [(path_to(path, [index]), child) for index, child in enumerate(node)]
             elif (problem := _bad_leaf(path, node)) is not None:
                 problems.append(problem)
         level = below
+        left -= len(level)
         if not level:
             return problems
+        if left < 0:
+            return [*problems, Problem(base, f"found itself inside, or more than {_VALUES} values", TOO_DEEP)]
     where = level[0][0]
     path = where if len(where) <= _PATH_SHOWN else where[:_PATH_SHOWN] + "…"
     return [*problems, Problem(path, f"nested more than {MAX_DEPTH} deep, expected less", TOO_DEEP)]
 
 
 def _bad_key(path: str, key: object) -> Problem:
+    if isinstance(key, str):
+        return Problem(path, "found half of a surrogate pair in a key, expected Unicode", "InvalidKey")
     hint = "quote it: YAML reads on, off, yes and no as booleans" if isinstance(key, bool) else "quote it"
     return Problem(path, f"found the key {render_found(key)}, expected text: {hint}", "InvalidKey")
 

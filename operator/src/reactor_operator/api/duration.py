@@ -4,6 +4,7 @@ In: text. Out: int milliseconds, and back. Never here: floats, clocks, a meaning
 """
 
 import re
+from functools import lru_cache
 
 PATTERN = "^([0-9]{1,5}(h|m|s|ms)){1,4}$"
 MAX_LENGTH = 28
@@ -13,6 +14,7 @@ _PART = re.compile(r"([0-9]{1,5})(h|ms|m|s)", re.ASCII)
 _UNITS_MS = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 
 
+@lru_cache(maxsize=1_024)
 def parse_duration(text: str) -> int:
     """Return the milliseconds that `text` stands for; parts add up. Raises ValueError naming what was expected."""
     if not _WHOLE.match(text):

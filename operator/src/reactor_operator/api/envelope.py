@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from reactor_operator.api import actions, duration, model
+from reactor_operator.api import actions, duration, model, reactor
 from reactor_operator.api.document import document_problems
 from reactor_operator.api.problems import Problem, nearest, path_to, render_found
 
@@ -24,6 +24,9 @@ M = TypeVar("M", bound=BaseModel)
 _FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
 _PATTERNS = {
     actions.HANDLER: "module:function, such as shop.inventory:reserve",
+    actions.ENV_NAME: "a name of visible ASCII characters without '='",
+    reactor.LABEL_KEY: "the key of a label, such as team or example.com/team",
+    reactor.LABEL_VALUE: "the value of a label: letters, digits, '-', '_' and '.', a letter or digit at both ends",
     model.ARGUMENT: "a name of letters, digits and '_' that does not start with a digit",
     duration.PATTERN: "a duration such as 1h30m, 72h or 250ms",
     model.DNS_LABEL: "a DNS label: lower-case letters, digits and '-', a letter or digit at both ends",

@@ -41,8 +41,6 @@ _TYPES = frozenset(
         "map",
         "null_type",
         "type",
-        "google",
-        "dyn",
         "optional",
     }
 )
@@ -88,7 +86,9 @@ def references(expression: str) -> References:
     for place, token in enumerate(tokens):
         if token.kind != "name" or not _is_variable(tokens, place) or token.text in bound:
             continue
-        if token.text == "results":
+        if _token(tokens, place - 1).text == ".":
+            problems.append(f"found .{token.text}, expected {token.text}: nothing stands before the dot")
+        elif token.text == "results":
             name = _result_name(tokens, place)
             if name is None:
                 problems.append(
@@ -124,7 +124,7 @@ def _is_variable(tokens: list[_Token], place: int) -> bool:
 
 
 def _ends_value(token: _Token) -> bool:
-    return token.kind in ("name", "string", "number") or token.text in (")", "]", "}")
+    return (token.kind in ("name", "string", "number") and token.text != "in") or token.text in (")", "]", "}")
 
 
 def _result_name(tokens: list[_Token], place: int) -> str | None:

@@ -6,15 +6,19 @@ cycles. Never here: policies. Linear in the number of steps and edges.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from reactor_operator.api.expressions import expression_references
-from reactor_operator.api.problems import Problem, nearest
+from reactor_operator.api.problems import Problem, nearest, path_to, render_found
 from reactor_operator.api.reactor import Step
 from reactor_operator.api.sources import Source
 
 CYCLES_SHOWN = 100
 CYCLE_LENGTH_SHOWN = 20
-HINTS = 50
+COMPARISONS = 20_000
+"""How many names are compared, over all unknown ones, to find the one that was meant."""
+_RETURNS = "spec.returns"
+_NAME_SHOWN = 63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +29,10 @@ class Graph:
     problems: tuple[Problem, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Mention:
-    """A step named at `path`. `in_expression`: there `book_courier` may mean `book-courier`."""
+class _Mention(NamedTuple):
+    """A step named at `keys` of a step or source. `in_expression`: there `book_courier` may mean `book-courier`."""
 
-    path: str
+    keys: tuple[str | int, ...]
     name: str
     in_expression: bool = False
 
@@ -41,19 +44,19 @@ def graph_of(names: Sequence[object], steps: Mapping[int, Step], returns: Source
     needs: dict[int, tuple[int, ...]] = {}
     for place, step in steps.items():
         found: dict[int, None] = {}
-        for mention in _mentions(step, f"spec.steps[{place}]"):
+        for mention in _mentions(step):
             needed = index.resolve(mention)
             if needed is None:
-                problems.append(index.unknown(mention))
+                problems.append(index.unknown(mention, _path_of(place)))
             elif needed == place:
                 message = f"step {step.name} refers to itself, expected another step"
-                problems.append(Problem(mention.path, message, "SelfReference"))
+                problems.append(Problem(path_to(_path_of(place), mention.keys), message, "SelfReference"))
             else:
                 found[needed] = None
         needs[place] = tuple(found)
     if returns is not None:
-        mentions = _source_mentions(returns, "spec.returns")
-        problems += [index.unknown(mention) for mention in mentions if index.resolve(mention) is None]
+        mentions = _source_mentions(returns)
+        problems += [index.unknown(mention, _RETURNS) for mention in mentions if index.resolve(mention) is None]
     problems += _cycles(needs, names)
     return Graph(needs=needs, problems=tuple(problems))
 
@@ -63,29 +66,33 @@ def reads_of_returns(names: Sequence[str], returns: Source | None) -> tuple[str,
     if returns is None:
         return (names[-1],)
     index = _Index({name: place for place, name in enumerate(names)})
-    places = (index.resolve(mention) for mention in _source_mentions(returns, "spec.returns"))
+    places = (index.resolve(mention) for mention in _source_mentions(returns))
     return tuple(dict.fromkeys(names[place] for place in places if place is not None))
 
 
 class _Index:
-    """Steps by name, and in expressions by the word that stands for the name. Gives at most `HINTS` hints: each
-    compares with all names, and a long list of unknown ones has a common cause.
+    """Steps by name, and in expressions by the word that stands for the name. Gives hints while they cost at most
+    `COMPARISONS`: each compares with all names, and a long list of unknown ones has a common cause.
     """
 
     def __init__(self, places: Mapping[str, int]) -> None:
         self._places = places
         self._words = {name.replace("-", "_"): place for name, place in places.items()}
-        self._hints = HINTS
+        self._comparisons = COMPARISONS
 
     def resolve(self, mention: _Mention) -> int | None:
         place = self._places.get(mention.name)
         return self._words.get(mention.name) if place is None and mention.in_expression else place
 
-    def unknown(self, mention: _Mention) -> Problem:
-        self._hints -= 1
-        near = nearest(mention.name, self._places) if self._hints >= 0 else None
+    def unknown(self, mention: _Mention, base: str) -> Problem:
+        self._comparisons -= len(self._places)
+        near = nearest(mention.name, self._places) if self._comparisons >= 0 else None
         hint = f"did you mean {near}?" if near is not None else "expected the name of a step of this reactor"
-        return Problem(mention.path, f"unknown step {mention.name}: {hint}", "UnknownReference")
+        return Problem(path_to(base, mention.keys), f"unknown step {mention.name}: {hint}", "UnknownReference")
+
+
+def _path_of(place: int) -> str:
+    return f"spec.steps[{place}]"
 
 
 def _places(names: Sequence[object]) -> tuple[dict[str, int], list[Problem]]:
@@ -98,34 +105,38 @@ def _places(names: Sequence[object]) -> tuple[dict[str, int], list[Problem]]:
             continue
         path = f"spec.steps[{place}].name"
         if name in places:
-            message = f"found the name {name} again, expected another: spec.steps[{places[name]}] has it"
+            message = f"found the name {render_found(name)} again, expected another: spec.steps[{places[name]}] has it"
             problems.append(Problem(path, message, "DuplicateName"))
             continue
         places[name] = place
         word = name.replace("-", "_")
         other = spoken.setdefault(word, place)
         if other != place:
-            message = f"found {name}, which is results.{word} in expressions, as is {names[other]}: rename one of them"
+            message = (
+                f"found {render_found(name)}, which in expressions is the same as {render_found(names[other])}:"
+                " rename one of them"
+            )
             problems.append(Problem(path, message, "DuplicateName"))
     return places, problems
 
 
-def _mentions(step: Step, path: str) -> Iterator[_Mention]:
+def _mentions(step: Step) -> Iterator[_Mention]:
     for index, name in enumerate(step.wait_for):
-        yield _Mention(f"{path}.waitFor[{index}]", name)
+        yield _Mention(("waitFor", index), name)
     if step.when is not None:
         for name in expression_references(step.when).results:
-            yield _Mention(f"{path}.when", name, in_expression=True)
+            yield _Mention(("when",), name, in_expression=True)
     for argument, source in step.arguments.items():
-        yield from _source_mentions(source, f"{path}.arguments.{argument}")
+        for keys, name, in_expression in _source_mentions(source):
+            yield _Mention(("arguments", argument, *keys), name, in_expression)
 
 
-def _source_mentions(source: Source, path: str) -> Iterator[_Mention]:
+def _source_mentions(source: Source) -> Iterator[_Mention]:
     if source.result is not None:
-        yield _Mention(f"{path}.result", source.result)
+        yield _Mention(("result",), source.result)
     if source.expr is not None:
         for name in expression_references(source.expr).results:
-            yield _Mention(f"{path}.expr", name, in_expression=True)
+            yield _Mention(("expr",), name, in_expression=True)
 
 
 def _cycles(needs: Mapping[int, tuple[int, ...]], names: Sequence[object]) -> Iterator[Problem]:
@@ -157,7 +168,7 @@ def _cycles(needs: Mapping[int, tuple[int, ...]], names: Sequence[object]) -> It
 
 def _cycle(places: Sequence[int], names: Sequence[object]) -> Problem:
     """Describe a cycle, each step followed by the one it waits for, cut in the middle where it is long."""
-    shown = [str(names[place]) for place in (*places, places[0])]
+    shown = [str(names[place])[:_NAME_SHOWN] for place in (*places, places[0])]
     if len(shown) > CYCLE_LENGTH_SHOWN:
         shown = [*shown[: CYCLE_LENGTH_SHOWN - 2], f"… {len(shown) - CYCLE_LENGTH_SHOWN + 1} more …", shown[-1]]
     path = f"spec.steps[{places[0]}]"

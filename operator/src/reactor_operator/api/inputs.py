@@ -9,39 +9,85 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+import orjson
+
+from reactor_operator.api.document import TOO_DEEP, document_problems
 from reactor_operator.api.problems import Problem, path_to, render_found
-from reactor_operator.api.schemas import (
-    Schema,
-    compile_schema,
-    message_of,
-    schemas_of_item,
-    schemas_of_member,
-    schemas_of_root,
-)
+from reactor_operator.api.schema_work import SchemaWork, TooMuchWork
+from reactor_operator.api.schemas import compile_schema, longest_said, message_of
+from reactor_operator.api.subschemas import Schema, schemas_of_item, schemas_of_member, schemas_of_root
 
 BASE = "spec.inputs"
 MAX_PROBLEMS = 1_000
 MAX_DEFAULTS = 10_000
+MAX_DEFAULT_BYTES = 4 << 20
+MAX_SAID_BYTES = 64 << 20
+MAX_JUDGEMENTS = 20_000_000
+MAX_JUDGEMENTS_LISTED = 100_000
 
 
 class InputsSchema:
     """A compiled schema of inputs. Raises ValueError for one that `schema_problems` would refuse."""
 
-    __slots__ = ("_schema", "_validator")
+    __slots__ = ("_schema", "_validator", "_work")
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
         self._validator = compile_schema(schema)
+        self._work = SchemaWork(schema)
 
     def apply(self, inputs: object) -> tuple[object, tuple[Problem, ...]]:
         """Return a copy of `inputs` with defaults filled in, and every error in it. Inputs of None are `{}`."""
         filling = _Filling(self._schema)
         filled = filling.fill_root({} if inputs is None else copy.deepcopy(inputs))
-        if filling.left < 0:
-            message = f"found a schema that fills in more than {MAX_DEFAULTS} defaults, expected fewer"
+        if filling.left < 0 or filling.bytes_left < 0:
+            bounds = f"{MAX_DEFAULTS} defaults or {MAX_DEFAULT_BYTES} bytes of them"
+            message = f"found a schema that fills in more than {bounds}, expected fewer"
             return filled, (Problem(BASE, message, "InvalidSchema"),)
-        found = (problem for error in self._validator.iter_errors(filled) for problem in _problems(error))
-        return filled, tuple(islice(found, MAX_PROBLEMS))
+        too_deep = tuple(one for one in document_problems(filled, BASE) if one.reason == TOO_DEEP)
+        if too_deep:
+            return filled, too_deep
+        values, depth = _measured(filled)
+        try:
+            visits = self._work.visits(depth)
+        except TooMuchWork:
+            visits = MAX_JUDGEMENTS + 1
+        if visits > 1 and visits * values > MAX_JUDGEMENTS:
+            message = f"found values nested {depth} deep that the schema's references judge too often: refer to less"
+            return filled, (Problem(BASE, message, "InvalidSchema"),)
+        if self._validator.is_valid(filled):
+            return filled, ()
+        few = longest_said(self._schema) * values <= MAX_SAID_BYTES
+        every = few and (visits == 1 or visits * values <= MAX_JUDGEMENTS_LISTED)
+        found = (problem for error in self._errors(filled, every=every) for problem in _problems(error))
+        return filled, tuple(islice(dict.fromkeys(islice(found, MAX_PROBLEMS + 1)), MAX_PROBLEMS))
+
+    def _errors(self, inputs: object, *, every: bool) -> Iterator[Any]:
+        """Return every error of `inputs`, which is not valid; else the first alone, where all would be too many."""
+        if every:
+            return iter(self._validator.iter_errors(inputs))
+        try:
+            self._validator.validate(inputs)
+        except ValueError as error:
+            return iter([error])
+        return iter([])
+
+
+def _measured(document: object) -> tuple[int, int]:
+    """Return how many values are in `document`, and how deep they are nested."""
+    count = depth = 0
+    level = [document]
+    while level:
+        count += len(level)
+        depth += 1
+        below: list[object] = []
+        for node in level:
+            if isinstance(node, Mapping):
+                below += node.values()
+            elif isinstance(node, list):
+                below += node
+        level = below
+    return count, depth
 
 
 def apply_inputs(schema: Schema | None, inputs: object) -> tuple[object, tuple[Problem, ...]]:
@@ -52,11 +98,13 @@ def apply_inputs(schema: Schema | None, inputs: object) -> tuple[object, tuple[P
 
 
 class _Filling:
-    """One pass that fills defaults into a value. `left` falls below zero where a schema would never end."""
+    """One pass that fills defaults into a value. `left` and `bytes_left` fall below zero where it would never end."""
 
     def __init__(self, root: Schema) -> None:
         self.root = root
         self.left = MAX_DEFAULTS
+        self.bytes_left = MAX_DEFAULT_BYTES
+        self._sizes: dict[int, int] = {}
 
     def fill_root(self, value: object) -> object:
         schemas = schemas_of_root(self.root)
@@ -64,7 +112,7 @@ class _Filling:
         return value
 
     def _fill(self, value: object, schemas: Any, depth: int) -> None:
-        if not schemas or self.left < 0:
+        if not schemas or self.left < 0 or self.bytes_left < 0:
             return
         if depth > 200:
             self.left = -1
@@ -86,8 +134,16 @@ class _Filling:
         for schema in schemas:
             if "default" in schema:
                 self.left -= 1
-                value[name] = copy.deepcopy(schema["default"])
+                self.bytes_left -= self._size_of(schema)
+                if self.left >= 0 and self.bytes_left >= 0:
+                    value[name] = copy.deepcopy(schema["default"])
                 return
+
+    def _size_of(self, schema: Schema) -> int:
+        """Return the size of a schema's default as JSON. Schemas live as long as this pass, so their ids name them."""
+        if id(schema) not in self._sizes:
+            self._sizes[id(schema)] = len(orjson.dumps(schema["default"]))
+        return self._sizes[id(schema)]
 
 
 def _members(schema: Schema) -> Iterator[str]:

@@ -90,6 +90,11 @@ class OneOf(Model):
 
     forms: ClassVar[tuple[str, ...]]
     forms_optional: ClassVar[bool] = False
+    _known_forms: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        cls._known_forms = frozenset(cls.forms)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -115,12 +120,12 @@ class OneOf(Model):
 
     @classmethod
     def _wrong_forms(cls, value: dict[Any, object]) -> PydanticCustomError | None:
-        given = [name for name in value if name in cls.forms]
-        if len(given) == 1:
+        if len(cls._known_forms.intersection(value)) == 1:
             return None
-        if len(given) > 1:
+        given = [name for name in value if name in cls.forms]
+        if given:
             return found_error("InvalidValue", "found {found}, expected only one of them", found=" and ".join(given))
-        if not given and not cls.forms_optional:
+        if not cls.forms_optional:
             return found_error("Required", "expected one of {names}, found none", names=", ".join(cls.forms))
         return None
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+_TEXT_SHOWN = 80
+_KEY_SHOWN = 253
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 
 
@@ -30,7 +32,7 @@ def path_to(base: str, keys: Iterable[object]) -> str:
     for key in keys:
         if isinstance(key, int) and not isinstance(key, bool):
             path += f"[{key}]"
-        elif isinstance(key, str) and _PLAIN_KEY.match(key):
+        elif isinstance(key, str) and len(key) <= _KEY_SHOWN and _PLAIN_KEY.match(key):
             path = f"{path}.{key}" if path else key
         else:
             path += f"[{render_found(key)}]"
@@ -51,7 +53,8 @@ def render_found(value: object) -> str:
         case bool():
             return f"the boolean {str(value).lower()}"
         case str():
-            return f"'{value}'" if len(value) <= 80 else f"'{value[:77]}…' ({len(value)} characters)"
+            shown = _printable(value if len(value) <= _TEXT_SHOWN else value[: _TEXT_SHOWN - 3])
+            return f"'{shown}'" if len(value) <= _TEXT_SHOWN else f"'{shown}…' ({len(value)} characters)"
         case int() | float():
             return str(value) if not isinstance(value, int) or value.bit_length() < 256 else "a very large number"
         case dict():
@@ -60,3 +63,10 @@ def render_found(value: object) -> str:
             return f"a list of {len(value)}"
         case _:
             return f"a {type(value).__name__}"
+
+
+def _printable(text: str) -> str:
+    """Return `text` with what no terminal, log or API server accepts as it is written in source code."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -8,10 +8,11 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from reactor_operator.api.actions import ActionSpec, CleanupSpec, EnvVars, Objects, OnError, Retries
+from reactor_operator.api.actions import ActionSpec, CleanupSpec, EnvVars, Objects, OnError, Retries, RetryOn
 from reactor_operator.api.model import (
+    DNS_SUBDOMAIN,
     ArgumentName,
     Duration,
     Expression,
@@ -24,18 +25,18 @@ from reactor_operator.api.model import (
     StepName,
     Text,
     Timeout,
-    found_error,
 )
 from reactor_operator.api.sources import KeyRef, Source
-from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.identity import Action
 from reactor_operator.engine.plan import OnFailure
 
 MAX_STEPS = 10_000
 MAX_ARGUMENTS = 64
 
-LabelKey = Annotated[str, Field(max_length=317)]
-LabelValue = Annotated[str, Field(strict=True, max_length=63)]
+LABEL_KEY = f"^({DNS_SUBDOMAIN.strip('^$')}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$"
+LABEL_VALUE = "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
+LabelKey = Annotated[str, Field(strict=True, max_length=317, pattern=LABEL_KEY)]
+LabelValue = Annotated[str, Field(strict=True, max_length=63, pattern=LABEL_VALUE)]
 AnnotationValue = Annotated[str, Field(strict=True, max_length=131_072)]
 
 
@@ -127,7 +128,7 @@ class Step(Settings):
     undo: Optional[CleanupSpec] = Field(
         default=None, description="Reverses the success of this step because a later step failed. Newest first."
     )
-    retry_on: Optional[Annotated[tuple[FailureKind, ...], Field(max_length=32)]] = Field(
+    retry_on: Optional[RetryOn] = Field(
         default=None,
         description="Kinds of failure after which run is attempted again. Unset: every kind that is retryable.",
     )
@@ -138,15 +139,6 @@ class Step(Settings):
         default=(), description="Steps that must end well before this one starts, beside those its sources name."
     )
     on_error: Optional[OnError] = Field(default=None, description="Makes the step optional.")
-
-    @model_validator(mode="after")
-    def _only_compensate_continues(self) -> "Step":
-        for name, action in (("run", self.run), ("undo", self.undo)):
-            if action is not None and action.exit_codes is not None and action.exit_codes.continue_:
-                raise found_error(
-                    "InvalidValue", "found exitCodes.continue in {name}, expected it in compensate only", name=name
-                )
-        return self
 
     def action(self, action: Action) -> ActionSpec | None:
         """Return what this step does for `action`, None where it has no such action."""
@@ -208,12 +200,6 @@ class ReactorSpec(Model):
     returns: Optional[Source] = Field(
         default=None, description="The result of a run. Unset: the result of the step written last."
     )
-
-    @model_validator(mode="after")
-    def _one_schema(self) -> "ReactorSpec":
-        if self.inputs_schema is not None and self.inputs_schema_from is not None:
-            raise found_error("InvalidValue", "found inputsSchema and inputsSchemaFrom, expected only one of them")
-        return self
 
     @cached_property
     def _by_name(self) -> dict[str, Step]:

@@ -5,6 +5,7 @@ In: a `ReactorRun` as parsed JSON or YAML. Out: `CheckedRun`. Never here: whethe
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from pydantic import Field
 
@@ -15,8 +16,14 @@ from reactor_operator.api.problems import Problem
 from reactor_operator.api.reactor import NameRef
 
 
+class OnDelete(StrEnum):
+    """What becomes of a run that is deleted before its end."""
+
+    ABANDON = "abandon"
+
+
 class RunSpec(Model):
-    """One execution of a reactor. Only ttlAfterFinished may change later."""
+    """One execution of a reactor. Only ttlAfterFinished and onDelete may change later."""
 
     reactor_ref: NameRef = Field(description="The reactor to run, in the same namespace.")
     inputs: Object | None = Field(
@@ -24,6 +31,10 @@ class RunSpec(Model):
     )
     ttl_after_finished: Optional[Duration] = Field(
         default=None, description="The run is deleted this long after it finished. Unset: as the reactor says."
+    )
+    on_delete: Optional[OnDelete] = Field(
+        default=None,
+        description="abandon (default): a deleted run stops where it is, its pods go with it, nothing is rolled back.",
     )
 
 

@@ -13,6 +13,7 @@ from reactor_operator.api.paths import parse_path
 from reactor_operator.api.problems import Problem
 from reactor_operator.api.sources import Source
 
+_SAID = 200
 _SYNTAX_ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
 
 
@@ -23,6 +24,16 @@ def source_problems(source: Source, path: str) -> Iterator[Problem]:
             yield Problem(f"{path}.{name}", fault, "InvalidPath")
     if source.expr is not None:
         yield from expression_problems(source.expr, f"{path}.expr")
+    if source.by_reference:
+        yield from _parts_of_references(source, path)
+
+
+def _parts_of_references(source: Source, path: str) -> Iterator[Problem]:
+    form = "secretKeyRef" if source.secret_key_ref is not None else "configMapKeyRef"
+    for name in ("path", "default"):
+        if name in source.model_fields_set:
+            message = f"found it beside {form}, whose text is never read by the operator: take the whole key"
+            yield Problem(f"{path}.{name}", message, "InvalidValue")
 
 
 def returns_problems(source: Source, path: str) -> Iterator[Problem]:
@@ -57,9 +68,17 @@ def _syntax_fault(expression: str) -> str | None:
     try:
         load_cel().compile(expression)
     except ValueError as error:
+        if "Recursion limit" in str(error):
+            return "it is nested too deeply"
         found = _SYNTAX_ERROR.search(str(error))
         if found is None:
-            return str(error).splitlines()[0]
+            return _short(str(error).splitlines()[0])
         line, column, said = found.groups()
-        return f"{said.partition(' expecting {')[0]} at line {line}, character {column}"
+        return f"{_short(said.partition(' expecting {')[0])} at line {line}, character {column}"
     return None
+
+
+def _short(said: str) -> str:
+    """Return what the parser says in one printable line; it quotes what it could not read, however much that is."""
+    shown = said if len(said) <= _SAID else f"{said[: _SAID - 1]}…"
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown)

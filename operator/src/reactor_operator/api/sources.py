@@ -3,7 +3,7 @@
 In: one object of a manifest. Out: a frozen `Source`. Never here: resolving it (see `evaluation.sources`).
 """
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from reactor_operator.api.model import (
     Expression,
@@ -15,7 +15,6 @@ from reactor_operator.api.model import (
     Optional,
     Path,
     StepName,
-    found_error,
 )
 
 
@@ -65,17 +64,3 @@ class Source(OneOf):
     def by_reference(self) -> bool:
         """Whether the value reaches the task as a reference in its pod and is never read here."""
         return self.secret_key_ref is not None or self.config_map_key_ref is not None
-
-    @model_validator(mode="after")
-    def _references_are_whole(self) -> "Source":
-        if self.by_reference:
-            form = "secretKeyRef" if self.secret_key_ref is not None else "configMapKeyRef"
-            for name in ("path", "default"):
-                if name in self.model_fields_set:
-                    raise found_error(
-                        "InvalidValue",
-                        "found {found} beside {form}, whose text is never read by the operator: take the whole key",
-                        found=name,
-                        form=form,
-                    )
-        return self

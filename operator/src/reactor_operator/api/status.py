@@ -143,7 +143,9 @@ class RunStatus(Model):
     phase: Optional[RunPhase] = Field(default=None, description="Where the run is.")
     message: Optional[Message] = Field(default=None, description="What there is to know about it.")
     progress: Optional[Word] = Field(default=None, description="Steps done, of all steps.")
-    waiting: Optional[Message] = Field(default=None, description="Steps that wait for something, and for what.")
+    waiting: Optional[Message] = Field(
+        default=None, description="Steps that wait for something; the reason of each says for what."
+    )
     duration: Optional[Word] = Field(default=None, description="How long the run took so far.")
     observed_generation: Optional[Count] = Field(default=None, description="The generation this status speaks of.")
     reactor: Optional[PinnedReactor] = Field(default=None, description="The definition this run keeps to.")

@@ -3,17 +3,16 @@
 In: a sound `Step`. Out: problems and warnings. Never here: other steps.
 """
 
-import ast
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Sequence
 
-from reactor_operator.api.actions import ActionSpec, EnvVar
+from reactor_operator.api.action_rules import action_problems
+from reactor_operator.api.actions import EnvVar
 from reactor_operator.api.effective import reference_variable, referenced_arguments
 from reactor_operator.api.problems import Problem, nearest
 from reactor_operator.api.reactor import Step
 from reactor_operator.api.source_rules import expression_problems, source_problems
 from reactor_operator.api.sources import Source
-from reactor_operator.engine.failures import RETRYABLE_KINDS, RULES
+from reactor_operator.engine.failures import RETRYABLE_KINDS, RULES, FailureKind
 from reactor_operator.engine.identity import Action
 
 _RETRYABLE = ", ".join(kind.value for kind in RETRYABLE_KINDS)
@@ -35,7 +34,9 @@ def step_problems(step: Step, path: str) -> Iterator[Problem]:
     for action in Action:
         spec = step.action(action)
         if spec is not None:
-            yield from _action(step, spec, f"{path}.{action.value}")
+            yield from action_problems(spec, action, f"{path}.{action.value}")
+            if spec.container is not None and spec.container.env is not None:
+                yield from environment_problems(step, spec.container.env, f"{path}.{action.value}.container.env")
 
 
 def step_warnings(step: Step, path: str) -> Iterator[Problem]:
@@ -48,7 +49,14 @@ def step_warnings(step: Step, path: str) -> Iterator[Problem]:
         yield Problem(path, message, "NoCompensate")
     for name, source in step.arguments.items():
         yield from _nulls(source, f"{path}.arguments.{name}")
-    for place, kind in enumerate(step.retry_on or ()):
+    yield from _never_retried(step.retry_on, path)
+    for action, cleanup in (("compensate", step.compensate), ("undo", step.undo)):
+        if cleanup is not None:
+            yield from _never_retried(cleanup.retry_on, f"{path}.{action}")
+
+
+def _never_retried(listed: Sequence[FailureKind] | None, path: str) -> Iterator[Problem]:
+    for place, kind in enumerate(listed or ()):
         if not RULES[kind].retryable:
             message = f"{kind.value} is never retried, so listing it changes nothing; these are: {_RETRYABLE}"
             yield Problem(f"{path}.retryOn[{place}]", message, "NeverRetried")
@@ -73,45 +81,37 @@ def _references(step: Step, path: str) -> Iterator[Problem]:
             yield Problem(f"{path}.arguments.{name}", message, "DuplicateName")
 
 
-def _action(step: Step, action: ActionSpec, path: str) -> Iterator[Problem]:
-    if action.python is not None and action.python.source is not None:
-        fault = _script_fault(action.python.source)
-        if fault is not None:
-            yield Problem(f"{path}.python.source", fault, "InvalidSource")
-    if action.container is not None and action.container.env is not None:
-        yield from environment_problems(step, action.container.env, f"{path}.container.env")
-
-
-@lru_cache(maxsize=256)
-def _script_fault(source: str) -> str | None:
-    """Return why `source` cannot be an inline script; None where its `main` can be called."""
-    try:
-        tree = ast.parse(source)
-    except SyntaxError as error:
-        return f"not Python: {error.msg} in line {error.lineno}"
-    except (ValueError, RecursionError, MemoryError) as error:
-        return f"not Python: {error or type(error).__name__}"
-    return None if any(_binds_main(node) for node in tree.body) else "found no function main, expected one: def main(…)"
-
-
-def _binds_main(node: ast.stmt) -> bool:
-    """Return whether a statement of a script gives the name `main` a meaning."""
-    match node:
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-            return name == "main"
-        case ast.Assign(targets=targets):
-            return any(isinstance(target, ast.Name) and target.id == "main" for target in targets)
-        case ast.Import(names=names) | ast.ImportFrom(names=names):
-            return any((alias.asname or alias.name) == "main" for alias in names)
-        case _:
-            return False
-
-
 def environment_problems(step: Step, env: Sequence[EnvVar], path: str) -> Iterator[Problem]:
-    """Yield the arguments that `env` (of the step, its container, or the defaults) names and the step does not have."""
+    """Yield the arguments that `env` (of the step or its container) names and the step does not have."""
     for place, variable in enumerate(env):
         if variable.argument is not None and variable.argument not in step.arguments:
-            near = nearest(variable.argument, step.arguments)
-            hint = f"did you mean {near}?" if near is not None else f"add it to the arguments of step {step.name}"
-            message = f"unknown argument {variable.argument} of step {step.name}: {hint}"
-            yield Problem(f"{path}[{place}].argument", message, "UnknownReference")
+            yield _unknown_argument(step, variable.argument, f"{path}[{place}].argument")
+
+
+def default_environment_problems(env: Sequence[EnvVar], steps: Iterable[Step], path: str) -> Iterator[Problem]:
+    """Yield the arguments that `env` of the defaults names and a step that takes it does not have: each argument once.
+
+    Linear: an argument is looked for in one step after the other until one lacks it.
+    """
+    wanted = {variable.argument for variable in env if variable.argument is not None}
+    lacking: dict[str, Step] = {}
+    for step in steps:
+        if wanted and _takes_defaults(step):
+            missing = wanted - step.arguments.keys()
+            lacking |= dict.fromkeys(missing, step)
+            wanted -= missing
+    for place, variable in enumerate(env):
+        if variable.argument in lacking:
+            yield _unknown_argument(lacking[variable.argument], variable.argument, f"{path}[{place}].argument")
+
+
+def _takes_defaults(step: Step) -> bool:
+    """Return whether a task of the step gets its `env` from the defaults."""
+    actions = [step.action(action) for action in Action] if step.env is None else []
+    return any(one is not None and (one.container is None or one.container.env is None) for one in actions)
+
+
+def _unknown_argument(step: Step, argument: str, path: str) -> Problem:
+    near = nearest(argument, step.arguments)
+    hint = f"did you mean {near}?" if near is not None else f"add it to the arguments of step {step.name}"
+    return Problem(path, f"unknown argument {argument} of step {step.name}: {hint}", "UnknownReference")

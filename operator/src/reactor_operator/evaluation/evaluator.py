@@ -23,6 +23,8 @@ DEADLINE_SECONDS = 1.0
 WORKERS = 2
 READABLE_BYTES = 4 << 20
 ARGUMENTS_BYTES = 32 << 20
+_NESTED = "nested too deeply, expected at most 250 levels"
+_TOO_DEEP = f"found JSON that is {_NESTED}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,9 @@ class ProcessEvaluator:
             if isinstance(value, Fault):
                 return _arguments_failure(subject, f"argument {name}", value.message)
             arguments[name] = value
-        document = orjson.dumps(arguments)
+        document = _document(arguments)
+        if document is None:
+            return _arguments_failure(subject, "arguments", _TOO_DEEP)
         if len(document) > ARGUMENTS_BYTES:
             message = f"found {len(document)} bytes of JSON, expected at most {ARGUMENTS_BYTES}"
             return _arguments_failure(subject, "arguments", message)
@@ -76,7 +80,10 @@ class ProcessEvaluator:
         if isinstance(values, Failure):
             return values
         value = resolve(source, environment, values.__getitem__)
-        return _arguments_failure("returns", "", value.message) if isinstance(value, Fault) else orjson.dumps(value)
+        if isinstance(value, Fault):
+            return _arguments_failure("returns", "", value.message)
+        document = _document(value)
+        return _arguments_failure("returns", "", _TOO_DEEP) if document is None else document
 
     async def close(self) -> None:
         """End the worker processes."""
@@ -90,9 +97,11 @@ class ProcessEvaluator:
         if not asked:
             return {}
         question = _question(asked, environment, condition=condition)
-        size = len(orjson.dumps(question))
-        if size > READABLE_BYTES:
-            message = f"reads {size} bytes of inputs and results, expected at most {READABLE_BYTES}"
+        document = _document(question)
+        if document is None:
+            return _expression_failure(subject, asked[0].field, f"reads inputs or results that are {_NESTED}")
+        if len(document) > READABLE_BYTES:
+            message = f"reads {len(document)} bytes of inputs and results, expected at most {READABLE_BYTES}"
             return _expression_failure(subject, asked[0].field, message)
         async with self._slots:
             try:
@@ -130,7 +139,15 @@ class ProcessEvaluator:
     def _ended(self, *, in_time: bool) -> str:
         if in_time:
             return "its evaluation ended the process, which has little memory and stack: read less, or nest less"
-        return f"was not evaluated within {self._deadline_seconds:g}s and was stopped: read less, or loop less"
+        return f"took more than {self._deadline_seconds:g}s of CPU time and was stopped: read less, or loop less"
+
+
+def _document(value: object) -> bytes | None:
+    """Return `value` as JSON, None where it is nested deeper than that can be written."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return None
 
 
 def _asked_of(step: Step) -> Sequence[_Asked]:

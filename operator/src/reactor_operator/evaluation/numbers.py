@@ -6,7 +6,7 @@ Never here: what is stored or handed to tasks, which stays as it was written.
 
 from collections.abc import Mapping, Sequence
 
-from reactor_operator.api.schemas import Schema, schemas_of_item, schemas_of_member, schemas_of_root
+from reactor_operator.api.subschemas import Schema, schemas_of_item, schemas_of_member, schemas_of_root
 
 EXACT = 2**53
 

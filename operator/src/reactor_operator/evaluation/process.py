@@ -5,6 +5,7 @@ In: a question. Out: answers, or why there are none. Never here: what an express
 
 import asyncio
 import os
+import signal
 import sys
 from asyncio import StreamReader, StreamWriter
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -19,10 +20,12 @@ from reactor_operator.evaluation.frames import HEADER, render_frame
 from reactor_operator.ports import Unavailable
 
 START_SECONDS = 60.0
+PATIENCE = 20
+"""How many times longer than its CPU time a question may take by the clock: the machine may be busy."""
 
 
 class WorkerEnded(Exception):
-    """The worker did not answer in time, or died, having given `answers`. It is gone; start another."""
+    """The worker took too long (then not `in_time`), or died, having given `answers`. It is gone; start another."""
 
     def __init__(self, answers: Sequence[Mapping[str, object]], *, in_time: bool) -> None:
         super().__init__("the worker of expressions ended")
@@ -67,10 +70,10 @@ class Worker:
         return worker
 
     async def ask(self, question: Mapping[str, object], count: int, seconds: float) -> list[Mapping[str, object]]:
-        """Return up to `count` answers, all within `seconds`. Raises WorkerEnded, and then the process is gone."""
+        """Return up to `count` answers, all within `seconds` of CPU time. Raises WorkerEnded: the process is gone."""
         answers: list[Mapping[str, object]] = []
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds * PATIENCE):
                 await self._write(render_frame({**question, "seconds": seconds}))
                 while len(answers) < count:
                     answers.append(await self._read())
@@ -78,7 +81,8 @@ class Worker:
                         break
         except (TimeoutError, EOFError, OSError) as error:
             await self.kill()
-            raise WorkerEnded(answers, in_time=not isinstance(error, TimeoutError)) from error
+            stopped = isinstance(error, TimeoutError) or self._process.returncode == -signal.SIGPROF
+            raise WorkerEnded(answers, in_time=not stopped) from error
         except BaseException:
             await self.kill()
             raise

@@ -6,7 +6,8 @@ Out: frames on standard output: first `{"ready": true}`, then for each expressio
 Never here: anything that is not an expression.
 
 Nothing interrupts a running expression, not even the end of the operator. So the kernel is asked to end this process
-a second after the deadline, whoever still lives.
+with SIGPROF when a question has taken `seconds` of CPU time, whoever still lives. Time of the clock is no measure: on a
+busy machine an innocent expression would fail its step.
 """
 
 import resource
@@ -22,7 +23,6 @@ from reactor_operator.evaluation.numbers import typed
 
 MEMORY_BYTES = 192 << 20  # two of these fit beside the operator into the limit of its pod (512 MiB)
 RESULT_BYTES = 1 << 20
-GRACE_SECONDS = 1.0
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def _answer(question: Any, out: BinaryIO) -> None:
-    signal.setitimer(signal.ITIMER_REAL, question["seconds"] + GRACE_SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, question["seconds"])
     inputs = question["inputs"] if question["schema"] is None else typed(question["inputs"], question["schema"])
     variables = variables_of(inputs, question["results"], question["run"])
     for place, expression in enumerate(question["expressions"]):
@@ -44,20 +44,22 @@ def _answer(question: Any, out: BinaryIO) -> None:
         _send(out, answer)
         if "fault" in answer or (place == 0 and question["condition"] and answer["value"] is not True):
             break
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _evaluate(expression: str, variables: dict[str, object]) -> dict[str, object]:
     try:
-        value = evaluate(expression, variables)
-        size = len(orjson.dumps(value))
-    except (ExpressionFault, TypeError, RecursionError) as error:
-        return {"fault": str(error)}
+        answer = {"value": evaluate(expression, variables)}
+        size = len(orjson.dumps(answer))
+    except ExpressionFault as fault:
+        return {"fault": str(fault)}
+    except (TypeError, RecursionError):
+        return {"fault": "gave a value that is nested too deeply, expected at most 250 levels"}
     except MemoryError:
         return {"fault": f"took more than {MEMORY_BYTES >> 20} MiB of memory"}
     if size > RESULT_BYTES:
         return {"fault": f"gave {size} bytes of JSON, expected at most {RESULT_BYTES}"}
-    return {"value": value}
+    return answer
 
 
 def _send(out: BinaryIO, message: object) -> None:

@@ -4,6 +4,7 @@ In: a ReactorRun, and live reads of what it names. Out: `Opened`, `CannotOpen` o
 Never here: a commit, a status, a task.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -17,6 +18,7 @@ from reactor_operator.api.inputs import apply_inputs
 from reactor_operator.api.problems import Problem
 from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.api.run import RunSpec, check_run_spec
+from reactor_operator.api.shared_schema import parse_shared_schema
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.values import reference_to
 from reactor_operator.ports import Definitions, ReactorObject, RunObject
@@ -76,7 +78,7 @@ async def judge(
         if text is None:
             message = f"spec.inputsSchemaFrom: found no key {key_ref.key!r} in a ConfigMap {key_ref.name!r}"
             return _late_or_later(pinned, FailureKind.INVALID_REACTOR, message, now, until)
-        schema, wrong = parse_shared_schema(text)
+        schema, wrong = await asyncio.to_thread(parse_shared_schema, text)
         if schema is None:
             return _cannot(pinned, FailureKind.INVALID_REACTOR, f"ConfigMap {key_ref.name!r}", wrong)
     inputs, problems = apply_inputs(schema, checked.spec.inputs)
@@ -86,25 +88,6 @@ async def judge(
     shared = schema if judged.spec.inputs_schema_from is not None else None
     definition = replace(pinned, inputs=reference_to(document), shared_schema=shared)
     return Opened(definition=definition, inputs=document)
-
-
-def parse_shared_schema(text: str) -> tuple[Mapping[str, Any] | None, tuple[Problem, ...]]:
-    """Return the schema that a ConfigMap holds as JSON or YAML, or what is wrong with it."""
-    import yaml
-
-    from reactor_operator.api.schemas import schema_problems
-
-    try:
-        schema = yaml.safe_load(text)
-    except yaml.YAMLError as problem:
-        return None, (
-            Problem("spec.inputsSchemaFrom", f"found text that is neither JSON nor YAML: {problem}", "InvalidSchema"),
-        )
-    if not isinstance(schema, dict):
-        found = type(schema).__name__
-        return None, (Problem("spec.inputsSchemaFrom", f"found {found}, expected an object", "InvalidSchema"),)
-    wrong = schema_problems(schema, "spec.inputsSchemaFrom")
-    return (None, tuple(wrong)) if wrong else (schema, ())
 
 
 def _check(spec: Mapping[str, object]) -> CheckedReactor:

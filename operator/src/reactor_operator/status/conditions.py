@@ -2,6 +2,9 @@
 
 In: the header of a run. Out: a list of conditions. Never here: the present: each time follows from the state, so the
 same state gives the same conditions whoever renders it and however often.
+
+kstatus knows Reconciling and Stalled alone: a run that goes on is Reconciling, and one that Failed is Stalled, for to
+Flux whatever is neither is healthy. A run that was cancelled or halted is what was asked for.
 """
 
 from reactor_operator.engine.state import ENDED, Header, RollbackState, RunPhase, Stage
@@ -31,13 +34,15 @@ def render_conditions(header: Header, generation: int, message: str, *, stalled:
 
     succeeded = phase in (RunPhase.SUCCEEDED, RunPhase.HALTED)
     recovering = phase is RunPhase.RECOVERING
+    failed = phase is RunPhase.FAILED
+    stuck = stalled or (told if failed else "")
     return [
         condition("Finished", ended, end_at, reason, told if ended else ""),
         condition("Complete", succeeded, end_at, reason),
         condition("Failed", ended and not succeeded, end_at, reason, told if ended and not succeeded else ""),
         condition("RolledBack", *_rolled_back(header, end_at)),
         condition("Reconciling", not ended and not recovering and not stalled, end_at, reason),
-        condition("Stalled", recovering or bool(stalled), header.now if stalled else end_at, reason, stalled),
+        condition("Stalled", recovering or failed or bool(stalled), header.now if stalled else end_at, reason, stuck),
     ]
 
 

@@ -12,7 +12,7 @@ from reactor_operator.kube.paths import EVENT, REACTOR_RUN
 from reactor_operator.ports import RunRef
 
 COMPONENT = "reactor-operator"
-_MESSAGE_LIMIT = 1024
+_MESSAGE_BYTES = 1024
 _REASON_LIMIT = 128
 _NAME_LIMIT = 200
 
@@ -33,7 +33,7 @@ def render_event(ref: RunRef, announcement: Announce, instance: str, now: int) -
         },
         "type": "Warning" if announcement.warning else "Normal",
         "reason": announcement.reason[:_REASON_LIMIT],
-        "message": announcement.message[:_MESSAGE_LIMIT],
+        "message": _cut(announcement.message),
         "source": {"component": COMPONENT},
         "reportingComponent": COMPONENT,
         "reportingInstance": instance[:_REASON_LIMIT],
@@ -43,3 +43,11 @@ def render_event(ref: RunRef, announcement: Announce, instance: str, now: int) -
         "eventTime": render_micros(now),
         "count": 1,
     }
+
+
+def _cut(message: str) -> str:
+    """Return as much of `message` as an Event may hold: the API server counts bytes and refuses what is longer."""
+    encoded = message.encode("utf-8", "replace")
+    if len(encoded) <= _MESSAGE_BYTES:
+        return message
+    return encoded[: _MESSAGE_BYTES - len("…".encode())].decode("utf-8", "ignore") + "…"

@@ -5,8 +5,9 @@ Never here: a request, or a clock: `duration` of a run that goes on is as of its
 to the same bytes and nothing is written for nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import orjson
 
@@ -23,6 +24,7 @@ from reactor_operator.engine.state import (
     RunState,
     SignalAnswer,
     StepPhase,
+    StepState,
 )
 from reactor_operator.engine.values import ValueRef
 from reactor_operator.kube.moments import render_moment
@@ -36,6 +38,15 @@ _LISTED = 500
 _MESSAGE_LIMIT = 1024
 _WORDS_LIMIT = 253
 _ROOM_FOR_THE_REST = 8 * 1024
+_FAILURES_LIMIT = 48 * 1024
+_NAMED = 5
+_VERBS = {
+    StepPhase.RUNNING: "running",
+    StepPhase.COMPENSATING: "compensating",
+    StepPhase.UNDOING: "undoing",
+    StepPhase.RETRYING: "retrying",
+}
+_TROUBLED = frozenset({StepPhase.COMPENSATING, StepPhase.RETRYING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +89,8 @@ def render_status(
         "rollback": _rollback(header),
         "conditions": render_conditions(header, facts.generation, message, stalled=stalled),
     }
+    if waiting := _names(path for path in plan.steps if path in state.steps and state.steps[path].reason):
+        status["waiting"] = waiting
     if facts.digest:
         status["reactor"] = {
             "name": facts.reactor_name,
@@ -127,12 +140,29 @@ def _message(header: Header, plan: Plan, state: RunState) -> str:
     touched = [(path, state.steps[path]) for path in plan.steps if path in state.steps]
     waiting = next((f"{path}: {step.reason}" for path, step in touched if step.reason), "")
     if header.failure is not None:
-        return f"rolling back: {_where(header.failure)}"[:_MESSAGE_LIMIT] + (f"; {waiting}" if waiting else "")
-    moving = [path for path, step in touched if step.phase is StepPhase.RUNNING]
-    names = ", ".join(moving[:5]) + (" …" if len(moving) > 5 else "")
+        said = f"rolling back: {_where(header.failure)}"[:_MESSAGE_LIMIT]
+        return "; ".join(part for part in (said, _doing(touched), waiting) if part)
     if header.goal is Goal.CANCEL:
+        names = _names(path for path, step in touched if step.task is not None)
         return f"cancelling, waiting for {names}" if names else "cancelling"
-    return waiting or (f"running {names}" if names else "")
+    return waiting or _doing(touched) + _trouble(touched)
+
+
+def _doing(touched: Sequence[tuple[str, StepState]]) -> str:
+    """Return what is done now: `running a, b; retrying c`."""
+    named = ((verb, _names(path for path, step in touched if step.phase is phase)) for phase, verb in _VERBS.items())
+    return "; ".join(f"{verb} {names}" for verb, names in named if names)
+
+
+def _trouble(touched: Sequence[tuple[str, StepState]]) -> str:
+    """Return why the first step that is compensated or attempted again failed, as the end of a sentence."""
+    failures = (step.failure for _, step in touched if step.phase in _TROUBLED and step.failure is not None)
+    return next((f" after {failure.kind}: {failure.message}"[:_MESSAGE_LIMIT] for failure in failures), "")
+
+
+def _names(paths: Iterable[str]) -> str:
+    first = list(islice(paths, _NAMED + 1))
+    return ", ".join(first[:_NAMED]) + (" …" if len(first) > _NAMED else "")
 
 
 def _last_words(header: Header) -> str:
@@ -168,11 +198,20 @@ def _rollback(header: Header) -> dict[str, object]:
     return {
         "state": header.rollback.value,
         "undone": list(header.undone[:_LISTED]),
-        "failures": [
-            {"step": failure.step, "kind": failure.kind.value, "message": failure.message[: _MESSAGE_LIMIT // 4]}
-            for failure in header.rollback_failures[: _LISTED // 2]
-        ],
+        "failures": list(_rollback_failures(header)),
     }
+
+
+def _rollback_failures(header: Header) -> Iterator[dict[str, object]]:
+    """Yield what was not reversed, while there is room: a character may take four bytes."""
+    room = _FAILURES_LIMIT
+    for failure in header.rollback_failures[: _LISTED // 2]:
+        message = failure.message[: _MESSAGE_LIMIT // 4]
+        rendered: dict[str, object] = {"step": failure.step, "kind": failure.kind.value, "message": message}
+        room -= len(orjson.dumps(rendered)) + 1
+        if room < 0:
+            return
+        yield rendered
 
 
 def _signal(answer: SignalAnswer) -> dict[str, object]:

@@ -37,7 +37,7 @@ def kept_steps(plan: Plan, state: RunState) -> list[str]:
 
 
 def _rank(plan: Plan, path: str, step: StepState) -> tuple[int, int, int]:
-    if step.failure is not None and step.phase in _BAD:
+    if step.phase in _BAD:
         group = 0
     elif step.phase in _MOVING:
         group = 1
