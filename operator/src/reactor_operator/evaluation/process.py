@@ -24,6 +24,9 @@ PATIENCE = 20
 """How many times longer than its CPU time a question may take by the clock: the machine may be busy."""
 
 
+_END_SECONDS = 5.0
+
+
 class WorkerEnded(Exception):
     """The worker took too long (then not `in_time`), or died, having given `answers`. It is gone; start another."""
 
@@ -80,6 +83,8 @@ class Worker:
                     if _is_last(answers, question):
                         break
         except (TimeoutError, EOFError, OSError) as error:
+            if not isinstance(error, TimeoutError):
+                await self._wait_for_its_end()
             await self.kill()
             stopped = isinstance(error, TimeoutError) or self._process.returncode == -signal.SIGPROF
             raise WorkerEnded(answers, in_time=not stopped) from error
@@ -90,9 +95,18 @@ class Worker:
 
     async def kill(self) -> None:
         """End the process and wait until it is gone."""
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
         await self._process.wait()
+
+    async def _wait_for_its_end(self) -> None:
+        """Wait for a process that closed its pipe.
+
+        A signal to it now might hide how it ended: `Popen.send_signal` reaps a process that is dead.
+        """
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), _END_SECONDS)
 
     async def _write(self, frame: bytes) -> None:
         self._questions.write(frame)
