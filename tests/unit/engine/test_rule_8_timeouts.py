@@ -20,6 +20,7 @@ def test_a_launch_times_out_counted_from_its_start() -> None:
     assert run.later(30 * SECOND - 1).open
     run.later(1)
     assert run.why("a").kind is FailureKind.TIMEOUT
+    assert run.why("a").message == "run took longer than its timeout of 30s"
     assert run.retired[0].stop
     assert run.reversals == ["a compensate"]
 
@@ -90,6 +91,8 @@ def test_a_run_that_takes_too_long_is_rolled_back_with_run_timeout() -> None:
     assert run.reversals == ["a undo"]
     assert run.phase is RunPhase.FAILED
     assert run.why_it_failed == ("", FailureKind.RUN_TIMEOUT)
+    assert run.header.failure is not None
+    assert run.header.failure.failure.message == "the run took longer than its timeout of 60s"
 
 
 def test_the_timeout_of_the_run_terminates_tasks_where_the_run_says_so() -> None:

@@ -52,6 +52,14 @@ async def test_a_judgement_that_stands_is_not_written_again(server: ApiServer) -
     assert len(server.writes) == writes
 
 
+async def test_what_an_older_operator_judged_is_judged_again(server: ApiServer) -> None:
+    await judged(server, BROKEN, 1, 0)
+    told = server.objects[PATH]["status"]["conditions"][0]
+    told |= {"status": "True", "reason": "Sound", "message": "1 steps"}
+    ready = await judged(server, BROKEN, 1, 1_795_348_800_000)
+    assert (ready["status"], ready["reason"]) == ("False", "UnknownField")
+
+
 async def test_the_time_changes_with_the_truth_alone(server: ApiServer) -> None:
     first = await judged(server, SOUND, 1, 1_795_348_800_000)
     second = await judged(server, {**SOUND, "description": "x"}, 2, 1_795_348_900_000)

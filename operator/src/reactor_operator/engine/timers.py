@@ -7,7 +7,7 @@ Never here: a clock. Timers of steps that are due together take effect in the or
 from reactor_operator.engine.draft import STARTS_STEPS, Draft
 from reactor_operator.engine.ending import abandon_cleanups, fail_run, rollback_is_late
 from reactor_operator.engine.failures import Failure, FailureKind
-from reactor_operator.engine.launching import start_again
+from reactor_operator.engine.launching import action_plan, start_again
 from reactor_operator.engine.reports import task_failed
 from reactor_operator.engine.state import RunFailure, Timer
 
@@ -21,7 +21,7 @@ def fire_due(draft: Draft) -> None:
         _fire(draft, path)
     header = draft.header
     if header.deadline is not None and header.deadline <= draft.now and header.stage in STARTS_STEPS:
-        message = f"the run took longer than {draft.plan.timeout_ms} ms"
+        message = f"the run took longer than its timeout of {_seconds(draft.plan.timeout_ms)}"
         fail_run(draft, RunFailure(step="", failure=Failure(kind=FailureKind.RUN_TIMEOUT, message=message)))
 
 
@@ -31,10 +31,15 @@ def _fire(draft: Draft, path: str) -> None:
         case Timer.RETRY if step.task is None:
             start_again(draft, path)
         case Timer.TIMEOUT if step.task is not None:
-            message = f"{step.task.action} took longer than its timeout"
+            timeout_ms = action_plan(draft.plan.steps[path], step.task.action).timeout_ms
+            message = f"{step.task.action} took longer than its timeout of {_seconds(timeout_ms)}"
             task_failed(draft, step.task, Failure(kind=FailureKind.TIMEOUT, message=message))
         case Timer.PENDING if step.task is not None:
             message = step.reason or "could not start"
             task_failed(draft, step.task, Failure(kind=FailureKind.CANNOT_START, message=message))
         case _:
             raise AssertionError(f"step {path!r} has a {step.timer} timer in phase {step.phase}")
+
+
+def _seconds(milliseconds: int | None) -> str:
+    return f"{(milliseconds or 0) / 1000:.12g}s"

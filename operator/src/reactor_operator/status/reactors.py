@@ -21,6 +21,7 @@ from reactor_operator.ports import Clock, ReactorObject
 
 _MESSAGE_LIMIT = 32_000
 _REASON_LIMIT = 128
+_REMEMBERED = 10_000
 _log = structlog.get_logger("reactor_operator.status")
 
 
@@ -30,13 +31,22 @@ class ReactorJudge:
     def __init__(self, client: KubeClient, clock: Clock) -> None:
         self._client = client
         self._clock = clock
+        self._judged: dict[str, int] = {}
 
     async def judge(self, reactor: ReactorObject, status: JsonObject) -> None:
-        """Check the reactor and write its status, unless `status` (what it has) says so already. Raises Unavailable."""
-        if is_judged(reactor, status):
+        """Check the reactor and write its status, unless `status` (what it has) says so already. Raises Unavailable.
+
+        Each operator judges each reactor once, whatever it finds written: an older one may have judged otherwise.
+        """
+        if self._judged.get(reactor.uid) == reactor.generation and is_judged(reactor, status):
             return
         checked = await asyncio.to_thread(check_spec, reactor.spec)
         rendered = render_reactor_status(reactor, checked, status, self._clock.now())
+        if len(self._judged) >= _REMEMBERED:
+            self._judged.clear()
+        self._judged[reactor.uid] = reactor.generation
+        if rendered.items() <= status.items():
+            return
         path = REACTOR.object(reactor.namespace, reactor.name, "status")
         body = {"metadata": {"uid": reactor.uid}, "status": rendered}
         with refusals_as_unavailable(f"write the status of Reactor {reactor.namespace}/{reactor.name}"):
@@ -48,7 +58,7 @@ class ReactorJudge:
 
 
 def is_judged(reactor: ReactorObject, status: JsonObject) -> bool:
-    """Return whether `status` is the judgement of this very spec, by this version of the checks."""
+    """Return whether `status` is the judgement of this very spec."""
     return (
         int_at(status, "observedGeneration") == reactor.generation
         and text_at(status, "digest") == _digest(reactor)
