@@ -19,10 +19,9 @@ from reactor_operator.engine.actions import StartTask
 from reactor_operator.engine.events import CancelRequested
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.evaluation.evaluator import ProcessEvaluator
-from reactor_operator.kube.fields import parse_object, text_at
 from reactor_operator.ports import RunRef
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
-from reactor_operator.reconciling.records import KnownRun, read_run
+from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry, OldEpoch, Store
 from reactor_operator.tasks.local import LaptopSettings, LocalLauncher
@@ -80,22 +79,6 @@ async def interrupts(say: Callable[[str], None]) -> AsyncIterator[Interrupts]:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
-
-
-async def tracebacks(store: Store, uid: str) -> list[tuple[str, str]]:
-    """Return the traceback of each step of a run that failed with an exception, by path."""
-    snapshot = await store.load(uid)
-    if snapshot is None or snapshot.records is None or snapshot.actions is None:
-        return []
-    known = read_run(snapshot.records, snapshot.actions, snapshot.revision, pending_timeout_ms=0)
-    found = []
-    for path, step in known.state.steps.items():
-        for failure in (step.failure, step.cleanup_failure):
-            if failure is not None and failure.detail is not None:
-                digest = failure.detail.digest
-                document = (await store.get_values(uid, frozenset({digest}))).get(digest, b"")
-                found.append((path, text_at(parse_object(document), "traceback")))
-    return [(path, text) for path, text in found if text]
 
 
 class Driver:
