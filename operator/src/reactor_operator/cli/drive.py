@@ -29,7 +29,7 @@ from reactor_operator.tasks.local import LaptopSettings, LocalLauncher
 SETTLE_MS = 10_000
 """How long processes that were told to stop may take after their run has ended."""
 
-FIRST = "cancelling: what runs is waited for and nothing is undone; Ctrl-C again kills it"
+FIRST = "cancelling: nothing new starts and nothing is undone; Ctrl-C again kills what still runs"
 
 
 class Killed(Exception):
@@ -127,6 +127,7 @@ class Driver:
             if known is not None:
                 await self._give_up_lost(known, launcher)
             await self._loop(run, reconciler, board)
+            await self._settle(launcher)
         except OldEpoch:
             raise CommandError(
                 f"another `reactor run` works on the same state file and took over run '{run.ref.name}'; this one stops"
@@ -186,6 +187,16 @@ class Driver:
                     await self._cancel(run.ref)
         finally:
             ring.cancel()
+            stop.cancel()
+
+    async def _settle(self, launcher: LocalLauncher) -> None:
+        """Let what was told to stop end by itself, as a pod may; Ctrl-C kills it."""
+        settled = asyncio.ensure_future(launcher.settle())
+        stop = asyncio.ensure_future(self._stops.next())
+        try:
+            await asyncio.wait({settled, stop}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            settled.cancel()
             stop.cancel()
 
     async def _cancel(self, ref: RunRef) -> None:
