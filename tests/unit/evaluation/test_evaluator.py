@@ -210,3 +210,15 @@ def test_without_expressions_neither_cel_nor_a_process_is_needed() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     assert "b'{\"x\":1}'" in done.stdout
+
+
+async def test_results_that_are_nested_too_deep_are_a_failure_of_who_reads_them(evaluator: ProcessEvaluator) -> None:
+    deep = Environment(inputs={}, results={"reserve": orjson.loads("[" * 900 + "]" * 900)}, run={"name": "checkout-1"})
+    spec = ReactorSpec.model_validate({"steps": [written("charge")], "returns": {"result": "reserve"}})
+    for outcome in (
+        await evaluator.evaluate_step(step(arguments={"all": {"result": "reserve"}}), deep),
+        await evaluator.evaluate_step(step(when="results.reserve.size() > 0"), deep),
+        await evaluator.evaluate_returns(spec, deep),
+    ):
+        assert isinstance(outcome, Failure)
+        assert "nested more than 250 deep" in outcome.message

@@ -23,6 +23,7 @@ DEADLINE_SECONDS = 1.0
 WORKERS = 2
 READABLE_BYTES = 4 << 20
 ARGUMENTS_BYTES = 32 << 20
+TOO_DEEP = "found JSON nested more than 250 deep, expected less"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,9 @@ class ProcessEvaluator:
             if isinstance(value, Fault):
                 return _arguments_failure(subject, f"argument {name}", value.message)
             arguments[name] = value
-        document = orjson.dumps(arguments)
+        document = _encode(arguments)
+        if document is None:
+            return _arguments_failure(subject, "arguments", TOO_DEEP)
         if len(document) > ARGUMENTS_BYTES:
             message = f"found {len(document)} bytes of JSON, expected at most {ARGUMENTS_BYTES}"
             return _arguments_failure(subject, "arguments", message)
@@ -76,7 +79,10 @@ class ProcessEvaluator:
         if isinstance(values, Failure):
             return values
         value = resolve(source, environment, values.__getitem__)
-        return _arguments_failure("returns", "", value.message) if isinstance(value, Fault) else orjson.dumps(value)
+        if isinstance(value, Fault):
+            return _arguments_failure("returns", "", value.message)
+        document = _encode(value)
+        return _arguments_failure("returns", "", TOO_DEEP) if document is None else document
 
     async def close(self) -> None:
         """End the worker processes."""
@@ -90,9 +96,11 @@ class ProcessEvaluator:
         if not asked:
             return {}
         question = _question(asked, environment, condition=condition)
-        size = len(orjson.dumps(question))
-        if size > READABLE_BYTES:
-            message = f"reads {size} bytes of inputs and results, expected at most {READABLE_BYTES}"
+        document = _encode(question)
+        if document is None:
+            return _expression_failure(subject, asked[0].field, TOO_DEEP)
+        if len(document) > READABLE_BYTES:
+            message = f"reads {len(document)} bytes of inputs and results, expected at most {READABLE_BYTES}"
             return _expression_failure(subject, asked[0].field, message)
         async with self._slots:
             try:
@@ -131,6 +139,14 @@ class ProcessEvaluator:
         if in_time:
             return "its evaluation ended the process, which has little memory and stack: read less, or nest less"
         return f"was not evaluated within {self._deadline_seconds:g}s and was stopped: read less, or loop less"
+
+
+def _encode(value: object) -> bytes | None:
+    """Return JSON values as a document, None where they are nested too deep (what tasks report may be deeper)."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return None
 
 
 def _asked_of(step: Step) -> Sequence[_Asked]:
