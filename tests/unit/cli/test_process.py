@@ -170,6 +170,21 @@ def test_a_killed_run_goes_on_where_it_was(write: Write) -> None:
     assert (folder / "started").read_text() == "xx", "the lost task was launched again, the finished step was not"
 
 
+def test_one_process_at_a_time_works_on_a_state_file(write: Write) -> None:
+    folder = write({"reactor.yaml": WAITS, "gate.py": GATE})
+    arguments = ("run", folder, "--state", folder / "run.db", "--set", f"folder={folder}")
+    with started(*arguments) as process:
+        wait_until_there(folder / "started")
+        other = subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=DEADLINE)
+        assert (other.returncode, other.stdout) == (2, "")
+        assert "another `reactor run` works on it" in other.stderr
+        (folder / "open").touch()
+        out, err = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0, err
+    assert "waits-run  Succeeded" in out
+    assert (folder / "started").read_text() == "x"
+
+
 def test_a_terminal_gets_a_tree_and_a_pipe_gets_lines() -> None:
     here, there = pty.openpty()
     command = [*COMMAND, "run", str(EXAMPLES / "02-order-processing"), "--run", "order-declined"]

@@ -23,12 +23,12 @@ from reactor_operator.cli.options import InputOptions, Output
 from reactor_operator.cli.progress import Progress, Silence
 from reactor_operator.cli.run_view import RunView
 from reactor_operator.cli.screen import progress_for
+from reactor_operator.cli.state_file import open_store
 from reactor_operator.cli.stored import load_inputs, load_known, load_tracebacks
 from reactor_operator.engine.state import ENDED
 from reactor_operator.ports import RunRef
 from reactor_operator.reconciling.records import KnownRun
-from reactor_operator.store.memory import MemoryStore
-from reactor_operator.store.port import Store, StoreUnavailable
+from reactor_operator.store.port import Store
 from reactor_operator.tasks.laptop.worker import spawn_worker
 
 NAME_LIMIT = 253
@@ -71,34 +71,28 @@ class RunCommand:
     async def _drive(
         self, manifests: Manifests, runs: Sequence[tuple[SoundRun, Inputs]], warm: subprocess.Popen[bytes]
     ) -> int:
-        store = await _open_store(self.state)
         progress = progress_for(sys.stdout, silent=self.output is not Output.TEXT)
         done: list[RunView] = []
         killed = False
-        try:
-            async with interrupts(progress.say) as stops:
-                driver = Driver(
-                    store=store,
-                    epoch=await store.claim_epoch(0),
-                    manifests=manifests,
-                    stops=stops,
-                    verbose=self.verbose,
-                    warm=warm,
-                )
-                for run, known in [await self._find(store, sound, inputs) for sound, inputs in runs]:
-                    if stops.cancelled:
-                        break
-                    try:
-                        await _drive_one(driver, run, known, progress, done)
-                    except Killed:
-                        killed = True
-                        break
-                    if self.verbose:
-                        await _say_tracebacks(store, run, progress)
-        except StoreUnavailable as error:
-            raise CommandError(f"--state: {error}") from None
-        finally:
-            await store.close()
+        async with open_store(self.state) as store, interrupts(progress.say) as stops:
+            driver = Driver(
+                store=store,
+                epoch=await store.claim_epoch(0),
+                manifests=manifests,
+                stops=stops,
+                verbose=self.verbose,
+                warm=warm,
+            )
+            for run, known in [await self._find(store, sound, inputs) for sound, inputs in runs]:
+                if stops.cancelled:
+                    break
+                try:
+                    await _drive_one(driver, run, known, progress, done)
+                except Killed:
+                    killed = True
+                    break
+                if self.verbose:
+                    await _say_tracebacks(store, run, progress)
         self._print(done)
         return EXIT_INTERRUPTED if killed else exit_code_of(done)
 
@@ -130,20 +124,6 @@ class RunCommand:
             from reactor_operator.cli.documents import render_documents
 
             sys.stdout.write(render_documents([run.object for run in done], self.output))
-
-
-async def _open_store(state: Path | None) -> Store:
-    if state is None:
-        return MemoryStore()
-    from reactor_operator.store.sqlite import NotAStore, SqliteStore
-
-    store = SqliteStore(state)
-    try:
-        await store.incarnation()
-    except (NotAStore, StoreUnavailable) as error:
-        await store.close()
-        raise CommandError(f"--state: {error}") from None
-    return store
 
 
 async def _drive_one(
