@@ -185,6 +185,19 @@ def test_one_unsound_reactor_does_not_stop_the_run_of_another(reactor: Reactor, 
     assert reactor("run", folder).code == 0
 
 
+def test_a_name_that_no_run_can_have_is_refused(reactor: Reactor) -> None:
+    answer = reactor("run", EXAMPLES / "01-hello" / "reactor.yaml", "--run", "a b")
+    assert answer.code == 2
+    assert answer.err.startswith("--run: found 'a b', expected a DNS name")
+
+
+def test_a_step_that_may_have_acted_and_cannot_be_reversed_says_so_in_its_line(reactor: Reactor, write: Write) -> None:
+    step = "  - name: two\n    waitFor: [hello]\n    run: {python: {source: 'def main(): return {1, 2}'}}\n"
+    answer = reactor("run", write({"reactor.yaml": REACTOR + step}))
+    (line,) = (line for line in answer.out.splitlines() if line.startswith("  two    RollbackFailed"))
+    assert "may have acted" in line
+
+
 def test_an_unknown_run_names_the_nearest(reactor: Reactor) -> None:
     answer = reactor("run", EXAMPLES / "02-order-processing", "--run", "order-shiped")
     assert answer.code == 2

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reactor_operator.api.digest import digest_spec
+from reactor_operator.api.run import check_run
 from reactor_operator.cli.check import Checked, SoundRun, check_manifests
 from reactor_operator.cli.choose import by_name, one_reactor
 from reactor_operator.cli.drive import Driver, Killed, interrupts
@@ -185,6 +186,9 @@ def _make_run(reactor: Manifest, name: str | None) -> Manifest:
         "metadata": {"name": named},
         "spec": {"reactorRef": {"name": reactor.name}},
     }
+    for problem in check_run(value).problems if name is not None else ():
+        if problem.path == "metadata.name":
+            raise CommandError(f"--run: {problem.message}")
     return Manifest(
         kind="ReactorRun",
         namespace=reactor.namespace,
