@@ -5,14 +5,27 @@ In: nothing. Out: nothing is left. Never here: a process of anybody else; the gr
 
 import os
 import signal
+import sys
 
 _ROUNDS = 20
+_SET_CHILD_SUBREAPER = 36
 
 
 def lead_group() -> None:
     """Put this process into a group of its own, so that what it leaves behind can be told from others."""
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent ends, where the system can do that (Linux).
+
+    In a container that is process 1 already. Elsewhere a daemon that left our session would be nobody's to end.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def end_children() -> None:

@@ -21,7 +21,7 @@ from signal import SIGKILL, SIGTERM, signal
 from reactor.calling import Call, perform, publish
 from reactor.documents import plain_failure
 from reactor.environment import BadEnvironment, TaskEnvironment
-from reactor.processes import end_children, lead_group
+from reactor.processes import adopt_orphans, end_children, lead_group
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,10 +37,12 @@ class Files:
     def __init__(self) -> None:
         self.orders, self.answers, self.output = os.dup(0), os.dup(1), os.dup(2)
         self.nothing = os.open(os.devnull, os.O_RDONLY)
+        self.folder = os.open(".", getattr(os, "O_PATH", os.O_RDONLY))  # it may be deleted, now or by a handler
         self.streams = sys.stdout, sys.stderr
 
     def give_to_handlers(self) -> None:
-        """Make 0 empty and 1 and 2 the output, whatever the last handler did to them."""
+        """Make 0 empty, 1 and 2 the output, and the working folder ours, whatever the last handler did to them."""
+        os.fchdir(self.folder)
         os.dup2(self.nothing, 0)
         os.dup2(self.output, 1)
         os.dup2(self.output, 2)
@@ -50,17 +52,18 @@ class Files:
 def run_worker() -> int:
     """Do tasks until there are no more orders, which ends this process."""
     lead_group()
+    adopt_orphans()
     files = Files()
     files.give_to_handlers()
     orders: SimpleQueue[bytes] = SimpleQueue()
     start_new_thread(_listen, (files.orders, orders))
-    folder, variables, keep = os.getcwd(), dict(os.environ), True
+    variables, keep = dict(os.environ), True
     while keep:
         order: dict[str, Any] = loads(orders.get())
         document = _do(order)
         end_children()
         _flush()
-        _restore(folder, variables)
+        _restore(variables)
         files.give_to_handlers()
         keep = len(sys._current_frames()) <= _OWN_THREADS
         _write(files.output, order["mark"].encode() + b"\n")
@@ -72,6 +75,7 @@ def _listen(orders: int, waiting: "SimpleQueue[bytes]") -> None:
     with open(orders, "rb") as stream:
         while length := stream.readline():
             waiting.put(stream.read(int(length)))
+    end_children()
     os.killpg(0, SIGKILL)
 
 
@@ -90,6 +94,7 @@ def _do(order: "dict[str, Any]") -> bytes:
 def _on_stop(call: Call) -> "Callable[[int, object], None]":
     def told_to_stop(*_: object) -> None:
         if not call.context_is_used:
+            end_children()
             os._exit(STOPPED)
         call.cancellation.set()
 
@@ -104,9 +109,8 @@ def _flush() -> None:
             continue  # the handler closed it
 
 
-def _restore(folder: str, variables: dict[str, str]) -> None:
-    """Take back what a handler changed for all: the working folder and the environment."""
-    os.chdir(folder)
+def _restore(variables: dict[str, str]) -> None:
+    """Take back what a handler changed for all in the environment."""
     if dict(os.environ) != variables:
         os.environ.clear()
         os.environ.update(variables)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reactor_operator.cli.errors import CommandError
-from reactor_operator.cli.inputs import overlay_inputs
+from reactor_operator.cli.inputs import read_given
 from reactor_operator.cli.options import InputOptions
 from tests.unit.cli.conftest import Write
 
@@ -14,7 +14,7 @@ WRITTEN = {"orderId": "o-1", "items": [{"sku": "a", "qty": 1}], "address": {"cit
 
 
 def overlaid(*settings: str, file: Path | None = None) -> dict[str, object]:
-    return overlay_inputs(WRITTEN, InputOptions(str(file) if file else None, settings))
+    return read_given(InputOptions(str(file) if file else None, settings)).over(WRITTEN)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,9 @@ def overlaid(*settings: str, file: Path | None = None) -> dict[str, object]:
         ("expr=a=b", "expr", "a=b"),
         ("nan=NaN", "nan", "NaN"),
         ("tags=[1, 2]", "tags", [1, 2]),
+        ("big=18446744073709551616", "big", 18446744073709551616.0),
+        ("beyond=1e999", "beyond", "1e999"),
+        (f"long=1{'0' * 400}", "long", f"1{'0' * 400}"),
     ],
 )
 def test_a_value_is_json_if_it_parses_and_else_text(setting: str, path: str, value: object) -> None:
@@ -53,10 +56,12 @@ def test_a_path_reaches_into_objects_and_lists_and_makes_what_is_missing() -> No
         ("novalue", "expected KEY=VALUE"),
         ("=1", "expected KEY=VALUE"),
         ("[0]=1", "expected KEY=VALUE"),
-        ("orderId.x=1", 'found "o-1" at `x`, expected an object or a list there'),
-        ("items.x=1", "found a list of 1 at `x`, expected an index up to 1"),
-        ("items[3]=1", "found a list of 1 at `3`, expected an index up to 1"),
-        ("address[0]=1", "found an object at `[0]`, expected a key"),
+        ("items[0=1", "expected KEY=VALUE"),
+        ("address..city=1", "expected KEY=VALUE"),
+        ("orderId.x=1", "found 'o-1' at `orderId`, expected an object or a list there"),
+        ("items.x=1", "found a list of 1 at `items`, expected an index up to 1"),
+        ("items[3]=1", "found a list of 1 at `items`, expected an index up to 1"),
+        ("items[0][1]=1", "found an object at `items[0]`, expected a key"),
     ],
 )
 def test_a_setting_that_leads_nowhere_says_what_was_found(setting: str, said: str) -> None:
@@ -77,3 +82,17 @@ def test_a_file_that_is_not_one_object_is_refused(write: Write, text: str) -> No
     file = write({"inputs.yaml": text}) / "inputs.yaml"
     with pytest.raises(CommandError, match="expected one YAML or JSON object of inputs"):
         overlaid(file=file)
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ('who="\\ud800"', "inputs.who: found half of a surrogate pair in the text, expected Unicode"),
+        ("who=\udcff", "inputs.who: found half of a surrogate pair in the text, expected Unicode"),
+        (f"who={'[' * 300}{']' * 300}", "nested more than 200 deep"),
+    ],
+)
+def test_inputs_that_json_cannot_carry_are_refused_by_path(setting: str, said: str) -> None:
+    with pytest.raises(CommandError) as refused:
+        overlaid(setting)
+    assert said in str(refused.value)

@@ -88,7 +88,7 @@ def test_a_handler_that_is_not_beside_the_manifest_is_a_warning(reactor: Reactor
     answer = reactor("lint", folder)
     assert answer.code == 0
     assert [line.partition("warning: ")[2] for line in lines(answer.out)] == [
-        "spec.steps[1].run.python.handler: handler 'gone:f' not found: no gone.py nor gone.py beside the manifest",
+        "spec.steps[1].run.python.handler: handler 'gone:f' not found: no gone.py beside the manifest",
         "spec.steps[3].run.python.handler: handler 'shop.stock:missing' not found: "
         f"{folder}/shop/stock.py defines no 'missing'; it defines GONE, take",
         f"spec.steps[5].run.python.handler: handler 'broken:f' not found: {folder}/broken.py:1: invalid syntax",
@@ -192,3 +192,34 @@ def test_a_missing_path_is_a_usage_error(reactor: Reactor, write: Write) -> None
     folder = write({"notes.txt": ""})
     assert reactor("lint", folder / "nope").err == f"{folder}/nope: no such file or folder"
     assert reactor("lint", folder).code == 2
+
+
+def test_a_handler_named_like_a_module_of_python_is_a_warning(reactor: Reactor, write: Write) -> None:
+    step = "  - name: two\n    run: {python: {handler: 'queue:f'}}\n"
+    folder = write({"reactor.yaml": REACTOR + step, "queue.py": "def f(): ...\n"})
+    (line,) = lines(reactor("lint", folder).out)
+    assert f"{folder}/queue.py has the name of a module that Python has itself" in line
+
+
+def test_a_run_and_its_reactor_share_a_namespace(reactor: Reactor, write: Write) -> None:
+    there = REACTOR.replace("{name: greet}", "{name: greet, namespace: there}")
+    here = RUN.replace("{name: greet-ada}", "{name: greet-ada, namespace: here}")
+    folder = write({"reactor.yaml": there, "run.yaml": here})
+    (line,) = lines(reactor("lint", folder).out)
+    assert line.endswith(
+        "spec.reactorRef.name: no Reactor 'greet' in the run's namespace 'here', found it in 'there'; "
+        "a run and its Reactor share a namespace"
+    )
+    (folder / "run.yaml").write_text(RUN)
+    assert reactor("lint", folder).code == 0, "where none is written down it may be the same"
+
+
+def test_a_finding_is_one_line_whatever_the_manifest_says(reactor: Reactor, write: Write) -> None:
+    step = '  - name: "a\\x1b[2J\\nb"\n    run: {python: {source: "def main(): pass"}}\n'
+    (line,) = lines(reactor("lint", write({"reactor.yaml": REACTOR + step})).out)
+    assert "found 'a\\x1b[2J\\nb', expected a DNS label" in line
+
+
+def test_a_path_that_the_system_refuses_is_a_usage_error(reactor: Reactor) -> None:
+    answer = reactor("lint", "a" * 300)
+    assert (answer.code, answer.err) == (2, f"{'a' * 300}: cannot be read: File name too long")

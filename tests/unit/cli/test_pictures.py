@@ -56,13 +56,23 @@ def test_mermaid_has_every_step_and_marks_order_without_data(reactor: Reactor) -
     assert "    s0 --> s1" in out
 
 
+def test_a_name_inside_another_word_of_an_expression_carries_no_data(reactor: Reactor, write: Write) -> None:
+    step = (
+        "  - name: at\n    waitFor: [hello]\n    when: 'inputs.who != \"hello\"'\n    run: {python: {handler: 'm:f'}}\n"
+    )
+    ordered = write({"reactor.yaml": REACTOR + step})
+    assert "s0 -.-> s1" in reactor("graph", ordered).out
+    reading = write({"reactor.yaml": REACTOR + step.replace("inputs.who", "results.hello")})
+    assert "s0 --> s1" in reactor("graph", reading).out
+
+
 def test_hostile_text_stays_text_in_both_pictures(reactor: Reactor, write: Write) -> None:
     reactor_yaml = REACTOR.replace("metadata", "metadata", 1).replace(
-        "spec:\n", "spec:\n  description: '<script>alert(1)</script> & \"'\n", 1
+        "spec:\n", 'spec:\n  description: "<script>alert(1)</script> & \\x1b"\n', 1
     )
     file = write({"reactor.yaml": reactor_yaml.replace("    run:", "    when: 'inputs.who < \"#\" && true'\n    run:")})
     mermaid, svg = reactor("graph", file).out, reactor("graph", "--format", "svg", file).out
-    assert "when inputs.who &lt; &quot;&#35;&quot; &amp;&amp; true" in mermaid
+    assert "when inputs.who &lt; &quot;#35;&quot; &amp;&amp; true" in mermaid
     root = ElementTree.fromstring(svg)
     assert not list(root.iter("{http://www.w3.org/2000/svg}script"))
     assert any("<script>" in (text.text or "") for text in root.iter("{http://www.w3.org/2000/svg}text"))

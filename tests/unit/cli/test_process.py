@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.unit.cli.conftest import EXAMPLES, Write
+import pytest
+
+from tests.unit.cli.conftest import EXAMPLES, REACTOR, Write
 
 COMMAND = [
     sys.executable,
@@ -40,6 +42,18 @@ spec:
     run: {python: {source: "def main(): return 'done'"}}
 """
 
+LISTENS = """\
+apiVersion: reactor.run/v1alpha1
+kind: Reactor
+metadata: {name: waits}
+spec:
+  onFailure: terminate
+  steps:
+  - name: only
+    arguments: {folder: {input: folder}}
+    run: {python: {handler: "gate:listen"}}
+"""
+
 GATE = '''\
 """Waits until the test opens the gate."""
 
@@ -54,6 +68,13 @@ def wait(folder):
     while not os.path.exists(f"{folder}/open") and time.monotonic() < deadline:
         time.sleep(0.02)
     return "waited"
+
+
+def listen(folder, context):
+    open(f"{folder}/started", "a").close()
+    context.cancellation.wait(30)
+    time.sleep(0.2)
+    open(f"{folder}/cleaned", "a").close()
 '''
 
 
@@ -117,6 +138,21 @@ def test_a_second_ctrl_c_kills_and_the_run_goes_on_later(write: Write) -> None:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=DEADLINE)
     assert process.returncode == 130
+    again = subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=DEADLINE)
+    assert again.returncode == 1, again.stderr
+    assert "waits-run  Cancelled" in again.stdout
+    assert (folder / "started").read_text() == "x", "it goes on to the end of its cancellation, and starts nothing"
+
+
+def test_a_handler_that_is_told_to_stop_has_its_grace_at_the_end_of_a_run_too(write: Write) -> None:
+    folder = write({"reactor.yaml": LISTENS, "gate.py": GATE})
+    with started("run", folder, "--set", f"folder={folder}") as process:
+        wait_until_there(folder / "started")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 1, err
+    assert "waits-run  Cancelled" in out
+    assert (folder / "cleaned").exists()
 
 
 def test_a_killed_run_goes_on_where_it_was(write: Write) -> None:
@@ -132,6 +168,21 @@ def test_a_killed_run_goes_on_where_it_was(write: Write) -> None:
     assert "goes on where it was" in again.stdout
     assert "waits-run  Succeeded" in again.stdout
     assert (folder / "started").read_text() == "xx", "the lost task was launched again, the finished step was not"
+
+
+def test_one_process_at_a_time_works_on_a_state_file(write: Write) -> None:
+    folder = write({"reactor.yaml": WAITS, "gate.py": GATE})
+    arguments = ("run", folder, "--state", folder / "run.db", "--set", f"folder={folder}")
+    with started(*arguments) as process:
+        wait_until_there(folder / "started")
+        other = subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=DEADLINE)
+        assert (other.returncode, other.stdout) == (2, "")
+        assert "another `reactor run` works on it" in other.stderr
+        (folder / "open").touch()
+        out, err = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0, err
+    assert "waits-run  Succeeded" in out
+    assert (folder / "started").read_text() == "x"
 
 
 def test_a_terminal_gets_a_tree_and_a_pipe_gets_lines() -> None:
@@ -180,6 +231,44 @@ def test_errors_are_short_and_have_no_traceback(tmp_path: Path) -> None:
         assert said.stderr.startswith("error: ")
         assert "Traceback" not in said.stderr
         assert len(said.stderr.splitlines()) == 1, said.stderr
+
+
+def test_output_is_utf_8_whatever_the_locale_says(write: Write) -> None:
+    folder = write({"reactor.yaml": REACTOR})
+    said = subprocess.run(
+        [*COMMAND, "run", str(folder), "--set", "who=Zoë 日本"],
+        capture_output=True,
+        timeout=DEADLINE,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert said.returncode == 0, said.stderr
+    assert 'result "Hello Zoë 日本"' in said.stdout.decode()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_standard_streams_may_be_closed(write: Write, closed: str) -> None:
+    folder = write({"reactor.yaml": REACTOR})
+    script = f'"$0" -c "$1" run "$2" --state "$2/run.db" {closed}'
+    said = subprocess.run(
+        ["sh", "-c", script, COMMAND[0], COMMAND[2], str(folder)], capture_output=True, text=True, timeout=DEADLINE
+    )
+    assert (said.returncode, said.stderr) == (0, "")
+
+
+def test_a_run_goes_on_when_its_output_cannot_be_written(write: Write) -> None:
+    folder = write({"reactor.yaml": REACTOR})
+    with open("/dev/full", "w") as full:
+        said = subprocess.run(
+            [*COMMAND, "run", str(folder)], stdout=full, stderr=subprocess.PIPE, text=True, timeout=DEADLINE
+        )
+    assert said.returncode == 0
+    assert said.stderr == "the run goes on, but stdout cannot be written: No space left on device\n"
+
+
+def test_what_is_not_text_on_standard_input_is_one_clear_line() -> None:
+    said = subprocess.run([*COMMAND, "lint", "-"], input=b"\xff\xfe\x00", capture_output=True, timeout=DEADLINE)
+    assert said.returncode == 2
+    assert said.stdout.decode().splitlines()[0] == "stdin:1: not UTF-8 text, expected YAML or JSON"
 
 
 def test_a_reader_that_has_enough_is_no_error() -> None:

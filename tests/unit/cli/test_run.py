@@ -1,6 +1,9 @@
 """`reactor run` executes manifests here: what it prints, what it keeps, and how it exits."""
 
+import contextlib
+import io
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +130,23 @@ def test_inputs_and_settings_lie_over_those_of_the_run(reactor: Reactor, write: 
     assert result.format("Eve") in reactor("run", folder, "--inputs", inputs, "--set", "who=Eve").out
 
 
+def test_standard_input_is_read_once_and_lies_over_every_run(
+    reactor: Reactor, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write({"reactor.yaml": REACTOR, "ada.yaml": RUN, "bob.yaml": RUN.replace("greet-ada", "greet-bob")})
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"who: all")))
+    answer = reactor("run", folder, "--inputs", "-")
+    assert answer.out.count('result "Hello all"') == 2
+
+
+def test_a_setting_that_does_not_fit_one_run_starts_none(reactor: Reactor, write: Write) -> None:
+    other = RUN.replace("greet-ada", "greet-other").replace("{who: Ada}", "{who: [Ada]}")
+    folder = write({"reactor.yaml": REACTOR, "ada.yaml": RUN.replace("{who: Ada}", "{}"), "other.yaml": other})
+    answer = reactor("run", folder, "--set", "who.name=Bob")
+    assert (answer.code, answer.out) == (2, "")
+    assert "found a list of 1 at `who`" in answer.err
+
+
 def test_without_a_run_one_is_made_and_defaults_are_applied(reactor: Reactor, write: Write) -> None:
     file = write({"reactor.yaml": REACTOR, "run.yaml": RUN}) / "reactor.yaml"
     answer = reactor("run", file)
@@ -163,6 +183,19 @@ def test_one_unsound_reactor_does_not_stop_the_run_of_another(reactor: Reactor, 
     broken = REACTOR.replace("greet", "broken") + "    undoo: {}\n"
     folder = write({"reactor.yaml": REACTOR, "run.yaml": RUN, "broken.yaml": broken})
     assert reactor("run", folder).code == 0
+
+
+def test_a_name_that_no_run_can_have_is_refused(reactor: Reactor) -> None:
+    answer = reactor("run", EXAMPLES / "01-hello" / "reactor.yaml", "--run", "a b")
+    assert answer.code == 2
+    assert answer.err.startswith("--run: found 'a b', expected a DNS name")
+
+
+def test_a_step_that_may_have_acted_and_cannot_be_reversed_says_so_in_its_line(reactor: Reactor, write: Write) -> None:
+    step = "  - name: two\n    waitFor: [hello]\n    run: {python: {source: 'def main(): return {1, 2}'}}\n"
+    answer = reactor("run", write({"reactor.yaml": REACTOR + step}))
+    (line,) = (line for line in answer.out.splitlines() if line.startswith("  two    RollbackFailed"))
+    assert "may have acted" in line
 
 
 def test_an_unknown_run_names_the_nearest(reactor: Reactor) -> None:
@@ -216,6 +249,34 @@ def test_with_a_state_file_a_finished_run_is_shown_and_not_repeated(
     assert effects.read_text() == "x"
     assert reactor(*arguments, "--run", "another").code == 0
     assert effects.read_text() == "xx", "another name is another run"
+
+
+def test_a_run_of_a_state_file_is_shown_with_the_inputs_it_started_with(
+    reactor: Reactor, write: Write, tmp_path: Path
+) -> None:
+    arguments = ("run", write({"reactor.yaml": REACTOR}), "--state", tmp_path / "run.db", "-o", "json")
+    reactor(*arguments, "--set", "who=Ada")
+    shown = json.loads(reactor(*arguments, "--set", "who=Bob").out)
+    assert (shown["spec"]["inputs"], shown["status"]["result"]) == ({"who": "Ada"}, "Hello Ada")
+
+
+def test_a_run_of_a_state_file_belongs_to_its_reactor(reactor: Reactor, write: Write, tmp_path: Path) -> None:
+    state = ("--state", tmp_path / "run.db", "--run", "mine")
+    assert reactor("run", write({"a/reactor.yaml": REACTOR}) / "a", *state).code == 0
+    other = write({"b/reactor.yaml": REACTOR.replace("name: greet", "name: other")}) / "b"
+    answer = reactor("run", other, *state)
+    assert (answer.code, answer.out) == (2, "")
+    assert "run 'mine' is there already, as a run of Reactor 'greet', found Reactor 'other'" in answer.err
+
+
+def test_damaged_records_of_a_state_file_are_refused(reactor: Reactor, write: Write, tmp_path: Path) -> None:
+    arguments = ("run", write({"reactor.yaml": REACTOR}), "--state", tmp_path / "run.db")
+    assert reactor(*arguments).code == 0
+    with contextlib.closing(sqlite3.connect(tmp_path / "run.db")) as db, db:
+        db.execute("UPDATE records SET body = '{' WHERE name = 'header'")
+    answer = reactor(*arguments)
+    assert answer.code == 2
+    assert answer.err.startswith("--state: the records of run 'greet-run' cannot be read (")
 
 
 def test_a_failed_run_in_a_state_file_exits_as_it_did(reactor: Reactor, tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from reactor_operator.ports import Launched, NotYet, Refused
 from reactor_operator.store.port import Entry, StoreUnavailable
 from tests.unit.tasks_local.laptop import laptop, lives, order_for, python_spec, spec_of, task_of
 
+SECRET = {"secretKeyRef": {"name": "shop", "key": "p"}}
+
 
 async def test_a_handler_beside_the_manifest_runs_and_tells_its_start_and_its_outcome(tmp_path: Path) -> None:
     (tmp_path / "shop.inventory.py").write_text("def reserve(items, count=2):\n    return {'reserved': items * count}")
@@ -111,6 +113,18 @@ async def test_what_is_not_among_the_manifests_is_refused_by_name(tmp_path: Path
         assert missing in answer.failure.message
 
 
+@pytest.mark.parametrize("step", [{"env": [{"name": "A", "value": "a\0b"}]}, {"arguments": {"p": SECRET}}])
+async def test_text_that_no_variable_can_hold_is_refused_by_name(tmp_path: Path, step: object) -> None:
+    assert isinstance(step, dict)
+    async with laptop(tmp_path, config={("Secret", "shop", "p"): "a\0b"}) as found:
+        order = order_for(python_spec("def main(p=None): pass", **step))
+        await found.open(order.task)
+        answer = await found.launcher.start(order)
+        assert isinstance(answer, Refused)
+        assert answer.failure.kind is FailureKind.CANNOT_START
+        assert "has a NUL character in its text" in answer.failure.message
+
+
 async def test_an_optional_key_that_is_missing_is_left_out(tmp_path: Path) -> None:
     ref = {"name": "shop", "key": "p", "optional": True}
     step = {"env": [{"name": "A", "valueFrom": {"secretKeyRef": ref}}]}
@@ -182,6 +196,30 @@ async def test_children_of_a_handler_end_with_it(tmp_path: Path) -> None:
     async with laptop(tmp_path) as found:
         pid = found.value(await found.run(order_for(python_spec(source))))
         await found.wait_until(lambda: not lives(pid), "the child still runs")
+
+
+async def test_a_daemon_that_a_handler_left_behind_ends_with_it(tmp_path: Path) -> None:
+    script = "setsid sleep 600 >/dev/null 2>&1 & echo $!"
+    source = f"import subprocess\ndef main():\n    return int(subprocess.check_output(['sh', '-c', {script!r}]))"
+    async with laptop(tmp_path) as found:
+        pid = found.value(await found.run(order_for(python_spec(source))))
+        await found.wait_until(lambda: not lives(pid), "the daemon still runs")
+
+
+async def test_a_working_folder_that_a_handler_deleted_harms_nobody(tmp_path: Path) -> None:
+    source = "import os, tempfile\ndef main():\n    os.chdir(tempfile.mkdtemp())\n    os.rmdir(os.getcwd())"
+    async with laptop(tmp_path) as found:
+        await found.run(order_for(python_spec(source)))
+        after = order_for(python_spec("import os\ndef main():\n    return os.getcwd()"), task_of(attempt=2))
+        assert found.value(await found.run(after)) == os.getcwd()
+
+
+async def test_a_worker_starts_in_a_folder_that_was_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    async with laptop(tmp_path) as found:
+        assert found.value(await found.run(order_for(python_spec("def main(): return 1")))) == 1
 
 
 async def test_tasks_run_side_by_side_up_to_the_limit(tmp_path: Path) -> None:

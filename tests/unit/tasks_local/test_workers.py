@@ -18,8 +18,10 @@ from reactor_operator.tasks.local import LaptopSettings, LocalLauncher
 from tests.unit.tasks_local.laptop import RUN, WAIT, Clock, laptop, lives, order_for, python_spec, task_of
 
 
-async def test_stopping_kills_the_whole_process_group_and_the_next_attempt_waits_for_its_death(tmp_path: Path) -> None:
-    child = "print(subprocess.Popen(['sleep', '600']).pid)"
+async def test_stopping_kills_all_that_a_handler_started_and_the_next_attempt_waits_for_its_death(
+    tmp_path: Path,
+) -> None:
+    child = "print(subprocess.Popen(['sleep', '600'], start_new_session=True).pid)"
     source = f"import os, subprocess, time\ndef main():\n    {child}\n    print(os.getpid())\n    time.sleep(60)"
     async with laptop(tmp_path) as found:
         first = order_for(python_spec(source))
@@ -98,6 +100,17 @@ async def test_a_task_of_a_process_that_is_no_more_is_reported_lost(tmp_path: Pa
         await found.launcher.report_lost(RUN, order.spec, order.task)
         await found.launcher.report_lost(RUN, order.spec, order.task)
         assert [type(event).__name__ for event in found.events(order.task)] == ["TaskLost"]
+
+
+async def test_what_was_told_to_stop_may_end_before_everything_is_closed(tmp_path: Path) -> None:
+    source = "def main(context):\n    print('begun')\n    context.cancellation.wait(60)\n    print('cleaned up')"
+    async with laptop(tmp_path) as found:
+        order = order_for(python_spec(source))
+        await found.start(order)
+        await found.wait_until(found.lines, "the handler to begin")
+        await found.retire(order, stop=True)
+        await found.launcher.settle()
+        assert found.lines() == ["begun", "cleaned up"]
 
 
 async def test_closing_ends_everything_and_tells_nothing(tmp_path: Path) -> None:

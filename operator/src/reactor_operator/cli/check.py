@@ -129,7 +129,7 @@ def _check_run(run: Manifest, manifests: Manifests, sound: Mapping[int, SoundRea
         return
     written = manifests.reactor(run.reactor_name, run.namespace)
     if written is None:
-        checked.findings.append(run.finding("spec.reactorRef.name", _no_reactor(run.reactor_name, manifests)))
+        checked.findings.append(run.finding("spec.reactorRef.name", _no_reactor(run, manifests)))
         return
     reactor = sound[id(written)]
     if reactor is None or answer.spec is None:
@@ -148,7 +148,14 @@ def _named(run: Manifest) -> Mapping[str, object]:
     return run.value
 
 
-def _no_reactor(name: str, manifests: Manifests) -> str:
+def _no_reactor(run: Manifest, manifests: Manifests) -> str:
+    name = run.reactor_name
+    elsewhere = [f"'{reactor.namespace}'" for reactor in manifests.reactors if reactor.name == name]
+    if elsewhere:
+        return (
+            f"no Reactor '{name}' in the run's namespace '{run.namespace}', found it in {', '.join(elsewhere)}; "
+            "a run and its Reactor share a namespace"
+        )
     known = [reactor.name for reactor in manifests.reactors]
     meant = nearest(name, known)
     if meant is not None:

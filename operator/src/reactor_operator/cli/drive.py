@@ -19,10 +19,9 @@ from reactor_operator.engine.actions import StartTask
 from reactor_operator.engine.events import CancelRequested
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.evaluation.evaluator import ProcessEvaluator
-from reactor_operator.kube.fields import parse_object, text_at
 from reactor_operator.ports import RunRef
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
-from reactor_operator.reconciling.records import KnownRun, read_run
+from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry, OldEpoch, Store
 from reactor_operator.tasks.local import LaptopSettings, LocalLauncher
@@ -30,7 +29,7 @@ from reactor_operator.tasks.local import LaptopSettings, LocalLauncher
 SETTLE_MS = 10_000
 """How long processes that were told to stop may take after their run has ended."""
 
-FIRST = "cancelling: what runs is waited for and nothing is undone; Ctrl-C again kills it"
+FIRST = "cancelling: nothing new starts and nothing is undone; Ctrl-C again kills what still runs"
 
 
 class Killed(Exception):
@@ -82,22 +81,6 @@ async def interrupts(say: Callable[[str], None]) -> AsyncIterator[Interrupts]:
             loop.remove_signal_handler(number)
 
 
-async def tracebacks(store: Store, uid: str) -> list[tuple[str, str]]:
-    """Return the traceback of each step of a run that failed with an exception, by path."""
-    snapshot = await store.load(uid)
-    if snapshot is None or snapshot.records is None or snapshot.actions is None:
-        return []
-    known = read_run(snapshot.records, snapshot.actions, snapshot.revision, pending_timeout_ms=0)
-    found = []
-    for path, step in known.state.steps.items():
-        for failure in (step.failure, step.cleanup_failure):
-            if failure is not None and failure.detail is not None:
-                digest = failure.detail.digest
-                document = (await store.get_values(uid, frozenset({digest}))).get(digest, b"")
-                found.append((path, text_at(parse_object(document), "traceback")))
-    return [(path, text) for path, text in found if text]
-
-
 class Driver:
     """Drives the runs of one command, one after the other, in one store."""
 
@@ -144,6 +127,7 @@ class Driver:
             if known is not None:
                 await self._give_up_lost(known, launcher)
             await self._loop(run, reconciler, board)
+            await self._settle(launcher)
         except OldEpoch:
             raise CommandError(
                 f"another `reactor run` works on the same state file and took over run '{run.ref.name}'; this one stops"
@@ -203,6 +187,16 @@ class Driver:
                     await self._cancel(run.ref)
         finally:
             ring.cancel()
+            stop.cancel()
+
+    async def _settle(self, launcher: LocalLauncher) -> None:
+        """Let what was told to stop end by itself, as a pod may; Ctrl-C kills it."""
+        settled = asyncio.ensure_future(launcher.settle())
+        stop = asyncio.ensure_future(self._stops.next())
+        try:
+            await asyncio.wait({settled, stop}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            settled.cancel()
             stop.cancel()
 
     async def _cancel(self, ref: RunRef) -> None:

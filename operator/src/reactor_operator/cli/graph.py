@@ -6,9 +6,12 @@ Never here: a run of the reactor.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 from reactor_operator.api.actions import ActionSpec
+from reactor_operator.api.expressions import expression_references
 from reactor_operator.api.reactor import ReactorSpec, Step
+from reactor_operator.engine.failures import render_message
 from reactor_operator.engine.plan import Plan
 
 LABEL_LIMIT = 42
@@ -49,7 +52,7 @@ def graph_of(name: str, spec: ReactorSpec, plan: Plan) -> Graph:
     """Return the graph of a reactor; what every path implies anyway (a waits for c through b) is still drawn."""
     return Graph(
         name=name,
-        description=spec.description or "",
+        description=render_message(spec.description or ""),
         nodes=tuple(_node_of(step) for step in spec.steps),
         arrows=tuple(
             Arrow(start=need, end=step.name, order_only=need in _waited_for_alone(step))
@@ -80,17 +83,14 @@ def _node_of(step: Step) -> Node:
 
 
 def _waited_for_alone(step: Step) -> set[str]:
+    expressions = (step.when, *(source.expr for source in step.arguments.values()))
     read = {source.result for source in step.arguments.values()}
-    expressions = " ".join([step.when or "", *(source.expr or "" for source in step.arguments.values())])
-    return {
-        need
-        for need in step.wait_for
-        if need not in read and need not in expressions and need.replace("-", "_") not in expressions
-    }
+    read |= {name for text in expressions if text is not None for name in expression_references(text).results}
+    return {need for need in step.wait_for if need not in read and need.replace("-", "_") not in read}
 
 
 def _cut(text: str) -> str:
-    one_line = " ".join(text.split())
+    one_line = " ".join(render_message(text).split())
     return one_line if len(one_line) <= LABEL_LIMIT else one_line[: LABEL_LIMIT - 1] + "…"
 
 
@@ -123,10 +123,5 @@ def render_mermaid(graph: Graph) -> str:
 
 
 def _escape(text: str) -> str:
-    return (
-        text.replace("&", "&amp;")
-        .replace("<", "&lt;")
-        .replace(">", "&gt;")
-        .replace('"', "&quot;")
-        .replace("#", "&#35;")
-    )
+    """Return text that Mermaid shows as it is: `#` begins its own entities, the others are those of HTML."""
+    return escape(text.replace("#", "#35;"), quote=False).replace('"', "&quot;")

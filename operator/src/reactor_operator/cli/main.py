@@ -5,6 +5,8 @@ to start within a fraction of a second.
 Never here: reading files, or anything that a test would want to call.
 """
 
+import io
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -231,8 +233,19 @@ def cancel(
     raise typer.Exit(cancel_command(run, ClusterOptions(namespace, context, kubeconfig), reason=reason))
 
 
+def _mend_streams() -> None:
+    """Give standard streams that were closed a place to go, and write UTF-8 whatever the locale says, as kubectl."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # in this order each takes the lowest free number, which is its own
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
 def main() -> None:
     """Be the command: run it, print what it refuses, and exit."""
+    _mend_streams()
     called = Path(sys.argv[0]).name
     try:
         app(prog_name="kubectl reactor" if called.startswith("kubectl") else "reactor")

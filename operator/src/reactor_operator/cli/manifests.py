@@ -11,7 +11,7 @@ Never here: whether a Reactor or a run is valid.
 
 import base64
 import binascii
-import sys
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from reactor_operator.cli.errors import CommandError, Unreadable
 from reactor_operator.cli.places import Finding, Place, line_of
+from reactor_operator.cli.standard_input import SHOWN, read_standard_input
 from reactor_operator.cli.yaml_source import Document, parse_documents
 
 API_GROUP = "reactor.run"
@@ -75,9 +76,11 @@ class Manifests:
     findings: tuple[Finding, ...] = ()
 
     def reactor(self, name: str, namespace: str) -> Manifest | None:
-        """Return the Reactor of this name, one of the same namespace first."""
+        """Return the Reactor of this name in a namespace; one that is not written down may turn out to be any."""
         named = [reactor for reactor in self.reactors if reactor.name == name]
-        return next((reactor for reactor in named if reactor.namespace == namespace), named[0] if named else None)
+        same = [reactor for reactor in named if reactor.namespace == namespace]
+        open_ = [reactor for reactor in named if not reactor.namespace or not namespace]
+        return next(iter((*same, *open_)), None)
 
 
 def load_manifests(paths: Iterable[str]) -> Manifests:
@@ -98,11 +101,16 @@ class _Reading:
         self._neighbourhoods: dict[Path, None] = {}
 
     def read(self, path: str) -> None:
-        if path == "-":
-            self._read_target(lambda: self._add_all(parse_documents(sys.stdin.read(), "stdin"), Path(), target=True))
-            return
+        try:
+            self._read_path(path)
+        except OSError as error:
+            raise CommandError(f"{error.filename or path}: cannot be read: {error.strerror}") from None
+
+    def _read_path(self, path: str) -> None:
         where = Path(path)
-        if where.is_dir():
+        if path == "-":
+            self._read_target(lambda: self._add_all(parse_documents(read_standard_input(), SHOWN), Path(), target=True))
+        elif where.is_dir():
             files = _files_in(where)
             if not files:
                 raise CommandError(f"{path}: no .yaml, .yml or .json file in this folder, expected manifests")
@@ -116,7 +124,7 @@ class _Reading:
 
     def manifests(self) -> Manifests:
         for folder in self._neighbourhoods:
-            if self._needs_neighbours():
+            if self._needs_neighbours() and os.access(folder, os.R_OK):
                 for file in _files_in(folder):
                     self._read_neighbour(file)
         objects = self._objects.values()
@@ -159,7 +167,7 @@ class _Reading:
                 raise Unreadable(str(file), 1, f"larger than {FILE_LIMIT_BYTES // 2**20} MiB, expected a manifest")
             text = file.read_text(encoding="utf-8-sig")
         except OSError as error:
-            raise CommandError(f"{file}: cannot be read: {error.strerror}") from None
+            raise Unreadable(str(file), 1, f"cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:
             raise Unreadable(str(file), 1, "not UTF-8 text, expected YAML or JSON") from None
         documents = parse_documents(text, str(file))

@@ -6,6 +6,7 @@ Never here: importing one of them.
 """
 
 import ast
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,10 @@ class ModuleFolder:
         """Return why a handler cannot be found here, None where it can (or where only running it would tell)."""
         file = self.file_of(module)
         if file is None:
-            return f"no {module}.py nor {module.replace('.', '/')}.py beside the manifest"
+            looked_for = dict.fromkeys((f"{module}.py", f"{module.replace('.', '/')}.py"))
+            return f"no {' nor '.join(looked_for)} beside the manifest"
+        if module.partition(".")[0] in sys.stdlib_module_names:
+            return f"{file} has the name of a module that Python has itself, which may be taken for it; rename it"
         names = self._names.get(module)
         if names is None:
             names = self._names[module] = _names_in(file)

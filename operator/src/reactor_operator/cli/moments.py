@@ -24,8 +24,11 @@ def render_took(seconds: float) -> str:
     """Return how long something took: tenths below ten seconds, then the two largest units."""
     if seconds < 0.95:
         return f"{max(seconds, 0):.2f}s" if seconds < 0.095 else f"{seconds:.1f}s"
-    if seconds < 9.95:
-        return f"{seconds:.1f}s"
+    return f"{seconds:.1f}s" if seconds < 9.95 else render_whole(seconds)
+
+
+def render_whole(seconds: float) -> str:
+    """Return a time that is known in whole seconds only, in its two largest units."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole}s"

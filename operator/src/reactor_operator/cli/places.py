@@ -30,8 +30,10 @@ class Finding:
     warning: bool = False
 
     def __str__(self) -> str:
+        """Return it in one line: what is no letter in it (it may come from the manifest) is shown, not obeyed."""
         where = f"{self.file}:{self.line}: " + ("warning: " if self.warning else "")
-        return f"{where}{self.path}: {self.message}" if self.path else f"{where}{self.message}"
+        line = f"{where}{self.path}: {self.message}" if self.path else f"{where}{self.message}"
+        return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
 
 
 def parse_path(path: str) -> tuple[str | int, ...]:

@@ -20,6 +20,7 @@ from reactor_operator.cli.graph import words_of
 from reactor_operator.cli.layout import layers_of
 from reactor_operator.cli.options import Output
 from reactor_operator.cli.tables import counted, render_columns
+from reactor_operator.engine.failures import render_message
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.plan import Plan, StepPlan
 from reactor_operator.ports import RunRef, TaskOrder
@@ -43,7 +44,8 @@ def render_plan(reactor: SoundReactor) -> str:
     spec, name = reactor.spec, reactor.manifest.name
     plan = plan_of(spec, pending_timeout_ms=0)
     levels = levels_of(plan)
-    lines = [f"{name}  {spec.description}" if spec.description else name, _summary(spec, max(levels.values()) + 1), ""]
+    described = f"{name}  {render_message(spec.description)}" if spec.description else name
+    lines = [described, _summary(spec, max(levels.values()) + 1), ""]
     lines += ["START ORDER  (steps of one number run side by side)", *_starts(spec, plan, levels)]
     undos = _undos(spec, levels)
     if undos:
@@ -91,7 +93,7 @@ def _starts(spec: ReactorSpec, plan: Plan, levels: dict[str, int]) -> list[str]:
 
 def _notes(step: Step, planned: StepPlan) -> Iterator[str]:
     if step.when is not None:
-        yield f"when {' '.join(step.when.split())}"
+        yield f"when {' '.join(render_message(step.when).split())}"
     if planned.run.retries.max_attempts > 1:
         yield f"{planned.run.retries.max_attempts} attempts"
     if step.timeout is not None:

@@ -97,10 +97,13 @@ class Lines:
         self._print(render_recalled(run))
 
     def _print(self, line: str) -> None:
+        """Print it. Where that cannot be done (nobody reads, the disk is full) the run goes on all the same."""
         try:
             print(line, file=self._out, flush=True)
-        except BrokenPipeError:
-            lose_output(self._out)  # whoever read it has gone; the run goes on
+        except OSError as problem:
+            lose_output(self._out)
+            if not isinstance(problem, BrokenPipeError):
+                print(f"the run goes on, but stdout cannot be written: {problem.strerror}", file=sys.stderr)
 
 
 def lose_output(out: TextIO) -> None:

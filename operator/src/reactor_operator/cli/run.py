@@ -12,22 +12,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reactor_operator.api.digest import digest_spec
+from reactor_operator.api.run import check_run
 from reactor_operator.cli.check import Checked, SoundRun, check_manifests
 from reactor_operator.cli.choose import by_name, one_reactor
-from reactor_operator.cli.drive import Driver, Killed, interrupts, tracebacks
+from reactor_operator.cli.drive import Driver, Killed, interrupts
 from reactor_operator.cli.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_PAUSED, CommandError, refuse_errors
-from reactor_operator.cli.inputs import overlay_inputs
+from reactor_operator.cli.inputs import Inputs, read_given
 from reactor_operator.cli.laptop import NAMESPACE, LaptopRun, WallClock, run_uid
 from reactor_operator.cli.manifests import API_VERSION, Manifest, Manifests, load_manifests
 from reactor_operator.cli.options import InputOptions, Output
 from reactor_operator.cli.progress import Progress, Silence
 from reactor_operator.cli.run_view import RunView
 from reactor_operator.cli.screen import progress_for
+from reactor_operator.cli.state_file import open_store
+from reactor_operator.cli.stored import load_inputs, load_known, load_tracebacks
 from reactor_operator.engine.state import ENDED
 from reactor_operator.ports import RunRef
-from reactor_operator.reconciling.records import KnownRun, read_run
-from reactor_operator.store.memory import MemoryStore
-from reactor_operator.store.port import Store, StoreUnavailable
+from reactor_operator.reconciling.records import KnownRun
+from reactor_operator.store.port import Store
 from reactor_operator.tasks.laptop.worker import spawn_worker
 
 NAME_LIMIT = 253
@@ -55,8 +57,10 @@ class RunCommand:
             refuse_errors(manifests.findings)
             checked = check_manifests(manifests, runs=choose_runs(manifests, self.path, self.run, self.reactor))
             refuse_errors(checked.findings)
+            given = read_given(self.inputs)
+            runs = [(sound, given.over(sound.spec.inputs or {})) for sound in checked.runs]
             self._warn(checked)
-            return asyncio.run(self._drive(manifests, checked.runs, warm))
+            return asyncio.run(self._drive(manifests, runs, warm))
         finally:
             with warm:  # where nobody took it, it still runs
                 warm.kill()
@@ -65,74 +69,62 @@ class RunCommand:
         for finding in checked.findings if self.verbose else ():
             print(finding, file=sys.stderr)
 
-    async def _drive(self, manifests: Manifests, runs: Sequence[SoundRun], warm: subprocess.Popen[bytes]) -> int:
-        store = await _open_store(self.state)
+    async def _drive(
+        self, manifests: Manifests, runs: Sequence[tuple[SoundRun, Inputs]], warm: subprocess.Popen[bytes]
+    ) -> int:
         progress = progress_for(sys.stdout, silent=self.output is not Output.TEXT)
         done: list[RunView] = []
         killed = False
-        try:
-            async with interrupts(progress.say) as stops:
-                driver = Driver(
-                    store=store,
-                    epoch=await store.claim_epoch(0),
-                    manifests=manifests,
-                    stops=stops,
-                    verbose=self.verbose,
-                    warm=warm,
-                )
-                for sound in runs:
-                    if stops.cancelled:
-                        break
-                    run, known = await self._find(store, sound)
-                    try:
-                        await _drive_one(driver, run, known, progress, done)
-                    except Killed:
-                        killed = True
-                        break
-                    if self.verbose:
-                        await _say_tracebacks(store, run, progress)
-        except StoreUnavailable as error:
-            raise CommandError(f"--state: {error}") from None
-        finally:
-            await store.close()
+        async with open_store(self.state) as store, interrupts(progress.say) as stops:
+            driver = Driver(
+                store=store,
+                epoch=await store.claim_epoch(0),
+                manifests=manifests,
+                stops=stops,
+                verbose=self.verbose,
+                warm=warm,
+            )
+            for run, known in [await self._find(store, sound, inputs) for sound, inputs in runs]:
+                if stops.cancelled:
+                    break
+                try:
+                    await _drive_one(driver, run, known, progress, done)
+                except Killed:
+                    killed = True
+                    break
+                if self.verbose:
+                    await _say_tracebacks(store, run, progress)
         self._print(done)
         return EXIT_INTERRUPTED if killed else exit_code_of(done)
 
-    async def _find(self, store: Store, sound: SoundRun) -> tuple[LaptopRun, KnownRun | None]:
-        """Return the run under its uid, and what the state file knows of it."""
+    async def _find(self, store: Store, sound: SoundRun, inputs: Inputs) -> tuple[LaptopRun, KnownRun | None]:
+        """Return the run under its uid, and what the state file knows of it: then it has the inputs it started with."""
         namespace, name = sound.manifest.namespace or NAMESPACE, sound.manifest.name
-        uid = run_uid(await store.incarnation() if self.state is not None else None, namespace, name)
-        snapshot = await store.load(uid)
-        known = None
-        if snapshot is not None and snapshot.records is not None and snapshot.actions is not None:
-            known = read_run(snapshot.records, snapshot.actions, snapshot.revision, pending_timeout_ms=0)
-        run = LaptopRun(
-            sound=sound,
-            inputs=overlay_inputs(sound.spec.inputs or {}, self.inputs),
-            ref=RunRef(namespace, name, uid),
-            created_at=known.definition.created_at if known is not None else WallClock().now(),
+        ref = RunRef(
+            namespace, name, run_uid(await store.incarnation() if self.state is not None else None, namespace, name)
         )
-        return run, known
+        known = await load_known(store, ref)
+        if known is None:
+            return LaptopRun(sound=sound, inputs=inputs, ref=ref, created_at=WallClock().now()), None
+        started, found = known.definition.reactor_name, sound.reactor.manifest.name
+        if started != found:
+            raise CommandError(
+                f"--state {self.state}: run '{name}' is there already, as a run of Reactor '{started}', found Reactor "
+                f"'{found}': choose another name with --run, or another file"
+            )
+        pinned = await load_inputs(store, known)
+        return LaptopRun(
+            sound=sound,
+            inputs=inputs if pinned is None else pinned,
+            ref=ref,
+            created_at=known.definition.created_at,
+        ), known
 
     def _print(self, done: Sequence[RunView]) -> None:
         if self.output is not Output.TEXT:
             from reactor_operator.cli.documents import render_documents
 
             sys.stdout.write(render_documents([run.object for run in done], self.output))
-
-
-async def _open_store(state: Path | None) -> Store:
-    if state is None:
-        return MemoryStore()
-    from reactor_operator.store.sqlite import NotAStore, SqliteStore
-
-    store = SqliteStore(state)
-    try:
-        await store.incarnation()
-    except (NotAStore, StoreUnavailable) as error:
-        await store.close()
-        raise CommandError(f"--state: {error}") from None
-    return store
 
 
 async def _drive_one(
@@ -160,7 +152,7 @@ async def _drive_one(
 
 
 async def _say_tracebacks(store: Store, run: LaptopRun, progress: Progress) -> None:
-    for path, text in await tracebacks(store, run.ref.uid):
+    for path, text in await load_tracebacks(store, run.ref):
         progress.say(f"{path} failed:")
         for line in text.splitlines():
             progress.say(f"  {line}")
@@ -194,6 +186,9 @@ def _make_run(reactor: Manifest, name: str | None) -> Manifest:
         "metadata": {"name": named},
         "spec": {"reactorRef": {"name": reactor.name}},
     }
+    for problem in check_run(value).problems if name is not None else ():
+        if problem.path == "metadata.name":
+            raise CommandError(f"--run: {problem.message}")
     return Manifest(
         kind="ReactorRun",
         namespace=reactor.namespace,

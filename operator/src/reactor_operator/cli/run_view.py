@@ -4,7 +4,7 @@ In: the JSON object of a run, from the API server or from the laptop. Out: froze
 Never here: printing, or an exception for an odd status.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from reactor_operator.api.duration import parse_duration
@@ -21,7 +21,7 @@ class StepView:
     """One step of a run.
 
     took:      seconds, whole ones only; None until it has ended.
-    message:   what went wrong, or what it waits for.       cleanup: why its compensate or undo failed.
+    message:   what went wrong, or what it waits for.       cleanup: why it was not reversed.
     """
 
     name: str
@@ -139,17 +139,25 @@ class RunView:
     @cached_property
     def steps(self) -> dict[str, StepView]:
         """The steps that the status lists, by name."""
-        return {name: _step_view(step) for name, step in self._written.items()}
+        return {name: self._view_of(step) for name, step in self._written.items()}
 
     def step(self, name: str) -> StepView | None:
         """Return one step, None where the status does not list it."""
         step = self._written.get(name)
-        return _step_view(step) if step is not None else None
+        return self._view_of(step) if step is not None else None
 
     def changed_since(self, before: "RunView | None") -> list[StepView]:
         """Return the steps whose entries are not those of `before`: of 10,000 mostly a few, and only they cost."""
         old = before._written if before is not None else {}
-        return [_step_view(step) for name, step in self._written.items() if old.get(name) != step]
+        return [self._view_of(step) for name, step in self._written.items() if old.get(name) != step]
+
+    @cached_property
+    def _not_reversed(self) -> dict[str, str]:
+        return {text_at(one, "step"): text_at(one, "message") for one in maps_at(self.status, "rollback", "failures")}
+
+    def _view_of(self, step: JsonObject) -> StepView:
+        view = _step_view(step)
+        return view if view.cleanup else replace(view, cleanup=self._not_reversed.get(view.name, ""))
 
 
 def _took(part: JsonObject) -> float | None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from reactor_operator.api.inputs import apply_inputs
 from reactor_operator.cli.cluster import Cluster, on_cluster
 from reactor_operator.cli.errors import EXIT_FAILED, EXIT_OK, CommandError
-from reactor_operator.cli.inputs import overlay_inputs
+from reactor_operator.cli.inputs import read_given
 from reactor_operator.cli.options import ClusterOptions, InputOptions
 from reactor_operator.cli.watch import watch_run
 from reactor_operator.kube.fields import JsonObject, map_at, text_at
@@ -24,7 +24,7 @@ class InputsRefused(CommandError):
 
 def start_command(reactor: str, inputs: InputOptions, target: ClusterOptions, *, name: str | None, wait: bool) -> int:
     """Make the run. Raises CommandError."""
-    given = overlay_inputs({}, inputs)
+    given = read_given(inputs).over({})
 
     async def work(cluster: Cluster) -> int:
         found = await cluster.get(REACTOR, reactor)

@@ -6,7 +6,7 @@ In: a view of a run and the time. Out: text. Never here: where the run came from
 import json
 from collections.abc import Iterator
 
-from reactor_operator.cli.moments import render_age, render_took
+from reactor_operator.cli.moments import render_age, render_took, render_whole
 from reactor_operator.cli.run_view import RunView, StepView
 from reactor_operator.cli.tables import render_columns
 from reactor_operator.kube.fields import int_at, map_at, maps_at, text_at
@@ -66,7 +66,7 @@ def _steps(run: RunView) -> Iterator[str]:
 
 
 def _row(step: StepView) -> tuple[str, str, str, str, str]:
-    took = "" if step.took is None else render_took(step.took) if step.took else "<1s"
+    took = "" if step.took is None else render_whole(step.took) if step.took else "<1s"
     said = f"{step.kind}: {step.message}" if step.kind and not step.message.startswith(step.kind) else step.message
     if step.cleanup:
         said = f"{said} · not reversed: {step.cleanup}" if said else f"not reversed: {step.cleanup}"

@@ -10,6 +10,7 @@ Never here: what the documents mean.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Protocol
 
 import yaml
@@ -75,7 +76,10 @@ def _render_pair(found: re.Match[str]) -> str:
 
 
 def parse_scalar(text: str) -> object:
-    """Return what an unquoted scalar means to kubectl: null, a boolean, a number or the text itself."""
+    """Return what an unquoted scalar means to kubectl: null, a boolean, a number or the text itself.
+
+    A number is as the API server keeps it: without a fraction an integer, beyond 64 bits a double, beyond that text.
+    """
     if text in _NULLS:
         return None
     if text in _BOOLEANS:
@@ -92,24 +96,17 @@ def _parse_number(text: str) -> object:
         base = _BASES.get(bare[:2], 8 if bare[:1] == "0" else 10)
         try:
             whole = int(bare[2:] if bare[:2] in _BASES else bare, base)
-        except ValueError:  # `08` is no octal number; kubectl takes it for a decimal one, below
+        except ValueError:  # `08` is no octal number, kubectl takes it for a decimal one; or Python finds it too long
             whole = UINT64.stop
-        if base == 10 or whole in UINT64:
-            return plain_integer(-whole if text[0] == "-" else whole)
+        if whole in UINT64:
+            signed = -whole if text[0] == "-" else whole
+            return signed if signed in INT64 else float(signed)
     if _FLOAT.fullmatch(text):
         number = float(digits)
-        return text if number in (float("inf"), float("-inf")) else plain_float(number)
+        if not isfinite(number):
+            return text
+        return int(number) if number.is_integer() and int(number) in INT64 else number
     return text
-
-
-def plain_integer(whole: int) -> int | float:
-    """Return an integer as the API server keeps it: beyond 64 bits it is a double."""
-    return whole if whole in INT64 else float(whole)
-
-
-def plain_float(number: float) -> int | float:
-    """Return a double as the API server keeps it: one without a fraction is an integer."""
-    return int(number) if number.is_integer() and int(number) in INT64 else number
 
 
 class _Events(Protocol):

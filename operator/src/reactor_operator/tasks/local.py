@@ -153,6 +153,10 @@ class LocalLauncher:
             running.stopping = asyncio.create_task(self._stop(running))
         return True
 
+    async def settle(self) -> None:
+        """Wait until every task that was told to stop has ended, by itself or at the end of its grace."""
+        await asyncio.gather(*(one.stopping for one in self._running.values() if one.stopping is not None))
+
     async def close(self) -> None:
         """End every task and worker, without telling their outcomes, and wait until they are gone. Idempotent."""
         self._closing = True

@@ -59,6 +59,9 @@ def resolve(order: TaskOrder, variables: Mapping[str, str], chosen: Effective, c
         text = _value_of(order, entry, found, config)
         if text is not None:
             found[str(entry["name"])] = text
+    for name, text in found.items():
+        if "\0" in text:
+            raise _unlaunchable(order, f"variable {name} has a NUL character in its text, which no variable can hold")
     return found
 
 

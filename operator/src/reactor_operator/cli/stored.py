@@ -1,0 +1,49 @@
+"""What the store of a laptop has of a run: where it is, what it was started with, why its steps failed.
+
+In: a store and the uid of a run. Out: a `KnownRun`, its inputs, tracebacks. Raises CommandError for damaged records.
+Never here: a write.
+"""
+
+from collections.abc import Mapping
+
+from reactor_operator.cli.errors import CommandError
+from reactor_operator.kube.fields import parse_object, text_at
+from reactor_operator.ports import RunRef
+from reactor_operator.reconciling.records import KnownRun, read_run
+from reactor_operator.store.codec import Unreadable
+from reactor_operator.store.port import Store
+
+
+async def load_known(store: Store, run: RunRef) -> KnownRun | None:
+    """Return the run as it was left, None where the store has none."""
+    snapshot = await store.load(run.uid)
+    if snapshot is None or snapshot.records is None or snapshot.actions is None:
+        return None
+    try:
+        return read_run(snapshot.records, snapshot.actions, snapshot.revision, pending_timeout_ms=0)
+    except (Unreadable, KeyError, ValueError) as problem:
+        raise CommandError(
+            f"--state: the records of run '{run.name}' cannot be read ({problem}): give another path, or another --run"
+        ) from problem
+
+
+async def load_inputs(store: Store, known: KnownRun) -> Mapping[str, object] | None:
+    """Return the inputs that a run was started with, defaults among them; None where they were refused."""
+    pinned = known.definition.inputs
+    if pinned is None:
+        return None
+    values = await store.get_values(known.definition.run.uid, frozenset({pinned.digest}))
+    return parse_object(values.get(pinned.digest, b""))
+
+
+async def load_tracebacks(store: Store, run: RunRef) -> list[tuple[str, str]]:
+    """Return the traceback of each step of a run that failed with an exception, by path."""
+    known = await load_known(store, run)
+    found = []
+    for path, step in known.state.steps.items() if known is not None else ():
+        for failure in (step.failure, step.cleanup_failure):
+            if failure is not None and failure.detail is not None:
+                digest = failure.detail.digest
+                document = (await store.get_values(run.uid, frozenset({digest}))).get(digest, b"")
+                found.append((path, text_at(parse_object(document), "traceback")))
+    return [(path, text) for path, text in found if text]
