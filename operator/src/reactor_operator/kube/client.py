@@ -5,6 +5,7 @@ not used here. Never here: what any object means, or a retry of a write that may
 """
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +17,15 @@ import aiohttp
 import orjson
 
 from reactor_operator.kube.access import Access
-from reactor_operator.kube.errors import ApiError, ApiUnavailable, Forbidden, Gone, as_quota, error_of
+from reactor_operator.kube.errors import ApiUnavailable, Forbidden, Gone, NotFound, as_quota, error_of
 from reactor_operator.kube.fields import EMPTY, JsonObject, int_at, map_at, parse_object, text_at
 from reactor_operator.kube.paths import resource_of
 
 TIMEOUT_SECONDS = 10.0
 PAGE_SIZE = 500
+_FIRST_PAUSE_SECONDS = 0.25
+_ANSWER_SECONDS = 0.5
+"""What a request is given to be answered in after a wait, before the time is up."""
 _NO_HEADERS: Mapping[str, str] = {}
 Observe = Callable[[str, str, int], None]
 """Takes the method, the resource (`pods`, `reactorruns/status`) and the status code of an answer."""
@@ -83,10 +87,8 @@ class KubeClient:
         """Return the object, or None where the server says 404."""
         try:
             return await self._call("GET", path)
-        except ApiError as error:
-            if error.status == 404:
-                return None
-            raise
+        except NotFound:
+            return None
 
     async def create(self, path: str, body: JsonObject, *, strict: bool = False) -> JsonObject:
         """Create an object. `strict` refuses fields the server does not know instead of dropping them."""
@@ -100,10 +102,8 @@ class KubeClient:
         """Patch an object; None where the server says 404."""
         try:
             return await self._call("PATCH", path, body, content_type=kind.value)
-        except ApiError as error:
-            if error.status == 404:
-                return None
-            raise
+        except NotFound:
+            return None
 
     async def delete(self, path: str, *, uid: str | None = None, grace_seconds: int | None = None) -> bool:
         """Delete an object and, in the background, what it owns. False: it was gone. Conflict: the uid is another."""
@@ -114,10 +114,8 @@ class KubeClient:
             options["gracePeriodSeconds"] = grace_seconds
         try:
             await self._call("DELETE", path, options)
-        except ApiError as error:
-            if error.status == 404:
-                return False
-            raise
+        except NotFound:
+            return False
         return True
 
     async def list(self, path: str, query: Mapping[str, str] | None = None) -> Listing:
@@ -130,8 +128,11 @@ class KubeClient:
             found = page.get("items")
             items.extend(found if isinstance(found, list) else ())
             token = text_at(page, "metadata", "continue")
+            version = text_at(page, "metadata", "resourceVersion")
+            if not version:
+                raise ApiUnavailable(f"GET {path}: the answer is no list of an API server")
             if not token:
-                return Listing(items, text_at(page, "metadata", "resourceVersion"))
+                return Listing(items, version)
 
     async def watch(
         self, path: str, resource_version: str, query: Mapping[str, str] | None = None, *, idle_seconds: float = 90.0
@@ -166,10 +167,8 @@ class KubeClient:
         """Return what is not JSON (a pod's log) as text; None where the server says 404."""
         try:
             body = await self._raw("GET", path, query=query)
-        except ApiError as error:
-            if error.status == 404:
-                return None
-            raise
+        except NotFound:
+            return None
         return body.decode("utf-8", "replace")
 
     async def close(self) -> None:
@@ -193,7 +192,11 @@ class KubeClient:
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
     ) -> JsonObject:
-        return parse_object(await self._raw(method, path, body, query=query, content_type=content_type))
+        found = parse_object(await self._raw(method, path, body, query=query, content_type=content_type))
+        if not found:
+            # A proxy's page, mostly. Taken for an empty object, it would say that a pod or a run is gone.
+            raise ApiUnavailable(f"{method} {path}: the answer is not a JSON object")
+        return found
 
     async def _raw(
         self,
@@ -214,6 +217,7 @@ class KubeClient:
         payload = None if body is None else orjson.dumps(body)
         content = _NO_HEADERS if payload is None else {"Content-Type": content_type}
         give_up_at = time.monotonic() + self._timeout_seconds
+        pause = _FIRST_PAUSE_SECONDS
         renewed = False
         try:
             async with asyncio.timeout(self._timeout_seconds):
@@ -232,21 +236,20 @@ class KubeClient:
                         await self._access.renew()
                         continue
                     error = error_of(response.status, answer, response.headers.get("Retry-After"))
-                    if not _worth_waiting(response.status, error, give_up_at):
+                    if response.status != 429 or not isinstance(error, ApiUnavailable):
                         raise as_quota(error) if isinstance(error, Forbidden) else error
-                    await asyncio.sleep(max(getattr(error, "retry_after_seconds", 0.0), 0.1))
+                    # Whoever was told to wait at the same time does not come back at the same time.
+                    wait = max(error.retry_after_seconds, pause) * random.uniform(1.0, 1.5)  # noqa: S311
+                    if time.monotonic() + wait + _ANSWER_SECONDS > give_up_at:
+                        raise error
+                    await asyncio.sleep(wait)
+                    pause *= 2
         except (aiohttp.ClientError, TimeoutError, OSError) as problem:
             raise ApiUnavailable(f"{method} {path}: {_words(problem)}") from problem
 
     async def _authorization(self) -> Mapping[str, str]:
         value = await self._access.authorization()
         return _NO_HEADERS if value is None else {"Authorization": value}
-
-
-def _worth_waiting(status: int, error: Exception, give_up_at: float) -> bool:
-    if status != 429 or not isinstance(error, ApiUnavailable):
-        return False
-    return time.monotonic() + error.retry_after_seconds + 0.5 < give_up_at
 
 
 async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
