@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import ClassVar
 
 import pytest
 import pytest_asyncio
 from prometheus_client import CollectorRegistry
 
+from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.changes.audit import Audit
 from reactor_operator.changes.metrics import ChangeMetrics
 from reactor_operator.changes.pods import PodWatch
@@ -15,14 +17,14 @@ from reactor_operator.changes.stalls import CREATING_MS, SILENT_MS, Stalls
 from reactor_operator.engine.events import TaskLost, TaskStarted, TaskSucceeded, TaskWaiting
 from reactor_operator.engine.plan import Plan
 from reactor_operator.engine.state import RunState
-from reactor_operator.kube.paths import EVENT, POD
+from reactor_operator.kube.paths import EVENT, JOB, POD
 from reactor_operator.outcomes.reader import PodReader
 from reactor_operator.ports import RunRef
 from reactor_operator.reconciling.definition import Definition
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.store.memory import MemoryStore
 from tests.unit.kube.api_server import ApiServer
-from tests.unit.outcomes.pods import Json, ended, made, running, sealed_of, waiting
+from tests.unit.outcomes.pods import STARTED, Json, ended, made, running, sealed_of, waiting
 from tests.unit.outcomes.stores import FixedClock, close_task, inbox_of, store_with_task
 from tests.unit.tasks.orders import KEY, python
 
@@ -246,18 +248,30 @@ class TestStalls:
 
 
 class TestAudit:
-    async def look(self, trial: Trial, seen: set[tuple[str, str]]) -> None:
+    step: ClassVar[Json] = {"name": "work", "run": {"container": {"image": "busybox:1"}}}
+
+    async def look(
+        self, trial: Trial, seen: set[tuple[str, str]], *, placement: str = "pod", runs: tuple[str, ...] = ("shop",)
+    ) -> None:
         task = sealed_of(made()).task
         run = sealed_of(made()).run
-        known = KnownRun(
-            definition=Definition(run=run, created_at=0, generation=1, reactor_name="x"),
-            spec=None,
-            plan=Plan(steps={}),
-            state=RunState(),
-        )
+        launched = [
+            KnownRun(
+                definition=Definition(
+                    run=RunRef(namespace, run.name, run.uid), created_at=0, generation=1, reactor_name="x"
+                ),
+                spec=ReactorSpec.model_validate({"defaults": {"placement": placement}, "steps": [self.step]}),
+                plan=Plan(steps={}),
+                state=RunState(),
+            )
+            for namespace in runs
+        ]
         async with trial.server.client() as client:
             reader = PodReader(trial.store, trial.clock, lost_ms=1)
-            await Audit(client, reader, launched=lambda: [(known, task)], seen=lambda: seen).look()
+            stalls = Stalls(client, reader, trial.clock)
+            await Audit(
+                client, reader, stalls, launched=lambda: [(known, task) for known in launched], seen=lambda: seen
+            ).look()
 
     async def test_a_launched_task_without_a_pod_is_lost(self, trial: Trial) -> None:
         await self.look(trial, set())
@@ -269,3 +283,29 @@ class TestAudit:
         assert trial.server.requests == []
         await self.look(trial, set())
         assert await trial.kinds() == []
+
+    async def test_a_namespace_that_refuses_stops_no_other(self, trial: Trial) -> None:
+        trial.server.script = [(403, {"message": "no role here"}, {})]
+        await self.look(trial, set(), runs=("elsewhere", "shop"))
+        assert await trial.kinds() == [TaskLost]
+
+    async def test_a_job_that_may_make_no_pod_waits_with_the_reason_that_its_events_tell(self, trial: Trial) -> None:
+        job = {"metadata": {"uid": "job-uid", "creationTimestamp": STARTED}}
+        await trial.server.put(JOB.object("shop", made()["metadata"]["name"]), job)
+        refused = 'Error creating: pods "x" is forbidden: exceeded quota: small'
+        event = {"involvedObject": {"uid": "job-uid"}, "reason": "FailedCreate", "message": refused}
+        await trial.server.put(EVENT.object("shop", "refused"), event)
+        await self.look(trial, set(), placement="job")
+        assert await trial.kinds() == []
+        trial.clock.time = CREATED_MS + CREATING_MS + 1
+        await self.look(trial, set(), placement="job")
+        (told,) = await inbox_of(trial.store)
+        assert isinstance(told, TaskWaiting)
+        assert told.reason == f"FailedCreate: {refused}"
+
+    @pytest.mark.parametrize("job", [None, {"status": {"conditions": [{"type": "Failed", "status": "True"}]}}])
+    async def test_a_job_that_will_never_make_a_pod_is_lost(self, trial: Trial, job: Json | None) -> None:
+        if job is not None:
+            await trial.server.put(JOB.object("shop", made()["metadata"]["name"]), job)
+        await self.look(trial, set(), placement="job")
+        assert await trial.kinds() == [TaskLost]

@@ -60,6 +60,10 @@ class PodReader:
         """Tell that a task that was launched has no pod. Call this only after a live GET said so."""
         await self._settle(f"{sealed.run.uid}/{sealed.task.key}/", read_missing(sealed))
 
+    async def podless(self, job: JsonObject, sealed: Sealed, reason: str) -> None:
+        """Tell why a Job has no pod yet, or (an empty reason) that nothing is known to be wrong with it."""
+        await self._tell_waiting(self._key(job, sealed), job, sealed, reason)
+
     async def is_checked_in(self, sealed: Sealed) -> bool:
         """Return whether somebody speaks for the task at the gateway (or it is closed, and nobody needs to)."""
         open_ = await self._inbox.open_task(sealed.run.uid, sealed.task.key)

@@ -55,12 +55,13 @@ async def run_operator(
     metrics = ChangeMetrics(registry)
     store = RedisStore(settings.shared.redis_url, settings.shared.installation)
     access = await load_access()
-    async with KubeClient(access, connections=2, observe=metrics.observe_request) as lease_client:
-        terms = LeaseTerms(
-            namespace=settings.shared.pod_namespace,
-            name=settings.shared.installation,
-            holder=settings.shared.pod_name,
-        )
+    terms = LeaseTerms(
+        namespace=settings.shared.pod_namespace, name=settings.shared.installation, holder=settings.shared.pod_name
+    )
+    # A renewal that hangs must leave time for another.
+    async with KubeClient(
+        access, timeout_seconds=terms.renew_every, connections=2, observe=metrics.observe_request
+    ) as lease_client:
         leadership = Leadership(lease_client, terms, WallClock())
         try:
             async with asyncio.TaskGroup() as group:
@@ -157,7 +158,7 @@ async def _work(
         for name in namespaces
     ]
     audit = Audit(
-        client, reader, launched=reconciler.launched, seen=lambda: union_of(watch.names() for watch in watches)
+        client, reader, stalls, launched=reconciler.launched, seen=lambda: union_of(watch.names() for watch in watches)
     )
     kinds = KindWatch(
         access=access, namespaces=settings.namespaces, runs=runs, judge=ReactorJudge(client, clock), started=listen
