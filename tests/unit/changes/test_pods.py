@@ -41,6 +41,7 @@ class Trial:
         self.clock = FixedClock(CREATED_MS + 1_000)
         self.metrics = ChangeMetrics(CollectorRegistry())
         self.marked: list[RunRef] = []
+        self.active = False
         self.rings = store.rings()
 
     @asynccontextmanager
@@ -53,6 +54,8 @@ class Trial:
                 reader=reader,
                 stalls=Stalls(client, reader, self.clock),
                 mark=self.marked.append,
+                active=lambda: self.active,
+                linger_seconds=0.2,
                 key=KEY,
                 metrics=self.metrics,
                 relist_seconds=relist_seconds,
@@ -108,6 +111,15 @@ async def test_an_end_that_no_watch_told_is_found_by_the_next_list_and_counted(t
     async with trial.watching(relist_seconds=0.05):
         await trial.server.put(PATH, running(made()))
         await trial.wait_for(TaskStarted)
+        trial.server.mute_watches = True
+        await trial.server.put(PATH, ended(made(), 0, "1"))
+        await trial.wait_for(TaskSucceeded)
+    assert trial.missed() >= 1
+
+
+async def test_while_a_task_is_launched_a_pod_that_no_watch_ever_told_is_found_by_the_next_list(trial: Trial) -> None:
+    trial.active = True
+    async with trial.watching(relist_seconds=0.05):
         trial.server.mute_watches = True
         await trial.server.put(PATH, ended(made(), 0, "1"))
         await trial.wait_for(TaskSucceeded)
@@ -171,6 +183,22 @@ async def test_a_pod_that_appears_for_a_closed_task_is_deleted(trial: Trial) -> 
     async with trial.watching():
         await trial.server.put(PATH, made())
         await trial.server.wait_until(lambda: PATH not in trial.server.objects)
+
+
+async def test_a_pod_that_still_runs_after_its_task_was_closed_is_deleted(trial: Trial) -> None:
+    """Whoever watched when it was closed may be gone: it stood already when this operator came."""
+    await trial.server.put(PATH, running(made()))
+    await close_task(trial.store)
+    async with trial.watching(relist_seconds=0.05):
+        assert PATH in trial.server.objects
+        await trial.server.wait_until(lambda: PATH not in trial.server.objects)
+
+
+async def test_watches_that_end_at_once_are_not_asked_for_all_the_time(trial: Trial) -> None:
+    trial.server.close_watches = True
+    async with trial.watching():
+        await asyncio.sleep(1.0)
+    assert len([path for method, path, _ in trial.server.requests if method == "GET"]) <= 6
 
 
 @pytest.mark.parametrize("stored", [True, False])

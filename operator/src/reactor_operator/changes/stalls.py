@@ -46,7 +46,7 @@ class Stalls:
         return "NotCheckedIn: its container runs, but the agent in it has not reached the gateway"
 
     async def podless(self, job: JsonObject) -> str:
-        """Return why a Job makes no pod (a quota, mostly), where it should have by now. Raises Unavailable, ApiError."""
+        """Return why a Job makes no pod (a quota, mostly) and should have by now. Raises Unavailable, ApiError."""
         if self._age(job) <= CREATING_MS:
             return ""
         return await self._newest_warning(job) or "NoPod: its Job has made no pod"

@@ -154,7 +154,16 @@ async def _work(
     stalls = Stalls(client, reader, clock)
     namespaces: tuple[str | None, ...] = settings.namespaces or (None,)
     watches = [
-        PodWatch(client=client, namespace=name, reader=reader, stalls=stalls, mark=runs.mark, key=key, metrics=metrics)
+        PodWatch(
+            client=client,
+            namespace=name,
+            reader=reader,
+            stalls=stalls,
+            mark=runs.mark,
+            active=lambda: bool(reconciler.launched()),
+            key=key,
+            metrics=metrics,
+        )
         for name in namespaces
     ]
     audit = Audit(
