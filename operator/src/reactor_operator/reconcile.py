@@ -105,6 +105,7 @@ class Reconciler:
         """Drop what is remembered of a run, because it is gone."""
         self._known.pop(ref.uid, None)
         self._acknowledged.pop(ref.uid, None)
+        self._effects.forget(ref.uid)
 
     def launched(self) -> list[tuple[KnownRun, Task]]:
         """Return the open tasks of all known runs whose start was performed: each must have a pod somewhere."""
