@@ -6,6 +6,7 @@ is. A reconcile that fails is repeated after a growing pause; it never stops ano
 
 import asyncio
 import heapq
+import random
 import time
 from collections.abc import Awaitable, Callable
 
@@ -35,6 +36,7 @@ class ReconcileQueue:
         self._dirty: dict[RunRef, None] = {}
         self._running: dict[RunRef, asyncio.Task[None]] = {}
         self._again: set[RunRef] = set()
+        self._gone: set[RunRef] = set()
         self._due: dict[RunRef, int] = {}
         self._heap: list[tuple[int, str, RunRef]] = []
         self._failures: dict[RunRef, int] = {}
@@ -43,6 +45,7 @@ class ReconcileQueue:
 
     def mark(self, ref: RunRef) -> None:
         """Reconcile the run as soon as there is room; while it is being reconciled, once more after that."""
+        self._gone.discard(ref)
         if ref in self._running:
             self._again.add(ref)
         else:
@@ -58,7 +61,9 @@ class ReconcileQueue:
             self._wake.set()
 
     def forget(self, ref: RunRef) -> None:
-        """Drop every mark and time of a run that is gone."""
+        """Drop every mark and time of a run that is gone; what is under way ends and is not followed up."""
+        if ref in self._running:
+            self._gone.add(ref)
         self._dirty.pop(ref, None)
         self._due.pop(ref, None)
         self._again.discard(ref)
@@ -105,7 +110,10 @@ class ReconcileQueue:
         finally:
             self._metrics.reconcile_seconds.observe(time.perf_counter() - started)
             self._running.pop(ref, None)
-            if ref in self._again:
+            if ref in self._gone:
+                self._gone.discard(ref)
+                self.forget(ref)
+            elif ref in self._again:
                 self._again.discard(ref)
                 if ref not in self._failures:
                     self.mark(ref)
@@ -115,6 +123,7 @@ class ReconcileQueue:
         failures = self._failures.get(ref, 0)
         self._failures[ref] = failures + 1
         pause = min(_FIRST_PAUSE_MS << min(failures, 16), _LONGEST_PAUSE_MS)
+        pause += random.randrange(pause // 2)  # noqa: S311 - runs that failed together do not come back together
         self.mark_at(ref, self._clock.now() + pause)
         self._metrics.failures.labels("unavailable" if expected else "bug").inc()
         where = f"{ref.namespace}/{ref.name}"
