@@ -53,6 +53,7 @@ class Trial:
         self.server = server
         self.store = MemoryStore()
         self.clock = FixedClock(FINISHED_MS)
+        self.monotonic = 0.0
         self.queue = MarkingQueue(self.clock)
         self.active: frozenset[str] = frozenset()
         self.swept: list[RunRef] = []
@@ -73,7 +74,12 @@ class Trial:
                 active=self.active,
             )
             self.sweeper = Sweeper(
-                definitions, self.store, self.clock, grace_ms=600_000, forgotten=self.swept.append, found=runs.back
+                definitions,
+                self.store,
+                grace_seconds=600.0,
+                forgotten=self.swept.append,
+                found=runs.back,
+                monotonic=lambda: self.monotonic,
             )
             runs.sweeper = self.sweeper
             yield runs
@@ -255,8 +261,9 @@ class TestSweep:
         await trial.store_run()
         async with trial.following() as runs:
             runs.gone(REF)
-            for passed, swept in ((0, []), (599_999, []), (600_000, [REF])):
-                trial.clock.time = FINISHED_MS + passed
+            for passed, swept in ((0.0, []), (599.9, []), (600.0, [REF])):
+                trial.clock.time += 10**9  # a wall clock that jumps makes no grace shorter
+                trial.monotonic = passed
                 await trial.sweeper._look(REF)
                 assert trial.swept == swept
         assert await trial.store.load("uid") is None
@@ -276,7 +283,7 @@ class TestSweep:
         async with trial.following() as runs:
             runs.gone(REF)
             await trial.sweeper._look(REF)
-            trial.clock.time += 600_000
+            trial.monotonic += 600.0
             await trial.sweeper._look(REF)
         assert await trial.store.load("uid") is None
 

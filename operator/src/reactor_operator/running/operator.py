@@ -29,6 +29,7 @@ from reactor_operator.kube.access import Access, load_access
 from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.definitions import ClusterDefinitions
 from reactor_operator.outcomes.reader import PodReader
+from reactor_operator.ports import RunRef
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
 from reactor_operator.running.clock import WallClock
 from reactor_operator.settings import OperatorSettings
@@ -146,8 +147,13 @@ async def _work(
         expiry=expiry,
         active=await store.active_runs(),
     )
+
+    def forgotten(ref: RunRef) -> None:
+        reconciler.forget(ref)
+        board.forget(ref.uid)
+
     sweeper = Sweeper(
-        definitions, store, clock, grace_ms=settings.sweep_grace_ms, forgotten=reconciler.forget, found=runs.back
+        definitions, store, grace_seconds=settings.sweep_grace_ms / 1000, forgotten=forgotten, found=runs.back
     )
     runs.sweeper = sweeper
     reader = PodReader(store, clock, lost_ms=settings.lost_timeout_ms)
