@@ -26,6 +26,7 @@ PAGE_SIZE = 500
 _FIRST_PAUSE_SECONDS = 0.25
 _ANSWER_SECONDS = 0.5
 """What a request is given to be answered in after a wait, before the time is up."""
+_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 _NO_HEADERS: Mapping[str, str] = {}
 Observe = Callable[[str, str, int], None]
 """Takes the method, the resource (`pods`, `reactorruns/status`) and the status code of an answer."""
@@ -118,13 +119,18 @@ class KubeClient:
             return False
         return True
 
-    async def list(self, path: str, query: Mapping[str, str] | None = None) -> Listing:
-        """Return all objects of a collection, page by page underneath. Raises Gone where the pages went stale."""
+    async def list(self, path: str, query: Mapping[str, str] | None = None, *, metadata_only: bool = False) -> Listing:
+        """Return all objects of a collection, page by page underneath. Raises Gone where the pages went stale.
+
+        `metadata_only` leaves spec and status away, which are most of what there is.
+        """
         items: list[JsonObject] = []
         token = ""
         while True:
             paging = {"limit": str(PAGE_SIZE)} | ({"continue": token} if token else {})
-            page = await self._call("GET", path, query={**(query or {}), **paging})
+            page = await self._call(
+                "GET", path, query={**(query or {}), **paging}, accept=_METADATA if metadata_only else None
+            )
             found = page.get("items")
             items.extend(found if isinstance(found, list) else ())
             token = text_at(page, "metadata", "continue")
@@ -191,8 +197,9 @@ class KubeClient:
         *,
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
+        accept: str | None = None,
     ) -> JsonObject:
-        found = parse_object(await self._raw(method, path, body, query=query, content_type=content_type))
+        found = parse_object(await self._raw(method, path, body, query=query, content_type=content_type, accept=accept))
         if not found:
             # A proxy's page, mostly. Taken for an empty object, it would say that a pod or a run is gone.
             raise ApiUnavailable(f"{method} {path}: the answer is not a JSON object")
@@ -206,6 +213,7 @@ class KubeClient:
         *,
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
+        accept: str | None = None,
     ) -> bytes:
         """Send one request; one more after a 401, and after a 429, which says that nothing was done."""
         if (
@@ -215,7 +223,9 @@ class KubeClient:
         ):
             raise ApiUnavailable(f"{method} {path} was not sent: the lease may end before its answer comes")
         payload = None if body is None else orjson.dumps(body)
-        content = _NO_HEADERS if payload is None else {"Content-Type": content_type}
+        content = {} if payload is None else {"Content-Type": content_type}
+        if accept is not None:
+            content["Accept"] = accept
         give_up_at = time.monotonic() + self._timeout_seconds
         pause = _FIRST_PAUSE_SECONDS
         renewed = False

@@ -187,7 +187,7 @@ async def _work(
         "expiry": expiry.run(),
         "sweeper": sweeper.run(),
         "audit": audit.run(),
-        "leftovers": follow_leftovers(client, namespaces, store, runs),
+        "leftovers": follow_leftovers(client, namespaces, store, runs, metrics),
     } | {f"pods of {name or 'all namespaces'}": watch.run() for name, watch in zip(namespaces, watches, strict=True)}
     try:
         async with asyncio.TaskGroup() as group:
