@@ -19,6 +19,7 @@ from reactor_operator.changes.metrics import ChangeMetrics
 from reactor_operator.changes.pods import PodWatch, union_of
 from reactor_operator.changes.queue import ReconcileQueue
 from reactor_operator.changes.runs import RunChanges
+from reactor_operator.changes.served import Served
 from reactor_operator.changes.stalls import Stalls
 from reactor_operator.changes.sweep import Sweeper
 from reactor_operator.evaluation.evaluator import ProcessEvaluator
@@ -176,7 +177,11 @@ async def _work(
         client, reader, stalls, launched=reconciler.launched, seen=lambda: union_of(watch.names() for watch in watches)
     )
     kinds = KindWatch(
-        access=access, namespaces=settings.namespaces, runs=runs, judge=ReactorJudge(client, clock), started=listen
+        access=access,
+        served=Served(client, settings.namespaces),
+        runs=runs,
+        judge=ReactorJudge(client, clock),
+        started=listen,
     )
     parts: dict[str, Coroutine[None, None, None]] = {
         "lease": leadership.keep(),
