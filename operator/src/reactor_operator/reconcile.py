@@ -83,6 +83,7 @@ class Reconciler:
         self._epoch = epoch
         self._settings = settings
         self._known: dict[str, KnownRun] = {}
+        self._unsure: set[str] = set()
         self._acknowledged: dict[str, set[str]] = {}
         self._cache = DocumentCache()
 
@@ -96,7 +97,7 @@ class Reconciler:
             try:
                 return await self._reconcile(ref)
             except (StaleRevision, InboxAhead):
-                self._known.pop(ref.uid, None)
+                self._unsure.add(ref.uid)
             except ValueLost:
                 await self._recover(ref)
         raise AssertionError(f"run {ref.namespace}/{ref.name}: somebody else commits it all the time in our epoch")
@@ -104,8 +105,14 @@ class Reconciler:
     def forget(self, ref: RunRef) -> None:
         """Drop what is remembered of a run, because it is gone."""
         self._known.pop(ref.uid, None)
+        self._unsure.discard(ref.uid)
         self._acknowledged.pop(ref.uid, None)
         self._effects.forget(ref.uid)
+
+    def distrust(self) -> list[RunRef]:
+        """The store may be another, or an older copy: read each known run anew before its next action. Return them."""
+        self._unsure.update(self._known)
+        return [known.definition.run for known in self._known.values()]
 
     def launched(self) -> list[tuple[KnownRun, Task]]:
         """Return the open tasks of all known runs whose start was performed: each must have a pod somewhere."""
@@ -121,11 +128,13 @@ class Reconciler:
 
     async def _reconcile(self, ref: RunRef) -> int | None:
         known = self._known.get(ref.uid)
-        snapshot = await self._store.load(ref.uid, known.revision if known is not None else 0)
+        committed = known.revision if known is not None else 0
+        snapshot = await self._store.load(ref.uid, 0 if ref.uid in self._unsure else committed)
         if snapshot is None:
             return await self._open(ref, lost=known is not None)
         if snapshot.records is not None and snapshot.actions is not None:
-            known = await self._read(ref, snapshot.records, snapshot.actions, snapshot.revision)
+            known = await self._read(ref, snapshot.records, snapshot.actions, snapshot.revision, committed)
+            self._unsure.discard(ref.uid)
         if known is None:
             return None
         passing = _Pass(
@@ -142,9 +151,10 @@ class Reconciler:
         return await self._act_and_report(passing)
 
     async def _read(
-        self, ref: RunRef, records: Mapping[str, bytes], actions: Mapping[str, bytes], revision: int
+        self, ref: RunRef, records: Mapping[str, bytes], actions: Mapping[str, bytes], revision: int, committed: int
     ) -> KnownRun | None:
-        """Read a run that is not known, or changed behind our back; compare it with what people were told of it.
+        """Read a run that is not known, or changed behind our back; compare it with what people were told of it and
+        with the revision that we `committed` ourselves.
 
         None where its object was deleted: its pods go with it, and its state is swept.
         """
@@ -155,7 +165,7 @@ class Reconciler:
         run = await self._definitions.get_run(ref)
         if run is None:
             return None
-        return await self._stop_to_recover(known) if told_sequence(run) > revision else known
+        return await self._stop_to_recover(known) if max(told_sequence(run), committed) > revision else known
 
     async def _recover(self, ref: RunRef) -> None:
         """A document that the run needs is gone from the store: its state is there, and is no use without it."""
@@ -163,7 +173,7 @@ class Reconciler:
         snapshot = await self._store.load(ref.uid)
         if snapshot is None or snapshot.records is None or snapshot.actions is None:
             return
-        known = await self._read(ref, snapshot.records, snapshot.actions, snapshot.revision)
+        known = await self._read(ref, snapshot.records, snapshot.actions, snapshot.revision, 0)
         if known is not None and known.state.header.stage not in {Stage.OVER, Stage.RECOVERING}:
             await self._stop_to_recover(known)
 

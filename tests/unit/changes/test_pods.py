@@ -235,6 +235,18 @@ async def test_a_store_that_is_away_loses_nothing(trial: Trial) -> None:
         await trial.wait_for(TaskSucceeded)
 
 
+async def test_an_end_that_the_store_has_lost_is_told_again(trial: Trial) -> None:
+    async with trial.watching() as watch:
+        await trial.server.put(PATH, ended(made(), 0, "1"))
+        await trial.wait_for(TaskSucceeded)
+        older = await store_with_task()
+        trial.store.__dict__.update(older.__dict__ | {"_bell": trial.store._bell})
+        watch._reader.distrust()
+        watch.distrust()
+        await trial.wait_for(TaskSucceeded)
+    assert trial.missed() == 0
+
+
 class TestStalls:
     async def reason(self, trial: Trial, pod: Json, age_ms: int) -> str:
         trial.clock.time = CREATED_MS + age_ms

@@ -101,6 +101,12 @@ class PodWatch:
         """Return (namespace, name of the pod or of its Job) of all pods that were last seen to exist."""
         return {(seen.sealed.run.namespace, seen.sealed.name) for seen in self._seen.values()}
 
+    def distrust(self) -> None:
+        """Read every pod again, soon: the store may have lost what they told."""
+        for seen in self._seen.values():
+            seen.version = ""
+        self._relist_now.set()
+
     async def _watch(self) -> None:
         version, pause = "", _FIRST_PAUSE_SECONDS
         while True:
@@ -174,7 +180,8 @@ class PodWatch:
             if uid in self._foreign or (seen is None and uid in before):
                 continue  # not ours, or the watch has told its end meanwhile
             if seen is None or (seen.version != version and seen.version == before.get(uid)):
-                self._metrics.missed_events.inc()
+                if seen is None or seen.version:
+                    self._metrics.missed_events.inc()
                 await self._met(pod, new=True)
             elif not seen.read or not seen.dead:
                 await self._met(seen.pod, new=False)

@@ -52,6 +52,10 @@ class PodReader:
             await self._tell_waiting(key, pod, sealed, reading.waiting or stalled)
         return reading.dead or outcome is not None
 
+    def distrust(self) -> None:
+        """Tell everything again: the store may have lost what was told."""
+        self._told.clear()
+
     async def vanished(self, pod: JsonObject, sealed: Sealed) -> None:
         """Tell that a pod is gone. Call this only after a live GET said so; `pod` is what was last seen of it."""
         await self._settle(self._key(pod, sealed), read_vanished(pod, sealed))

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from reactor_operator.changes.audit import Audit
 from reactor_operator.changes.expiry import Expiry
+from reactor_operator.changes.incarnation import follow_incarnation
 from reactor_operator.changes.kinds import KindWatch
 from reactor_operator.changes.lease import Leadership, LeaseTerms
 from reactor_operator.changes.leftovers import follow_leftovers
@@ -115,6 +116,7 @@ async def _work(
     listen: Callable[[], None],
 ) -> None:
     clock = WallClock()
+    incarnation = await store.incarnation()
     key = settings.shared.token_key
     task_settings = TaskSettings(
         runtime_image=settings.runtime_image,
@@ -183,12 +185,21 @@ async def _work(
         judge=ReactorJudge(client, clock),
         started=listen,
     )
+
+    def distrust() -> None:
+        reader.distrust()
+        for watch in watches:
+            watch.distrust()
+        for ref in reconciler.distrust():
+            runs.mark(ref)
+
     parts: dict[str, Coroutine[None, None, None]] = {
         "lease": leadership.keep(),
         "queue": queue.run(),
         "kinds": kinds.run(),
         "rings": runs.follow_rings(store.rings()),
         "runs": runs.run(),
+        "incarnation": follow_incarnation(store, incarnation, distrust),
         "expiry": expiry.run(),
         "sweeper": sweeper.run(),
         "audit": audit.run(),
