@@ -334,6 +334,20 @@ class TestLeftovers:
         assert [asked.reason for asked in await trial.cancels()] == ["why"]
         assert metrics.missed_runs._value.get() == 2
 
+    async def test_a_run_that_cannot_be_told_of_stops_no_other(self, trial: Trial) -> None:
+        broken = Commit(run="broken", revision=0, epoch=1, records={RECORD: b"{"}, active=False)
+        await trial.store.commit(broken)
+        path = REACTOR_RUN.object("shop", "a")
+        await trial.server.put(path, {"metadata": {"uid": "broken"}, "spec": {}, "status": FINISHED})
+        await trial.put()
+        async with trial.following() as runs, trial.server.client() as client:
+            metrics = ChangeMetrics(CollectorRegistry())
+            await tell_missed(client, await list_runs(client, (None,)), runs, metrics)
+            assert REF in trial.queue.taken()
+            trial.expiry._due[RunRef("shop", "a", "broken")] = 0
+            await trial.expiry._expire(RunRef("shop", "a", "broken"))
+            assert path in trial.server.objects
+
     async def test_a_run_that_is_being_deleted_is_followed_up_no_more(self, trial: Trial) -> None:
         async with trial.following() as runs:
             await runs.changed("ADDED", await trial.put())

@@ -93,6 +93,8 @@ class Expiry:
         except (Unavailable, StoreUnavailable, ApiUnavailable, ApiError) as problem:
             _log.warning("a finished run could not be deleted", run=where, problem=str(problem))
             self._later(ref, self._clock.now() + _AGAIN_MS)
+        except Exception:
+            _log.exception("a finished run cannot be deleted: this is a bug", run=where)
 
     def _later(self, ref: RunRef, at: int) -> None:
         self._due[ref] = at

@@ -99,7 +99,10 @@ async def tell_missed(client: KubeClient, listed: Listed, runs: RunChanges, metr
             continue
         if runs.version_of(ref.uid) != text_at(found, "metadata", "resourceVersion"):
             metrics.missed_runs.inc()
-            await runs.changed("MODIFIED", found)
+            try:
+                await runs.changed("MODIFIED", found)
+            except Exception:
+                _log.exception("a run cannot be told of: this is a bug", run=f"{ref.namespace}/{ref.name}")
 
 
 async def _stored_ref(store: Store, uid: str) -> RunRef | None:

@@ -86,15 +86,18 @@ async def serve(app: Starlette, host: str, port: int, listener: socket.socket | 
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a bound socket; port 0 takes a free one. Raises OSError: the port is taken.
+    """Return a bound socket; port 0 takes a free one, and no host is every address, IPv6 and IPv4. Raises OSError.
 
     The protocol is named because asyncio switches Nagle's algorithm off only for sockets that say they are TCP; with it
     an answer can wait 40 ms for the peer's delayed acknowledgement.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    both = not host and socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if both or ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if both:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         bound.bind((host, port))
     except OSError:
         bound.close()

@@ -42,7 +42,7 @@ from reactor_operator.tasks.cluster import ClusterLauncher
 from reactor_operator.tasks.manifest_spec import TaskSettings
 
 OPERATIONS_PORT = 8081
-_ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - a container's own network
+_ANY_ADDRESS = ""
 _log = structlog.get_logger("reactor_operator")
 
 

@@ -71,16 +71,17 @@ class ClusterLauncher:
         with refusals_as_unavailable(f"get {path}"):
             found = await self._client.get(path)
         if found is None or not self._is_ours(found, run, task):
+            self._retiring.pop(path, None)
             return True
         if not stop and not _has_ended(found):
             since = self._first_asked(path)
             if self._clock.now() < since + LINGER_MS:
                 return False
             stop = True
+        self._retiring.pop(path, None)
         if not stop and _is_kept(chosen.pod_retention, failed=failed):
             return True
         grace = None if _has_ended(found) else GRACE_SECONDS
-        self._retiring.pop(path, None)
         with refusals_as_unavailable(f"delete {path}"):
             try:
                 await self._client.delete(path, uid=text_at(found, "metadata", "uid"), grace_seconds=grace)
