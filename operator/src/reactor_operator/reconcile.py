@@ -112,6 +112,7 @@ class Reconciler:
     def distrust(self) -> list[RunRef]:
         """The store may be another, or an older copy: read each known run anew before its next action. Return them."""
         self._unsure.update(self._known)
+        self._cache = DocumentCache()
         return [known.definition.run for known in self._known.values()]
 
     def launched(self) -> list[tuple[KnownRun, Task]]:

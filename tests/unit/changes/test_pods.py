@@ -310,7 +310,12 @@ class TestAudit:
             reader = PodReader(trial.store, trial.clock, lost_ms=1)
             stalls = Stalls(client, reader, trial.clock)
             await Audit(
-                client, reader, stalls, launched=lambda: [(known, task) for known in launched], seen=lambda: seen
+                client,
+                reader,
+                stalls,
+                key=KEY,
+                launched=lambda: [(known, task) for known in launched],
+                seen=lambda: seen,
             ).look()
 
     async def test_a_launched_task_without_a_pod_is_lost(self, trial: Trial) -> None:
@@ -323,6 +328,21 @@ class TestAudit:
         assert trial.server.requests == []
         await self.look(trial, set())
         assert await trial.kinds() == []
+
+    async def test_a_pod_that_was_tampered_with_is_believed_no_more_and_not_waited_for(self, trial: Trial) -> None:
+        async with trial.watching() as watch:
+            await trial.server.put(PATH, running(made()))
+            await trial.wait_for(TaskStarted)
+            for changed in (running(made()), ended(made(), 0, "forged")):
+                changed["metadata"]["annotations"]["reactor.run/reads"] = '{"form":"container"} '
+                await trial.server.put(PATH, changed)
+                async with asyncio.timeout(5):
+                    while watch.names():  # noqa: ASYNC110 - nothing tells that a pod became foreign
+                        await asyncio.sleep(0.01)
+                assert TaskLost not in await trial.kinds()
+                await self.look(trial, watch.names())
+        assert await trial.kinds() == [TaskStarted, TaskLost]
+        assert trial.server.writes == []
 
     async def test_a_namespace_that_refuses_stops_no_other(self, trial: Trial) -> None:
         trial.server.script = [(403, {"message": "no role here"}, {})]

@@ -1,7 +1,8 @@
 """Tasks that were launched and of which nothing is left, or nothing has come yet: found by looking for each one's pod.
 
 In: the open tasks of all runs, and the names of the pods that the watches know. Out: tasks told as lost, each after a
-live GET; Jobs without a pod told as waiting. Never here: a task whose start is not yet known to have succeeded.
+live GET, where the pod is gone or not ours any more; Jobs without a pod told as waiting. Never here: a task whose start
+is not yet known to have succeeded.
 
 A watch tells the end of a pod it saw. This finds what no watch can: a pod that was deleted while nobody watched, and
 one that a Job was never allowed to make.
@@ -20,11 +21,13 @@ from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.errors import ApiError
 from reactor_operator.kube.fields import maps_at, text_at
 from reactor_operator.kube.paths import JOB, POD
+from reactor_operator.outcomes import pod_facts as facts
 from reactor_operator.outcomes.reader import PodReader
 from reactor_operator.ports import Unavailable
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.store.port import StoreUnavailable
-from reactor_operator.tasks.manifest_seal import Sealed
+from reactor_operator.tasks.manifest_seal import Sealed, open_seal
+from reactor_operator.tasks.manifest_spec import STEP
 
 AUDIT_SECONDS = 15.0
 _log = structlog.get_logger("reactor_operator.changes")
@@ -39,6 +42,7 @@ class Audit:
         reader: PodReader,
         stalls: Stalls,
         *,
+        key: bytes,
         launched: Callable[[], Iterable[tuple[KnownRun, Task]]],
         seen: Callable[[], set[tuple[str, str]]],
         seconds: float = AUDIT_SECONDS,
@@ -46,6 +50,7 @@ class Audit:
         self._client = client
         self._reader = reader
         self._stalls = stalls
+        self._key = key
         self._launched = launched
         self._seen = seen
         self._seconds = seconds
@@ -77,7 +82,12 @@ class Audit:
         """Look whether the pod is there or, for a Job, one may still come."""
         namespace, name = sealed.run.namespace, sealed.name
         if placement is Placement.POD:
-            gone = await self._client.get(POD.object(namespace, name)) is None
+            found = await self._client.get(POD.object(namespace, name))
+            gone = found is None
+            # While it runs it may still report to the gateway, which does not ask for a seal.
+            if found is not None and facts.has_ended(found, STEP) and open_seal(self._key, found) is None:
+                await self._reader.tampered(sealed)
+                _log.warning("the pod of a launched task does not carry our seal any more", pod=f"{namespace}/{name}")
         else:
             query = {"labelSelector": f"batch.kubernetes.io/job-name={name}"}
             if (await self._client.list(POD.collection(namespace), query)).items:

@@ -196,6 +196,7 @@ class PodWatch:
         sealed = open_seal(self._key, pod)
         uid = text_at(pod, "metadata", "uid")
         if sealed is None:
+            self._seen.pop(uid, None)  # it may have been ours: the audit looks for the pods of launched tasks
             if uid not in self._foreign:
                 self._foreign.add(uid)
                 self._metrics.foreign.inc()

@@ -10,7 +10,7 @@ from reactor_operator.engine.events import TaskEvent, TaskStarted, TaskWaiting
 from reactor_operator.engine.identity import digest_of
 from reactor_operator.kube.fields import JsonObject, text_at
 from reactor_operator.outcomes import pod_facts as facts
-from reactor_operator.outcomes.pod import read_missing, read_pod, read_unreachable, read_vanished
+from reactor_operator.outcomes.pod import read_missing, read_pod, read_tampered, read_unreachable, read_vanished
 from reactor_operator.ports import Clock
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Appended, Entry, Inbox
@@ -63,6 +63,10 @@ class PodReader:
     async def missing(self, sealed: Sealed) -> None:
         """Tell that a task that was launched has no pod. Call this only after a live GET said so."""
         await self._settle(f"{sealed.run.uid}/{sealed.task.key}/", read_missing(sealed))
+
+    async def tampered(self, sealed: Sealed) -> None:
+        """Tell that the pod of a task cannot be believed any more, because somebody changed what is under its seal."""
+        await self._settle(f"{sealed.run.uid}/{sealed.task.key}/", read_tampered(sealed))
 
     async def podless(self, job: JsonObject, sealed: Sealed, reason: str) -> None:
         """Tell why a Job has no pod yet, or (an empty reason) that nothing is known to be wrong with it."""

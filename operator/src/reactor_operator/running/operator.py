@@ -176,7 +176,12 @@ async def _work(
         for name in namespaces
     ]
     audit = Audit(
-        client, reader, stalls, launched=reconciler.launched, seen=lambda: union_of(watch.names() for watch in watches)
+        client,
+        reader,
+        stalls,
+        key=key,
+        launched=reconciler.launched,
+        seen=lambda: union_of(watch.names() for watch in watches),
     )
     kinds = KindWatch(
         access=access,

@@ -121,7 +121,7 @@ class ClusterLauncher:
         return pod is None or self._is_pod_dead(pod)
 
     def _is_pod_dead(self, pod: JsonObject) -> bool:
-        if facts.is_over(pod) or facts.ended_container(facts.container_status(pod, STEP)) is not None:
+        if facts.has_ended(pod, STEP):
             return True
         return facts.is_unreachable(pod, self._clock.now(), self._settings.lost_seconds * 1000)
 
@@ -139,7 +139,7 @@ def _has_ended(found: JsonObject) -> bool:
         return bool((int_at(status, "succeeded") or 0) + (int_at(status, "failed") or 0)) and not int_at(
             status, "active"
         )
-    return facts.is_over(found) or facts.ended_container(facts.container_status(found, STEP)) is not None
+    return facts.has_ended(found, STEP)
 
 
 def _is_kept(retention: PodRetention, *, failed: bool) -> bool:
