@@ -24,7 +24,7 @@ from reactor_operator.reconciling.definition import Definition
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.store.memory import MemoryStore
 from tests.unit.kube.api_server import ApiServer
-from tests.unit.outcomes.pods import STARTED, Json, ended, made, running, sealed_of, waiting
+from tests.unit.outcomes.pods import STARTED, Json, deleted, ended, made, running, sealed_of, waiting
 from tests.unit.outcomes.stores import FixedClock, close_task, inbox_of, store_with_task
 from tests.unit.tasks.orders import KEY, python
 
@@ -233,6 +233,18 @@ async def test_a_store_that_is_away_loses_nothing(trial: Trial) -> None:
         await trial.server.put(PATH, ended(made(), 0, "1"))
         trial.store = kept
         await trial.wait_for(TaskSucceeded)
+
+
+async def test_a_late_word_of_a_watch_gives_no_pod_up(trial: Trial) -> None:
+    """The pod was evicted and ended well; the watch stood still meanwhile and tells both only now."""
+    async with trial.watching():
+        await trial.server.put(PATH, running(made()))
+        await trial.wait_for(TaskStarted)
+        trial.clock.time = CREATED_MS + 3_600_000
+        await trial.server.put(PATH, deleted(running(made())))
+        await trial.server.put(PATH, deleted(ended(made(), 0, "1"), at="2026-11-22T12:01:00Z"))
+        await trial.wait_for(TaskSucceeded)
+    assert TaskLost not in await trial.kinds()
 
 
 async def test_an_end_that_the_store_has_lost_is_told_again(trial: Trial) -> None:

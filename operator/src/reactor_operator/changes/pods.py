@@ -117,7 +117,7 @@ class PodWatch:
                 async for event in self._client.watch(self._path, version, _QUERY):
                     version = text_at(event.object, "metadata", "resourceVersion") or version
                     if event.type in ("ADDED", "MODIFIED"):
-                        await self._met(event.object, new=event.type == "ADDED")
+                        await self._met(event.object, new=event.type == "ADDED", live=False)
                     elif event.type == "DELETED":
                         await self._parted(event.object)
             except Gone:
@@ -191,8 +191,8 @@ class PodWatch:
             self._metrics.missed_events.inc()
             await self._parted(self._seen[uid].pod)
 
-    async def _met(self, pod: JsonObject, *, new: bool) -> None:
-        """Tell what a pod tells. What cannot be told now is told by the next list."""
+    async def _met(self, pod: JsonObject, *, new: bool, live: bool = True) -> None:
+        """Tell what a pod tells; what cannot be told now is told by the next list. `live`: just read, not watched."""
         sealed = open_seal(self._key, pod)
         uid = text_at(pod, "metadata", "uid")
         if sealed is None:
@@ -211,7 +211,7 @@ class PodWatch:
             was_dead = seen.dead
             stalled = "" if was_dead else await self._stalls.reason(pod, sealed)
             # Once dead it stays so: a list may be older than what the watch told meanwhile.
-            seen.dead = await self._reader.read(pod, sealed, stalled) or seen.dead
+            seen.dead = await self._reader.read(pod, sealed, stalled, live=live) or seen.dead
             if seen.dead and not was_dead:
                 self._mark(sealed.run)
             if not seen.dead and new and first_time:

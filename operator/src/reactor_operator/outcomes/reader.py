@@ -31,10 +31,11 @@ class PodReader:
         self._lost_ms = lost_ms
         self._told: OrderedDict[str, str] = OrderedDict()
 
-    async def read(self, pod: JsonObject, sealed: Sealed, stalled: str = "") -> bool:
-        """Tell what a live pod tells now; return whether its container is known dead (or its node lost).
+    async def read(self, pod: JsonObject, sealed: Sealed, stalled: str = "", *, live: bool) -> bool:
+        """Tell what a pod tells now; return whether its container is known dead (or its node lost).
 
-        `stalled` is why it does not start, where its status names no reason.
+        `stalled` is why it does not start, where its status names no reason. `live`: it was just read from the API
+        server. A watch may tell late, so its word alone gives no node up.
         """
         reading = read_pod(pod, sealed)
         key = self._key(pod, sealed)
@@ -44,7 +45,12 @@ class PodReader:
             await self._append(sealed, TaskStarted(task=sealed.task, at=at), digest_of("started", sealed.task.key))
             self._remember(key, _STARTED)
         outcome = reading.outcome
-        if outcome is None and not reading.dead and facts.is_unreachable(pod, self._clock.now(), self._lost_ms):
+        if (
+            live
+            and outcome is None
+            and not reading.dead
+            and facts.is_unreachable(pod, self._clock.now(), self._lost_ms)
+        ):
             outcome = read_unreachable(pod, sealed)
         if outcome is not None:
             await self._settle(key, outcome)
