@@ -9,11 +9,9 @@ MEMBERS_LIMIT = 4_000_000
 _STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
-def has_too_many_members(document: bytes) -> bool:
-    """Return whether there are more objects, lists and members in `document` than are taken in. Text counts as one."""
-    if _marks(document) <= MEMBERS_LIMIT:
-        return False
-    return _marks(_STRINGS.sub(b'""', document)) > MEMBERS_LIMIT
+def has_too_many_members(document: bytes, limit: int = MEMBERS_LIMIT) -> bool:
+    """Return whether there are more objects, lists and members in `document` than `limit`. Text counts as one."""
+    return _marks(document) > limit and _marks(_STRINGS.sub(b'""', document)) > limit
 
 
 def _marks(document: bytes) -> int:
