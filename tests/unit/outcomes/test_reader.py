@@ -87,7 +87,7 @@ async def test_a_pod_on_a_node_that_does_not_answer_is_lost(clock: FixedClock) -
 
 
 async def test_an_outcome_that_was_recorded_first_stands(clock: FixedClock) -> None:
-    store = await store_with_task("python")
+    store = await store_with_task()
     done = ended(made(python()), 0, '{"type":"succeeded","result":1}')
     recorded = read(done).outcome
     assert recorded is not None
@@ -98,7 +98,7 @@ async def test_an_outcome_that_was_recorded_first_stands(clock: FixedClock) -> N
 
 
 async def test_both_ways_of_one_outcome_are_one_entry(clock: FixedClock) -> None:
-    store = await store_with_task("python")
+    store = await store_with_task()
     done = ended(made(python()), 0, '{"type":"failed","failure":{"kind":"Error","message":"no"}}')
     recorded = read(done).outcome
     assert recorded is not None
