@@ -169,6 +169,20 @@ async def test_a_failure_of_the_server_is_not_repeated_by_the_client(server: Api
     assert len(server.writes) == 1
 
 
+async def test_a_server_in_trouble_is_asked_at_a_bounded_rate_by_all_together(server: ApiServer) -> None:
+    server.script = [(500, {}, {})] * 1000
+    async with server.client(timeout_seconds=1.0) as client:
+        with pytest.raises(ApiUnavailable):
+            await client.get(POD_X)
+        answers = await asyncio.gather(*(client.get(POD_X) for _ in range(200)), return_exceptions=True)
+        assert all(isinstance(answer, ApiUnavailable) for answer in answers)
+        assert len(server.requests) <= 15
+        server.script = []
+        await asyncio.sleep(0.5)  # those before have waited their turns
+        assert await client.get(POD_X) is None
+        assert await asyncio.gather(*(client.get(POD_X) for _ in range(200))) == [None] * 200
+
+
 async def test_a_write_whose_answer_is_lost_is_unavailable_and_may_have_taken_effect(
     server: ApiServer, client: KubeClient
 ) -> None:

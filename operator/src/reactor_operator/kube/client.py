@@ -19,6 +19,7 @@ import orjson
 from reactor_operator.kube.access import Access
 from reactor_operator.kube.errors import ApiUnavailable, Forbidden, Gone, NotFound, as_quota, error_of
 from reactor_operator.kube.fields import EMPTY, JsonObject, int_at, map_at, parse_object, text_at
+from reactor_operator.kube.pace import Pace
 from reactor_operator.kube.paths import resource_of
 
 TIMEOUT_SECONDS = 10.0
@@ -76,6 +77,7 @@ class KubeClient:
         self._timeout_seconds = timeout_seconds
         self._may_write_seconds = may_write_seconds
         self._observe = observe
+        self._pace = Pace()
         tls = access.tls if access.tls is not None else False
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=connections, ssl=tls, keepalive_timeout=90),
@@ -222,6 +224,11 @@ class KubeClient:
             and self._may_write_seconds() < self._timeout_seconds
         ):
             raise ApiUnavailable(f"{method} {path} was not sent: the lease may end before its answer comes")
+        wait = self._pace.take_turn(self._timeout_seconds / 2)
+        if wait is None:
+            raise ApiUnavailable(
+                f"{method} {path} was not sent: the API server is in trouble, and others wait to ask it"
+            )
         payload = None if body is None else orjson.dumps(body)
         content = {} if payload is None else {"Content-Type": content_type}
         if accept is not None:
@@ -231,6 +238,8 @@ class KubeClient:
         renewed = False
         try:
             async with asyncio.timeout(self._timeout_seconds):
+                if wait:
+                    await asyncio.sleep(wait)
                 while True:
                     headers = {**content, **await self._authorization()}
                     async with self._session.request(
@@ -239,6 +248,10 @@ class KubeClient:
                         answer = await response.read()
                     if self._observe is not None:
                         self._observe(method, resource_of(path), response.status)
+                    if response.status == 429 or response.status >= 500:
+                        self._pace.failed()
+                    else:
+                        self._pace.answered()
                     if response.status < 400:
                         return answer
                     if response.status == 401 and not renewed:
@@ -249,12 +262,13 @@ class KubeClient:
                     if response.status != 429 or not isinstance(error, ApiUnavailable):
                         raise as_quota(error) if isinstance(error, Forbidden) else error
                     # Whoever was told to wait at the same time does not come back at the same time.
-                    wait = max(error.retry_after_seconds, pause) * random.uniform(1.0, 1.5)  # noqa: S311
-                    if time.monotonic() + wait + _ANSWER_SECONDS > give_up_at:
+                    again = max(error.retry_after_seconds, pause) * random.uniform(1.0, 1.5)  # noqa: S311
+                    if time.monotonic() + again + _ANSWER_SECONDS > give_up_at:
                         raise error
-                    await asyncio.sleep(wait)
+                    await asyncio.sleep(again)
                     pause *= 2
         except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+            self._pace.failed()
             raise ApiUnavailable(f"{method} {path}: {_words(problem)}") from problem
 
     async def _authorization(self) -> Mapping[str, str]:
