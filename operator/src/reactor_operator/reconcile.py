@@ -138,6 +138,7 @@ class Reconciler:
             self._unsure.discard(ref.uid)
         if known is None:
             return None
+        self._remember(known)  # also where nothing is decided: whoever looks for its pods asks what is known
         passing = _Pass(
             known=known,
             documents=Documents(ref.uid, self._store, self._cache),

@@ -36,8 +36,8 @@ STEPS = [{"name": "a", "run": RUN}, {"name": "b", "run": RUN, "waitFor": ["a"]}]
 class World:
     """Every port but the store. `status` is what people were told, `away` refuses Events."""
 
-    def __init__(self) -> None:
-        self.store = MemoryStore()
+    def __init__(self, store: MemoryStore | None = None, epoch: int = 1) -> None:
+        self.store = store if store is not None else MemoryStore()
         self.status: Mapping[str, object] = {}
         self.started: list[Task] = []
         self.away = False
@@ -48,9 +48,13 @@ class World:
             board=self,
             evaluator=self,
             clock=FixedClock(1_000),
-            epoch=1,
+            epoch=epoch,
             settings=ReconcileSettings(),
         )
+
+    def take_over(self) -> "World":
+        """Return the same world with another operator in it."""
+        return World(self.store, epoch=2)
 
     async def reconcile(self) -> None:
         await self.reconciler.reconcile(REF)

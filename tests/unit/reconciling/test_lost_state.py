@@ -47,3 +47,13 @@ async def test_a_store_that_is_merely_distrusted_goes_on(world: World) -> None:
     await world.succeed("a")
     await world.reconcile()
     assert [task.path for task in world.started] == ["a", "b"]
+
+
+async def test_an_operator_that_takes_over_knows_which_tasks_must_have_pods(world: World) -> None:
+    """Where a pod went while nobody watched, the run itself has nothing to decide; the audit must learn of it."""
+    await world.reconcile()
+    await world.succeed("a")
+    await world.reconcile()
+    later = world.take_over()
+    await later.reconcile()
+    assert [task.path for _, task in later.reconciler.launched()] == ["b"]
