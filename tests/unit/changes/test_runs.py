@@ -224,9 +224,8 @@ class TestExpiry:
         async with trial.following():
             await trial.expiry.note(parse_run(run))
             trial.clock.time = FINISHED_MS + after_ms
-            for at, _, ref in list(trial.expiry._heap):
-                if at <= trial.clock.time:
-                    await trial.expiry._expire(ref)
+            for ref in trial.expiry._times.take_due(trial.clock.time):
+                await trial.expiry._expire(ref)
         return PATH not in trial.server.objects
 
     async def finished(self, trial: Trial, ttl: str | None = None) -> Json:
@@ -344,7 +343,6 @@ class TestLeftovers:
             metrics = ChangeMetrics(CollectorRegistry())
             await tell_missed(client, await list_runs(client, (None,)), runs, metrics)
             assert REF in trial.queue.taken()
-            trial.expiry._due[RunRef("shop", "a", "broken")] = 0
             await trial.expiry._expire(RunRef("shop", "a", "broken"))
             assert path in trial.server.objects
 

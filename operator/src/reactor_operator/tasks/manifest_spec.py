@@ -10,7 +10,7 @@ in the outcome.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 import orjson
@@ -49,7 +49,7 @@ class TaskSettings:
     runtime_image: str
     runtime_pull_policy: str
     gateway: str
-    key: bytes
+    key: bytes = field(repr=False)
     lost_seconds: int = 300
 
 
