@@ -125,3 +125,15 @@ async def test_only_a_stored_run_can_say_that_a_task_is_closed(clock: FixedClock
     await close_task(store)
     assert await reader.is_closed(sealed)
     assert not await reader_of(MemoryStore(), clock).is_closed(sealed)
+
+
+async def test_what_a_job_waited_for_is_over_once_its_pod_is_there(clock: FixedClock) -> None:
+    store = await store_with_task()
+    reader = reader_of(store, clock)
+    pod = made()
+    for _ in range(2):
+        await reader.podless({"metadata": {"uid": "job-uid"}}, sealed_of(pod), "FailedCreate: exceeded quota")
+    for _ in range(2):
+        await reader.read(pod, sealed_of(pod), live=True)
+    told = await inbox_of(store)
+    assert [event.reason for event in told if isinstance(event, TaskWaiting)] == ["FailedCreate: exceeded quota", ""]

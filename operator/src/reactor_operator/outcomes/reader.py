@@ -68,15 +68,15 @@ class PodReader:
 
     async def missing(self, sealed: Sealed) -> None:
         """Tell that a task that was launched has no pod. Call this only after a live GET said so."""
-        await self._settle(f"{sealed.run.uid}/{sealed.task.key}/", read_missing(sealed))
+        await self._settle(_key_of(sealed), read_missing(sealed))
 
     async def tampered(self, sealed: Sealed) -> None:
         """Tell that the pod of a task cannot be believed any more, because somebody changed what is under its seal."""
-        await self._settle(f"{sealed.run.uid}/{sealed.task.key}/", read_tampered(sealed))
+        await self._settle(_key_of(sealed), read_tampered(sealed))
 
     async def podless(self, job: JsonObject, sealed: Sealed, reason: str) -> None:
         """Tell why a Job has no pod yet, or (an empty reason) that nothing is known to be wrong with it."""
-        await self._tell_waiting(self._key(job, sealed), job, sealed, reason)
+        await self._tell_waiting(_key_of(sealed), job, sealed, reason)
 
     async def is_checked_in(self, sealed: Sealed) -> bool:
         """Return whether somebody speaks for the task at the gateway (or it is closed, and nobody needs to)."""
@@ -92,7 +92,9 @@ class PodReader:
         return await self._append(sealed, asked, digest_of("asked", sealed.task.key)) is Appended.CLOSED
 
     async def _tell_waiting(self, key: str, pod: JsonObject, sealed: Sealed, reason: str) -> None:
-        before = self._told.get(key, "")
+        before = self._told.get(key)
+        if before is None:
+            before = self._told.get(_key_of(sealed), "")  # what its Job was said to wait for
         if before in (reason, _STARTED, _SETTLED):
             return
         # The same reason may come, go and come again: each time is an entry of its own.
@@ -111,10 +113,15 @@ class PodReader:
         )
 
     def _key(self, pod: JsonObject, sealed: Sealed) -> str:
-        return f"{sealed.run.uid}/{sealed.task.key}/{text_at(pod, 'metadata', 'uid')}"
+        return _key_of(sealed) + text_at(pod, "metadata", "uid")
 
     def _remember(self, key: str, told: str) -> None:
         self._told[key] = told
         self._told.move_to_end(key)
         while len(self._told) > _REMEMBERED:
             self._told.popitem(last=False)
+
+
+def _key_of(sealed: Sealed) -> str:
+    """Return what a task is remembered under; a pod of it adds its uid."""
+    return f"{sealed.run.uid}/{sealed.task.key}/"
