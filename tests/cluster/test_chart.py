@@ -66,6 +66,8 @@ def test_the_roles_of_the_cluster_carry_those_of_reactor(
         ("escalate", "roles"),
         ("create", "reactors.reactor.run"),
         ("list", "configmaps"),
+        ("list", "jobs.batch"),
+        ("get", "pods/log"),
     ],
 )
 def test_the_operator_may_not(namespace: Namespace, verb: str, resource: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from reactor_operator.engine.events import TaskStarted, TaskSucceeded, TaskUploa
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.values import reference_to
 from reactor_operator.gateway.app import create_app
+from reactor_operator.gateway.members import MEMBERS_LIMIT
 from reactor_operator.gateway.record import OpenRecord
 from reactor_operator.gateway.requests import BODY_LIMIT, METHODS, OUTCOME_LIMIT
 from reactor_operator.gateway.tokens import task_token
@@ -255,6 +257,21 @@ async def open_gateway() -> AsyncIterator[Gateway]:
         yield running
 
 
+@pytest.mark.parametrize(("method", "verb"), [("GET", "arguments"), ("GET", "result"), ("PUT", "output")])
+async def test_once_a_process_has_checked_in_nobody_elsewhere_speaks_for_its_task(
+    gateway: Gateway, method: str, verb: str
+) -> None:
+    await open_task(gateway.store, record=OpenRecord(arguments=reference_to(ARGUMENTS), result=reference_to(ARGUMENTS)))
+    await gateway.ask("POST", "check-in")
+    entries = len(await gateway.inbox())
+    transport = httpx.AsyncHTTPTransport(local_address="127.0.0.2", verify=False)
+    async with httpx.AsyncClient(transport=transport, base_url=str(gateway.client.base_url)) as elsewhere:
+        thief = replace(gateway, client=elsewhere)
+        assert (await thief.ask(method, verb, content=b"1")).status_code == 409
+    assert len(await gateway.inbox()) == entries
+    assert (await gateway.ask(method, verb, content=b"1")).status_code == 200
+
+
 class TestAccess:
     @pytest.mark.parametrize("verb", METHODS)
     async def test_without_the_token_of_the_task_nothing_is_answered(self, open_gateway: Gateway, verb: str) -> None:
@@ -343,6 +360,40 @@ class TestSize:
         assert (await open_gateway.ask("PUT", "outcome", content=SUCCEEDED)).status_code == 200
         for writer in writers:
             writer.close()
+
+    async def test_what_is_small_to_send_and_huge_in_memory_is_no_output(self, open_gateway: Gateway) -> None:
+        bomb = b"[" + b"1," * MEMBERS_LIMIT + b"0]"
+        output = await open_gateway.ask("PUT", "output", content=bomb, headers={"Content-Type": "application/json"})
+        assert output.status_code == 413
+        assert await open_gateway.inbox() == []
+
+
+class TestSlowPeers:
+    @pytest.mark.parametrize("said", [b"", b"GET /v1/tasks/a HTTP/1.1\r\nHost: x\r\n"])
+    async def test_who_asks_for_nothing_holds_no_connection(
+        self, installation: str, monkeypatch: pytest.MonkeyPatch, said: bytes
+    ) -> None:
+        monkeypatch.setattr("reactor_operator.gateway.serve._HEAD_SECONDS", 0.2)
+        async with running_gateway(MemoryStore()) as gateway, asyncio.timeout(5):
+            await gateway.ask("GET", "arguments")
+            reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+            writer.write(said)
+            await writer.drain()
+            assert await reader.read() == b""
+            writer.close()
+            await writer.wait_closed()
+
+    async def test_who_asks_again_keeps_its_connection(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("reactor_operator.gateway.serve._HEAD_SECONDS", 0.1)
+        async with running_gateway(MemoryStore()) as gateway, asyncio.timeout(5):
+            await gateway.ask("GET", "arguments")
+            reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+            for _ in range(3):
+                writer.write(b"GET /v1/tasks/a HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 404")
+                await asyncio.sleep(0.15)
+            writer.close()
+            await writer.wait_closed()
 
 
 class TestMetrics:

@@ -213,6 +213,25 @@ class TestLoss:
         assert await store.load(RUN) is None
         await store.close()
 
+    async def test_a_redis_that_became_a_replica_is_unavailable_to_writes_and_can_be_read(
+        self, own_server: RedisServer
+    ) -> None:
+        store = RedisStore(own_server.url, "test")
+        await store.commit(opening())
+        own_server.command("REPLICAOF", "127.0.0.1", "1")
+        for write in (
+            store.commit(opening(revision=1)),
+            store.append(OUTCOME),
+            store.put_values(RUN, {"v": b"1"}),
+            store.claim_epoch(0),
+            store.forget(RUN),
+        ):
+            with pytest.raises(StoreUnavailable):
+                await write
+        assert await store.load(RUN) is not None
+        assert await store.open_task(RUN, TASK) is not None
+        await store.close()
+
     async def test_a_redis_that_is_not_there_is_unavailable_to_every_call(self, own_server: RedisServer) -> None:
         own_server.stop()
         store = RedisStore(own_server.url, "test", RedisOptions(timeout_seconds=0.5))

@@ -84,7 +84,7 @@ class Operator:
     def notice_another_store(self, runs: Iterable[str]) -> None:
         """The store is not the one it was: what was told to it is told again, and every run is looked at."""
         self.connection.forget_what_was_told()
-        self.reconciler.forget_all()
+        self.reconciler.distrust()
         for run in runs:
             self.mark(run)
 

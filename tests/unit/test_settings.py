@@ -42,6 +42,8 @@ def test_no_namespaces_means_all(environment: dict[str, str]) -> None:
 def test_a_user_of_redis_keeps_its_name(environment: dict[str, str]) -> None:
     found = load_gateway_settings({**environment, "REACTOR_REDIS_URL": "rediss://op@redis:6379/0"})
     assert found.redis_url == "rediss://op:p%40ss%2Fword@redis:6379/0"
+    found = load_gateway_settings({**environment, "REACTOR_REDIS_URL": "rediss://team%2Fop@redis:6379/0"})
+    assert found.redis_url == "rediss://team%2Fop:p%40ss%2Fword@redis:6379/0"
 
 
 def test_every_problem_is_told_at_once() -> None:
@@ -94,3 +96,8 @@ def test_secrets_are_not_in_the_words_for_the_settings(environment: dict[str, st
     shown = repr(load_operator_settings(environment))
     assert "0123456789abcdef" not in shown
     assert "p%40ss" not in shown
+
+
+def test_an_address_that_the_agent_in_a_pod_does_not_speak_is_refused(environment: dict[str, str]) -> None:
+    with pytest.raises(BadSettings, match="REACTOR_GATEWAY_URL"):
+        load_operator_settings({**environment, "REACTOR_GATEWAY_URL": "https://gateway:8443"})

@@ -42,7 +42,7 @@ http://{{ include "reactor.fullname" . }}-gateway.{{ .Release.Namespace }}.svc.{
 redis://{{ include "reactor.fullname" . }}-redis.{{ .Release.Namespace }}.svc.{{ .Values.clusterDomain }}.:6379/0
 {{- else -}}
 {{- $url := required "redis.external.url is empty and redis.enabled is false: say where Redis is, for example rediss://redis.example:6379/0" .Values.redis.external.url }}
-{{- with .Values.redis.external.username }}{{ $url = replace "://" (printf "://%s@" .) $url }}{{ end }}
+{{- with .Values.redis.external.username }}{{ $url = replace "://" (printf "://%s@" (urlquery . | replace "+" "%20")) $url }}{{ end }}
 {{- if .Values.redis.external.caSecret.name }}{{ $url = printf "%s%sssl_ca_certs=/etc/reactor/redis-ca/ca.crt" $url (contains "?" $url | ternary "&" "?") }}{{ end }}
 {{- $url }}
 {{- end }}

@@ -52,14 +52,10 @@ class ReconcileSettings:
 
 @dataclass(slots=True)
 class _Pass:
-    """What one reconcile gathers: the run, what is acknowledged but not committed, and when to come back.
-
-    `memory` is the one it began with: what it learnt of a store is not remembered once that is another.
-    """
+    """What one reconcile gathers: the run, what is acknowledged but not committed, and when to come back."""
 
     known: KnownRun
     documents: Documents
-    memory: Memory
     acknowledged: set[str] = field(default_factory=set)
     again_at: int | None = None
     wake_at: int | None = None
@@ -101,7 +97,7 @@ class Reconciler:
             try:
                 return await self._reconcile(ref)
             except (StaleRevision, InboxAhead):
-                self._memory.known.pop(ref.uid, None)
+                self._memory.unsure.add(ref.uid)
             except ValueLost:
                 await self._recover(ref)
         raise AssertionError(f"run {ref.namespace}/{ref.name}: somebody else commits it all the time in our epoch")
@@ -109,10 +105,13 @@ class Reconciler:
     def forget(self, ref: RunRef) -> None:
         """Drop what is remembered of a run, because it is gone."""
         self._memory.drop(ref.uid)
+        self._effects.forget(ref.uid)
 
-    def forget_all(self) -> None:
-        """Drop what is remembered of every run: the store is not the one it was, and a revision may mean another."""
-        self._memory = Memory()
+    def distrust(self) -> list[RunRef]:
+        """The store may be another, or an older copy: read each known run anew before its next action. Return them."""
+        self._memory.unsure.update(self._memory.known)
+        self._cache = DocumentCache()
+        return [known.definition.run for known in self._memory.known.values()]
 
     def launched(self) -> list[tuple[KnownRun, Task]]:
         """Return the open tasks of all known runs whose start was performed: each must have a pod somewhere."""
@@ -129,15 +128,18 @@ class Reconciler:
     async def _reconcile(self, ref: RunRef) -> int | None:
         memory = self._memory
         known = memory.known.get(ref.uid)
-        snapshot = await self._store.load(ref.uid, known.revision if known is not None else 0)
+        committed = known.revision if known is not None else 0
+        snapshot = await self._store.load(ref.uid, 0 if ref.uid in memory.unsure else committed)
         if snapshot is None:
             return await self._open(ref, lost=known is not None)
         if snapshot.records is not None and snapshot.actions is not None:
-            known = await self._read(ref, snapshot.records, snapshot.actions, snapshot.revision)
+            known = await self._read(ref, snapshot.records, snapshot.actions, snapshot.revision, committed)
+            memory.unsure.discard(ref.uid)
         if known is None:
+            memory.drop(ref.uid)
             return None
-        memory.keep(known)
-        passing = self._pass(known, memory)
+        memory.keep(known)  # also where nothing is decided: whoever looks for its pods asks what is known
+        passing = self._pass(known)
         passing.acknowledged = memory.acknowledged.pop(ref.uid, set())
         events = [decode_event(body) for _, body in snapshot.inbox]
         # Outcomes first, then signals: a cancel must not close a task whose outcome is recorded already.
@@ -148,9 +150,10 @@ class Reconciler:
         return await self._act_and_report(passing)
 
     async def _read(
-        self, ref: RunRef, records: Mapping[str, bytes], actions: Mapping[str, bytes], revision: int
+        self, ref: RunRef, records: Mapping[str, bytes], actions: Mapping[str, bytes], revision: int, committed: int
     ) -> KnownRun | None:
-        """Read a run that is not known, or changed behind our back; compare it with what people were told of it.
+        """Read a run that is not known, or changed behind our back; compare it with what people were told of it and
+        with the revision that we `committed` ourselves.
 
         None where nothing is left to do: its object was deleted (its pods go with it, and its state is swept), or tells
         that the run has ended.
@@ -162,7 +165,7 @@ class Reconciler:
         run = await self._definitions.get_run(ref)
         if run is None:
             return None
-        if told_sequence(run) <= revision and not told_recovering(run):
+        if max(told_sequence(run), committed) <= revision and not told_recovering(run):
             return known
         # Where it was told that the run has ended nothing is left to do, whatever the older state says.
         return None if told_end(run) else await self._stop_to_recover(known)
@@ -173,14 +176,14 @@ class Reconciler:
         snapshot = await self._store.load(ref.uid)
         if snapshot is None or snapshot.records is None or snapshot.actions is None:
             return
-        known = await self._read(ref, snapshot.records, snapshot.actions, snapshot.revision)
+        known = await self._read(ref, snapshot.records, snapshot.actions, snapshot.revision, 0)
         if known is not None and known.state.header.stage not in {Stage.OVER, Stage.RECOVERING}:
             await self._stop_to_recover(known)
 
     async def _stop_to_recover(self, known: KnownRun) -> KnownRun:
         """Start nothing more. Saved before it is told: once the status shows it, nothing else knows of the loss."""
         header = recovering(known.state.header, self._clock.now())
-        passing = self._pass(known, self._memory)
+        passing = self._pass(known)
         await self._save(passing, Decided(state=replace(known.state, header=header)), 0)
         return passing.known
 
@@ -237,11 +240,11 @@ class Reconciler:
 
     def _fresh(self, definition: Definition, decided: Decided) -> _Pass:
         spec, plan = compile_definition(definition, pending_timeout_ms=self._settings.pending_timeout_ms)
-        return self._pass(KnownRun(definition=definition, spec=spec, plan=plan, state=decided.state), self._memory)
+        return self._pass(KnownRun(definition=definition, spec=spec, plan=plan, state=decided.state))
 
-    def _pass(self, known: KnownRun, memory: Memory) -> _Pass:
+    def _pass(self, known: KnownRun) -> _Pass:
         documents = Documents(known.definition.run.uid, self._store, self._cache)
-        return _Pass(known=known, documents=documents, memory=memory)
+        return _Pass(known=known, documents=documents)
 
     async def _fold(self, passing: _Pass, events: list[ev.Event]) -> Decided:
         """Fold events, then the clock, and every evaluation the engine asks for on the way."""
@@ -284,7 +287,7 @@ class Reconciler:
         await self._store.commit(commit)
         passing.known = after
         passing.acknowledged -= commit.acknowledged
-        passing.memory.keep(after)
+        self._memory.keep(after)
 
     def _worth_flushing(self, passing: _Pass) -> bool:
         """Acknowledgements travel with the next commit; only an ended run has none to wait for."""
@@ -304,7 +307,7 @@ class Reconciler:
                     break
         finally:
             if passing.acknowledged:
-                passing.memory.acknowledged[ref.uid] = passing.acknowledged
+                self._memory.acknowledged[ref.uid] = passing.acknowledged
         await self._report(passing)
         times = [time for time in (passing.wake_at, passing.again_at) if time is not None]
         return min(times, default=None)

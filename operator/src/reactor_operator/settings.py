@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from reactor_operator.api.duration import parse_duration
 from reactor_operator.gateway.tokens import SHORTEST_KEY
@@ -155,7 +155,7 @@ def _redis_url(url: str, password: object) -> str:
     if not isinstance(password, str) or not password or parts.password is not None:
         return url
     host = parts.netloc.rpartition("@")[2]
-    user = quote(parts.username or "", safe="")
+    user = quote(unquote(parts.username or ""), safe="")
     return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
 
 
@@ -171,7 +171,7 @@ def _namespaces(text: str) -> tuple[str, ...]:
 
 def _address(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    if parts.scheme != "http" or not parts.netloc:
         raise ValueError(f"found {text!r}, expected http://HOST:PORT as pods reach the gateway")
     return text.rstrip("/")
 

@@ -143,7 +143,10 @@ def _text(answer: "Answer") -> str:
 
 
 def _say(message: str) -> None:
-    print(f"reactor: {message}", file=sys.stderr, flush=True)
+    try:
+        print(f"reactor: {message}", file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        return  # the handler closed it: what is left to do matters more than a line in the log
 
 
 def end(code: int) -> None:

@@ -46,7 +46,7 @@ def _upload(gateway: Gateway, path: str) -> int:
         return _say(str(problem), 1)
     if answer.status == 200:
         return 0
-    return _say(f"{path} was not taken: the gateway answered {answer.status}", 0 if answer.status == 410 else 1)
+    return _say(f"{path} was not taken: the gateway answered {answer.status}", 0 if answer.status in (410, 413) else 1)
 
 
 def _is_json(content: bytes) -> bool:

@@ -1,54 +1,46 @@
-"""A store that is not the one it was is noticed once, and one that is away is not taken for another."""
+"""A store that is another by now is noticed, and one that is away is not taken for another."""
 
 import asyncio
 
 from reactor_operator.changes.incarnation import follow_incarnation
+from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import StoreUnavailable
 
 
-class Answers:
-    """An authority that gives these answers, then the last one for ever; an empty one: it is away."""
+class Changing(MemoryStore):
+    """Says who it is from a script, and then waits for ever."""
 
-    def __init__(self, *answers: str) -> None:
-        self.left = list(answers)
+    def __init__(self, *script: str) -> None:
+        super().__init__()
+        self.script = list(script)
         self.asked_all = asyncio.Event()
 
     async def incarnation(self) -> str:
-        if len(self.left) == 1:
+        if not self.script:
             self.asked_all.set()
-            return self.left[0]
-        found = self.left.pop(0)
-        if not found:
+            await asyncio.Event().wait()
+        said = self.script.pop(0)
+        if not said:
             raise StoreUnavailable("away")
-        return found
-
-    async def claim_epoch(self, above: int) -> int:
-        raise AssertionError("asked for nothing but its incarnation")
+        return said
 
 
-async def changes(*answers: str) -> int:
-    store, seen = Answers(*answers), 0
-
-    def changed() -> None:
-        nonlocal seen
-        seen += 1
-
-    task = asyncio.create_task(follow_incarnation(store, changed, seconds=0.0))
+async def changes(store: Changing) -> int:
+    told: list[None] = []
+    following = asyncio.create_task(follow_incarnation(store, "a", lambda: told.append(None), seconds=0))
     async with asyncio.timeout(5):
         await store.asked_all.wait()
-        await asyncio.sleep(0)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    return seen
+    following.cancel()
+    return len(told)
 
 
-async def test_another_incarnation_is_told_once() -> None:
-    assert await changes("a", "a", "b", "b", "b") == 1
+async def test_each_change_is_told_once() -> None:
+    assert await changes(Changing("a", "b", "b", "c")) == 2
 
 
-async def test_the_first_one_is_no_change_and_an_absence_is_none() -> None:
-    assert await changes("", "a", "", "", "a") == 0
+async def test_a_store_that_comes_back_as_it_was_is_no_change() -> None:
+    assert await changes(Changing("a", "", "", "a")) == 0
 
 
-async def test_a_change_during_an_absence_is_told() -> None:
-    assert await changes("a", "", "b", "b") == 1
+async def test_what_changed_while_it_was_away_or_before_the_first_look_is_told() -> None:
+    assert await changes(Changing("", "b")) == 1

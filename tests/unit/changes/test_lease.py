@@ -10,6 +10,7 @@ from reactor_operator.changes.lease import EPOCH, Leadership, LeaseLost, LeaseTe
 from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.paths import LEASE
 from reactor_operator.store.memory import MemoryStore
+from reactor_operator.store.port import StoreUnavailable
 from tests.unit.kube.api_server import ApiServer
 from tests.unit.outcomes.stores import FixedClock
 
@@ -65,6 +66,36 @@ async def test_an_emptied_store_brings_no_old_epoch_back(client: KubeClient) -> 
     for expected in (1, 2, 3):
         one = leadership(client, "one")
         assert await one.acquire(MemoryStore().claim_epoch) == expected
+
+
+async def test_a_store_that_is_away_is_waited_for(server: ApiServer, client: KubeClient) -> None:
+    store, refusals = MemoryStore(), 3
+
+    async def claim(above: int) -> int:
+        nonlocal refusals
+        refusals -= 1
+        if refusals >= 0:
+            raise StoreUnavailable("it is being restarted")
+        return await store.claim_epoch(above)
+
+    one = leadership(client, "one")
+    assert await asyncio.wait_for(one.acquire(claim), 5) == 1
+    assert one.remaining_seconds() > 0
+
+
+async def test_who_waits_for_the_store_keeps_the_lease_from_nobody(client: KubeClient) -> None:
+    """Each try takes the Lease by compare-and-swap, so of two that wait one leads once the store is back."""
+    store, away = MemoryStore(), True
+
+    async def claim(above: int) -> int:
+        if away:
+            raise StoreUnavailable("away")
+        return await store.claim_epoch(above)
+
+    tasks = [asyncio.create_task(leadership(client, name, seconds=0.2).acquire(claim)) for name in ("one", "two")]
+    await asyncio.sleep(0.3)
+    away = False
+    assert sorted(await asyncio.wait_for(asyncio.gather(*tasks), 5)) == [1, 2]
 
 
 async def test_a_renewed_lease_stays(client: KubeClient) -> None:

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import ClassVar
 
 import pytest
 import pytest_asyncio
 from prometheus_client import CollectorRegistry
 
+from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.changes.audit import Audit
 from reactor_operator.changes.metrics import ChangeMetrics
 from reactor_operator.changes.pods import PodWatch
@@ -15,14 +17,14 @@ from reactor_operator.changes.stalls import CREATING_MS, SILENT_MS, Stalls
 from reactor_operator.engine.events import TaskLost, TaskStarted, TaskSucceeded, TaskWaiting
 from reactor_operator.engine.plan import Plan
 from reactor_operator.engine.state import RunState
-from reactor_operator.kube.paths import EVENT, POD
+from reactor_operator.kube.paths import EVENT, JOB, POD
 from reactor_operator.outcomes.reader import PodReader
 from reactor_operator.ports import RunRef
 from reactor_operator.reconciling.definition import Definition
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.store.memory import MemoryStore
 from tests.unit.kube.api_server import ApiServer
-from tests.unit.outcomes.pods import Json, ended, made, running, sealed_of, waiting
+from tests.unit.outcomes.pods import STARTED, Json, deleted, ended, made, running, sealed_of, waiting
 from tests.unit.outcomes.stores import FixedClock, close_task, inbox_of, store_with_task
 from tests.unit.tasks.orders import KEY, python
 
@@ -39,18 +41,21 @@ class Trial:
         self.clock = FixedClock(CREATED_MS + 1_000)
         self.metrics = ChangeMetrics(CollectorRegistry())
         self.marked: list[RunRef] = []
+        self.active = False
         self.rings = store.rings()
 
     @asynccontextmanager
     async def watching(self, relist_seconds: float = 60.0) -> AsyncIterator[PodWatch]:
         async with self.server.client(timeout_seconds=2.0) as client:
-            self.reader = PodReader(self.store, self.clock, lost_ms=300_000)
+            reader = PodReader(self.store, self.clock, lost_ms=300_000)
             watch = PodWatch(
                 client=client,
                 namespace="shop",
-                reader=self.reader,
-                stalls=Stalls(client, self.reader, self.clock),
+                reader=reader,
+                stalls=Stalls(client, reader, self.clock),
                 mark=self.marked.append,
+                active=lambda: self.active,
+                linger_seconds=0.2,
                 key=KEY,
                 metrics=self.metrics,
                 relist_seconds=relist_seconds,
@@ -106,6 +111,15 @@ async def test_an_end_that_no_watch_told_is_found_by_the_next_list_and_counted(t
     async with trial.watching(relist_seconds=0.05):
         await trial.server.put(PATH, running(made()))
         await trial.wait_for(TaskStarted)
+        trial.server.mute_watches = True
+        await trial.server.put(PATH, ended(made(), 0, "1"))
+        await trial.wait_for(TaskSucceeded)
+    assert trial.missed() >= 1
+
+
+async def test_while_a_task_is_launched_a_pod_that_no_watch_ever_told_is_found_by_the_next_list(trial: Trial) -> None:
+    trial.active = True
+    async with trial.watching(relist_seconds=0.05):
         trial.server.mute_watches = True
         await trial.server.put(PATH, ended(made(), 0, "1"))
         await trial.wait_for(TaskSucceeded)
@@ -171,6 +185,22 @@ async def test_a_pod_that_appears_for_a_closed_task_is_deleted(trial: Trial) -> 
         await trial.server.wait_until(lambda: PATH not in trial.server.objects)
 
 
+async def test_a_pod_that_still_runs_after_its_task_was_closed_is_deleted(trial: Trial) -> None:
+    """Whoever watched when it was closed may be gone: it stood already when this operator came."""
+    await trial.server.put(PATH, running(made()))
+    await close_task(trial.store)
+    async with trial.watching(relist_seconds=0.05):
+        assert PATH in trial.server.objects
+        await trial.server.wait_until(lambda: PATH not in trial.server.objects)
+
+
+async def test_watches_that_end_at_once_are_not_asked_for_all_the_time(trial: Trial) -> None:
+    trial.server.close_watches = True
+    async with trial.watching():
+        await asyncio.sleep(1.0)
+    assert len([path for method, path, _ in trial.server.requests if method == "GET"]) <= 6
+
+
 @pytest.mark.parametrize("stored", [True, False])
 async def test_a_pod_of_an_open_task_or_of_a_lost_run_is_not_deleted(stored: bool) -> None:
     async with ApiServer().serve() as server:
@@ -205,16 +235,28 @@ async def test_a_store_that_is_away_loses_nothing(trial: Trial) -> None:
         await trial.wait_for(TaskSucceeded)
 
 
-async def test_a_store_that_lost_what_it_was_told_is_told_again(trial: Trial) -> None:
+async def test_a_late_word_of_a_watch_gives_no_pod_up(trial: Trial) -> None:
+    """The pod was evicted and ended well; the watch stood still meanwhile and tells both only now."""
+    async with trial.watching():
+        await trial.server.put(PATH, running(made()))
+        await trial.wait_for(TaskStarted)
+        trial.clock.time = CREATED_MS + 3_600_000
+        await trial.server.put(PATH, deleted(running(made())))
+        await trial.server.put(PATH, deleted(ended(made(), 0, "1"), at="2026-11-22T12:01:00Z"))
+        await trial.wait_for(TaskSucceeded)
+    assert TaskLost not in await trial.kinds()
+
+
+async def test_an_end_that_the_store_has_lost_is_told_again(trial: Trial) -> None:
     async with trial.watching() as watch:
         await trial.server.put(PATH, ended(made(), 0, "1"))
         await trial.wait_for(TaskSucceeded)
-        trial.store._runs = (await store_with_task())._runs
-        assert await trial.kinds() == []
-        trial.reader.forget()
-        watch.read_again()
+        older = await store_with_task()
+        trial.store.__dict__.update(older.__dict__ | {"_bell": trial.store._bell})
+        watch._reader.distrust()
+        watch.distrust()
         await trial.wait_for(TaskSucceeded)
-    assert await trial.kinds() == [TaskStarted, TaskSucceeded]
+    assert trial.missed() == 0
 
 
 class TestStalls:
@@ -258,18 +300,35 @@ class TestStalls:
 
 
 class TestAudit:
-    async def look(self, trial: Trial, seen: set[tuple[str, str]]) -> None:
+    step: ClassVar[Json] = {"name": "work", "run": {"container": {"image": "busybox:1"}}}
+
+    async def look(
+        self, trial: Trial, seen: set[tuple[str, str]], *, placement: str = "pod", runs: tuple[str, ...] = ("shop",)
+    ) -> None:
         task = sealed_of(made()).task
         run = sealed_of(made()).run
-        known = KnownRun(
-            definition=Definition(run=run, created_at=0, generation=1, reactor_name="x"),
-            spec=None,
-            plan=Plan(steps={}),
-            state=RunState(),
-        )
+        launched = [
+            KnownRun(
+                definition=Definition(
+                    run=RunRef(namespace, run.name, run.uid), created_at=0, generation=1, reactor_name="x"
+                ),
+                spec=ReactorSpec.model_validate({"defaults": {"placement": placement}, "steps": [self.step]}),
+                plan=Plan(steps={}),
+                state=RunState(),
+            )
+            for namespace in runs
+        ]
         async with trial.server.client() as client:
             reader = PodReader(trial.store, trial.clock, lost_ms=1)
-            await Audit(client, reader, launched=lambda: [(known, task)], seen=lambda: seen).look()
+            stalls = Stalls(client, reader, trial.clock)
+            await Audit(
+                client,
+                reader,
+                stalls,
+                key=KEY,
+                launched=lambda: [(known, task) for known in launched],
+                seen=lambda: seen,
+            ).look()
 
     async def test_a_launched_task_without_a_pod_is_lost(self, trial: Trial) -> None:
         await self.look(trial, set())
@@ -281,3 +340,44 @@ class TestAudit:
         assert trial.server.requests == []
         await self.look(trial, set())
         assert await trial.kinds() == []
+
+    async def test_a_pod_that_was_tampered_with_is_believed_no_more_and_not_waited_for(self, trial: Trial) -> None:
+        async with trial.watching() as watch:
+            await trial.server.put(PATH, running(made()))
+            await trial.wait_for(TaskStarted)
+            for changed in (running(made()), ended(made(), 0, "forged")):
+                changed["metadata"]["annotations"]["reactor.run/reads"] = '{"form":"container"} '
+                await trial.server.put(PATH, changed)
+                async with asyncio.timeout(5):
+                    while watch.names():  # noqa: ASYNC110 - nothing tells that a pod became foreign
+                        await asyncio.sleep(0.01)
+                assert TaskLost not in await trial.kinds()
+                await self.look(trial, watch.names())
+        assert await trial.kinds() == [TaskStarted, TaskLost]
+        assert trial.server.writes == []
+
+    async def test_a_namespace_that_refuses_stops_no_other(self, trial: Trial) -> None:
+        trial.server.script = [(403, {"message": "no role here"}, {})]
+        await self.look(trial, set(), runs=("elsewhere", "shop"))
+        assert await trial.kinds() == [TaskLost]
+
+    async def test_a_job_that_may_make_no_pod_waits_with_the_reason_that_its_events_tell(self, trial: Trial) -> None:
+        job = {"metadata": {"uid": "job-uid", "creationTimestamp": STARTED}}
+        await trial.server.put(JOB.object("shop", made()["metadata"]["name"]), job)
+        refused = 'Error creating: pods "x" is forbidden: exceeded quota: small'
+        event = {"involvedObject": {"uid": "job-uid"}, "reason": "FailedCreate", "message": refused}
+        await trial.server.put(EVENT.object("shop", "refused"), event)
+        await self.look(trial, set(), placement="job")
+        assert await trial.kinds() == []
+        trial.clock.time = CREATED_MS + CREATING_MS + 1
+        await self.look(trial, set(), placement="job")
+        (told,) = await inbox_of(trial.store)
+        assert isinstance(told, TaskWaiting)
+        assert told.reason == f"FailedCreate: {refused}"
+
+    @pytest.mark.parametrize("job", [None, {"status": {"conditions": [{"type": "Failed", "status": "True"}]}}])
+    async def test_a_job_that_will_never_make_a_pod_is_lost(self, trial: Trial, job: Json | None) -> None:
+        if job is not None:
+            await trial.server.put(JOB.object("shop", made()["metadata"]["name"]), job)
+        await self.look(trial, set(), placement="job")
+        assert await trial.kinds() == [TaskLost]

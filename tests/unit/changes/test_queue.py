@@ -155,6 +155,26 @@ async def test_a_run_that_is_gone_is_forgotten() -> None:
     assert A not in recorder.calls
 
 
+@pytest.mark.parametrize("problem", [None, Unavailable("away")])
+async def test_a_run_that_goes_while_it_is_reconciled_is_not_reconciled_again(problem: Exception | None) -> None:
+    async def act(ref: RunRef, count: int) -> int | None:
+        if ref == A:
+            queue.mark(A)
+            queue.forget(A)
+            if problem is not None:
+                raise problem
+            return WallClock().now() + 1
+        return WallClock().now() + 50 if count == 1 else None
+
+    recorder = Recorder(act)
+    async with running(recorder) as queue:
+        queue.mark(A)
+        queue.mark(B)
+        await recorder.wait_for(lambda: recorder.calls.count(B) == 2)
+        assert not queue.is_busy
+    assert recorder.calls.count(A) == 1
+
+
 async def test_at_most_so_many_run_at_once() -> None:
     here = 0
     most = 0

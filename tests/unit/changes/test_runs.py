@@ -9,7 +9,7 @@ import pytest_asyncio
 from prometheus_client import CollectorRegistry
 
 from reactor_operator.changes.expiry import Expiry
-from reactor_operator.changes.leftovers import find_leftovers
+from reactor_operator.changes.leftovers import find_leftovers, list_runs, tell_missed
 from reactor_operator.changes.metrics import ChangeMetrics
 from reactor_operator.changes.queue import ReconcileQueue
 from reactor_operator.changes.runs import RunChanges
@@ -53,6 +53,7 @@ class Trial:
         self.server = server
         self.store = MemoryStore()
         self.clock = FixedClock(FINISHED_MS)
+        self.monotonic = 0.0
         self.queue = MarkingQueue(self.clock)
         self.active: frozenset[str] = frozenset()
         self.swept: list[RunRef] = []
@@ -73,7 +74,12 @@ class Trial:
                 active=self.active,
             )
             self.sweeper = Sweeper(
-                definitions, self.store, self.clock, grace_ms=600_000, forgotten=self.swept.append, found=runs.back
+                definitions,
+                self.store,
+                grace_seconds=600.0,
+                forgotten=self.swept.append,
+                found=runs.back,
+                monotonic=lambda: self.monotonic,
             )
             runs.sweeper = self.sweeper
             yield runs
@@ -218,9 +224,8 @@ class TestExpiry:
         async with trial.following():
             await trial.expiry.note(parse_run(run))
             trial.clock.time = FINISHED_MS + after_ms
-            for at, _, ref in list(trial.expiry._heap):
-                if at <= trial.clock.time:
-                    await trial.expiry._expire(ref)
+            for ref in trial.expiry._times.take_due(trial.clock.time):
+                await trial.expiry._expire(ref)
         return PATH not in trial.server.objects
 
     async def finished(self, trial: Trial, ttl: str | None = None) -> Json:
@@ -255,8 +260,9 @@ class TestSweep:
         await trial.store_run()
         async with trial.following() as runs:
             runs.gone(REF)
-            for passed, swept in ((0, []), (599_999, []), (600_000, [REF])):
-                trial.clock.time = FINISHED_MS + passed
+            for passed, swept in ((0.0, []), (599.9, []), (600.0, [REF])):
+                trial.clock.time += 10**9  # a wall clock that jumps makes no grace shorter
+                trial.monotonic = passed
                 await trial.sweeper._look(REF)
                 assert trial.swept == swept
         assert await trial.store.load("uid") is None
@@ -276,17 +282,73 @@ class TestSweep:
         async with trial.following() as runs:
             runs.gone(REF)
             await trial.sweeper._look(REF)
-            trial.clock.time += 600_000
+            trial.monotonic += 600.0
             await trial.sweeper._look(REF)
         assert await trial.store.load("uid") is None
 
+    async def test_the_wait_for_a_reactor_that_never_comes_is_forgotten_with_the_run(self, trial: Trial) -> None:
+        async with trial.following() as runs:
+            await runs.changed("ADDED", await trial.put())
+            runs.gone(REF)
+            assert not runs._waiting
+
+
+class TestLeftovers:
+    async def gone(self, trial: Trial, namespaces: tuple[str | None, ...], roster: dict[str, RunRef]) -> list[RunRef]:
+        async with trial.server.client() as client:
+            stored = await trial.store.stored_runs()
+            return await find_leftovers(stored, await list_runs(client, namespaces), trial.store, roster)
+
     async def test_runs_that_went_while_nobody_looked_are_found(self, trial: Trial) -> None:
         await trial.store_run()
-        async with trial.server.client() as client:
-            assert await find_leftovers(client, (None,), trial.store, {}) == [REF]
-            await trial.put()
-            assert await find_leftovers(client, ("shop",), trial.store, {}) == []
+        assert await self.gone(trial, (None,), {}) == [REF]
+        await trial.put()
+        assert await self.gone(trial, ("shop",), {}) == []
 
     async def test_runs_that_went_in_a_gap_of_the_watch_are_found(self, trial: Trial) -> None:
-        async with trial.server.client() as client:
-            assert await find_leftovers(client, (None,), trial.store, {"uid": REF}) == [REF]
+        assert await self.gone(trial, (None,), {"uid": REF}) == [REF]
+
+    async def test_a_namespace_that_refuses_hides_its_own_runs_alone(self, trial: Trial) -> None:
+        await trial.store_run()
+        other = RunRef("other", "r", "other-uid")
+        trial.server.script = [(403, {"message": "no role here"}, {})]
+        assert await self.gone(trial, ("shop", "other"), {"other-uid": other}) == [other]
+
+    async def test_a_run_whose_definition_is_damaged_stops_no_other(self, trial: Trial) -> None:
+        for uid, record in (("damaged", b"{"), ("a", b'{"run":{}}')):
+            await trial.store.commit(Commit(run=uid, revision=0, epoch=1, records={RECORD: record}))
+        await trial.store_run()
+        assert await self.gone(trial, (None,), {}) == [REF]
+
+    async def test_what_the_watch_missed_is_told_and_what_it_told_is_not_read_again(self, trial: Trial) -> None:
+        metrics = ChangeMetrics(CollectorRegistry())
+        async with trial.following() as runs, trial.server.client() as client:
+            await trial.put()
+            for expected in ([REF], []):
+                await tell_missed(client, await list_runs(client, (None,)), runs, metrics)
+                assert trial.queue.taken() == expected
+            await trial.put(metadata={"annotations": {"reactor.run/cancel": "why"}})
+            await trial.store_run()
+            await tell_missed(client, await list_runs(client, (None,)), runs, metrics)
+        assert [asked.reason for asked in await trial.cancels()] == ["why"]
+        assert metrics.missed_runs._value.get() == 2
+
+    async def test_a_run_that_cannot_be_told_of_stops_no_other(self, trial: Trial) -> None:
+        broken = Commit(run="broken", revision=0, epoch=1, records={RECORD: b"{"}, active=False)
+        await trial.store.commit(broken)
+        path = REACTOR_RUN.object("shop", "a")
+        await trial.server.put(path, {"metadata": {"uid": "broken"}, "spec": {}, "status": FINISHED})
+        await trial.put()
+        async with trial.following() as runs, trial.server.client() as client:
+            metrics = ChangeMetrics(CollectorRegistry())
+            await tell_missed(client, await list_runs(client, (None,)), runs, metrics)
+            assert REF in trial.queue.taken()
+            await trial.expiry._expire(RunRef("shop", "a", "broken"))
+            assert path in trial.server.objects
+
+    async def test_a_run_that_is_being_deleted_is_followed_up_no_more(self, trial: Trial) -> None:
+        async with trial.following() as runs:
+            await runs.changed("ADDED", await trial.put())
+            trial.queue.mark_at(REF, 0)
+            await runs.changed("MODIFIED", await trial.put(metadata={"deletionTimestamp": "2026-11-22T12:00:00Z"}))
+            assert not trial.queue.is_busy

@@ -13,7 +13,6 @@ REF = ValueRef("ab", 2)
     [
         OpenRecord(),
         OpenRecord(arguments=REF, result=REF, failure=b'{"kind":"Error","message":"\xc3\xa9"}', uncertain=True),
-        OpenRecord(form="container"),
     ],
 )
 def test_a_record_is_read_as_it_was_written(record: OpenRecord) -> None:
@@ -23,8 +22,7 @@ def test_a_record_is_read_as_it_was_written(record: OpenRecord) -> None:
 def test_the_form_is_json() -> None:
     record = OpenRecord(arguments=REF, failure=b'{"kind":"Error"}')
     assert encode_record(record) == (
-        b'{"arguments":{"digest":"ab","size":2},"result":null,"failure":{"kind":"Error"},'
-        b'"uncertain":false,"form":"python"}'
+        b'{"arguments":{"digest":"ab","size":2},"result":null,"failure":{"kind":"Error"},"uncertain":false}'
     )
 
 

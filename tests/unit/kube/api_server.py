@@ -31,6 +31,7 @@ class ApiServer:
         self.lose_answers = 0
         self.expire_watches = False
         self.mute_watches = False
+        self.close_watches = False
         self.token = "first"
         self.renewals = 0
         self.url = ""
@@ -175,6 +176,8 @@ class ApiServer:
             self.expire_watches = False
             expired = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
             await response.write(json.dumps({"type": "ERROR", "object": expired}).encode() + b"\n")
+            return response
+        if self.close_watches:
             return response
         after = int(request.query["resourceVersion"])
         told = 0

@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from reactor_operator.kube.client import KubeClient, PatchType
 from reactor_operator.kube.errors import (
+    ApiError,
     ApiUnavailable,
     Conflict,
     Forbidden,
@@ -17,7 +19,7 @@ from reactor_operator.kube.errors import (
     error_of,
 )
 from reactor_operator.kube.paths import POD, REACTOR_RUN
-from tests.unit.kube.api_server import ApiServer
+from tests.unit.kube.api_server import ApiServer, Json
 
 PODS = POD.collection("shop")
 POD_X = POD.object("shop", "x")
@@ -123,11 +125,62 @@ async def test_a_wait_longer_than_the_timeout_is_left_to_the_caller(server: ApiS
     assert found.value.retry_after_seconds == 30.0
 
 
+async def test_a_server_that_does_not_say_how_long_to_wait_is_not_asked_all_the_time(server: ApiServer) -> None:
+    server.script = [(429, {}, {})] * 1000
+    async with server.client(timeout_seconds=4.0) as client:
+        with pytest.raises(ApiUnavailable):
+            await client.create(PODS, {"metadata": {"name": "x"}})
+    assert len(server.writes) <= 4
+
+
+@pytest.mark.parametrize("document", [{}, {"error": "page not found"}, {"kind": "Status", "reason": "ServiceUnknown"}])
+async def test_a_404_that_is_not_the_api_servers_word_on_the_object_is_no_absence(
+    server: ApiServer, client: KubeClient, document: Json
+) -> None:
+    for ask in (client.get, client.delete, client.text, lambda path: client.patch(path, {})):
+        server.script = [(404, document, {})]
+        with pytest.raises(ApiError):
+            await ask(POD_X)
+
+
+@pytest.mark.parametrize("body", [b"<html>sign in</html>", b"[]", b"{}", b""])
+async def test_an_answer_that_is_no_object_is_no_answer(body: bytes) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=body)
+
+    server = ApiServer()
+    server.handle = answer  # type: ignore[method-assign,assignment]
+    async with server.serve(), server.client() as client:
+        for ask in (client.get, client.list):
+            with pytest.raises(ApiUnavailable):
+                await ask(PODS)
+
+
+async def test_a_list_without_a_version_is_no_list(server: ApiServer, client: KubeClient) -> None:
+    server.script = [(200, {"message": "welcome"}, {})]
+    with pytest.raises(ApiUnavailable):
+        await client.list(PODS)
+
+
 async def test_a_failure_of_the_server_is_not_repeated_by_the_client(server: ApiServer, client: KubeClient) -> None:
     server.script = [(500, {}, {})]
     with pytest.raises(ApiUnavailable):
         await client.create(PODS, {"metadata": {"name": "x"}})
     assert len(server.writes) == 1
+
+
+async def test_a_server_in_trouble_is_asked_at_a_bounded_rate_by_all_together(server: ApiServer) -> None:
+    server.script = [(500, {}, {})] * 1000
+    async with server.client(timeout_seconds=1.0) as client:
+        with pytest.raises(ApiUnavailable):
+            await client.get(POD_X)
+        answers = await asyncio.gather(*(client.get(POD_X) for _ in range(200)), return_exceptions=True)
+        assert all(isinstance(answer, ApiUnavailable) for answer in answers)
+        assert len(server.requests) <= 15
+        server.script = []
+        await asyncio.sleep(0.5)  # those before have waited their turns
+        assert await client.get(POD_X) is None
+        assert await asyncio.gather(*(client.get(POD_X) for _ in range(200))) == [None] * 200
 
 
 async def test_a_write_whose_answer_is_lost_is_unavailable_and_may_have_taken_effect(

@@ -20,10 +20,10 @@ class FixedClock:
         return self.time
 
 
-async def store_with_task(form: str = "container") -> MemoryStore:
+async def store_with_task() -> MemoryStore:
     """Return a store in which the task is open."""
     store = MemoryStore()
-    record = encode_record(OpenRecord(form="python" if form == "python" else "container"))
+    record = encode_record(OpenRecord())
     await store.commit(Commit(run=UID, revision=0, epoch=1, records={"a": b"{}"}, opens={TASK: record}))
     return store
 

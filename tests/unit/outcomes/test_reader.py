@@ -24,7 +24,7 @@ async def test_a_task_is_told_to_start_wait_and_end_once_each(clock: FixedClock)
     reader = reader_of(store, clock)
     seen = [waiting(made(), "ImagePullBackOff", "x"), running(made()), ended(made(), 0, "1")]
     for pod in [pod for pod in seen for _ in range(3)]:
-        await reader.read(pod, sealed_of(pod))
+        await reader.read(pod, sealed_of(pod), live=True)
     assert [type(event) for event in await inbox_of(store)] == [TaskWaiting, TaskStarted, TaskSucceeded]
 
 
@@ -32,14 +32,14 @@ async def test_another_operator_repeats_nothing(clock: FixedClock) -> None:
     store = await store_with_task()
     pod = ended(made(), 0, "1")
     for _ in range(2):
-        await reader_of(store, clock).read(pod, sealed_of(pod))
+        await reader_of(store, clock).read(pod, sealed_of(pod), live=True)
     assert [type(event) for event in await inbox_of(store)] == [TaskStarted, TaskSucceeded]
 
 
 async def test_a_start_is_never_told_earlier_than_it_was(clock: FixedClock) -> None:
     store = await store_with_task()
     pod = running(made())
-    await reader_of(store, clock).read(pod, sealed_of(pod))
+    await reader_of(store, clock).read(pod, sealed_of(pod), live=True)
     (started,) = await inbox_of(store)
     assert isinstance(started, TaskStarted)
     assert started.at == ENDED_MS - 5000 + 999
@@ -52,7 +52,7 @@ async def test_a_reason_that_goes_is_taken_back_and_may_come_again(clock: FixedC
         [waiting(made(), "ErrImagePull"), waiting(made(), "ContainerCreating"), waiting(made(), "ErrImagePull")]
     ):
         pod["metadata"]["resourceVersion"] = str(version)
-        await reader.read(pod, sealed_of(pod))
+        await reader.read(pod, sealed_of(pod), live=True)
     reasons = [event.reason for event in await inbox_of(store) if isinstance(event, TaskWaiting)]
     assert reasons == ["ErrImagePull", "", "ErrImagePull"]
 
@@ -62,7 +62,7 @@ async def test_a_stall_is_told_until_it_ends(clock: FixedClock) -> None:
     reader = reader_of(store, clock)
     pod = waiting(made(), "ContainerCreating")
     for _ in range(3):
-        await reader.read(pod, sealed_of(pod), "FailedMount: no ConfigMap")
+        await reader.read(pod, sealed_of(pod), "FailedMount: no ConfigMap", live=True)
     assert [event.reason for event in await inbox_of(store) if isinstance(event, TaskWaiting)] == [
         "FailedMount: no ConfigMap"
     ]
@@ -71,38 +71,39 @@ async def test_a_stall_is_told_until_it_ends(clock: FixedClock) -> None:
 async def test_a_task_that_ended_is_known_dead(clock: FixedClock) -> None:
     store = await store_with_task()
     reader = reader_of(store, clock)
-    assert not await reader.read(running(made()), sealed_of(made()))
-    assert await reader.read(ended(made(), 0), sealed_of(made()))
+    assert not await reader.read(running(made()), sealed_of(made()), live=True)
+    assert await reader.read(ended(made(), 0), sealed_of(made()), live=True)
 
 
 async def test_a_pod_on_a_node_that_does_not_answer_is_lost(clock: FixedClock) -> None:
     store = await store_with_task()
     reader = reader_of(store, clock)
     pod = deleted(running(made()))
-    assert not await reader.read(pod, sealed_of(pod))
+    assert not await reader.read(pod, sealed_of(pod), live=True)
     clock.time += 301_000
-    assert await reader.read(pod, sealed_of(pod))
+    assert not await reader.read(pod, sealed_of(pod), live=False)  # a watch may tell late
+    assert await reader.read(pod, sealed_of(pod), live=True)
     assert isinstance((await inbox_of(store))[-1], TaskLost)
 
 
 async def test_an_outcome_that_was_recorded_first_stands(clock: FixedClock) -> None:
-    store = await store_with_task("python")
+    store = await store_with_task()
     done = ended(made(python()), 0, '{"type":"succeeded","result":1}')
     recorded = read(done).outcome
     assert recorded is not None
     await store.append(recorded)
     only_digest = ended(made(python()), 0, '{"digest":"' + "a" * 64 + '"}')
-    await reader_of(store, clock).read(only_digest, sealed_of(only_digest))
+    await reader_of(store, clock).read(only_digest, sealed_of(only_digest), live=True)
     assert [type(event) for event in await inbox_of(store)] == [TaskSucceeded]
 
 
 async def test_both_ways_of_one_outcome_are_one_entry(clock: FixedClock) -> None:
-    store = await store_with_task("python")
+    store = await store_with_task()
     done = ended(made(python()), 0, '{"type":"failed","failure":{"kind":"Error","message":"no"}}')
     recorded = read(done).outcome
     assert recorded is not None
     await store.append(recorded)
-    await reader_of(store, clock).read(done, sealed_of(done))
+    await reader_of(store, clock).read(done, sealed_of(done), live=True)
     assert [type(event) for event in await inbox_of(store)] == [TaskFailed]
 
 
@@ -124,3 +125,15 @@ async def test_only_a_stored_run_can_say_that_a_task_is_closed(clock: FixedClock
     await close_task(store)
     assert await reader.is_closed(sealed)
     assert not await reader_of(MemoryStore(), clock).is_closed(sealed)
+
+
+async def test_what_a_job_waited_for_is_over_once_its_pod_is_there(clock: FixedClock) -> None:
+    store = await store_with_task()
+    reader = reader_of(store, clock)
+    pod = made()
+    for _ in range(2):
+        await reader.podless({"metadata": {"uid": "job-uid"}}, sealed_of(pod), "FailedCreate: exceeded quota")
+    for _ in range(2):
+        await reader.read(pod, sealed_of(pod), live=True)
+    told = await inbox_of(store)
+    assert [event.reason for event in told if isinstance(event, TaskWaiting)] == ["FailedCreate: exceeded quota", ""]

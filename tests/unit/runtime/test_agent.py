@@ -125,6 +125,14 @@ def test_an_outcome_that_comes_second_is_not_repeated_and_the_pod_ends(pod: Pod,
     assert "409" in ended.stderr
 
 
+@pytest.mark.parametrize("close", ["sys.stderr.close()", "os.close(2)"])
+def test_a_handler_that_closes_stderr_is_reported_all_the_same(pod: Pod, peer: Peer, close: str) -> None:
+    source = f"import os, sys\n\ndef main():\n    {close}\n    return 2"
+    ended = pod.run_source(source, REACTOR_TERMINATION_LOG=str(pod.folder / "missing" / "log"))
+    assert ended.returncode == 0
+    assert peer.outcome == b'{"type":"succeeded","result":2}'
+
+
 def test_an_outcome_that_the_gateway_calls_too_large_becomes_an_invalid_result(pod: Pod, peer: Peer) -> None:
     peer.refuses_above = 10_000
     assert pod.run_source("def main():\n    return 'x' * 20000").returncode == 1

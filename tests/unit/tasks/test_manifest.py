@@ -329,3 +329,26 @@ class TestSeal:
     )
     def test_odd_objects_are_not_ours(self, odd: dict[str, Any]) -> None:
         assert open_seal(KEY, odd) is None
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"containers": [{"name": {"a": 1}}]},
+        {"containers": [{"name": ["step"]}, "step", None]},
+        {"containers": [{"name": "step", "env": [{"name": {}}], "volumeMounts": [{"mountPath": []}, 3]}]},
+        {"volumes": [{"name": [1]}, None]},
+        {"containers": "step", "volumes": {"a": 1}, "initContainers": 3},
+    ],
+)
+def test_what_makes_no_sense_in_a_pod_template_is_left_for_the_api_server_to_refuse(written: dict[str, Any]) -> None:
+    made = pod(defaults={"pod": {"spec": written}})
+    (ours,) = [one for one in made["spec"]["containers"] if isinstance(one, dict) and one.get("name") == "step"]
+    assert ours["image"] == "busybox:1"
+
+
+@pytest.mark.parametrize("path", [[], {"a": 1}, 5, None])
+def test_mounts_without_a_path_are_left_for_the_api_server_to_refuse(path: object) -> None:
+    mounts = [{"name": "odd", "mountPath": path}, {"name": "own", "mountPath": "/tmp"}]
+    made = pod({"run": {"container": BUSYBOX}, "volumeMounts": mounts})
+    assert [mount["name"] for mount in made["spec"]["containers"][0]["volumeMounts"]] == ["own", "odd"]

@@ -5,12 +5,12 @@ Never here: the deletion of a run that the store calls unfinished, whatever its 
 """
 
 import asyncio
-import heapq
 
 import orjson
 import structlog
 
 from reactor_operator.api.duration import parse_duration
+from reactor_operator.changes.timetable import Timetable
 from reactor_operator.engine.state import ENDED
 from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.errors import ApiError, ApiUnavailable, Conflict
@@ -35,8 +35,7 @@ class Expiry:
         self._definitions = definitions
         self._store = store
         self._clock = clock
-        self._heap: list[tuple[int, str, RunRef]] = []
-        self._due: dict[RunRef, int] = {}
+        self._times = Timetable()
         self._pinned: dict[str, int | None] = {}
         self._wake = asyncio.Event()
 
@@ -44,37 +43,29 @@ class Expiry:
         """Take down when the run is to be deleted, if ever. Raises StoreUnavailable."""
         at = await self._time_of(run)
         if at is None:
-            self._due.pop(run.ref, None)
-        elif self._due.get(run.ref) != at:
-            self._due[run.ref] = at
-            heapq.heappush(self._heap, (at, run.ref.uid, run.ref))
+            self._times.drop(run.ref)
+        else:
+            self._times.put(run.ref, at)
             self._wake.set()
 
     def forget(self, ref: RunRef) -> None:
         """Drop what is known of a run that is gone."""
-        self._due.pop(ref, None)
+        self._times.drop(ref)
         self._pinned.pop(ref.uid, None)
 
     async def run(self) -> None:
         """Delete what is due, until cancelled."""
         while True:
             self._wake.clear()
-            now = self._clock.now()
-            while self._heap and self._heap[0][0] <= now:
-                at, _, ref = heapq.heappop(self._heap)
-                if self._due.get(ref) == at:
-                    await self._expire(ref)
-            seconds = _LONGEST_SLEEP_SECONDS
-            if self._heap:
-                seconds = min(max(self._heap[0][0] - self._clock.now(), 0) / 1000, seconds)
+            for ref in self._times.take_due(self._clock.now()):
+                await self._expire(ref)
             try:
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout(self._times.seconds_to_next(self._clock.now(), _LONGEST_SLEEP_SECONDS)):
                     await self._wake.wait()
             except TimeoutError:
                 continue
 
     async def _expire(self, ref: RunRef) -> None:
-        del self._due[ref]
         where = f"{ref.namespace}/{ref.name}"
         try:
             run = await self._definitions.get_run(ref)
@@ -84,7 +75,7 @@ class Expiry:
             if at is None:
                 return
             if at > self._clock.now() or ref.uid in await self._store.active_runs():
-                self._later(ref, max(at, self._clock.now() + _AGAIN_MS))
+                self._times.put(ref, max(at, self._clock.now() + _AGAIN_MS))
                 return
             await self._client.delete(REACTOR_RUN.object(ref.namespace, ref.name), uid=ref.uid)
             _log.info("a finished run was deleted after its TTL", run=where)
@@ -92,11 +83,9 @@ class Expiry:
             return
         except (Unavailable, StoreUnavailable, ApiUnavailable, ApiError) as problem:
             _log.warning("a finished run could not be deleted", run=where, problem=str(problem))
-            self._later(ref, self._clock.now() + _AGAIN_MS)
-
-    def _later(self, ref: RunRef, at: int) -> None:
-        self._due[ref] = at
-        heapq.heappush(self._heap, (at, ref.uid, ref))
+            self._times.put(ref, self._clock.now() + _AGAIN_MS)
+        except Exception:
+            _log.exception("a finished run cannot be deleted: this is a bug", run=where)
 
     async def _time_of(self, run: RunObject) -> int | None:
         """Return when the run is to go: its own TTL counts, else the one pinned with its reactor."""

@@ -1,9 +1,7 @@
-"""The store as another one than it was: emptied, restored from a copy, or only restarted.
+"""Whether the store is still the one we knew: asked every few seconds.
 
-In: the store's incarnation, asked again and again. Out: one call for each change. Never here: a guess at what was lost.
-
-What was told to the store before may be in none of its records now. So whoever remembers having told it something
-forgets that, and every run is looked at: a run compares what is stored of it with what its status tells.
+In: the store. Out: a word where it is another by now (emptied, restarted or failed over), upon which nothing that is
+remembered of it is trusted. Never here: what is done about it; a store that is merely away is the same store.
 """
 
 import asyncio
@@ -13,20 +11,22 @@ import structlog
 
 from reactor_operator.store.port import Authority, StoreUnavailable
 
-_SECONDS = 2.0
+_SECONDS = 5.0
 _log = structlog.get_logger("reactor_operator.changes")
 
 
-async def follow_incarnation(store: Authority, changed: Callable[[], None], *, seconds: float = _SECONDS) -> None:
-    """Call `changed` after each change, until cancelled."""
-    known = ""
+async def follow_incarnation(
+    store: Authority, known: str, distrust: Callable[[], None], *, seconds: float = _SECONDS
+) -> None:
+    """Compare until cancelled; `known` is what the store was when the first thing was read from it."""
     while True:
         try:
             found = await store.incarnation()
-        except StoreUnavailable:
-            found = known  # whoever needs it now says so
-        if known and found != known:
-            _log.warning("the store is not the one it was; every run is compared with it", was=known, now=found)
-            changed()
-        known = found
+        except StoreUnavailable as problem:
+            _log.warning("the store cannot be asked whether it is the same", problem=str(problem))
+        else:
+            if found != known:
+                _log.warning("the store may have lost state; every run is compared with it", before=known, now=found)
+                known = found
+                distrust()
         await asyncio.sleep(seconds)

@@ -14,6 +14,7 @@ import kopf
 import structlog
 
 from reactor_operator.changes.runs import RunChanges
+from reactor_operator.changes.served import Served
 from reactor_operator.kube.access import Access
 from reactor_operator.kube.definitions import parse_reactor
 from reactor_operator.kube.fields import map_at
@@ -35,14 +36,14 @@ class KindWatch:
         self,
         *,
         access: Access,
-        namespaces: tuple[str, ...],
+        served: Served,
         runs: RunChanges,
         judge: ReactorJudge,
         started: Callable[[], None],
     ) -> None:
         """`started` is called once kopf runs: it takes the handlers of signals for itself, and is to give them back."""
         self._access = access
-        self._namespaces = namespaces
+        self._served = served
         self._runs = runs
         self._judge = judge
         self._started = started
@@ -53,19 +54,21 @@ class KindWatch:
         # kopf itself says little of use on its own behalf; what matters is logged by the handlers.
         logging.getLogger("kopf").setLevel(logging.WARNING)
         ready = asyncio.Event()
+        namespaces = await self._served.wait()
         async with asyncio.TaskGroup() as group:
-            waiting = group.create_task(self._tell_started(ready))
+            beside = [group.create_task(self._tell_started(ready)), group.create_task(self._served.follow())]
             await kopf.operator(
                 registry=self._registry(),
                 settings=_settings(),
                 # Only for peering, which is off; kopf would ask for the user's name, and a container's user has none.
                 identity=cast("Any", "reactor-operator"),
                 standalone=True,
-                clusterwide=not self._namespaces,
-                namespaces=self._namespaces,
+                clusterwide=not namespaces,
+                namespaces=namespaces,
                 ready_flag=ready,
             )
-            waiting.cancel()
+            for task in beside:
+                task.cancel()
 
     async def _tell_started(self, ready: asyncio.Event) -> None:
         await ready.wait()

@@ -20,6 +20,7 @@ from reactor_operator.kube.fields import JsonObject, int_at, map_at, text_at, te
 from reactor_operator.kube.moments import render_micros
 from reactor_operator.kube.paths import LEASE
 from reactor_operator.ports import Clock
+from reactor_operator.store.port import StoreUnavailable
 
 EPOCH = "reactor.run/epoch"
 ClaimEpoch = Callable[[int], Awaitable[int]]
@@ -70,19 +71,24 @@ class Leadership:
                     return await self._take(found, claim_epoch)
             except (Conflict, ApiUnavailable) as problem:
                 _log.info("the lease was not taken", problem=str(problem))
+            except StoreUnavailable as problem:
+                _log.warning("the lease was not taken, as the store gives no epoch", problem=str(problem))
             except ApiError as problem:
                 _log.error("the lease cannot be taken; check the RBAC of leases", problem=str(problem))
             await asyncio.sleep(self._terms.look_every)
 
     async def keep(self) -> None:
-        """Renew until cancelled. Raises LeaseLost."""
+        """Renew until cancelled, sooner again where that failed. Raises LeaseLost."""
+        pause = self._terms.renew_every
         while True:
-            await asyncio.sleep(self._terms.renew_every)
+            await asyncio.sleep(pause)
+            pause = self._terms.renew_every
             try:
                 await self._renew()
             except LeaseLost:
                 raise
             except (ApiUnavailable, ApiError) as problem:
+                pause = self._terms.look_every
                 _log.warning("the lease was not renewed", remaining=self.remaining_seconds(), problem=str(problem))
             if self.remaining_seconds() <= 0:
                 raise LeaseLost(f"the lease was not renewed for {self._terms.seconds:g} s")

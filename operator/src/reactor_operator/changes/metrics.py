@@ -22,6 +22,9 @@ class ChangeMetrics:
         self.missed_events = Counter(
             "reactor_missed_events", "Changes of pods that a relist found and no watch told.", registry=registry
         )
+        self.missed_runs = Counter(
+            "reactor_missed_run_events", "Changes of runs that a list found and no watch told.", registry=registry
+        )
         self.watch_breaks = Counter(
             "reactor_watch_breaks", "Watches that broke or went stale, by kind.", ["kind"], registry=registry
         )

@@ -8,6 +8,7 @@ what a list knows and no watch told is counted in `missed_events`.
 """
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -27,21 +28,27 @@ from reactor_operator.tasks.manifest import SELECTOR
 from reactor_operator.tasks.manifest_seal import Sealed, open_seal
 
 RELIST_SECONDS = 15.0
+LINGER_SECONDS = 30.0
 _QUIET_RELIST_SECONDS = 120.0
-_RECONNECT_SECONDS = 1.0
+_FIRST_PAUSE_SECONDS = 0.25
+_LONGEST_PAUSE_SECONDS = 15.0
 _QUERY = {"labelSelector": SELECTOR}
 _log = structlog.get_logger("reactor_operator.changes")
 
 
 @dataclass(slots=True)
 class _Seen:
-    """A pod as last told: its version, whose it is, and (while its end is not told) its last JSON."""
+    """A pod as last told: its version, whose it is, and (while its end is not told) its last JSON.
+
+    closed_since: since when (monotonic seconds) it is known to run although nobody waits for its task.
+    """
 
     version: str
     sealed: Sealed
     pod: JsonObject
     dead: bool = False
     read: bool = False
+    closed_since: float | None = None
 
 
 class PodWatch:
@@ -55,21 +62,26 @@ class PodWatch:
         reader: PodReader,
         stalls: Stalls,
         mark: Callable[[RunRef], None],
+        active: Callable[[], bool],
         key: bytes,
         metrics: ChangeMetrics,
         relist_seconds: float = RELIST_SECONDS,
         catch_up_seconds: float = 2.0,
+        linger_seconds: float = LINGER_SECONDS,
     ) -> None:
-        """`catch_up_seconds` is what a watch is given to tell what a list already knows."""
+        """`active` tells whether any task is launched, `catch_up_seconds` is what a watch is given to tell what a list
+        already knows, and `linger_seconds` what a pod is given to end after its task was closed."""
         self._client = client
         self._path = POD.collection(namespace)
         self._reader = reader
         self._stalls = stalls
         self._mark = mark
+        self._active = active
         self._key = key
         self._metrics = metrics
         self._relist_seconds = relist_seconds
         self._catch_up_seconds = catch_up_seconds
+        self._linger_seconds = linger_seconds
         self._seen: dict[str, _Seen] = {}
         self._foreign: set[str] = set()
         self._relist_now = asyncio.Event()
@@ -89,22 +101,23 @@ class PodWatch:
         """Return (namespace, name of the pod or of its Job) of all pods that were last seen to exist."""
         return {(seen.sealed.run.namespace, seen.sealed.name) for seen in self._seen.values()}
 
-    def read_again(self) -> None:
-        """List soon, and read every pod into the inbox once more."""
+    def distrust(self) -> None:
+        """Read every pod again, soon: the store may have lost what they told."""
         for seen in self._seen.values():
-            seen.read = False
+            seen.version = ""
         self._relist_now.set()
 
     async def _watch(self) -> None:
-        version = ""
+        version, pause = "", _FIRST_PAUSE_SECONDS
         while True:
+            began = time.monotonic()
             try:
                 if not version:
                     version = await self._list(first=not self._listed.is_set())
                 async for event in self._client.watch(self._path, version, _QUERY):
                     version = text_at(event.object, "metadata", "resourceVersion") or version
                     if event.type in ("ADDED", "MODIFIED"):
-                        await self._met(event.object, new=event.type == "ADDED")
+                        await self._met(event.object, new=event.type == "ADDED", live=False)
                     elif event.type == "DELETED":
                         await self._parted(event.object)
             except Gone:
@@ -113,7 +126,12 @@ class PodWatch:
             except (ApiUnavailable, ApiError) as problem:
                 self._metrics.watch_breaks.labels("broken").inc()
                 _log.warning("the watch of pods broke", path=self._path, problem=str(problem))
-                await asyncio.sleep(_RECONNECT_SECONDS)
+            # One that held is followed up at once; one that ends as it began must not be asked for all the time.
+            if time.monotonic() - began >= _LONGEST_PAUSE_SECONDS:
+                pause = _FIRST_PAUSE_SECONDS
+            else:
+                await asyncio.sleep(pause * random.uniform(1.0, 1.5))  # noqa: S311
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     async def _relist(self) -> None:
         """List again in time, more seldom while no task runs, and soon where something could not be read."""
@@ -123,7 +141,7 @@ class PodWatch:
                 async with asyncio.timeout(self._relist_seconds):
                     await self._relist_now.wait()
             except TimeoutError:
-                busy = any(not (seen.dead and seen.read) for seen in self._seen.values())
+                busy = self._active() or any(not (seen.dead and seen.read) for seen in self._seen.values())
                 if not busy and time.monotonic() - compared_at < _QUIET_RELIST_SECONDS:
                     continue
             else:
@@ -162,20 +180,23 @@ class PodWatch:
             if uid in self._foreign or (seen is None and uid in before):
                 continue  # not ours, or the watch has told its end meanwhile
             if seen is None or (seen.version != version and seen.version == before.get(uid)):
-                self._metrics.missed_events.inc()
+                if seen is None or seen.version:
+                    self._metrics.missed_events.inc()
                 await self._met(pod, new=True)
             elif not seen.read or not seen.dead:
-                await self._met(pod if seen.version == version else seen.pod, new=False)
+                await self._met(seen.pod, new=False)
+                await self._end_overstayed(seen)
         self._foreign &= listed.keys()
         for uid in [uid for uid in before if uid not in listed and uid in self._seen]:
             self._metrics.missed_events.inc()
             await self._parted(self._seen[uid].pod)
 
-    async def _met(self, pod: JsonObject, *, new: bool) -> None:
-        """Tell what a pod tells. What cannot be told now is told by the next list."""
+    async def _met(self, pod: JsonObject, *, new: bool, live: bool = True) -> None:
+        """Tell what a pod tells; what cannot be told now is told by the next list. `live`: just read, not watched."""
         sealed = open_seal(self._key, pod)
         uid = text_at(pod, "metadata", "uid")
         if sealed is None:
+            self._seen.pop(uid, None)  # it may have been ours: the audit looks for the pods of launched tasks
             if uid not in self._foreign:
                 self._foreign.add(uid)
                 self._metrics.foreign.inc()
@@ -189,7 +210,8 @@ class PodWatch:
         try:
             was_dead = seen.dead
             stalled = "" if was_dead else await self._stalls.reason(pod, sealed)
-            seen.dead = await self._reader.read(pod, sealed, stalled)
+            # Once dead it stays so: a list may be older than what the watch told meanwhile.
+            seen.dead = await self._reader.read(pod, sealed, stalled, live=live) or seen.dead
             if seen.dead and not was_dead:
                 self._mark(sealed.run)
             if not seen.dead and new and first_time:
@@ -228,17 +250,33 @@ class PodWatch:
             where = f"{sealed.run.namespace}/{sealed.name}"
             _log.exception("the end of a pod cannot be read: this is a bug", pod=where)
 
+    async def _end_overstayed(self, seen: _Seen) -> None:
+        """Delete a pod that still runs long after its task was closed, whoever was to remove it."""
+        try:
+            if seen.dead or not await self._reader.is_closed(seen.sealed):
+                seen.closed_since = None
+            elif seen.closed_since is None:
+                seen.closed_since = time.monotonic()
+            elif time.monotonic() - seen.closed_since >= self._linger_seconds:
+                await self._delete(seen.pod, "a pod outlived its task, and was deleted")
+        except (StoreUnavailable, Unavailable, ApiError) as problem:
+            self._postpone(seen, problem)
+
     async def _remove_orphan(self, pod: JsonObject, sealed: Sealed) -> None:
         """Delete a pod that appeared for a task that is closed: its create came through after all was over."""
-        if not await self._reader.is_closed(sealed):
-            return
+        if await self._reader.is_closed(sealed):
+            await self._delete(pod, "a pod appeared for a task that is closed, and was deleted")
+
+    async def _delete(self, pod: JsonObject, why: str) -> None:
         namespace, name = text_at(pod, "metadata", "namespace"), text_at(pod, "metadata", "name")
+        if text_at(pod, "metadata", "deletionTimestamp"):
+            return
         try:
             await self._client.delete(POD.object(namespace, name), uid=text_at(pod, "metadata", "uid"))
         except Conflict:
             return
         self._metrics.orphans.inc()
-        _log.warning("a pod appeared for a task that is closed, and was deleted", pod=f"{namespace}/{name}")
+        _log.warning(why, pod=f"{namespace}/{name}")
 
     def _postpone(self, seen: _Seen, problem: Exception) -> None:
         seen.read = False

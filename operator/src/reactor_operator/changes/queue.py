@@ -5,13 +5,14 @@ is. A reconcile that fails is repeated after a growing pause; it never stops ano
 """
 
 import asyncio
-import heapq
+import random
 import time
 from collections.abc import Awaitable, Callable
 
 import structlog
 
 from reactor_operator.changes.metrics import ChangeMetrics
+from reactor_operator.changes.timetable import Timetable
 from reactor_operator.ports import Clock, RunRef, Unavailable
 from reactor_operator.store.port import OldEpoch, StoreUnavailable
 
@@ -35,14 +36,15 @@ class ReconcileQueue:
         self._dirty: dict[RunRef, None] = {}
         self._running: dict[RunRef, asyncio.Task[None]] = {}
         self._again: set[RunRef] = set()
-        self._due: dict[RunRef, int] = {}
-        self._heap: list[tuple[int, str, RunRef]] = []
+        self._gone: set[RunRef] = set()
+        self._times = Timetable()
         self._failures: dict[RunRef, int] = {}
         self._wake = asyncio.Event()
         self._fatal: BaseException | None = None
 
     def mark(self, ref: RunRef) -> None:
         """Reconcile the run as soon as there is room; while it is being reconciled, once more after that."""
+        self._gone.discard(ref)
         if ref in self._running:
             self._again.add(ref)
         else:
@@ -51,30 +53,32 @@ class ReconcileQueue:
 
     def mark_at(self, ref: RunRef, at: int) -> None:
         """Reconcile the run at `at` (int ms) at the latest. The earliest time that was asked for counts."""
-        before = self._due.get(ref)
+        before = self._times.at(ref)
         if before is None or at < before:
-            self._due[ref] = at
-            heapq.heappush(self._heap, (at, ref.uid, ref))
+            self._times.put(ref, at)
             self._wake.set()
 
     def forget(self, ref: RunRef) -> None:
-        """Drop every mark and time of a run that is gone."""
+        """Drop every mark and time of a run that is gone; what is under way ends and is not followed up."""
+        if ref in self._running:
+            self._gone.add(ref)
         self._dirty.pop(ref, None)
-        self._due.pop(ref, None)
+        self._times.drop(ref)
         self._again.discard(ref)
         self._failures.pop(ref, None)
 
     @property
     def is_busy(self) -> bool:
         """Whether anything is marked, under way or due later."""
-        return bool(self._dirty or self._running or self._due)
+        return bool(self._dirty or self._running or len(self._times))
 
     async def run(self) -> None:
         """Reconcile until cancelled. Raises OldEpoch where another operator has taken over."""
         try:
             while self._fatal is None:
                 self._wake.clear()
-                self._take_due()
+                for ref in self._times.take_due(self._clock.now()):
+                    self.mark(ref)
                 while self._dirty and len(self._running) < self._at_once:
                     ref = next(iter(self._dirty))
                     del self._dirty[ref]
@@ -89,7 +93,7 @@ class ReconcileQueue:
 
     async def _one(self, ref: RunRef) -> None:
         started = time.perf_counter()
-        self._due.pop(ref, None)
+        self._times.drop(ref)
         try:
             wake_at = await self._reconcile(ref)
         except OldEpoch as problem:
@@ -105,7 +109,10 @@ class ReconcileQueue:
         finally:
             self._metrics.reconcile_seconds.observe(time.perf_counter() - started)
             self._running.pop(ref, None)
-            if ref in self._again:
+            if ref in self._gone:
+                self._gone.discard(ref)
+                self.forget(ref)
+            elif ref in self._again:
                 self._again.discard(ref)
                 if ref not in self._failures:
                     self.mark(ref)
@@ -115,6 +122,7 @@ class ReconcileQueue:
         failures = self._failures.get(ref, 0)
         self._failures[ref] = failures + 1
         pause = min(_FIRST_PAUSE_MS << min(failures, 16), _LONGEST_PAUSE_MS)
+        pause += random.randrange(pause // 2)  # noqa: S311 - runs that failed together do not come back together
         self.mark_at(ref, self._clock.now() + pause)
         self._metrics.failures.labels("unavailable" if expected else "bug").inc()
         where = f"{ref.namespace}/{ref.name}"
@@ -123,21 +131,10 @@ class ReconcileQueue:
         else:
             _log.error("a run cannot be reconciled: this is a bug", run=where, again_ms=pause, exc_info=problem)
 
-    def _take_due(self) -> None:
-        now = self._clock.now()
-        while self._heap and self._heap[0][0] <= now:
-            at, _, ref = heapq.heappop(self._heap)
-            if self._due.get(ref) == at:
-                del self._due[ref]
-                self.mark(ref)
-
     async def _sleep(self) -> None:
         """Wait for a mark, the end of a reconcile or the next time that is due."""
-        seconds = _LONGEST_SLEEP_SECONDS
-        if self._heap:
-            seconds = min(max(self._heap[0][0] - self._clock.now(), 0) / 1000, seconds)
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(self._times.seconds_to_next(self._clock.now(), _LONGEST_SLEEP_SECONDS)):
                 await self._wake.wait()
         except TimeoutError:
             return

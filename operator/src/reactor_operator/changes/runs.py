@@ -56,6 +56,7 @@ class RunChanges:
         self._expiry = expiry
         self._active = active
         self._roster: dict[str, RunRef] = {}
+        self._versions: dict[str, str] = {}
         self._waiting: dict[tuple[str, str], set[RunRef]] = {}
         self._unsettled: set[RunRef] = set()
         self.sweeper: Sweeper | None = None
@@ -66,8 +67,10 @@ class RunChanges:
         if kind == "DELETED":
             self.gone(run.ref)
             return
+        self._versions[run.ref.uid] = run.resource_version
         if run.deleting:
             self._roster.pop(run.ref.uid, None)
+            self._queue.forget(run.ref)
             return
         self._roster[run.ref.uid] = run.ref
         self._note_waiting(run)
@@ -99,9 +102,10 @@ class RunChanges:
     def gone(self, ref: RunRef) -> None:
         """A run's object is said to be gone: nothing is done for it any more, and its state is looked at."""
         self._roster.pop(ref.uid, None)
+        self._versions.pop(ref.uid, None)
         self._unsettled.discard(ref)
-        for waiting in self._waiting.values():
-            waiting.discard(ref)
+        for reactor in [reactor for reactor, waiting in self._waiting.items() if ref in waiting]:
+            self._waits_no_more(reactor, ref)
         self._queue.forget(ref)
         self._expiry.forget(ref)
         self._board.forget(ref.uid)
@@ -116,6 +120,10 @@ class RunChanges:
     def roster(self) -> dict[str, RunRef]:
         """Return the runs whose objects are known to exist, by uid."""
         return dict(self._roster)
+
+    def version_of(self, uid: str) -> str:
+        """Return the resourceVersion in which the run was last told, empty where it never was."""
+        return self._versions.get(uid, "")
 
     async def run(self) -> None:
         """Attend again to runs that could not be attended to, until cancelled."""
@@ -179,13 +187,17 @@ class RunChanges:
     def _note_waiting(self, run: RunObject) -> None:
         reference = run.spec.get("reactorRef")
         name = text_at(reference, "name")
-        waiting = self._waiting.setdefault((run.ref.namespace, name), set())
+        reactor = (run.ref.namespace, name)
         if text_at(run.status, "phase") in ("", "Pending"):
-            waiting.add(run.ref)
+            self._waiting.setdefault(reactor, set()).add(run.ref)
         else:
-            waiting.discard(run.ref)
-            if not waiting:
-                del self._waiting[(run.ref.namespace, name)]
+            self._waits_no_more(reactor, run.ref)
+
+    def _waits_no_more(self, reactor: tuple[str, str], ref: RunRef) -> None:
+        waiting = self._waiting.get(reactor, set())
+        waiting.discard(ref)
+        if not waiting:
+            self._waiting.pop(reactor, None)
 
 
 def _refusal(run: RunObject, asked: CancelAnnotation) -> Announce:

@@ -1,7 +1,7 @@
 """Pods that do not get going although their status names no reason: found by their age, explained by their Events.
 
-In: a live pod. Out: a reason for people, empty where nothing is wrong (yet). Never here: the end of a task;
-`pendingTimeout` sees to that once a reason is told.
+In: a live pod, or a Job without one. Out: a reason for people, empty where nothing is wrong (yet). Never here: the end
+of a task; `pendingTimeout` sees to that once a reason is told.
 """
 
 from collections import OrderedDict
@@ -36,16 +36,24 @@ class Stalls:
         """Return why the pod does not start, where it should have by now. Raises Unavailable, StoreUnavailable."""
         if facts.is_over(pod) or facts.waiting_reason(pod):
             return ""
-        created = parse_moment(text_at(pod, "metadata", "creationTimestamp"))
-        age = self._clock.now() - created if created is not None else 0
         started = facts.started_at(facts.container_status(pod, STEP))
         if started is None:
-            return (await self._newest_warning(pod) or "ContainerCreating") if age > CREATING_MS else ""
+            return (await self._newest_warning(pod) or "ContainerCreating") if self._age(pod) > CREATING_MS else ""
         if not parse_reads(sealed.reads).python or self._clock.now() - started <= SILENT_MS:
             return ""
         if await self._is_checked_in(pod, sealed):
             return ""
         return "NotCheckedIn: its container runs, but the agent in it has not reached the gateway"
+
+    async def podless(self, job: JsonObject) -> str:
+        """Return why a Job makes no pod (a quota, mostly) and should have by now. Raises Unavailable, ApiError."""
+        if self._age(job) <= CREATING_MS:
+            return ""
+        return await self._newest_warning(job) or "NoPod: its Job has made no pod"
+
+    def _age(self, found: JsonObject) -> int:
+        created = parse_moment(text_at(found, "metadata", "creationTimestamp"))
+        return self._clock.now() - created if created is not None else 0
 
     async def _is_checked_in(self, pod: JsonObject, sealed: Sealed) -> bool:
         uid = text_at(pod, "metadata", "uid")
@@ -58,16 +66,16 @@ class Stalls:
             self._checked_in.popitem(last=False)
         return True
 
-    async def _newest_warning(self, pod: JsonObject) -> str:
-        """Return what kubelet says of the pod in its newest Warning (a volume whose ConfigMap is missing, mostly)."""
-        uid = text_at(pod, "metadata", "uid")
-        namespace = text_at(pod, "metadata", "namespace")
+    async def _newest_warning(self, found: JsonObject) -> str:
+        """Return what the newest Warning says of a pod (a volume whose ConfigMap is missing, mostly) or a Job."""
+        uid = text_at(found, "metadata", "uid")
+        namespace = text_at(found, "metadata", "namespace")
         query = {"fieldSelector": f"involvedObject.uid={uid},type=Warning"}
         try:
-            found = (await self._client.list(EVENT.collection(namespace), query)).items
+            told = (await self._client.list(EVENT.collection(namespace), query)).items
         except Forbidden:
             return ""  # the role may not read Events; the reason is then less exact
-        if not found:
+        if not told:
             return ""
-        newest = max(found, key=lambda event: text_at(event, "lastTimestamp") or text_at(event, "eventTime"))
+        newest = max(told, key=lambda event: text_at(event, "lastTimestamp") or text_at(event, "eventTime"))
         return f"{text_at(newest, 'reason')}: {text_at(newest, 'message')}"

@@ -1,15 +1,16 @@
 """State of runs whose objects are gone: swept after two live reads, far enough apart, found nothing.
 
 In: runs that were said to be deleted, and runs of the store that no object was found for. Out: `forget`.
-Never here: a sweep after one look, or because a watch said so.
+Never here: a sweep after one look, because a watch said so, or because the wall clock jumped.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import structlog
 
-from reactor_operator.ports import Clock, Definitions, RunRef, Unavailable
+from reactor_operator.ports import Definitions, RunRef, Unavailable
 from reactor_operator.store.port import RunStore, StoreUnavailable
 
 _log = structlog.get_logger("reactor_operator.changes")
@@ -22,19 +23,19 @@ class Sweeper:
         self,
         definitions: Definitions,
         store: RunStore,
-        clock: Clock,
         *,
-        grace_ms: int,
+        grace_seconds: float,
         forgotten: Callable[[RunRef], None],
         found: Callable[[RunRef], None],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._definitions = definitions
         self._store = store
-        self._clock = clock
-        self._grace_ms = grace_ms
+        self._monotonic = monotonic
+        self._grace_seconds = grace_seconds
         self._forgotten = forgotten
         self._found = found
-        self._missing: dict[RunRef, int | None] = {}
+        self._missing: dict[RunRef, float | None] = {}
 
     def suspect(self, ref: RunRef) -> None:
         """Look whether the run is still there, now and again after the grace."""
@@ -42,7 +43,7 @@ class Sweeper:
 
     async def run(self) -> None:
         """Look at suspects until cancelled."""
-        pause = min(max(self._grace_ms / 4000, 0.2), 30.0)
+        pause = min(max(self._grace_seconds / 4, 0.2), 30.0)
         while True:
             await asyncio.sleep(pause)
             for ref in list(self._missing):
@@ -51,11 +52,13 @@ class Sweeper:
                 except (Unavailable, StoreUnavailable) as problem:
                     where = f"{ref.namespace}/{ref.name}"
                     _log.warning("a deleted run could not be looked at", run=where, problem=str(problem))
+                except Exception:
+                    _log.exception("a deleted run cannot be swept: this is a bug", run=f"{ref.namespace}/{ref.name}")
 
     async def _look(self, ref: RunRef) -> None:
-        now = self._clock.now()
+        now = self._monotonic()
         first = self._missing.get(ref)
-        if first is not None and now - first < self._grace_ms:
+        if first is not None and now - first < self._grace_seconds:
             return
         if await self._definitions.get_run(ref) is not None:
             del self._missing[ref]

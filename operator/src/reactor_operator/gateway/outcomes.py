@@ -16,6 +16,7 @@ from reactor_operator.engine.events import Outcome, TaskContinued, TaskFailed, T
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.values import ValueRef, reference_to
+from reactor_operator.gateway.members import MEMBERS_LIMIT, has_too_many_members
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry
 
@@ -64,6 +65,11 @@ def parse_outcome(run: str, task: Task, document: bytes, binding: str = "") -> E
 def _parse_event(task: Task, document: bytes, values: Values) -> Outcome:
     promised = next((type_ for type_, prefix in _COMPACT_PREFIXES.items() if document.startswith(prefix)), None)
     problem = ""
+    if has_too_many_members(document):
+        words = f"found more than {MEMBERS_LIMIT} members"
+        if promised is None:
+            raise InvalidOutcome(f"outcome document: {words}")
+        return _invalid_result(task, words)
     if promised is not None and document.endswith(b"}"):
         result = document[len(_COMPACT_PREFIXES[promised]) : -1]
         try:
@@ -163,7 +169,8 @@ def _keep(document: bytes, values: Values) -> ValueRef | None:
 
 def _invalid_result(task: Task, problem: str) -> TaskFailed:
     message = (
-        f"the result is not JSON that can be kept ({problem}); return plain values, nested at most 900 levels deep"
+        f"the result is not JSON that can be kept ({problem}); return plain values, nested at most 900 levels deep, "
+        f"with at most {MEMBERS_LIMIT} members"
     )
     return TaskFailed(task=task, failure=Failure(kind=FailureKind.INVALID_RESULT, message=render_message(message)))
 

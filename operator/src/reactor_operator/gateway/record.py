@@ -5,13 +5,11 @@ Never here: the documents of arguments and result (by reference only), or anythi
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 
 from reactor_operator.engine.values import ValueRef
-
-Form = Literal["python", "container"]
 
 
 class UnreadableRecord(Exception):
@@ -31,7 +29,6 @@ class OpenRecord:
     result: ValueRef | None = None
     failure: bytes | None = None
     uncertain: bool = False
-    form: Form = "python"
 
 
 def encode_record(record: OpenRecord) -> bytes:
@@ -42,7 +39,6 @@ def encode_record(record: OpenRecord) -> bytes:
             "result": record.result,
             "failure": None if record.failure is None else orjson.Fragment(record.failure),
             "uncertain": record.uncertain,
-            "form": record.form,
         }
     )
 
@@ -57,7 +53,6 @@ def decode_record(body: bytes) -> OpenRecord:
             result=_reference(document["result"]),
             failure=None if failure is None else orjson.dumps(failure),
             uncertain=bool(document["uncertain"]),
-            form="container" if document["form"] == "container" else "python",
         )
     except (ValueError, TypeError, KeyError) as problem:
         raise UnreadableRecord(f"stored record of a task cannot be read ({problem!r}): {body[:200]!r}") from problem

@@ -56,8 +56,12 @@ class TaskRequest:
         nonce = self.http.headers.get("reactor-nonce", "")
         if _NONCE.fullmatch(nonce) is None:
             raise Refusal(400, "header Reactor-Nonce: expected 32 hex digits, drawn once per process")
-        peer = self.http.client
-        return f"{peer.host if peer else ''}/{nonce.lower()}"
+        return f"{self.peer}/{nonce.lower()}"
+
+    @property
+    def peer(self) -> str:
+        """The address that the request came from."""
+        return self.http.client.host if self.http.client else ""
 
     def may_be_large(self) -> bool:
         """Say whether the body is announced as large, or not announced at all."""

@@ -15,6 +15,7 @@ import orjson
 
 from reactor_operator.engine.events import TaskStarted, TaskUploaded
 from reactor_operator.engine.values import ValueRef, reference_to
+from reactor_operator.gateway.members import MEMBERS_LIMIT, has_too_many_members
 from reactor_operator.gateway.outcomes import InvalidOutcome, parse_outcome
 from reactor_operator.gateway.record import decode_record
 from reactor_operator.gateway.requests import BODY_LIMIT, OUTCOME_LIMIT, Refusal, TaskRequest
@@ -62,7 +63,7 @@ class TaskService:
 
     async def _check_in(self, request: TaskRequest) -> Answer:
         binding = request.binding()
-        found = await self._open(request)
+        found = await self._known(request)
         if found.outcome and found.binding != binding:
             raise Refusal(410, _CLOSED)
         record = decode_record(found.record)
@@ -97,8 +98,11 @@ class TaskService:
             return _accept(await self._store.append(entry), conflict=conflict)
 
     async def _record_output(self, request: TaskRequest) -> Answer:
+        await self._open(request)
         async with self._room_for(request):
             body = await request.read_body(BODY_LIMIT)
+            if has_too_many_members(body):
+                raise Refusal(413, f"the output has more than {MEMBERS_LIMIT} members")
             document, text = _output_document(body, request.http.headers.get("content-type", ""))
             ref = reference_to(document)
             entry = Entry(
@@ -128,10 +132,17 @@ class TaskService:
         """Large bodies take turns, for each costs several times its size while it is read; small ones never wait."""
         return self._large_bodies if request.may_be_large() else contextlib.nullcontext()
 
-    async def _open(self, request: TaskRequest) -> OpenTask:
+    async def _known(self, request: TaskRequest) -> OpenTask:
         found = await self._store.open_task(request.run, request.task.key)
         if found is None:
             raise Refusal(410, _CLOSED)
+        return found
+
+    async def _open(self, request: TaskRequest) -> OpenTask:
+        """Return the open task. Where a process has checked in, its address alone may speak for the task."""
+        found = await self._known(request)
+        if found.binding and found.binding.partition("/")[0] != request.peer:
+            raise Refusal(409, _BOUND)
         return found
 
     async def _value(self, run: str, ref: ValueRef | None) -> bytes | None:

@@ -5,6 +5,7 @@ not used here. Never here: what any object means, or a retry of a write that may
 """
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +17,17 @@ import aiohttp
 import orjson
 
 from reactor_operator.kube.access import Access
-from reactor_operator.kube.errors import ApiError, ApiUnavailable, Forbidden, Gone, as_quota, error_of
+from reactor_operator.kube.errors import ApiUnavailable, Forbidden, Gone, NotFound, as_quota, error_of
 from reactor_operator.kube.fields import EMPTY, JsonObject, int_at, map_at, parse_object, text_at
+from reactor_operator.kube.pace import Pace
 from reactor_operator.kube.paths import resource_of
 
 TIMEOUT_SECONDS = 10.0
 PAGE_SIZE = 500
+_FIRST_PAUSE_SECONDS = 0.25
+_ANSWER_SECONDS = 0.5
+"""What a request is given to be answered in after a wait, before the time is up."""
+_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 _NO_HEADERS: Mapping[str, str] = {}
 Observe = Callable[[str, str, int], None]
 """Takes the method, the resource (`pods`, `reactorruns/status`) and the status code of an answer."""
@@ -71,6 +77,7 @@ class KubeClient:
         self._timeout_seconds = timeout_seconds
         self._may_write_seconds = may_write_seconds
         self._observe = observe
+        self._pace = Pace()
         tls = access.tls if access.tls is not None else False
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=connections, ssl=tls, keepalive_timeout=90),
@@ -83,10 +90,8 @@ class KubeClient:
         """Return the object, or None where the server says 404."""
         try:
             return await self._call("GET", path)
-        except ApiError as error:
-            if error.status == 404:
-                return None
-            raise
+        except NotFound:
+            return None
 
     async def create(self, path: str, body: JsonObject, *, strict: bool = False) -> JsonObject:
         """Create an object. `strict` refuses fields the server does not know instead of dropping them."""
@@ -100,10 +105,8 @@ class KubeClient:
         """Patch an object; None where the server says 404."""
         try:
             return await self._call("PATCH", path, body, content_type=kind.value)
-        except ApiError as error:
-            if error.status == 404:
-                return None
-            raise
+        except NotFound:
+            return None
 
     async def delete(self, path: str, *, uid: str | None = None, grace_seconds: int | None = None) -> bool:
         """Delete an object and, in the background, what it owns. False: it was gone. Conflict: the uid is another."""
@@ -114,24 +117,30 @@ class KubeClient:
             options["gracePeriodSeconds"] = grace_seconds
         try:
             await self._call("DELETE", path, options)
-        except ApiError as error:
-            if error.status == 404:
-                return False
-            raise
+        except NotFound:
+            return False
         return True
 
-    async def list(self, path: str, query: Mapping[str, str] | None = None) -> Listing:
-        """Return all objects of a collection, page by page underneath. Raises Gone where the pages went stale."""
+    async def list(self, path: str, query: Mapping[str, str] | None = None, *, metadata_only: bool = False) -> Listing:
+        """Return all objects of a collection, page by page underneath. Raises Gone where the pages went stale.
+
+        `metadata_only` leaves spec and status away, which are most of what there is.
+        """
         items: list[JsonObject] = []
         token = ""
         while True:
             paging = {"limit": str(PAGE_SIZE)} | ({"continue": token} if token else {})
-            page = await self._call("GET", path, query={**(query or {}), **paging})
+            page = await self._call(
+                "GET", path, query={**(query or {}), **paging}, accept=_METADATA if metadata_only else None
+            )
             found = page.get("items")
             items.extend(found if isinstance(found, list) else ())
             token = text_at(page, "metadata", "continue")
+            version = text_at(page, "metadata", "resourceVersion")
+            if not version:
+                raise ApiUnavailable(f"GET {path}: the answer is no list of an API server")
             if not token:
-                return Listing(items, text_at(page, "metadata", "resourceVersion"))
+                return Listing(items, version)
 
     async def watch(
         self, path: str, resource_version: str, query: Mapping[str, str] | None = None, *, idle_seconds: float = 90.0
@@ -166,10 +175,8 @@ class KubeClient:
         """Return what is not JSON (a pod's log) as text; None where the server says 404."""
         try:
             body = await self._raw("GET", path, query=query)
-        except ApiError as error:
-            if error.status == 404:
-                return None
-            raise
+        except NotFound:
+            return None
         return body.decode("utf-8", "replace")
 
     async def close(self) -> None:
@@ -192,8 +199,13 @@ class KubeClient:
         *,
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
+        accept: str | None = None,
     ) -> JsonObject:
-        return parse_object(await self._raw(method, path, body, query=query, content_type=content_type))
+        found = parse_object(await self._raw(method, path, body, query=query, content_type=content_type, accept=accept))
+        if not found:
+            # A proxy's page, mostly. Taken for an empty object, it would say that a pod or a run is gone.
+            raise ApiUnavailable(f"{method} {path}: the answer is not a JSON object")
+        return found
 
     async def _raw(
         self,
@@ -203,6 +215,7 @@ class KubeClient:
         *,
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
+        accept: str | None = None,
     ) -> bytes:
         """Send one request; one more after a 401, and after a 429, which says that nothing was done."""
         if (
@@ -211,12 +224,22 @@ class KubeClient:
             and self._may_write_seconds() < self._timeout_seconds
         ):
             raise ApiUnavailable(f"{method} {path} was not sent: the lease may end before its answer comes")
+        wait = self._pace.take_turn(self._timeout_seconds / 2)
+        if wait is None:
+            raise ApiUnavailable(
+                f"{method} {path} was not sent: the API server is in trouble, and others wait to ask it"
+            )
         payload = None if body is None else orjson.dumps(body)
-        content = _NO_HEADERS if payload is None else {"Content-Type": content_type}
+        content = {} if payload is None else {"Content-Type": content_type}
+        if accept is not None:
+            content["Accept"] = accept
         give_up_at = time.monotonic() + self._timeout_seconds
+        pause = _FIRST_PAUSE_SECONDS
         renewed = False
         try:
             async with asyncio.timeout(self._timeout_seconds):
+                if wait:
+                    await asyncio.sleep(wait)
                 while True:
                     headers = {**content, **await self._authorization()}
                     async with self._session.request(
@@ -225,6 +248,10 @@ class KubeClient:
                         answer = await response.read()
                     if self._observe is not None:
                         self._observe(method, resource_of(path), response.status)
+                    if response.status == 429 or response.status >= 500:
+                        self._pace.failed()
+                    else:
+                        self._pace.answered()
                     if response.status < 400:
                         return answer
                     if response.status == 401 and not renewed:
@@ -232,21 +259,21 @@ class KubeClient:
                         await self._access.renew()
                         continue
                     error = error_of(response.status, answer, response.headers.get("Retry-After"))
-                    if not _worth_waiting(response.status, error, give_up_at):
+                    if response.status != 429 or not isinstance(error, ApiUnavailable):
                         raise as_quota(error) if isinstance(error, Forbidden) else error
-                    await asyncio.sleep(max(getattr(error, "retry_after_seconds", 0.0), 0.1))
+                    # Whoever was told to wait at the same time does not come back at the same time.
+                    again = max(error.retry_after_seconds, pause) * random.uniform(1.0, 1.5)  # noqa: S311
+                    if time.monotonic() + again + _ANSWER_SECONDS > give_up_at:
+                        raise error
+                    await asyncio.sleep(again)
+                    pause *= 2
         except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+            self._pace.failed()
             raise ApiUnavailable(f"{method} {path}: {_words(problem)}") from problem
 
     async def _authorization(self) -> Mapping[str, str]:
         value = await self._access.authorization()
         return _NO_HEADERS if value is None else {"Authorization": value}
-
-
-def _worth_waiting(status: int, error: Exception, give_up_at: float) -> bool:
-    if status != 429 or not isinstance(error, ApiUnavailable):
-        return False
-    return time.monotonic() + error.retry_after_seconds + 0.5 < give_up_at
 
 
 async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:

@@ -2,6 +2,7 @@
 
     ApiError                      the server answered, and said no
     ├── Conflict                  409: the name is taken, or a precondition (uid, resourceVersion) does not hold
+    ├── NotFound                  404 of the API server itself, about this object; any other 404 is a plain ApiError
     ├── Gone                      410: the resourceVersion or continue token is too old; list again
     ├── Invalid                   400, 413, 422: this object will never be accepted as it is
     └── Forbidden                 401, 403: RBAC or an admission rule
@@ -46,6 +47,10 @@ class Conflict(ApiError):
     """The name is taken, or the object is not the one, or not in the version, that the request was about."""
 
 
+class NotFound(ApiError):
+    """The object is not there. A 404 page of a proxy, or of a path that nobody serves, is not this."""
+
+
 class Gone(ApiError):
     """The version asked for is no longer kept: list again."""
 
@@ -77,10 +82,14 @@ def error_of(status: int, body: bytes, retry_after: str | None = None) -> ApiErr
     reason = text_at(answer, "reason")
     if status == 429 or status >= 500:
         return ApiUnavailable(f"API server answered {status}: {message}", _seconds(retry_after))
+    if status == 404 and reason != "NotFound":
+        message = f"nothing is served at this path ({message.strip()}); are the CRDs of reactor.run installed?"
     return _refusal(status, reason)(status, reason, message, _causes(answer))
 
 
 def _refusal(status: int, reason: str) -> type[ApiError]:
+    if status == 404 and reason == "NotFound":
+        return NotFound
     if status == 409:
         return Conflict
     if status == 410 or reason == "Expired":

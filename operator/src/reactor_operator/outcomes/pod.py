@@ -80,6 +80,12 @@ def read_missing(sealed: Sealed) -> Entry:
     return _lost(sealed, "its pod is gone and nobody saw how it ended", may_have_started=True)
 
 
+def read_tampered(sealed: Sealed) -> Entry:
+    """Return what became of a task whose pod does not carry our seal any more: what it tells counts for nothing."""
+    words = "the annotations of its pod were changed, so its outcome cannot be read"
+    return _lost(sealed, words, may_have_started=True)
+
+
 def entry_of(sealed: Sealed, event: Outcome, values: Mapping[str, bytes] | None = None) -> Entry:
     """Return the final entry for what was read from a pod; reading it again gives the same one."""
     body = encode_event(event)

@@ -86,6 +86,11 @@ def is_over(pod: JsonObject) -> bool:
     return text_at(pod, "status", "phase") in ("Succeeded", "Failed")
 
 
+def has_ended(pod: JsonObject, name: str) -> bool:
+    """Return whether a container of the pod runs no longer and never will again."""
+    return is_over(pod) or ended_container(container_status(pod, name)) is not None
+
+
 def was_rejected(pod: JsonObject) -> bool:
     """Return whether the node refused the pod, so that nothing in it ever ran."""
     reason = text_at(pod, "status", "reason")

@@ -10,7 +10,7 @@ from reactor_operator.engine.events import TaskEvent, TaskStarted, TaskWaiting
 from reactor_operator.engine.identity import digest_of
 from reactor_operator.kube.fields import JsonObject, text_at
 from reactor_operator.outcomes import pod_facts as facts
-from reactor_operator.outcomes.pod import read_missing, read_pod, read_unreachable, read_vanished
+from reactor_operator.outcomes.pod import read_missing, read_pod, read_tampered, read_unreachable, read_vanished
 from reactor_operator.ports import Clock
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Appended, Entry, Inbox
@@ -31,10 +31,11 @@ class PodReader:
         self._lost_ms = lost_ms
         self._told: OrderedDict[str, str] = OrderedDict()
 
-    async def read(self, pod: JsonObject, sealed: Sealed, stalled: str = "") -> bool:
-        """Tell what a live pod tells now; return whether its container is known dead (or its node lost).
+    async def read(self, pod: JsonObject, sealed: Sealed, stalled: str = "", *, live: bool) -> bool:
+        """Tell what a pod tells now; return whether its container is known dead (or its node lost).
 
-        `stalled` is why it does not start, where its status names no reason.
+        `stalled` is why it does not start, where its status names no reason. `live`: it was just read from the API
+        server. A watch may tell late, so its word alone gives no node up.
         """
         reading = read_pod(pod, sealed)
         key = self._key(pod, sealed)
@@ -44,7 +45,12 @@ class PodReader:
             await self._append(sealed, TaskStarted(task=sealed.task, at=at), digest_of("started", sealed.task.key))
             self._remember(key, _STARTED)
         outcome = reading.outcome
-        if outcome is None and not reading.dead and facts.is_unreachable(pod, self._clock.now(), self._lost_ms):
+        if (
+            live
+            and outcome is None
+            and not reading.dead
+            and facts.is_unreachable(pod, self._clock.now(), self._lost_ms)
+        ):
             outcome = read_unreachable(pod, sealed)
         if outcome is not None:
             await self._settle(key, outcome)
@@ -52,13 +58,25 @@ class PodReader:
             await self._tell_waiting(key, pod, sealed, reading.waiting or stalled)
         return reading.dead or outcome is not None
 
+    def distrust(self) -> None:
+        """Tell everything again: the store may have lost what was told."""
+        self._told.clear()
+
     async def vanished(self, pod: JsonObject, sealed: Sealed) -> None:
         """Tell that a pod is gone. Call this only after a live GET said so; `pod` is what was last seen of it."""
         await self._settle(self._key(pod, sealed), read_vanished(pod, sealed))
 
     async def missing(self, sealed: Sealed) -> None:
         """Tell that a task that was launched has no pod. Call this only after a live GET said so."""
-        await self._settle(f"{sealed.run.uid}/{sealed.task.key}/", read_missing(sealed))
+        await self._settle(_key_of(sealed), read_missing(sealed))
+
+    async def tampered(self, sealed: Sealed) -> None:
+        """Tell that the pod of a task cannot be believed any more, because somebody changed what is under its seal."""
+        await self._settle(_key_of(sealed), read_tampered(sealed))
+
+    async def podless(self, job: JsonObject, sealed: Sealed, reason: str) -> None:
+        """Tell why a Job has no pod yet, or (an empty reason) that nothing is known to be wrong with it."""
+        await self._tell_waiting(_key_of(sealed), job, sealed, reason)
 
     async def is_checked_in(self, sealed: Sealed) -> bool:
         """Return whether somebody speaks for the task at the gateway (or it is closed, and nobody needs to)."""
@@ -78,7 +96,9 @@ class PodReader:
         self._told.clear()
 
     async def _tell_waiting(self, key: str, pod: JsonObject, sealed: Sealed, reason: str) -> None:
-        before = self._told.get(key, "")
+        before = self._told.get(key)
+        if before is None:
+            before = self._told.get(_key_of(sealed), "")  # what its Job was said to wait for
         if before in (reason, _STARTED, _SETTLED):
             return
         # The same reason may come, go and come again: each time is an entry of its own.
@@ -97,10 +117,15 @@ class PodReader:
         )
 
     def _key(self, pod: JsonObject, sealed: Sealed) -> str:
-        return f"{sealed.run.uid}/{sealed.task.key}/{text_at(pod, 'metadata', 'uid')}"
+        return _key_of(sealed) + text_at(pod, "metadata", "uid")
 
     def _remember(self, key: str, told: str) -> None:
         self._told[key] = told
         self._told.move_to_end(key)
         while len(self._told) > _REMEMBERED:
             self._told.popitem(last=False)
+
+
+def _key_of(sealed: Sealed) -> str:
+    """Return what a task is remembered under; a pod of it adds its uid."""
+    return f"{sealed.run.uid}/{sealed.task.key}/"

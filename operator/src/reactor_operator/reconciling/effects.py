@@ -12,7 +12,7 @@ import orjson
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Announce, Effect, RetireTask, StartTask
 from reactor_operator.engine.failures import Failure
-from reactor_operator.engine.identity import Action, idempotency_key
+from reactor_operator.engine.identity import Action, digest_of, idempotency_key
 from reactor_operator.engine.state import Stage
 from reactor_operator.ports import Board, Launched, Launcher, NotYet, Refused, TaskOrder, Unavailable
 from reactor_operator.reconciling.documents import Documents
@@ -20,6 +20,7 @@ from reactor_operator.reconciling.records import KnownRun, failure_document
 from reactor_operator.store.port import StoreUnavailable
 
 _AGAIN_MS = 1_000
+_LONGEST_AGAIN_MS = 30_000
 _STILL_RUNS_MS = 5_000
 _AT_ONCE = 20
 
@@ -40,13 +41,32 @@ class Effects:
         self._launcher = launcher
         self._board = board
         self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._failures: dict[str, int] = {}
 
     async def perform(self, known: KnownRun, orders: dict[str, Effect], documents: Documents) -> dict[str, Performed]:
         """Perform `orders` side by side and return what came of each, by id."""
-        results = await asyncio.gather(*(self._one(known, order, documents) for order in orders.values()))
-        return dict(zip(orders, results, strict=True))
+        uid = known.definition.run.uid
+        answers = await asyncio.gather(
+            *(self._one(known, order, documents) for order in orders.values()), return_exceptions=True
+        )
+        results: list[Performed | None] = []
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer  # only now that no other is under way: the caller may come back at once
+            results.append(answer)
+        if None in results:
+            failures = self._failures[uid] = self._failures.get(uid, 0) + 1
+        else:
+            failures = self._failures.pop(uid, 0)
+        later = Performed(done=False, again_ms=_pause_ms(uid, failures))
+        return {name: result or later for name, result in zip(orders, results, strict=True)}
 
-    async def _one(self, known: KnownRun, order: Effect, documents: Documents) -> Performed:
+    def forget(self, uid: str) -> None:
+        """Drop what is remembered of a run that is gone."""
+        self._failures.pop(uid, None)
+
+    async def _one(self, known: KnownRun, order: Effect, documents: Documents) -> Performed | None:
+        """Perform one order; None where the world did not answer."""
         async with self._slots:
             try:
                 match order:
@@ -58,7 +78,7 @@ class Effects:
                         await self._board.announce(known.definition.run, order)
                         return Performed(done=True)
             except (Unavailable, StoreUnavailable):
-                return Performed(done=False, again_ms=_AGAIN_MS)
+                return None
 
     async def _start(self, known: KnownRun, order: StartTask, documents: Documents) -> Performed:
         task = order.task
@@ -85,6 +105,12 @@ class Effects:
             known.definition.run, known.spec, step, order.task, stop=order.stop, failed=order.failed
         )
         return Performed(done=gone, again_ms=None if gone else _STILL_RUNS_MS)
+
+
+def _pause_ms(uid: str, failures: int) -> int:
+    """Return a pause that grows, and differs from run to run, so that a world in trouble is not met by all at once."""
+    pause = min(_AGAIN_MS << min(max(failures - 1, 0), 16), _LONGEST_AGAIN_MS)
+    return pause + int(digest_of("again", uid, failures)[:8], 16) * pause // 2**33
 
 
 async def _task_order(known: KnownRun, order: StartTask, documents: Documents) -> TaskOrder:

@@ -11,10 +11,14 @@ from reactor_operator.reconciling.records import KnownRun
 
 @dataclass(slots=True)
 class Memory:
-    """Runs as last committed, and orders that are done but not yet committed as done, both by the run's uid."""
+    """By the run's uid: runs as last committed, and orders that are done but not yet committed as done.
+
+    `unsure` are runs that are read anew before anything is done for them: the store may know otherwise.
+    """
 
     known: dict[str, KnownRun] = field(default_factory=dict)
     acknowledged: dict[str, set[str]] = field(default_factory=dict)
+    unsure: set[str] = field(default_factory=set)
 
     def keep(self, known: KnownRun) -> None:
         """Remember a run as long as there is anything left to do for it."""
@@ -28,3 +32,4 @@ class Memory:
         """Forget a run."""
         self.known.pop(uid, None)
         self.acknowledged.pop(uid, None)
+        self.unsure.discard(uid)

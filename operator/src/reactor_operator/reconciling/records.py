@@ -13,6 +13,7 @@ from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.engine.actions import Effect, RetireTask, StartTask
 from reactor_operator.engine.derive import restore
 from reactor_operator.engine.failures import Failure
+from reactor_operator.engine.identity import Action
 from reactor_operator.engine.plan import Plan
 from reactor_operator.engine.state import RunState, Stage
 from reactor_operator.gateway.record import OpenRecord, encode_record
@@ -120,7 +121,7 @@ def make_commit(
         records=records,
         values=decided.values,
         opens={
-            action.task.key: encode_record(_open_record(known, action))
+            action.task.key: encode_record(_open_record(action))
             for action in added.values()
             if isinstance(action, StartTask)
         },
@@ -144,14 +145,10 @@ def failure_document(failure: Failure | None, detail: object = None) -> bytes:
     return orjson.dumps(document)
 
 
-def _open_record(known: KnownRun, action: StartTask) -> OpenRecord:
-    spec = known.spec
-    declared = spec.step(action.task.path).action(action.task.action) if spec is not None else None
-    container = declared is not None and declared.container is not None
+def _open_record(action: StartTask) -> OpenRecord:
     return OpenRecord(
         arguments=action.arguments,
         result=action.result,
-        failure=failure_document(action.failure) if action.task.action.value == "compensate" else None,
+        failure=failure_document(action.failure) if action.task.action is Action.COMPENSATE else None,
         uncertain=action.uncertain,
-        form="container" if container else "python",
     )

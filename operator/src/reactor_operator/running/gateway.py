@@ -18,7 +18,7 @@ from reactor_operator.store.redis import RedisStore
 
 TASKS_PORT = 8080
 OPERATIONS_PORT = 8081
-_ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - a container's own network
+_ANY_ADDRESS = ""
 _log = structlog.get_logger("reactor_operator.gateway")
 
 

@@ -20,6 +20,7 @@ from reactor_operator.changes.metrics import ChangeMetrics
 from reactor_operator.changes.pods import PodWatch, union_of
 from reactor_operator.changes.queue import ReconcileQueue
 from reactor_operator.changes.runs import RunChanges
+from reactor_operator.changes.served import Served
 from reactor_operator.changes.stalls import Stalls
 from reactor_operator.changes.sweep import Sweeper
 from reactor_operator.evaluation.evaluator import ProcessEvaluator
@@ -30,6 +31,7 @@ from reactor_operator.kube.access import Access, load_access
 from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.definitions import ClusterDefinitions
 from reactor_operator.outcomes.reader import PodReader
+from reactor_operator.ports import RunRef
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
 from reactor_operator.running.clock import WallClock
 from reactor_operator.settings import OperatorSettings
@@ -40,7 +42,7 @@ from reactor_operator.tasks.cluster import ClusterLauncher
 from reactor_operator.tasks.manifest_spec import TaskSettings
 
 OPERATIONS_PORT = 8081
-_ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - a container's own network
+_ANY_ADDRESS = ""
 _log = structlog.get_logger("reactor_operator")
 
 
@@ -56,12 +58,13 @@ async def run_operator(
     metrics = ChangeMetrics(registry)
     store = RedisStore(settings.shared.redis_url, settings.shared.installation)
     access = await load_access()
-    async with KubeClient(access, connections=2, observe=metrics.observe_request) as lease_client:
-        terms = LeaseTerms(
-            namespace=settings.shared.pod_namespace,
-            name=settings.shared.installation,
-            holder=settings.shared.pod_name,
-        )
+    terms = LeaseTerms(
+        namespace=settings.shared.pod_namespace, name=settings.shared.installation, holder=settings.shared.pod_name
+    )
+    # A renewal that hangs must leave time for another.
+    async with KubeClient(
+        access, timeout_seconds=terms.renew_every, connections=2, observe=metrics.observe_request
+    ) as lease_client:
         leadership = Leadership(lease_client, terms, WallClock())
         try:
             async with asyncio.TaskGroup() as group:
@@ -113,6 +116,7 @@ async def _work(
     listen: Callable[[], None],
 ) -> None:
     clock = WallClock()
+    incarnation = await store.incarnation()
     key = settings.shared.token_key
     task_settings = TaskSettings(
         runtime_image=settings.runtime_image,
@@ -146,43 +150,65 @@ async def _work(
         expiry=expiry,
         active=await store.active_runs(),
     )
+
+    def forgotten(ref: RunRef) -> None:
+        reconciler.forget(ref)
+        board.forget(ref.uid)
+
     sweeper = Sweeper(
-        definitions, store, clock, grace_ms=settings.sweep_grace_ms, forgotten=reconciler.forget, found=runs.back
+        definitions, store, grace_seconds=settings.sweep_grace_ms / 1000, forgotten=forgotten, found=runs.back
     )
     runs.sweeper = sweeper
     reader = PodReader(store, clock, lost_ms=settings.lost_timeout_ms)
     stalls = Stalls(client, reader, clock)
     namespaces: tuple[str | None, ...] = settings.namespaces or (None,)
     watches = [
-        PodWatch(client=client, namespace=name, reader=reader, stalls=stalls, mark=runs.mark, key=key, metrics=metrics)
+        PodWatch(
+            client=client,
+            namespace=name,
+            reader=reader,
+            stalls=stalls,
+            mark=runs.mark,
+            active=lambda: bool(reconciler.launched()),
+            key=key,
+            metrics=metrics,
+        )
         for name in namespaces
     ]
     audit = Audit(
-        client, reader, launched=reconciler.launched, seen=lambda: union_of(watch.names() for watch in watches)
+        client,
+        reader,
+        stalls,
+        key=key,
+        launched=reconciler.launched,
+        seen=lambda: union_of(watch.names() for watch in watches),
     )
-
-    def compare_everything() -> None:
-        reconciler.forget_all()
-        reader.forget()
-        for watch in watches:
-            watch.read_again()
-        for ref in runs.roster().values():
-            queue.mark(ref)
-
     kinds = KindWatch(
-        access=access, namespaces=settings.namespaces, runs=runs, judge=ReactorJudge(client, clock), started=listen
+        access=access,
+        served=Served(client, settings.namespaces),
+        runs=runs,
+        judge=ReactorJudge(client, clock),
+        started=listen,
     )
+
+    def distrust() -> None:
+        reader.distrust()
+        for watch in watches:
+            watch.distrust()
+        for ref in reconciler.distrust():
+            runs.mark(ref)
+
     parts: dict[str, Coroutine[None, None, None]] = {
         "lease": leadership.keep(),
         "queue": queue.run(),
         "kinds": kinds.run(),
         "rings": runs.follow_rings(store.rings()),
         "runs": runs.run(),
+        "incarnation": follow_incarnation(store, incarnation, distrust),
         "expiry": expiry.run(),
         "sweeper": sweeper.run(),
         "audit": audit.run(),
-        "incarnation": follow_incarnation(store, compare_everything),
-        "leftovers": follow_leftovers(client, namespaces, store, runs),
+        "leftovers": follow_leftovers(client, namespaces, store, runs, metrics),
     } | {f"pods of {name or 'all namespaces'}": watch.run() for name, watch in zip(namespaces, watches, strict=True)}
     try:
         async with asyncio.TaskGroup() as group:

@@ -71,16 +71,17 @@ class ClusterLauncher:
         with refusals_as_unavailable(f"get {path}"):
             found = await self._client.get(path)
         if found is None or not self._is_ours(found, run, task):
+            self._retiring.pop(path, None)
             return True
         if not stop and not _has_ended(found):
             since = self._first_asked(path)
             if self._clock.now() < since + LINGER_MS:
                 return False
             stop = True
+        self._retiring.pop(path, None)
         if not stop and _is_kept(chosen.pod_retention, failed=failed):
             return True
         grace = None if _has_ended(found) else GRACE_SECONDS
-        self._retiring.pop(path, None)
         with refusals_as_unavailable(f"delete {path}"):
             try:
                 await self._client.delete(path, uid=text_at(found, "metadata", "uid"), grace_seconds=grace)
@@ -120,7 +121,7 @@ class ClusterLauncher:
         return pod is None or self._is_pod_dead(pod)
 
     def _is_pod_dead(self, pod: JsonObject) -> bool:
-        if facts.is_over(pod) or facts.ended_container(facts.container_status(pod, STEP)) is not None:
+        if facts.has_ended(pod, STEP):
             return True
         return facts.is_unreachable(pod, self._clock.now(), self._settings.lost_seconds * 1000)
 
@@ -138,7 +139,7 @@ def _has_ended(found: JsonObject) -> bool:
         return bool((int_at(status, "succeeded") or 0) + (int_at(status, "failed") or 0)) and not int_at(
             status, "active"
         )
-    return facts.is_over(found) or facts.ended_container(facts.container_status(found, STEP)) is not None
+    return facts.has_ended(found, STEP)
 
 
 def _is_kept(retention: PodRetention, *, failed: bool) -> bool:

@@ -55,11 +55,6 @@ def render_manifest(order: TaskOrder, settings: TaskSettings) -> Manifest:
     return manifest
 
 
-def collection_of(placement: Placement, namespace: str) -> str:
-    """Return the path that a manifest of this placement is posted to."""
-    return (JOB if placement is Placement.JOB else POD).collection(namespace)
-
-
 def label_value(text: str) -> str:
     """Return `text` as a label's value; what is too long or has other characters ends in a hash of all of it."""
     if len(text) <= _LABEL_LIMIT and re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?", text):

@@ -10,7 +10,7 @@ in the outcome.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 import orjson
@@ -21,7 +21,7 @@ from reactor_operator.engine.failures import FailureKind
 from reactor_operator.gateway.tokens import task_token
 from reactor_operator.ports import TaskOrder
 from reactor_operator.tasks import manifest_env as env
-from reactor_operator.tasks.manifest_merge import merge_objects
+from reactor_operator.tasks.manifest_merge import key_of, merge_objects
 
 STEP = "step"
 FETCH = "reactor-arguments"
@@ -49,7 +49,7 @@ class TaskSettings:
     runtime_image: str
     runtime_pull_policy: str
     gateway: str
-    key: bytes
+    key: bytes = field(repr=False)
     lost_seconds: int = 300
 
 
@@ -129,7 +129,8 @@ def _one_per_path(mounts: object) -> list[object]:
     """Keep the last mount of each path: what the author mounts at /tmp replaces ours."""
     if not isinstance(mounts, list):
         return []
-    return list({mount.get("mountPath"): mount for mount in mounts}.values())
+    last = {path: mount for mount in mounts if (path := key_of(mount, "mountPath")) is not None}
+    return [*last.values(), *(mount for mount in mounts if key_of(mount, "mountPath") is None)]
 
 
 def _python(
