@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from logging import Logger
 
 
+_TURN_SECONDS = 0.25
+"""How long the lock is waited for at once: a signal that comes just before the wait interrupts nothing."""
+
+
 class Cancellation:
     """Whether the task was told to stop. Set once, from a signal handler or a thread; never unset."""
 
@@ -34,8 +38,13 @@ class Cancellation:
 
     def wait(self, timeout_seconds: float | None = None) -> bool:
         """Block until the task is told to stop, at most `timeout_seconds`; return whether it was."""
-        if self._closed.acquire(timeout=-1 if timeout_seconds is None else max(0.0, timeout_seconds)):
-            self._closed.release()
+        left = timeout_seconds
+        while not self._requested and (left is None or left > 0):
+            turn = _TURN_SECONDS if left is None else min(left, _TURN_SECONDS)
+            if self._closed.acquire(timeout=turn):
+                self._closed.release()
+            elif left is not None:
+                left -= turn
         return self._requested
 
     def set(self) -> None:

@@ -112,4 +112,8 @@ def stop(process: "object", peer: Peer) -> None:
         if int(caught.split()[1], 16) & 1 << (signal.SIGTERM - 1):
             break
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=DEADLINE_SECONDS)
+    try:
+        process.communicate(timeout=DEADLINE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise

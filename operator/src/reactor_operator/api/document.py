@@ -15,7 +15,7 @@ MAX_DEPTH = 200
 TOO_DEEP = "TooDeep"
 """The reason of the one problem after which nothing else about a document can be said."""
 _PATH_SHOWN = 100
-_VALUES = 2_000_000
+_VALUES = 400_000
 _ONLY_JSON = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
