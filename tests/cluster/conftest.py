@@ -26,8 +26,18 @@ def namespace() -> Iterator[Namespace]:
 @pytest.fixture(scope="session")
 def busybox() -> str:
     """Return the image that container steps of the tests use."""
+    return _image("BUSYBOX_IMAGE")
+
+
+@pytest.fixture(scope="session")
+def runtime_image() -> str:
+    """Return the image that Python steps run in by default."""
+    return _image("RUNTIME_IMAGE")
+
+
+def _image(name: str) -> str:
     named = dict(line.split("=", 1) for line in IMAGES.read_text().splitlines() if "=" in line)
-    return os.environ.get("BUSYBOX_IMAGE") or named["BUSYBOX_IMAGE"]
+    return os.environ.get(name) or named[name]
 
 
 @pytest.fixture

@@ -149,6 +149,24 @@ def test_inputs_reach_the_step_as_literal_bytes(namespace: Namespace, busybox: s
     assert [results[f"box-{n}"]["result"] for n in range(len(hostile))] == hostile
 
 
+def test_python_has_a_writable_tmp_in_our_image_and_in_one_made_from_it(
+    namespace: Namespace, runtime_image: str
+) -> None:
+    writes = (
+        "import os, pathlib, tempfile\n\ndef main():\n"
+        "    pathlib.Path('/tmp/a').write_text('x' * 1_000_000)\n"
+        "    with tempfile.NamedTemporaryFile() as file:\n        file.write(b'x')\n"
+        "    return [os.path.getsize('/tmp/a'), os.access('/', os.W_OK)]\n"
+    )
+    namespace.apply(
+        reactor("writes", [python_step("ours", writes), python_step("theirs", writes, image=runtime_image)]),
+        run_of("writes"),
+    )
+    status = namespace.wait_finished("writes-1")
+    assert status["phase"] == "Succeeded", status
+    assert [step["result"] for step in status["steps"]] == [[1_000_000, False]] * 2
+
+
 def test_a_step_may_run_as_a_job(namespace: Namespace, busybox: str) -> None:
     job = container_step("work", "printf 1 > $REACTOR_RESULT_PATH", busybox, placement="job", podRetention="all")
     script = python_step("script", "def main():\n    return 2\n", placement="job")

@@ -203,6 +203,16 @@ def test_an_output_file_is_shared_with_a_native_sidecar() -> None:
     assert manifest["spec"]["terminationGracePeriodSeconds"] > 60
 
 
+def test_python_in_our_image_has_its_own_tmp_and_waits_for_no_volume() -> None:
+    python = {"run": {"python": {"handler": "shop:work"}}}
+    manifest = pod(python)
+    assert "volumes" not in manifest["spec"]
+    assert "volumeMounts" not in main_of(manifest)
+    theirs = pod({**python, "image": "shop:1"})
+    assert theirs["spec"]["volumes"] == [{"name": "reactor-tmp", "emptyDir": {}}]
+    assert main_of(theirs)["volumeMounts"] == [{"name": "reactor-tmp", "mountPath": "/tmp"}]
+
+
 @pytest.mark.parametrize(
     ("path", "volume"), [("/tmp/r", "reactor-tmp"), ("/data/deep/r", "theirs"), ("/database/r", "reactor-output")]
 )

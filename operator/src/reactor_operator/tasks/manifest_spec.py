@@ -64,11 +64,9 @@ def render_pod_spec(order: TaskOrder, settings: TaskSettings, action: ActionSpec
         main, volumes, beside = _container(order, settings, action.container, chosen)
     else:
         raise AssertionError(f"step {order.step.name!r} has neither python nor container")
-    ours: Manifest = {
-        "restartPolicy": "Never",
-        "containers": [main],
-        "volumes": [{"name": TMP, "emptyDir": {}}, *volumes],
-    }
+    ours: Manifest = {"restartPolicy": "Never", "containers": [main]}
+    if volumes:
+        ours["volumes"] = volumes
     if beside:
         ours["initContainers"] = beside
     container_layer = {
@@ -107,17 +105,19 @@ def _restricted() -> Manifest:
     }
 
 
+def _writable_tmp() -> tuple[list[Manifest], list[Manifest]]:
+    """Return the volume and the mount that make /tmp writable in an image of the author's."""
+    return [{"name": TMP, "emptyDir": {}}], [{"name": TMP, "mountPath": "/tmp"}]  # noqa: S108
+
+
 def _common(order: TaskOrder, chosen: Effective, variables: Mapping[str, str], mounts: list[Manifest]) -> Manifest:
     """Return what containers of both forms have: environment, mounts, and the resources the author chose."""
     ours = env.literal_entries(variables) + env.reference_entries(order.step)
     taken = {entry["name"] for entry in ours}
     theirs = [entry for entry in env.author_entries(order, chosen.env) if entry["name"] not in taken]
-    container: Manifest = {
-        "name": STEP,
-        "env": ours + theirs,
-        "volumeMounts": [{"name": TMP, "mountPath": "/tmp"}, *mounts, *chosen.volume_mounts],  # noqa: S108
-    }
-    container["volumeMounts"] = _one_per_path(container["volumeMounts"])
+    container: Manifest = {"name": STEP, "env": ours + theirs}
+    if mounts or chosen.volume_mounts:
+        container["volumeMounts"] = _one_per_path([*mounts, *chosen.volume_mounts])
     if chosen.env_from:
         container["envFrom"] = list(chosen.env_from)
     if chosen.resources is not None:
@@ -137,8 +137,9 @@ def _python(
     order: TaskOrder, settings: TaskSettings, action: PythonAction, chosen: Effective
 ) -> tuple[Manifest, list[Manifest]]:
     variables = env.facts_of(order) | _address(order, settings)
-    mounts: list[Manifest] = []
-    volumes: list[Manifest] = []
+    # In our own image /tmp is memory: a volume of any kind costs a pod 0.3 s, for kubelet asks three times a second
+    # whether all are mounted.
+    volumes, mounts = _writable_tmp() if chosen.image is not None else ([], [])
     if action.handler is not None:
         variables["REACTOR_HANDLER"] = action.handler
     else:
@@ -175,8 +176,7 @@ def _container(
         | env.inline_documents(order)
         | {"REACTOR_RESULT_PATH": path or TERMINATION_LOG}
     )
-    mounts: list[Manifest] = []
-    volumes: list[Manifest] = []
+    volumes, mounts = _writable_tmp()
     beside: list[Manifest] = []
     large = env.large_documents(order)
     if large:
