@@ -86,6 +86,7 @@ class Reconciler:
         self._settings = settings
         self._memory = Memory()
         self._cache = DocumentCache()
+        self._incarnation = ""
 
     async def reconcile(self, ref: RunRef) -> int | None:
         """Move the run as far as it goes now and return when to look again (int ms), None where nothing is due.
@@ -111,6 +112,7 @@ class Reconciler:
         """The store may be another, or an older copy: read each known run anew before its next action. Return them."""
         self._memory.unsure.update(self._memory.known)
         self._cache = DocumentCache()
+        self._incarnation = ""
         return [known.definition.run for known in self._memory.known.values()]
 
     def launched(self) -> list[tuple[KnownRun, Task]]:
@@ -337,6 +339,7 @@ class Reconciler:
 
     async def _render(self, known: KnownRun, documents: Documents) -> Mapping[str, object]:
         definition = known.definition
+        self._incarnation = self._incarnation or await self._store.incarnation()
         facts = RunFacts(
             run=definition.run,
             generation=definition.generation,
@@ -344,7 +347,7 @@ class Reconciler:
             reactor_uid=definition.reactor_uid,
             reactor_generation=definition.reactor_generation,
             digest=definition.digest,
-            incarnation=await self._store.incarnation(),
+            incarnation=self._incarnation,
             sequence=known.revision,
         )
         try:

@@ -23,6 +23,7 @@ from reactor_operator.ports import RunRef
 from reactor_operator.reconciling.definition import Definition
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.store.memory import MemoryStore
+from reactor_operator.tasks.cluster import Sighting
 from tests.unit.kube.api_server import ApiServer
 from tests.unit.outcomes.pods import STARTED, Json, deleted, ended, made, running, sealed_of, waiting
 from tests.unit.outcomes.stores import FixedClock, close_task, inbox_of, store_with_task
@@ -133,6 +134,20 @@ async def test_a_deletion_that_no_watch_told_is_found_too(trial: Trial) -> None:
         await trial.server.remove(PATH, tell=False)
         await trial.wait_for(TaskLost)
     assert trial.missed() >= 1
+
+
+async def test_what_is_known_of_a_tasks_own_pod(trial: Trial) -> None:
+    sealed = sealed_of(made())
+    async with trial.watching() as watch:
+        assert watch.sight(sealed.run, sealed.task) is None
+        await trial.server.put(PATH, running(made()))
+        await trial.wait_for(TaskStarted)
+        assert watch.sight(sealed.run, sealed.task) == Sighting("pod-uid", dead=False)
+        await trial.server.put(PATH, ended(made(), 0, "1"))
+        await trial.wait_for(TaskSucceeded)
+        async with asyncio.timeout(2):
+            while watch.sight(sealed.run, sealed.task) != Sighting("pod-uid", dead=True):
+                await asyncio.sleep(0)
 
 
 async def test_a_deleted_pod_is_lost(trial: Trial) -> None:

@@ -11,7 +11,7 @@ from reactor_operator.engine.identity import Action, Task, pod_name
 from reactor_operator.kube.errors import ApiUnavailable
 from reactor_operator.kube.paths import JOB, POD
 from reactor_operator.ports import Launched, NotYet, Refused, TaskOrder
-from reactor_operator.tasks.cluster import LINGER_MS, ClusterLauncher
+from reactor_operator.tasks.cluster import LINGER_MS, ClusterLauncher, Sighting
 from tests.unit.kube.api_server import ApiServer
 from tests.unit.outcomes.pods import ENDED_MS
 from tests.unit.outcomes.stores import FixedClock
@@ -216,3 +216,29 @@ class TestRetire:
         server.script = [(403, {"message": "cannot get pods"}, {})]
         with pytest.raises(ApiUnavailable):
             await retire(launcher)
+
+
+class TestSightings:
+    async def retired(self, server: ApiServer, clock: FixedClock, *, dead: bool, **how: bool) -> tuple[bool, list[str]]:
+        """What comes of a removal where the watch knows the pod, and what was asked for it."""
+        async with server.client() as client:
+            one = order()
+            await ClusterLauncher(client, SETTINGS, clock).start(one)
+            uid = server.objects[PATH]["metadata"]["uid"]
+            launcher = ClusterLauncher(client, SETTINGS, clock, lambda run, task: Sighting(uid, dead=dead))
+            before = len(server.requests)
+            done = await retire(launcher, one, **how)
+            return done, [request[0] for request in server.requests[before:]]
+
+    async def test_a_pod_that_ended_is_removed_without_a_look(self, server: ApiServer, clock: FixedClock) -> None:
+        assert await self.retired(server, clock, dead=True) == (True, ["DELETE"])
+        assert server.objects == {}
+
+    async def test_a_pod_that_ended_and_is_kept_costs_nothing(self, server: ApiServer, clock: FixedClock) -> None:
+        assert await self.retired(server, clock, dead=True, failed=True) == (True, [])
+
+    async def test_a_pod_that_is_seen_to_run_is_waited_for(self, server: ApiServer, clock: FixedClock) -> None:
+        assert await self.retired(server, clock, dead=False) == (False, [])
+
+    async def test_a_task_that_is_stopped_is_looked_at_all_the_same(self, server: ApiServer, clock: FixedClock) -> None:
+        assert await self.retired(server, clock, dead=False, stop=True) == (True, ["GET", "DELETE"])

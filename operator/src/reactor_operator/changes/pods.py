@@ -17,6 +17,7 @@ import structlog
 
 from reactor_operator.changes.metrics import ChangeMetrics
 from reactor_operator.changes.stalls import Stalls
+from reactor_operator.engine.identity import Task
 from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.errors import ApiError, ApiUnavailable, Conflict, Gone
 from reactor_operator.kube.fields import JsonObject, text_at
@@ -24,8 +25,9 @@ from reactor_operator.kube.paths import POD
 from reactor_operator.outcomes.reader import PodReader
 from reactor_operator.ports import RunRef, Unavailable
 from reactor_operator.store.port import StoreUnavailable
+from reactor_operator.tasks.cluster import Sighting
 from reactor_operator.tasks.manifest import SELECTOR
-from reactor_operator.tasks.manifest_seal import Sealed, open_seal
+from reactor_operator.tasks.manifest_seal import Sealed, is_owned_by, open_seal
 
 RELIST_SECONDS = 15.0
 LINGER_SECONDS = 30.0
@@ -40,12 +42,14 @@ _log = structlog.get_logger("reactor_operator.changes")
 class _Seen:
     """A pod as last told: its version, whose it is, and (while its end is not told) its last JSON.
 
+    ours:         its owner is the run that its seal names.
     closed_since: since when (monotonic seconds) it is known to run although nobody waits for its task.
     """
 
     version: str
     sealed: Sealed
     pod: JsonObject
+    ours: bool = False
     dead: bool = False
     read: bool = False
     closed_since: float | None = None
@@ -83,6 +87,7 @@ class PodWatch:
         self._catch_up_seconds = catch_up_seconds
         self._linger_seconds = linger_seconds
         self._seen: dict[str, _Seen] = {}
+        self._tasks: dict[tuple[str, str], str] = {}
         self._foreign: set[str] = set()
         self._relist_now = asyncio.Event()
         self._listed = asyncio.Event()
@@ -106,6 +111,14 @@ class PodWatch:
         for seen in self._seen.values():
             seen.version = ""
         self._relist_now.set()
+
+    def sight(self, run: RunRef, task: Task) -> Sighting | None:
+        """Return what is known of a task's own pod; None where it was not seen, or may not be what it seems."""
+        uid = self._tasks.get((run.uid, task.key), "")
+        seen = self._seen.get(uid)
+        if seen is None or not seen.ours or (seen.sealed.run, seen.sealed.task) != (run, task):
+            return None
+        return Sighting(uid, dead=seen.dead and seen.read)
 
     async def _watch(self) -> None:
         version, pause = "", _FIRST_PAUSE_SECONDS
@@ -196,7 +209,7 @@ class PodWatch:
         sealed = open_seal(self._key, pod)
         uid = text_at(pod, "metadata", "uid")
         if sealed is None:
-            self._seen.pop(uid, None)  # it may have been ours: the audit looks for the pods of launched tasks
+            self._drop(uid)  # it may have been ours: the audit looks for the pods of launched tasks
             if uid not in self._foreign:
                 self._foreign.add(uid)
                 self._metrics.foreign.inc()
@@ -205,8 +218,9 @@ class PodWatch:
         first_time = seen is None
         if seen is None:
             seen = self._seen[uid] = _Seen("", sealed, pod)
+            self._tasks[sealed.run.uid, sealed.task.key] = uid
         seen.version = text_at(pod, "metadata", "resourceVersion")
-        seen.sealed, seen.pod = sealed, pod
+        seen.sealed, seen.pod, seen.ours = sealed, pod, is_owned_by(pod, sealed.run)
         try:
             was_dead = seen.dead
             stalled = "" if was_dead else await self._stalls.reason(pod, sealed)
@@ -242,13 +256,18 @@ class PodWatch:
                     return
                 await self._reader.vanished(pod, sealed)
                 self._mark(sealed.run)
-            self._seen.pop(uid, None)
+            self._drop(uid)
         except (StoreUnavailable, Unavailable, ApiError) as problem:
             if seen is not None:
                 self._postpone(seen, problem)
         except Exception:
             where = f"{sealed.run.namespace}/{sealed.name}"
             _log.exception("the end of a pod cannot be read: this is a bug", pod=where)
+
+    def _drop(self, uid: str) -> None:
+        seen = self._seen.pop(uid, None)
+        if seen is not None and self._tasks.get(key := (seen.sealed.run.uid, seen.sealed.task.key)) == uid:
+            del self._tasks[key]
 
     async def _end_overstayed(self, seen: _Seen) -> None:
         """Delete a pod that still runs long after its task was closed, whoever was to remove it."""

@@ -23,6 +23,7 @@ from reactor_operator.changes.runs import RunChanges
 from reactor_operator.changes.served import Served
 from reactor_operator.changes.stalls import Stalls
 from reactor_operator.changes.sweep import Sweeper
+from reactor_operator.engine.identity import Task
 from reactor_operator.evaluation.evaluator import ProcessEvaluator
 from reactor_operator.gateway.operations import create_operations_app
 from reactor_operator.gateway.readiness import store_answers
@@ -38,7 +39,7 @@ from reactor_operator.settings import OperatorSettings
 from reactor_operator.status.board import ClusterBoard
 from reactor_operator.status.reactors import ReactorJudge
 from reactor_operator.store.redis import RedisStore
-from reactor_operator.tasks.cluster import ClusterLauncher
+from reactor_operator.tasks.cluster import ClusterLauncher, Sighting
 from reactor_operator.tasks.manifest_spec import TaskSettings
 
 OPERATIONS_PORT = 8081
@@ -127,10 +128,15 @@ async def _work(
     )
     definitions = ClusterDefinitions(client)
     board = ClusterBoard(client, clock, instance=settings.shared.pod_name)
+    watches: list[PodWatch] = []
+
+    def sight(run: RunRef, task: Task) -> Sighting | None:
+        return next((found for watch in watches if (found := watch.sight(run, task)) is not None), None)
+
     reconciler = Reconciler(
         store=store,
         definitions=definitions,
-        launcher=ClusterLauncher(client, task_settings, clock),
+        launcher=ClusterLauncher(client, task_settings, clock, sight),
         board=board,
         evaluator=evaluator,
         clock=clock,
@@ -162,7 +168,7 @@ async def _work(
     reader = PodReader(store, clock, lost_ms=settings.lost_timeout_ms)
     stalls = Stalls(client, reader, clock)
     namespaces: tuple[str | None, ...] = settings.namespaces or (None,)
-    watches = [
+    watches.extend(
         PodWatch(
             client=client,
             namespace=name,
@@ -174,7 +180,7 @@ async def _work(
             metrics=metrics,
         )
         for name in namespaces
-    ]
+    )
     audit = Audit(
         client,
         reader,

@@ -5,6 +5,9 @@ that is not a function of the task, a deletion without the uid it is meant for.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 
 from reactor_operator.api.effective import effective
 from reactor_operator.api.reactor import Placement, PodRetention, ReactorSpec, Step
@@ -27,13 +30,31 @@ _BLOCKED_MS = 15_000
 _REMEMBERED = 10_000
 
 
-class ClusterLauncher:
-    """Implements `ports.Launcher` on the API server."""
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A task's own pod as a watch last told it. `dead`: its container runs no longer, which never changes again."""
 
-    def __init__(self, client: KubeClient, settings: TaskSettings, clock: Clock) -> None:
+    uid: str
+    dead: bool
+
+
+class ClusterLauncher:
+    """Implements `ports.Launcher` on the API server.
+
+    `sight` tells what the watch knows of a task's pod; it spares most of the requests before a removal.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        settings: TaskSettings,
+        clock: Clock,
+        sight: Callable[[RunRef, Task], Sighting | None] = lambda run, task: None,
+    ) -> None:
         self._client = client
         self._settings = settings
         self._clock = clock
+        self._sight = sight
         self._retiring: OrderedDict[str, int] = OrderedDict()
 
     async def start(self, order: TaskOrder) -> Launched | NotYet | Refused:
@@ -68,6 +89,14 @@ class ClusterLauncher:
         chosen = effective(spec, step, step.action(task.action))
         kind = JOB if chosen.placement is Placement.JOB else POD
         path = kind.object(run.namespace, pod_name(run.name, run.uid, task))
+        seen = self._sight(run, task) if kind is POD and not stop else None
+        if seen is not None and not seen.dead and self._clock.now() < self._first_asked(path) + LINGER_MS:
+            return False
+        if seen is not None and seen.dead:
+            if not _is_kept(chosen.pod_retention, failed=failed):
+                await self._delete(path, seen.uid, None)
+            self._retiring.pop(path, None)
+            return True
         with refusals_as_unavailable(f"get {path}"):
             found = await self._client.get(path)
         if found is None or not self._is_ours(found, run, task):
@@ -82,12 +111,12 @@ class ClusterLauncher:
         if not stop and _is_kept(chosen.pod_retention, failed=failed):
             return True
         grace = None if _has_ended(found) else GRACE_SECONDS
-        with refusals_as_unavailable(f"delete {path}"):
-            try:
-                await self._client.delete(path, uid=text_at(found, "metadata", "uid"), grace_seconds=grace)
-            except Conflict:
-                return True  # another uid: not the one that was to be removed
+        await self._delete(path, text_at(found, "metadata", "uid"), grace)
         return True
+
+    async def _delete(self, path: str, uid: str, grace_seconds: int | None) -> None:
+        with refusals_as_unavailable(f"delete {path}"), suppress(Conflict):  # another uid: not what was to be removed
+            await self._client.delete(path, uid=uid, grace_seconds=grace_seconds)
 
     async def _adopt(self, order: TaskOrder) -> Launched | NotYet | Refused:
         """The name is taken: it is the task's own, made before; or it goes; or it is somebody else's."""
