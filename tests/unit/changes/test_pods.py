@@ -42,6 +42,7 @@ class Trial:
         self.clock = FixedClock(CREATED_MS + 1_000)
         self.metrics = ChangeMetrics(CollectorRegistry())
         self.marked: list[RunRef] = []
+        self.has_marked = asyncio.Event()
         self.active = False
         self.rings = store.rings()
 
@@ -54,7 +55,7 @@ class Trial:
                 namespace="shop",
                 reader=reader,
                 stalls=Stalls(client, reader, self.clock),
-                mark=self.marked.append,
+                mark=self.mark,
                 active=lambda: self.active,
                 linger_seconds=0.2,
                 key=KEY,
@@ -70,6 +71,10 @@ class Trial:
             finally:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+
+    def mark(self, run: RunRef) -> None:
+        self.marked.append(run)
+        self.has_marked.set()
 
     async def wait_for(self, kind: type) -> None:
         """Wait until an event of this kind is in the inbox."""
@@ -146,8 +151,8 @@ async def test_what_is_known_of_a_tasks_own_pod(trial: Trial) -> None:
         await trial.server.put(PATH, ended(made(), 0, "1"))
         await trial.wait_for(TaskSucceeded)
         async with asyncio.timeout(2):
-            while watch.sight(sealed.run, sealed.task) != Sighting("pod-uid", dead=True):
-                await asyncio.sleep(0)
+            await trial.has_marked.wait()
+        assert watch.sight(sealed.run, sealed.task) == Sighting("pod-uid", dead=True)
 
 
 async def test_a_deleted_pod_is_lost(trial: Trial) -> None:
