@@ -56,7 +56,7 @@ check-generated: setup
 	  diff -r "$$scratch" "$$folder" || { echo "error: $$folder is not what the models render: run make crds" >&2; exit 1; }
 	done
 check-tests: setup
-	@REACTOR_SEEDS=100 $(PYTEST) -q -n 2 tests/unit tests/property tests/simulation
+	@REACTOR_SEEDS=100 $(PYTEST) -q -n 4 tests/unit tests/property tests/simulation # many wait: more than there are cores
 
 .PHONY: format
 format: setup ## put format and imports right

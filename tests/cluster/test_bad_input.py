@@ -158,11 +158,14 @@ def test_more_steps_than_the_limit_are_refused_by_the_api_server(namespace: Name
 
 
 def test_the_spec_of_a_run_is_immutable_but_for_its_ttl(namespace: Namespace) -> None:
-    namespace.apply(reactor("fixed", [python_step("a")]), run_of("fixed"))
+    namespace.apply(reactor("fixed", [python_step("a")]), run_of("fixed", inputs={"x": 1}))
     namespace.kubectl("patch", "rctrun", "fixed-1", "--type=merge", "-p", '{"spec": {"ttlAfterFinished": "1h"}}')
-    for change in ({"inputs": {"x": 1}}, {"reactorRef": {"name": "other"}}):
+    for change in ({"inputs": {"x": 2}}, {"reactorRef": {"name": "other"}}):
         with pytest.raises(KubectlFailed, match="cannot be changed"):
             namespace.kubectl("patch", "rctrun", "fixed-1", "--type=merge", "-p", json.dumps({"spec": change}))
+    renamed = json.dumps([{"op": "replace", "path": "/spec/inputs", "value": {"y": 1}}])
+    with pytest.raises(KubectlFailed, match="inputs cannot be changed"):
+        namespace.kubectl("patch", "rctrun", "fixed-1", "--type=json", "-p", renamed)
 
 
 def test_a_bad_object_never_stops_another(namespace: Namespace) -> None:
