@@ -5,6 +5,7 @@ line or the environment is wrong. Never here: work; and the process never goes o
 """
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -46,6 +47,9 @@ def main(words: list[str]) -> int:
     return run(component, level)
 
 
+_COLLECT_AFTER = 20_000
+
+
 def run(component: Component, log_level: str) -> int:
     """Run a component until it is told to stop, and return the exit code."""
     import structlog
@@ -54,6 +58,10 @@ def run(component: Component, log_level: str) -> int:
     from reactor_operator.running.logs import configure_logs
 
     configure_logs(log_level)
+    # What is imported by now stays: it is not looked through for garbage again. JSON makes many objects and few cycles.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER)
     log = structlog.get_logger("reactor_operator")
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -20,7 +20,7 @@ from reactor_operator.changes.stalls import Stalls
 from reactor_operator.engine.identity import Task
 from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.errors import ApiError, ApiUnavailable, Conflict, Gone
-from reactor_operator.kube.fields import JsonObject, text_at
+from reactor_operator.kube.fields import JsonObject, map_at, text_at
 from reactor_operator.kube.paths import POD
 from reactor_operator.outcomes.reader import PodReader
 from reactor_operator.ports import RunRef, Unavailable
@@ -206,8 +206,8 @@ class PodWatch:
 
     async def _met(self, pod: JsonObject, *, new: bool, live: bool = True) -> None:
         """Tell what a pod tells; what cannot be told now is told by the next list. `live`: just read, not watched."""
-        sealed = open_seal(self._key, pod)
         uid = text_at(pod, "metadata", "uid")
+        sealed = self._open(uid, pod)
         if sealed is None:
             self._drop(uid)  # it may have been ours: the audit looks for the pods of launched tasks
             if uid not in self._foreign:
@@ -264,6 +264,13 @@ class PodWatch:
             where = f"{sealed.run.namespace}/{sealed.name}"
             _log.exception("the end of a pod cannot be read: this is a bug", pod=where)
 
+    def _open(self, uid: str, pod: JsonObject) -> Sealed | None:
+        """Open the seal of a pod, or find it as it was: a pod is told half a dozen times, and its marks stay."""
+        seen = self._seen.get(uid)
+        if seen is not None and _marks(seen.pod) == _marks(pod):
+            return seen.sealed
+        return open_seal(self._key, pod)
+
     def _drop(self, uid: str) -> None:
         seen = self._seen.pop(uid, None)
         if seen is not None and self._tasks.get(key := (seen.sealed.run.uid, seen.sealed.task.key)) == uid:
@@ -302,6 +309,12 @@ class PodWatch:
         self._relist_now.set()
         where = f"{seen.sealed.run.namespace}/{seen.sealed.name}"
         _log.warning("a pod could not be read into the inbox; it is tried again", pod=where, problem=str(problem))
+
+
+def _marks(pod: JsonObject) -> tuple[object, object]:
+    """Return what the seal of a pod is about, and who owns it."""
+    metadata = map_at(pod, "metadata")
+    return metadata.get("annotations"), metadata.get("ownerReferences")
 
 
 def _slim(pod: JsonObject) -> JsonObject:
