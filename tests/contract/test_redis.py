@@ -264,6 +264,33 @@ class TestBell:
         await gateway.close()
         await operator.close()
 
+    async def test_a_start_waits_for_the_outcome_that_comes_soon(
+        self, redis_server: RedisServer, installation: str
+    ) -> None:
+        store = RedisStore(redis_server.url, installation)
+        await store.commit(opening())
+        async with asyncio.timeout(10), aclosing(store.rings()) as rings:
+            assert await anext(rings) == RUN
+            heard = asyncio.create_task(_next(rings))
+            await store.append(Entry(run=RUN, task=TASK, binding="p", digest="start", body=b"start"))
+            await store.append(OUTCOME)
+            assert await heard == RUN
+            second = asyncio.create_task(_next(rings))
+            assert not (await asyncio.wait({second}, timeout=0.5))[0]
+            second.cancel()
+            await asyncio.gather(second, return_exceptions=True)
+        await store.close()
+
+    async def test_a_start_alone_is_told_too(self, redis_server: RedisServer, installation: str) -> None:
+        store = RedisStore(redis_server.url, installation)
+        await store.commit(opening())
+        async with asyncio.timeout(10), aclosing(store.rings()) as rings:
+            assert await anext(rings) == RUN
+            heard = asyncio.create_task(_next(rings))
+            await store.append(Entry(run=RUN, task=TASK, binding="p", digest="start", body=b"start"))
+            assert await heard == RUN
+        await store.close()
+
     async def test_after_a_reconnect_every_active_run_is_named(self, own_server: RedisServer) -> None:
         store = RedisStore(own_server.url, "test")
         await store.commit(opening())

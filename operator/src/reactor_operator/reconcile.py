@@ -127,6 +127,13 @@ class Reconciler:
                     found.append((known, task))
         return found
 
+    def awaits(self, ref: RunRef, task: Task) -> bool | None:
+        """Tell whether the run, as last committed, waits for the task; None where that is not known for certain."""
+        known = self._memory.known.get(ref.uid)
+        if known is None or ref.uid in self._memory.unsure:
+            return None
+        return known.state.step(task.path).task == task
+
     async def _reconcile(self, ref: RunRef) -> int | None:
         memory = self._memory
         known = memory.known.get(ref.uid)

@@ -5,6 +5,7 @@ import pytest
 from reactor_operator.engine.events import TaskFailed, TaskLost, TaskStarted, TaskSucceeded, TaskWaiting
 from reactor_operator.outcomes.reader import PodReader
 from reactor_operator.store.memory import MemoryStore
+from reactor_operator.store.port import Appended, Entry, OpenTask
 from tests.unit.outcomes.pods import ENDED_MS, deleted, ended, made, read, running, sealed_of, waiting
 from tests.unit.outcomes.stores import FixedClock, close_task, inbox_of, store_with_task
 from tests.unit.tasks.orders import python
@@ -137,3 +138,21 @@ async def test_what_a_job_waited_for_is_over_once_its_pod_is_there(clock: FixedC
         await reader.read(pod, sealed_of(pod), live=True)
     told = await inbox_of(store)
     assert [event.reason for event in told if isinstance(event, TaskWaiting)] == ["FailedCreate: exceeded quota", ""]
+
+
+async def test_what_is_known_of_a_task_without_a_call_spares_the_calls() -> None:
+    class Untouched(MemoryStore):
+        async def append(self, entry: Entry) -> Appended:
+            raise AssertionError("asked the inbox")
+
+        async def open_task(self, run: str, task: str) -> OpenTask | None:
+            raise AssertionError("asked the inbox")
+
+    def reader_that_knows(awaited: bool) -> PodReader:
+        return PodReader(Untouched(), FixedClock(0), lost_ms=1, awaited=lambda run, task: awaited)
+
+    sealed = sealed_of(made())
+    assert await reader_that_knows(False).read(ended(made(), 0, "1"), sealed, live=True)
+    assert not await reader_that_knows(False).read(running(made()), sealed, live=True)
+    assert await reader_that_knows(False).is_closed(sealed)
+    assert not await reader_that_knows(True).is_closed(sealed)

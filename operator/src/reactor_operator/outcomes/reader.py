@@ -5,13 +5,14 @@ The inbox knows repetitions by digest: forgetting what was told (a restart, a fu
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 from reactor_operator.engine.events import TaskEvent, TaskStarted, TaskWaiting
-from reactor_operator.engine.identity import digest_of
+from reactor_operator.engine.identity import Task, digest_of
 from reactor_operator.kube.fields import JsonObject, text_at
 from reactor_operator.outcomes import pod_facts as facts
 from reactor_operator.outcomes.pod import read_missing, read_pod, read_tampered, read_unreachable, read_vanished
-from reactor_operator.ports import Clock
+from reactor_operator.ports import Clock, RunRef
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Appended, Entry, Inbox
 from reactor_operator.tasks.manifest_seal import Sealed
@@ -25,10 +26,19 @@ _STARTED = "started"
 class PodReader:
     """Tells the inbox what pods tell. Raises StoreUnavailable; calling again repeats nothing."""
 
-    def __init__(self, inbox: Inbox, clock: Clock, *, lost_ms: int) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        clock: Clock,
+        *,
+        lost_ms: int,
+        awaited: Callable[[RunRef, Task], bool | None] = lambda run, task: None,
+    ) -> None:
+        """`awaited` tells without a call whether anybody waits for a task; None where that is not known."""
         self._inbox = inbox
         self._clock = clock
         self._lost_ms = lost_ms
+        self._awaited = awaited
         self._told: OrderedDict[str, str] = OrderedDict()
 
     async def read(self, pod: JsonObject, sealed: Sealed, stalled: str = "", *, live: bool) -> bool:
@@ -38,6 +48,8 @@ class PodReader:
         server. A watch may tell late, so its word alone gives no node up.
         """
         reading = read_pod(pod, sealed)
+        if self._awaited(sealed.run, sealed.task) is False:
+            return reading.dead or (live and self._is_given_up(pod))  # nothing that it tells counts any more
         key = self._key(pod, sealed)
         if reading.started_at is not None and self._told.get(key) not in (_STARTED, _SETTLED):
             # Kubelet rounds down to the second; rounding up keeps a timeout from firing early.
@@ -45,18 +57,16 @@ class PodReader:
             await self._append(sealed, TaskStarted(task=sealed.task, at=at), digest_of("started", sealed.task.key))
             self._remember(key, _STARTED)
         outcome = reading.outcome
-        if (
-            live
-            and outcome is None
-            and not reading.dead
-            and facts.is_unreachable(pod, self._clock.now(), self._lost_ms)
-        ):
+        if live and outcome is None and not reading.dead and self._is_given_up(pod):
             outcome = read_unreachable(pod, sealed)
         if outcome is not None:
             await self._settle(key, outcome)
         else:
             await self._tell_waiting(key, pod, sealed, reading.waiting or stalled)
         return reading.dead or outcome is not None
+
+    def _is_given_up(self, pod: JsonObject) -> bool:
+        return facts.is_unreachable(pod, self._clock.now(), self._lost_ms)
 
     def distrust(self) -> None:
         """Tell everything again: the store may have lost what was told."""
@@ -85,15 +95,14 @@ class PodReader:
 
     async def is_closed(self, sealed: Sealed) -> bool:
         """Return whether the task is closed for certain: its run is stored, and nobody waits for the task."""
+        awaited = self._awaited(sealed.run, sealed.task)
+        if awaited is not None:
+            return not awaited
         if await self._inbox.open_task(sealed.run.uid, sealed.task.key) is not None:
             return False
         # Only an append tells a closed task from a run that is not stored (which may be a loss: keep its pods).
         asked = TaskWaiting(task=sealed.task, reason="")
         return await self._append(sealed, asked, digest_of("asked", sealed.task.key)) is Appended.CLOSED
-
-    def forget(self) -> None:
-        """Tell everything once more: the store may have lost what it was told."""
-        self._told.clear()
 
     async def _tell_waiting(self, key: str, pod: JsonObject, sealed: Sealed, reason: str) -> None:
         before = self._told.get(key)

@@ -165,7 +165,7 @@ async def _work(
         definitions, store, grace_seconds=settings.sweep_grace_ms / 1000, forgotten=forgotten, found=runs.back
     )
     runs.sweeper = sweeper
-    reader = PodReader(store, clock, lost_ms=settings.lost_timeout_ms)
+    reader = PodReader(store, clock, lost_ms=settings.lost_timeout_ms, awaited=reconciler.awaits)
     stalls = Stalls(client, reader, clock)
     namespaces: tuple[str | None, ...] = settings.namespaces or (None,)
     watches.extend(

@@ -7,6 +7,7 @@ is not on disk (see `redis_connection`), or a key that `forget` and the installa
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ _SEQUENCE_DIGITS = 16
 _QUIET_SECONDS = 10.0
 _KEYS_AT_ONCE = 1_000
 _LONGEST_PAUSE_SECONDS = 5.0
+_NO_HURRY = "~"
+"""Before a run's name on the bell (`append.lua`): the entry is a start or a reason to wait, of no hurry."""
+_NO_HURRY_SECONDS = 0.3
 _PARTS = ("header", "records", "inbox", "outbox", "tasks", "values")
 _DEFAULTS = RedisOptions()
 _log = structlog.get_logger("reactor_operator.store")
@@ -132,6 +136,8 @@ class RedisStore:
     async def rings(self) -> AsyncGenerator[str, None]:
         """Yield the run of each entry anyone appends; after each (re)connect every active run, for some were missed.
 
+        An entry that is not final waits 0.3 s for company: of a short task the start and the outcome are read together.
+
         Ends when the store is closed.
         """
         pause_seconds = 0.1
@@ -188,21 +194,35 @@ class RedisStore:
     async def _listen(self) -> AsyncGenerator[str, None]:
         async with self._redis.client.pubsub() as subscription:
             await subscription.subscribe(self._keys.bell)
-            asked = False
+            heard_at, asked = time.monotonic(), False
+            late: dict[str, float] = {}
             while not self._closed:  # what is closed, redis-py would open again
-                message = await subscription.get_message(timeout=_QUIET_SECONDS)
+                seconds = min([_QUIET_SECONDS, *(due - time.monotonic() for due in late.values())])
+                message = await subscription.get_message(timeout=max(seconds, 0.001))
+                now = time.monotonic()
+                for run in [run for run, due in late.items() if due <= now]:
+                    del late[run]
+                    yield run
                 if message is None:
+                    if now < heard_at + _QUIET_SECONDS:
+                        continue
                     if asked:
                         raise StoreUnavailable(f"Redis: no answer to a PING in {_QUIET_SECONDS:g} s")
                     await subscription.ping()
-                    asked = True
+                    heard_at, asked = now, True
                     continue
-                asked = False
+                heard_at, asked = now, False
                 if message["type"] == "subscribe":
                     for run in await self.active_runs():
                         yield run
                 elif message["type"] == "message":
-                    yield message["data"].decode()
+                    word = message["data"].decode()
+                    run = word.removeprefix(_NO_HURRY)
+                    if run != word:
+                        late.setdefault(run, now + _NO_HURRY_SECONDS)
+                    else:
+                        late.pop(run, None)
+                        yield run
 
 
 def _commit_arguments(commit: Commit) -> list[Argument]:

@@ -51,5 +51,6 @@ for i = 8, #ARGV, 2 do
   redis.call("HSET", values, ARGV[i], ARGV[i + 1])
 end
 redis.call("RPUSH", inbox, body)
-redis.call("PUBLISH", channel, run)
+-- "~": there is no hurry, for nothing follows from it at once
+redis.call("PUBLISH", channel, (task ~= "" and final ~= "1") and ("~" .. run) or run)
 return "recorded"
