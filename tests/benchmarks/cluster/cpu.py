@@ -17,7 +17,7 @@ from tests.benchmarks.samples import Samples
 from tests.benchmarks.telling import tell
 
 _CHAINS = 5
-_IDLE_READINGS = 3
+_IDLE_MS = 60_000
 
 
 async def measure_cpu(place: Place, repetitions: int) -> Mapping[str, Measured]:
@@ -28,9 +28,8 @@ async def measure_cpu(place: Place, repetitions: int) -> Mapping[str, Measured]:
     await make_reactor(place, "fan-out", steps, parallelism=PARALLELISM)
     await time_run(place, "chain", "warm")
     installation = await find_installation(place.client)
-    before = await read_now(place.client, installation)
-    idle_from = before
-    for _ in range(_IDLE_READINGS):
+    before = idle_from = await _settled(place, installation)
+    while any(before[component].at_ms < idle_from[component].at_ms + _IDLE_MS for component in before):
         before = await read_now(place.client, installation)
     idle = {component: _rate(idle_from[component], before[component]) for component in before}
     tell(f"idle: {_thousandths(idle)} of a core")
