@@ -9,6 +9,7 @@ The bell rings inside this process only. Other processes that open the file are 
 import asyncio
 import secrets
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +22,7 @@ from reactor_operator.store.port import Appended, Commit, Entry, OpenTask, Snaps
 _APPLICATION_ID = 0x52435452  # "RCTR": says in the file's header whose it is
 _SCHEMA_VERSION = 1
 _BUSY_SECONDS = 5.0
+_AGAIN_SECONDS = 0.01
 
 T = TypeVar("T")
 
@@ -126,8 +128,9 @@ class SqliteStore:
 
     def _prepare(self, db: sqlite3.Connection) -> None:
         try:
-            self._check(db)
-            db.execute("PRAGMA journal_mode = WAL")
+            with _Transaction(db, "DEFERRED"):  # one look at a file that another store may be making
+                self._check(db)
+            _write_ahead(db)
             db.execute("PRAGMA synchronous = FULL")
             with _Transaction(db, "IMMEDIATE"):
                 if db.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
@@ -174,6 +177,19 @@ class _Transaction:
         finally:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
+
+
+def _write_ahead(db: sqlite3.Connection) -> None:
+    """Switch to a write-ahead log. SQLite does not wait for who is doing the same, so it is tried again."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_AGAIN_SECONDS)
 
 
 def _create(db: sqlite3.Connection) -> None:
