@@ -56,7 +56,7 @@ check-generated: setup
 	  diff -r "$$scratch" "$$folder" || { echo "error: $$folder is not what the models render: run make crds" >&2; exit 1; }
 	done
 check-tests: setup
-	@REACTOR_SEEDS=100 $(PYTEST) -q -n 4 tests/unit tests/property tests/simulation # many wait: more than there are cores
+	@REACTOR_SEEDS=100 $(PYTEST) -q -n 3 tests/unit tests/property tests/simulation # many wait: more than there are cores
 
 .PHONY: format
 format: setup ## put format and imports right
@@ -65,7 +65,7 @@ format: setup ## put format and imports right
 .PHONY: test
 test: check ## everything: check, contracts of the stores, 2,000 simulated runs, then the cluster
 	@$(PYTEST) -q -n 2 tests/contract
-	@REACTOR_SEEDS=2000 $(PYTEST) -q -n 2 tests/simulation
+	@REACTOR_SEEDS=2000 REACTOR_EXAMPLES=500 $(PYTEST) -q -n 2 --timeout 300 tests/simulation tests/property
 	@requirements/system-packages cluster
 	@tests/kind/with-cluster $(MAKE) test-cluster
 

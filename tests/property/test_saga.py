@@ -1,5 +1,9 @@
-"""The rules of a saga over random graphs, outcomes, losses, delays and cancels (DESIGN 4)."""
+"""The rules of a saga over random graphs, outcomes, losses, delays and cancels (DESIGN 4).
 
+`REACTOR_EXAMPLES` says how many runs each rule is tried on.
+"""
+
+import os
 from random import Random
 
 from hypothesis import given, settings
@@ -15,7 +19,7 @@ from reactor_operator.engine.state import DONE, ENDED, RollbackState, RunPhase, 
 from tests.property.strategies import plans
 from tests.property.world import World
 
-worlds = settings(max_examples=120, deadline=None)
+worlds = settings(max_examples=int(os.environ.get("REACTOR_EXAMPLES", "60")), deadline=None)
 randoms = st.integers(0, 2**32 - 1).map(Random)
 
 
