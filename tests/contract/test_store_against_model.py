@@ -67,7 +67,12 @@ class Model:
         if commit.revision != len(self.commits):
             return StaleRevision
         newest = (position for task in commit.closes & self.opened.keys() for position, _ in self.said_for(task))
-        return InboxAhead if max(newest, default=0) > commit.inbox_position else None
+        return InboxAhead if max(newest, default=0) > max(commit.inbox_position, self.consumed()) else None
+
+    def consumed(self) -> int:
+        """Return the position up to which entries are consumed."""
+        positions = zip(self.commits, self.known, strict=True)
+        return max((min(commit.inbox_position, known) for commit, known in positions), default=0)
 
     def apply(self, commit: Commit) -> None:
         self.commits.append(commit)
@@ -103,9 +108,7 @@ class Model:
             records |= commit.records
             actions = {id_: body for id_, body in actions.items() if id_ not in commit.acknowledged}
             actions |= commit.actions
-        consumed = max(
-            min(commit.inbox_position, known) for commit, known in zip(self.commits, self.known, strict=True)
-        )
+        consumed = self.consumed()
         return Snapshot(
             revision=len(self.commits),
             inbox=tuple((position, entry.body) for position, entry in self.entries if position > consumed),
