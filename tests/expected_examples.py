@@ -85,4 +85,28 @@ EXPECTED: dict[str, dict[str, Expected]] = {
         ),
         "payment-held": Expected(phase="Halted", steps={"authorize": "Succeeded", "capture": "Pending"}),
     },
+    "05-compose-and-switch": {
+        "letter-posted": Expected(
+            phase="Succeeded",
+            result={"size": "letter", "shipped": {"by": "post"}, "policy": "none"},
+            steps={"insurance": "Skipped", "insurance/quote": "Skipped", "ship[1]/label": "Skipped"},
+        ),
+        "parcel-delivered": Expected(
+            phase="Succeeded",
+            result={"shipped": {"by": "courier", "tracking": "track-p-2"}, "policy": "policy-80"},
+            steps={"insurance": "Succeeded", "ship[1]/courier": "Succeeded", "ship[default]": "Skipped"},
+        ),
+        "freight-uninsured": Expected(
+            phase="Succeeded",
+            result={"shipped": {"by": "lorry north"}, "policy": "none"},
+            undone=("insurance/sign", "insurance/quote"),
+            steps={"insurance": "Ignored", "insurance/quote": "Undone", "ship": "Succeeded"},
+        ),
+        "parcel-returned": Expected(
+            phase="Failed",
+            failure="no courier goes to 4 Cliff Lane in Stormhaven",
+            undone=("ship[1]/courier", "ship[1]/label", "pay"),
+            steps={"ship": "Failed", "ship[1]/courier": "Compensated", "ship[1]/label": "Undone", "pay": "Undone"},
+        ),
+    },
 }

@@ -7,6 +7,7 @@ it: on a cluster the object arrives as JSON.
 from collections.abc import Mapping
 from time import thread_time
 
+from reactor_operator.api.blueprint import blueprint_of
 from reactor_operator.api.check import check_reactor
 from reactor_operator.api.planning import plan_of
 from tests.benchmarks.rows import BenchmarkFailed, Measured
@@ -36,7 +37,7 @@ def _seconds(document: Mapping[str, object], size: int) -> float:
     checked = check_reactor(document)
     if checked.spec is None:
         raise BenchmarkFailed(f"the reactor of {size} steps is refused: {checked.problems[0]}")
-    plan = plan_of(checked.spec, pending_timeout_ms=600_000)
+    plan = plan_of(blueprint_of(checked.spec), pending_timeout_ms=600_000)
     took = thread_time() - began
     if len(plan.steps) != size:
         raise BenchmarkFailed(f"the plan has {len(plan.steps)} steps, expected {size}")

@@ -1,9 +1,11 @@
 """Random plans: graphs with every policy the engine knows, small enough to shrink to something readable."""
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from reactor_operator.engine.failures import RETRYABLE_KINDS, FailureKind
-from reactor_operator.engine.plan import ActionPlan, Backoff, OnFailure, Plan, RetryPolicy, StepPlan
+from reactor_operator.engine.plan import ROOT, ActionPlan, Backoff, OnFailure, Plan, RetryPolicy, StepKind, StepPlan
 
 TASK_KINDS = (
     FailureKind.ERROR,
@@ -34,29 +36,19 @@ action_plans = st.builds(
 
 @st.composite
 def plans(draw: st.DrawFn, max_steps: int = 7) -> Plan:
-    """Draw an acyclic plan: a step needs only steps drawn before it, then the manifest order is shuffled."""
-    count = draw(st.integers(1, max_steps))
-    names = [f"s{number}" for number in range(count)]
-    needs = {
-        name: tuple(draw(st.lists(st.sampled_from(names[:number]), unique=True, max_size=3)) if number else ())
-        for number, name in enumerate(names)
-    }
-    written = draw(st.permutations(names))
-    steps = {
-        name: StepPlan(
-            path=name,
-            index=index,
-            needs=needs[name],
-            dependents=tuple(other for other in written if name in needs[other]),
-            run=draw(action_plans),
-            compensate=draw(st.none() | action_plans),
-            undo=draw(st.none() | action_plans),
-            continues_on_error=draw(st.integers(0, 4)) == 0,
-        )
-        for index, name in enumerate(written)
-    }
+    """Draw an acyclic plan, some of its steps with steps inside."""
+    flat: list[StepPlan] = []
+    draw_scope(draw, flat, ROOT, max_steps)
     return Plan(
-        steps=steps,
+        steps={
+            one.path: replace(
+                one,
+                index=index,
+                dependents=tuple(other.path for other in flat if one.path in other.needs),
+                children=tuple(other.path for other in flat if other.scope == one.path),
+            )
+            for index, one in enumerate(flat)
+        },
         parallelism=draw(st.integers(1, 4)),
         on_failure=draw(st.sampled_from(OnFailure)),
         infrastructure_retries=draw(st.integers(0, 2)),
@@ -64,3 +56,52 @@ def plans(draw: st.DrawFn, max_steps: int = 7) -> Plan:
         rollback_deadline_ms=draw(st.sampled_from([86_400_000, 86_400_000, 2000])),
         pending_timeout_ms=draw(st.sampled_from([100, 600_000])),
     )
+
+
+def draw_scope(draw: st.DrawFn, flat: list[StepPlan], scope: str, most: int) -> None:
+    """Draw the steps of a scope: one needs only those drawn before it, then the manifest order is shuffled."""
+    names = [f"{scope}/s{number}" if scope else f"s{number}" for number in range(draw(st.integers(1, most)))]
+    needs = {
+        name: tuple(draw(st.lists(st.sampled_from(names[:number]), unique=True, max_size=3)) if number else ())
+        for number, name in enumerate(names)
+    }
+    for name in draw(st.permutations(names)):
+        draw_step(draw, flat, name, scope, needs[name])
+
+
+def draw_step(draw: st.DrawFn, flat: list[StepPlan], path: str, scope: str, needs: tuple[str, ...]) -> None:
+    """Draw a step: mostly a task, else a value, or (at most three deep) a compose or a switch and what is inside it."""
+    may_nest = path.count("/") + path.count("[") < 2
+    kinds = [StepKind.TASK] * 6 + [StepKind.TRANSFORM] + ([StepKind.COMPOSE] * 2 + [StepKind.SWITCH]) * may_nest
+    kind = draw(st.sampled_from(kinds))
+    node = StepPlan(path=path, index=0, kind=kind, scope=scope, needs=needs)
+    if kind is StepKind.SWITCH:
+        flat.append(node)
+        for number in range(draw(st.integers(1, 2))):
+            draw_step(draw, flat, f"{path}[{number}]", path, ())
+    elif kind is StepKind.TRANSFORM:
+        flat.append(replace(node, continues_on_error=draw(st.booleans())))
+    elif kind is StepKind.COMPOSE:
+        retries = draw(st.none() | st.builds(ActionPlan, retries=retry_policies))
+        compensate = draw(st.none() | action_plans)
+        optional = draw(st.integers(0, 4)) == 0
+        flat.append(
+            replace(
+                node,
+                run=retries or ActionPlan(),
+                compensate=compensate,
+                continues_on_error=optional,
+                contains_failures=retries is not None or compensate is not None or optional,
+            )
+        )
+        draw_scope(draw, flat, path, 3)
+    else:
+        flat.append(
+            replace(
+                node,
+                run=draw(action_plans),
+                compensate=draw(st.none() | action_plans),
+                undo=draw(st.none() | action_plans),
+                continues_on_error=draw(st.integers(0, 4)) == 0,
+            )
+        )

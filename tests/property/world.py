@@ -14,8 +14,8 @@ from reactor_operator.engine.derive import restore
 from reactor_operator.engine.draft import Decision
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.identity import Action, Task
-from reactor_operator.engine.plan import Plan
-from reactor_operator.engine.state import DONE, RunState, Stage
+from reactor_operator.engine.plan import ROOT, Plan, StepKind
+from reactor_operator.engine.state import DONE, RunState, Stage, StepPhase
 from reactor_operator.engine.values import ValueRef, reference_to
 from tests.property.strategies import TASK_KINDS
 
@@ -30,6 +30,8 @@ class Ledger:
     acted: set[Task] = field(default_factory=set)
     succeeded: list[Task] = field(default_factory=list)
     outcomes: dict[Task, ev.Outcome] = field(default_factory=dict)
+    reversed: dict[str, list[Task]] = field(default_factory=dict)
+    """Compensates and undos by what they belong to (`World.episode`)."""
 
 
 class World:
@@ -171,8 +173,8 @@ class World:
                     self.closed.append(task)
                 case EvaluateStep(path=path, round=round_):
                     answers.append(self.evaluation(path, round_))
-                case EvaluateReturns():
-                    answers.append(ev.ReturnsEvaluated(result=None))
+                case EvaluateReturns(scope=scope):
+                    answers.append(self.returns(scope))
                 case Announce():
                     pass
         for answer in answers:
@@ -184,7 +186,19 @@ class World:
         if dice < 0.03:
             failure = Failure(kind=FailureKind.EXPRESSION, message="no such key")
             return ev.StepEvaluationFailed(path=path, round=round_, failure=failure)
-        return ev.StepEvaluated(path=path, round=round_, proceed=dice > 0.1, arguments=reference_to(b"{}"))
+        chosen = ""
+        if self.plan.steps[path].kind is StepKind.SWITCH:
+            chosen = self.random.choice(self.plan.steps[path].children)
+        return ev.StepEvaluated(
+            path=path, round=round_, proceed=dice > 0.1, arguments=reference_to(b"{}"), chosen=chosen
+        )
+
+    def returns(self, scope: str) -> ev.Event:
+        """Answer what a scope is to return; that of the run itself always can be told."""
+        if scope != ROOT and self.random.random() < 0.1:
+            failure = Failure(kind=FailureKind.EXPRESSION, message="no such key")
+            return ev.ReturnsEvaluationFailed(scope=scope, failure=failure)
+        return ev.ReturnsEvaluated(scope=scope, result=None)
 
     def start(self, order: StartTask) -> None:
         """A task is launched: everything that must be true of a launch is true of this one."""
@@ -194,11 +208,27 @@ class World:
         if task.action is Action.RUN:
             for need in self.plan.steps[task.path].needs:
                 assert self.state.step(need).phase in DONE, f"{task.path} started before {need}"
-            assert not any(t.path == task.path for t in self.ledger.succeeded), f"{task.path} ran after its success"
+            assert not any((t.path, t.round) == (task.path, task.round) for t in self.ledger.succeeded), (
+                f"{task.path} ran after its success"
+            )
+            assert all(self.state.step(scope).phase is StepPhase.RUNNING for scope in self.plan.enclosing(task.path))
+            containing = self.state.header.containing
+            assert containing == ROOT or not self.plan.is_inside(task.path, containing), f"{containing} is reversed"
         else:
+            self.ledger.reversed.setdefault(self.episode(), []).append(task)
             assert not any(t.action is not Action.RUN for t in self.open), "two reversals at once"
         self.open[task] = order
         self.ledger.started.append(task)
+
+    def episode(self) -> str:
+        """Name what a reversal belongs to: a step's own cleanup, one reversal of a compose, or the run's rollback."""
+        header = self.state.header
+        if header.stage is not Stage.HOLDING:
+            return "the run"
+        if header.containing == ROOT:
+            return "own"
+        scope = self.state.step(header.containing)
+        return f"{header.containing} {scope.round}.{scope.attempt}"
 
     def check_always(self) -> None:
         """What holds after every event."""

@@ -7,6 +7,7 @@ Never here: what must hold at every moment (`ledger.py`).
 from itertools import pairwise
 
 from reactor_operator.engine.identity import Action, Task
+from reactor_operator.engine.plan import StepKind
 from reactor_operator.engine.state import DONE, ENDED, RunPhase, StepPhase
 from reactor_operator.reconciling.records import KnownRun
 from tests.simulation.ledger import Act
@@ -45,20 +46,28 @@ def check_acts(known: KnownRun, acts: list[Act]) -> None:
     acted: set[str] = set()
     for task in tasks:
         if task.action is Action.RUN:
-            needs = known.plan.steps[task.path].needs
+            needs = [need for need in known.plan.steps[task.path].needs if _is_task(known, need)]
             missing = [n for n in needs if n not in acted and known.state.step(n).phase is not StepPhase.IGNORED]
             assert not missing, f"O2: {task.key} acted before {missing}"
             acted.add(task.path)
         assert task.attempt <= _attempts_allowed(known, task), f"O2: {task.key} is one attempt too many"
     for path, step in known.state.steps.items():
-        attempts = [task.attempt for task in tasks if task.path == path and task.action is Action.RUN]
+        attempts = [
+            task.attempt
+            for task in tasks
+            if (task.path, task.round) == (path, step.round) and task.action is Action.RUN
+        ]
         if step.completion and step.phase in DONE and attempts:
             assert attempts[-1] == max(attempts), f"O2: an earlier attempt of {path} acted after a later one"
 
 
+def _is_task(known: KnownRun, path: str) -> bool:
+    return known.plan.steps[path].kind is StepKind.TASK
+
+
 def _checks_in(known: KnownRun, task: Task) -> bool:
-    assert known.spec is not None
-    action = known.spec.step(task.path).action(task.action)
+    assert known.blueprint is not None
+    action = known.blueprint.step(task.path).action(task.action)
     return action is not None and action.python is not None
 
 
@@ -70,11 +79,16 @@ def _attempts_allowed(known: KnownRun, task: Task) -> int:
     return plan.retries.max_attempts
 
 
+def _is_contained(known: KnownRun, path: str) -> bool:
+    """Tell whether a compose around the step contains failures: then it may have been reversed with that alone."""
+    return any(known.plan.steps[scope].contains_failures for scope in known.plan.enclosing(path))
+
+
 def check_rollback(known: KnownRun, acts: list[Act]) -> None:
     """O2: successes are undone newest first, and what may have acted is reversed or listed."""
     state = known.state
     undos = [act.task.path for act in acts if act.task.action is Action.UNDO and not act.superseded and not act.orphan]
-    order = [path for path in dict.fromkeys(undos) if state.step(path).completion]
+    order = [p for p in dict.fromkeys(undos) if state.step(p).completion and not _is_contained(known, p)]
     for earlier, later in pairwise(order):
         assert state.step(earlier).completion > state.step(later).completion, f"O2: undone out of order: {order}"
     if state.header.phase is not RunPhase.FAILED:

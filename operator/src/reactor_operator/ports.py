@@ -3,11 +3,12 @@
 In: what the engine decided. Out: what the world said. Never here: an implementation.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from reactor_operator.api.reactor import ReactorSpec, Step
+from reactor_operator.api.sources import Source
 from reactor_operator.engine.actions import Announce
 from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.identity import Task
@@ -152,8 +153,13 @@ class Evaluator(Protocol):
     async def evaluate_step(self, step: Step, environment: Environment) -> Evaluated | Failure:
         """Evaluate `when`, then the arguments."""
 
-    async def evaluate_returns(self, spec: ReactorSpec, environment: Environment) -> bytes | Failure:
-        """Evaluate `returns` (default: the result of the step written last)."""
+    async def evaluate_sources(
+        self, sources: Mapping[str, Source], environment: Environment, subject: str
+    ) -> Mapping[str, object] | Failure:
+        """Return the values of sources by name; `subject` is whose they are, for messages."""
+
+    async def choose(self, conditions: Sequence[str], environment: Environment, subject: str) -> int | Failure | None:
+        """Return the place of the first condition that is true, None where none is."""
 
 
 class Clock(Protocol):

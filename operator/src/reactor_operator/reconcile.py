@@ -248,8 +248,8 @@ class Reconciler:
         return await self._act_and_report(passing)
 
     def _fresh(self, definition: Definition, decided: Decided) -> _Pass:
-        spec, plan = compile_definition(definition, pending_timeout_ms=self._settings.pending_timeout_ms)
-        return self._pass(KnownRun(definition=definition, spec=spec, plan=plan, state=decided.state))
+        blueprint, plan = compile_definition(definition, pending_timeout_ms=self._settings.pending_timeout_ms)
+        return self._pass(KnownRun(definition=definition, blueprint=blueprint, plan=plan, state=decided.state))
 
     def _pass(self, known: KnownRun) -> _Pass:
         documents = Documents(known.definition.run.uid, self._store, self._cache)

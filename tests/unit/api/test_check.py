@@ -112,7 +112,7 @@ RULES: list[tuple[str, Mapping[str, Any], str, str]] = [
     ("a name with a newline", spec(step("a\n")), "spec.steps[0].name", "InvalidValue"),
     ("no name", {"steps": [{"run": PYTHON}]}, "spec.steps[0].name", "Required"),
     ("the same name twice", spec(step("a"), step("a")), "spec.steps[1].name", "DuplicateName"),
-    ("no run", {"steps": [{"name": "a"}]}, "spec.steps[0].run", "Required"),
+    ("nothing to do", {"steps": [{"name": "a"}]}, "spec.steps[0]", "Required"),
     ("an empty run", spec(step("a", run={})), "spec.steps[0].run", "Required"),
     ("two forms of run", spec(step("a", run={**PYTHON, **CONTAINER})), "spec.steps[0].run", "InvalidValue"),
     ("undo: null", spec(step("a", undo=None)), "spec.steps[0].undo", "InvalidValue"),
@@ -421,7 +421,7 @@ def test_one_wrong_field_hides_no_other_problem() -> None:
         ("spec.steps[0].when", "InvalidExpression"),
         ("spec.steps[0].retryOn[0]", "InvalidValue"),
         ("spec.steps[1]", "Cycle"),
-        ("spec.steps[2].run", "Required"),
+        ("spec.steps[2]", "Required"),
         ("spec.steps[2].timeout", "InvalidValue"),
     }
 

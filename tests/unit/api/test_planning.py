@@ -1,6 +1,6 @@
 import pytest
 
-from reactor_operator.api.graph import reads_of_returns
+from reactor_operator.api.blueprint import CannotLayOut, blueprint_of
 from reactor_operator.api.planning import plan_of
 from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.engine.failures import FailureKind
@@ -9,7 +9,7 @@ from tests.unit.api.documents import PYTHON, sound, spec, step
 
 
 def plan(*steps: dict[str, object], **fields: object) -> Plan:
-    return plan_of(sound(*steps, **fields), pending_timeout_ms=600_000)
+    return plan_of(blueprint_of(sound(*steps, **fields)), pending_timeout_ms=600_000)
 
 
 def test_edges_come_from_wait_for_sources_and_expressions() -> None:
@@ -117,16 +117,5 @@ def test_limits_of_the_run_are_milliseconds() -> None:
 
 def test_a_graph_that_was_never_checked_is_refused() -> None:
     unsound = ReactorSpec.model_validate(spec(step("a", waitFor=["b"])))
-    with pytest.raises(ValueError, match="unknown step b"):
-        plan_of(unsound, pending_timeout_ms=1)
-
-
-def test_the_result_of_a_run_reads_the_step_written_last_unless_it_says_otherwise() -> None:
-    assert _reads(sound(step("a"), step("b"))) == ("b",)
-    assert _reads(sound(step("a"), step("b"), returns={"result": "a"})) == ("a",)
-    assert _reads(sound(step("a-x"), step("b"), returns={"expr": "results.a_x.id + results.b.id"})) == ("a-x", "b")
-    assert _reads(sound(step("a"), returns={"value": 3})) == ()
-
-
-def _reads(checked: ReactorSpec) -> tuple[str, ...]:
-    return reads_of_returns([one.name for one in checked.steps], checked.returns)
+    with pytest.raises(CannotLayOut, match="unknown step b"):
+        blueprint_of(unsound)

@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reactor_operator.api.blueprint import blueprint_of
 from reactor_operator.api.check import check_reactor
 from reactor_operator.api.inputs import apply_inputs
 from reactor_operator.api.planning import plan_of
@@ -62,7 +63,7 @@ def test_anything_anywhere_in_a_reactor_gets_an_answer(place: tuple[Any, ...], v
     checked = check_reactor(replaced(place, value, key))
     assert (checked.spec is None) == bool(checked.problems)
     if checked.spec is not None:
-        assert plan_of(checked.spec, pending_timeout_ms=1).steps
+        assert plan_of(blueprint_of(checked.spec), pending_timeout_ms=1).steps
     for problem in checked.problems:
         assert problem.message
         assert len(str(problem)) < 2_000

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from prometheus_client import CollectorRegistry
 
+from reactor_operator.api.blueprint import blueprint_of
 from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.changes.audit import Audit
 from reactor_operator.changes.metrics import ChangeMetrics
@@ -332,7 +333,9 @@ class TestAudit:
                 definition=Definition(
                     run=RunRef(namespace, run.name, run.uid), created_at=0, generation=1, reactor_name="x"
                 ),
-                spec=ReactorSpec.model_validate({"defaults": {"placement": placement}, "steps": [self.step]}),
+                blueprint=blueprint_of(
+                    ReactorSpec.model_validate({"defaults": {"placement": placement}, "steps": [self.step]})
+                ),
                 plan=Plan(steps={}),
                 state=RunState(),
             )

@@ -5,8 +5,8 @@ After every event three things are checked that hold for all of them: telling it
 reads back as the same state, and the derived fields are those that `restore` makes.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 from reactor_operator.engine import events as ev
@@ -16,7 +16,7 @@ from reactor_operator.engine.derive import restore
 from reactor_operator.engine.draft import Decision
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.identity import Task
-from reactor_operator.engine.plan import ActionPlan, OnFailure, Plan, RetryPolicy, StepPlan
+from reactor_operator.engine.plan import ROOT, ActionPlan, OnFailure, Plan, RetryPolicy, StepKind, StepPlan
 from reactor_operator.engine.state import Goal, Header, RollbackState, RunPhase, RunState, Stage, StepPhase, StepState
 from reactor_operator.engine.values import ValueRef, reference_to
 from reactor_operator.store.codec import decode_header, decode_step, encode_header, encode_step
@@ -43,15 +43,56 @@ def step(path: str, needs: Sequence[str] = (), **changes: object) -> StepPlan:
     return StepPlan(path=path, index=0, needs=tuple(needs), **changes)  # type: ignore[arg-type]
 
 
-def plan_of(*steps: StepPlan, **limits: object) -> Plan:
+@dataclass(frozen=True)
+class Scope:
+    """A compose or a switch with the steps inside it, whose names are those inside alone."""
+
+    step: StepPlan
+    inside: tuple["Written", ...]
+
+
+Written = StepPlan | Scope
+
+
+def compose(path: str, *inside: Written, needs: Sequence[str] = (), **changes: object) -> Scope:
+    """Return a compose; with `retries` (an ActionPlan), `compensate` or `continues_on_error` it contains failures."""
+    contains = bool(changes.keys() & {"run", "compensate", "continues_on_error"})
+    return Scope(step(path, needs, kind=StepKind.COMPOSE, contains_failures=contains, **changes), inside)
+
+
+def switch(path: str, *bodies: Written, needs: Sequence[str] = ()) -> Scope:
+    """Return a switch between bodies, which are named `[0]`, `[1]`, `[default]`."""
+    return Scope(step(path, needs, kind=StepKind.SWITCH), bodies)
+
+
+def plan_of(*steps: Written, **limits: object) -> Plan:
     """Return the plan of steps written in this order."""
+    flat = list(_flat(steps, ROOT))
     return Plan(
         steps={
-            one.path: replace(one, index=index, dependents=tuple(s.path for s in steps if one.path in s.needs))
-            for index, one in enumerate(steps)
+            one.path: replace(
+                one,
+                index=index,
+                dependents=tuple(other.path for other in flat if one.path in other.needs),
+                children=tuple(other.path for other in flat if other.scope == one.path),
+            )
+            for index, one in enumerate(flat)
         },
         **limits,  # type: ignore[arg-type]
     )
+
+
+def _flat(steps: Sequence[Written], scope: str) -> Iterator[StepPlan]:
+    for one in steps:
+        node = one.step if isinstance(one, Scope) else one
+        path = _path_inside(scope, node.path)
+        yield replace(node, path=path, scope=scope, needs=tuple(_path_inside(scope, need) for need in node.needs))
+        if isinstance(one, Scope):
+            yield from _flat(one.inside, path)
+
+
+def _path_inside(scope: str, name: str) -> str:
+    return scope + name if name.startswith("[") or scope == ROOT else f"{scope}/{name}"
 
 
 def value(text: str) -> ValueRef:
@@ -70,8 +111,23 @@ Evaluation = Callable[[str, int], ev.Event]
 def proceeds(path: str, round_: int) -> ev.Event:
     """Evaluate a step to: go, with these arguments and this fallback."""
     return ev.StepEvaluated(
-        path=path, round=round_, proceed=True, arguments=value(f"{path} arguments"), fallback=value(f"{path} fallback")
+        path=path,
+        round=round_,
+        proceed=True,
+        arguments=value(f"{path} arguments"),
+        inputs=value(f"{path} inputs"),
+        result=value(f"{path} value"),
+        fallback=value(f"{path} fallback"),
     )
+
+
+def chooses(body: str) -> Evaluation:
+    """Evaluate a switch to: this body of it, such as `[1]`."""
+
+    def choose(path: str, round_: int) -> ev.Event:
+        return ev.StepEvaluated(path=path, round=round_, proceed=True, chosen=path + body)
+
+    return choose
 
 
 def declines(path: str, round_: int) -> ev.Event:
@@ -88,7 +144,7 @@ def cannot_be_evaluated(path: str, round_: int) -> ev.Event:
 class Run:
     """One run under test. Verbs tell it what happened and return it; the rest reads what came of it."""
 
-    def __init__(self, *steps: StepPlan, uid: str = "run-1", **limits: object) -> None:
+    def __init__(self, *steps: Written, uid: str = "run-1", **limits: object) -> None:
         self.plan = plan_of(*steps, **limits)
         self.now = START
         self.state: RunState = begin(self.plan, uid, self.now)
@@ -100,12 +156,13 @@ class Run:
         self.evaluated: list[str] = []
         self.answers: dict[str, Evaluation] = {}
         self.returns: ev.Event | None = ev.ReturnsEvaluated(result=value("the end"))
+        self.results: dict[str, ev.Event] = {}
 
     # What happens
 
-    def start(self, **answers: Evaluation) -> Self:
-        """Begin; `answers` say how steps evaluate where they do not simply proceed."""
-        self.answers.update(answers)
+    def start(self, paths: Mapping[str, Evaluation] | None = None, **answers: Evaluation) -> Self:
+        """Begin; `answers` (`paths` where they are no words) say how steps evaluate that do not simply proceed."""
+        self.answers.update({**(paths or {}), **answers})
         return self.later(0)
 
     def later(self, milliseconds: int) -> Self:
@@ -178,6 +235,8 @@ class Run:
                 case EvaluateStep(path=path, round=round_):
                     self.evaluated.append(path)
                     asked.append(self.answers.get(path, proceeds)(path, round_))
+                case EvaluateReturns(scope=scope) if scope != ROOT:
+                    asked.append(self.results.get(scope, ev.ReturnsEvaluated(scope=scope, result=value(scope))))
                 case EvaluateReturns() if self.returns is not None:
                     asked.append(self.returns)
                 case Announce():

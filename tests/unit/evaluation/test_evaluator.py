@@ -5,17 +5,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
-from reactor_operator.api.reactor import ReactorSpec, Step
+from reactor_operator.api.reactor import Step
+from reactor_operator.api.sources import Source
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.evaluation.environment import Environment
 from reactor_operator.evaluation.evaluator import ProcessEvaluator
 from reactor_operator.ports import Evaluated
-from tests.unit.api.documents import sound
 from tests.unit.api.documents import step as written
 
 ENVIRONMENT = Environment(
@@ -44,7 +45,7 @@ def arguments(outcome: Evaluated | Failure) -> object:
     return orjson.loads(outcome.arguments)
 
 
-def failure(outcome: Evaluated | Failure | bytes) -> Failure:
+def failure(outcome: object) -> Failure:
     assert isinstance(outcome, Failure)
     assert not outcome.may_retry
     return outcome
@@ -156,28 +157,38 @@ async def test_a_result_nested_too_deeply_fails_the_step_that_reads_it(
     assert (read.kind, "nested too deeply" in read.message) == (FailureKind.INVALID_ARGUMENTS, True)
     said = failure(await evaluator.evaluate_step(step(when="size(results.reserve.deep) > 0"), environment))
     assert (said.kind, said.message.startswith("step charge: when: ")) == (FailureKind.EXPRESSION, True)
-    whole = returning(returns={"result": "reserve"})
-    assert failure(await evaluator.evaluate_returns(whole, environment)).kind is FailureKind.INVALID_ARGUMENTS
 
 
-def returning(**fields: Any) -> ReactorSpec:
-    return sound(written("reserve"), written("book-courier"), **fields)
+def sources(**written_sources: Any) -> dict[str, Source]:
+    return {name: Source.model_validate(source) for name, source in written_sources.items()}
 
 
-async def test_a_run_returns_the_result_of_the_step_written_last(evaluator: ProcessEvaluator) -> None:
-    assert await evaluator.evaluate_returns(returning(), ENVIRONMENT) == b'{"id":8}'
+async def test_sources_are_evaluated_by_name(evaluator: ProcessEvaluator) -> None:
+    asked = sources(returns={"expr": "[results.reserve.id, results.book_courier.id]"}, other={"value": 3})
+    assert await evaluator.evaluate_sources(asked, ENVIRONMENT, "") == {"returns": [7, 8], "other": 3}
 
 
-async def test_a_run_returns_any_source(evaluator: ProcessEvaluator) -> None:
-    source = {"expr": "[results.reserve.id, results.book_courier.id]"}
-    assert await evaluator.evaluate_returns(returning(returns=source), ENVIRONMENT) == b"[7,8]"
+async def test_an_expression_after_the_arguments_reads_them(evaluator: ProcessEvaluator) -> None:
+    environment = replace(ENVIRONMENT, arguments={"weight": 3})
+    found = await evaluator.evaluate_sources(sources(transform={"expr": "args.weight * 2"}), environment, "step a")
+    assert found == {"transform": 6}
 
 
-async def test_returns_that_cannot_be_evaluated_are_a_failure(evaluator: ProcessEvaluator) -> None:
-    bad = await evaluator.evaluate_returns(returning(returns={"expr": "results.reserve.nowhere"}), ENVIRONMENT)
-    assert failure(bad).message == "returns: expr: no such key: nowhere"
-    missing = await evaluator.evaluate_returns(returning(returns={"result": "reserve", "path": "x"}), ENVIRONMENT)
-    assert failure(missing).kind is FailureKind.INVALID_ARGUMENTS
+async def test_sources_that_cannot_be_evaluated_are_a_failure(evaluator: ProcessEvaluator) -> None:
+    bad = await evaluator.evaluate_sources(sources(returns={"expr": "results.reserve.nowhere"}), ENVIRONMENT, "")
+    assert failure(bad).message == "returns.expr: no such key: nowhere"
+    missing = sources(returns={"result": "reserve", "path": "x"})
+    assert failure(await evaluator.evaluate_sources(missing, ENVIRONMENT, "")).kind is FailureKind.INVALID_ARGUMENTS
+
+
+async def test_the_first_condition_that_is_true_is_chosen_and_those_after_it_are_not_asked(
+    evaluator: ProcessEvaluator,
+) -> None:
+    conditions = ["inputs.total > 100", "inputs.total > 10", "inputs.nowhere"]
+    assert await evaluator.choose(conditions, ENVIRONMENT, "step a") == 1
+    assert await evaluator.choose(["false"], ENVIRONMENT, "step a") is None
+    found = failure(await evaluator.choose(["false", "inputs.total"], ENVIRONMENT, "step a"))
+    assert found.message == "step a: switch.cases[1].when: gave a number, expected true or false"
 
 
 async def test_a_worker_that_was_killed_while_idle_is_replaced(evaluator: ProcessEvaluator) -> None:

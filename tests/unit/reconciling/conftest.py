@@ -1,10 +1,11 @@
 """A reconciler of one run over a store in memory, in a world that does what it is asked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from reactor_operator.api.reactor import ReactorSpec, Step
+from reactor_operator.api.sources import Source
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Announce
 from reactor_operator.engine.failures import Failure
@@ -92,8 +93,13 @@ class World:
     async def evaluate_step(self, step: Step, environment: Environment) -> Evaluated | Failure:
         return Evaluated(True, b"{}")
 
-    async def evaluate_returns(self, spec: ReactorSpec, environment: Environment) -> bytes | Failure:
-        return b"null"
+    async def evaluate_sources(
+        self, sources: Mapping[str, Source], environment: Environment, subject: str
+    ) -> Mapping[str, object] | Failure:
+        return dict.fromkeys(sources)
+
+    async def choose(self, conditions: Sequence[str], environment: Environment, subject: str) -> int | Failure | None:
+        return None
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ ORDER: dict[str, Effect] = {"announce/1": Announce(ordinal=1, reason="Failed", m
 async def pauses(world: World, effects: Effects, uid: str, times: int) -> list[int]:
     """Let a run ask so many times, and return how long it is to wait after each."""
     definition = Definition(run=RunRef("shop", "r", uid), created_at=0, generation=1, reactor_name="x")
-    known = KnownRun(definition=definition, spec=None, plan=Plan(steps={}), state=RunState())
+    known = KnownRun(definition=definition, blueprint=None, plan=Plan(steps={}), state=RunState())
     documents = Documents(uid, world.store, DocumentCache())
     return [(await effects.perform(known, ORDER, documents))["announce/1"].again_ms or 0 for _ in range(times)]
 

@@ -204,5 +204,5 @@ async def test_a_container_left_by_a_process_that_is_no_more_is_replaced_or_remo
         order = order_for(shell("echo 1 > $REACTOR_RESULT_PATH"))
         assert found.value(await found.run(order)) == 1
         (state / f"{name}.json").write_text(json.dumps(left))
-        await found.launcher.report_lost(RUN, order.spec, order.task)
+        await found.launcher.report_lost(RUN, order.step, order.task)
         assert containers(state) == []

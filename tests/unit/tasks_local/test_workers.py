@@ -97,8 +97,8 @@ async def test_a_task_of_a_process_that_is_no_more_is_reported_lost(tmp_path: Pa
         order = order_for(python_spec(WAIT))
         await found.open(order.task)
         assert not found.launcher.holds(RUN, order.task)
-        await found.launcher.report_lost(RUN, order.spec, order.task)
-        await found.launcher.report_lost(RUN, order.spec, order.task)
+        await found.launcher.report_lost(RUN, order.step, order.task)
+        await found.launcher.report_lost(RUN, order.step, order.task)
         assert [type(event).__name__ for event in found.events(order.task)] == ["TaskLost"]
 
 

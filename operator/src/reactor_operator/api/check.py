@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reactor_operator.api.actions import EnvVar
+from reactor_operator.api.bodies import MAX_STEPS
 from reactor_operator.api.building import building
 from reactor_operator.api.document import TOO_DEEP, document_problems
 from reactor_operator.api.envelope import check_envelope, check_model
 from reactor_operator.api.graph import Graph, graph_of
 from reactor_operator.api.problems import Problem
-from reactor_operator.api.reactor import MAX_STEPS, Defaults, ReactorSpec, Step
+from reactor_operator.api.reactor import Defaults, ReactorSpec, Step
 from reactor_operator.api.salvage import sound_part
 from reactor_operator.api.schemas import schema_problems
 from reactor_operator.api.source_rules import returns_problems

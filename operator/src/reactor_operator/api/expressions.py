@@ -15,6 +15,8 @@ from functools import lru_cache
 MAX_NESTING = 32
 VARIABLES = ("inputs", "results", "run")
 """What `when` and `expr` may read."""
+ARGUMENTS = "args"
+"""What is read beside by whatever comes after the arguments of a step: a transform, a choice, inputs of a compose."""
 
 _STRING = (
     r"""[bB]?[rR][bB]?(?:'{3}(?s:.*?)'{3}|"{3}(?s:.*?)"{3}|'[^'\n]*'|"[^"\n]*")"""  # raw: a backslash is a character
@@ -64,8 +66,12 @@ class _Token:
 _END = _Token("end", "")
 
 
-def references(expression: str) -> References:
-    """Return the results that `expression` reads, in order and once each, and everything that hides what it reads."""
+def references(expression: str, *, arguments: bool = False) -> References:
+    """Return the results that `expression` reads, in order and once each, and everything that hides what it reads.
+
+    `arguments`: it may read `args` too.
+    """
+    variables = (*VARIABLES, ARGUMENTS) if arguments else VARIABLES
     tokens: list[_Token] = []
     at = 0
     while at < len(expression):
@@ -79,7 +85,7 @@ def references(expression: str) -> References:
     bound = set(_bound(tokens))
     problems += [
         f"found the variable {name} of a macro, expected another name: it hides {name}"
-        for name in VARIABLES
+        for name in variables
         if name in bound
     ]
     results: dict[str, None] = {}
@@ -96,15 +102,15 @@ def references(expression: str) -> References:
                 )
             else:
                 results[name] = None
-        elif token.text not in VARIABLES:
-            problems.append(f"found the variable {token.text}, expected one of {', '.join(VARIABLES)}")
+        elif token.text not in variables:
+            problems.append(f"found the variable {token.text}, expected one of {', '.join(variables)}")
     return References(tuple(results), tuple(dict.fromkeys(problems)))
 
 
 @lru_cache(maxsize=32_768)
-def expression_references(expression: str) -> References:
-    """Return `references(expression)`, remembered: checking, planning and evaluating all ask."""
-    return references(expression)
+def expression_references(expression: str, *, arguments: bool = False) -> References:
+    """Return `references(…)`, remembered: checking, planning and evaluating all ask."""
+    return references(expression, arguments=arguments)
 
 
 def _token(tokens: list[_Token], place: int) -> _Token:

@@ -4,10 +4,11 @@ In: the steps of a reactor. Out: `Graph`: for each step the places it needs, and
 cycles. Never here: policies. Linear in the number of steps and edges.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from reactor_operator.api.bodies import Body
 from reactor_operator.api.expressions import expression_references
 from reactor_operator.api.problems import Problem, nearest, path_to, render_found
 from reactor_operator.api.reactor import Step
@@ -17,19 +18,23 @@ CYCLES_SHOWN = 100
 CYCLE_LENGTH_SHOWN = 20
 COMPARISONS = 20_000
 """How many names are compared, over all unknown ones, to find the one that was meant."""
-_RETURNS = "spec.returns"
 _NAME_SHOWN = 63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """`needs` by place in the manifest (places that are sound, in order of mention), and what is wrong."""
+    """What waits for what among the steps of one scope.
+
+    needs:   places by place (places that are sound, in order of mention), of the step itself and of all inside it.
+    outside: names of steps around the scope that anything inside reads or waits for.
+    """
 
     needs: Mapping[int, tuple[int, ...]]
+    outside: tuple[str, ...]
     problems: tuple[Problem, ...]
 
 
-class _Mention(NamedTuple):
+class Mention(NamedTuple):
     """A step named at `keys` of a step or source. `in_expression`: there `book_courier` may mean `book-courier`."""
 
     keys: tuple[str | int, ...]
@@ -37,109 +42,192 @@ class _Mention(NamedTuple):
     in_expression: bool = False
 
 
-def graph_of(names: Sequence[object], steps: Mapping[int, Step], returns: Source | None) -> Graph:
-    """Return the graph of `steps` (by place); `names` holds the names of all, also of steps that are not sound."""
-    places, problems = _places(names)
-    index = _Index(places)
+def graph_of(
+    names: Sequence[object],
+    steps: Mapping[int, Step],
+    returns: Source | None,
+    *,
+    base: str = "spec",
+    around: "Names | None" = None,
+) -> Graph:
+    """Return the graph of `steps` (by place); `names` holds the names of all, also of steps that are not sound.
+
+    `base` is the field that the steps are written in, `around` are the names that they see beside their own.
+    """
+    index, problems = _names(names, base, around)
     needs: dict[int, tuple[int, ...]] = {}
+    outside: dict[str, None] = {}
     for place, step in steps.items():
+        path = f"{base}.steps[{place}]"
         found: dict[int, None] = {}
+        own: list[str] = []
         for mention in _mentions(step):
-            needed = index.resolve(mention)
-            if needed is None:
-                problems.append(index.unknown(mention, _path_of(place)))
-            elif needed == place:
+            if (meant := index.resolve(mention)) is None:
+                problems.append(index.unknown(mention, path))
+            elif index.places.get(meant) == place:
                 message = f"step {step.name} refers to itself, expected another step"
-                problems.append(Problem(path_to(_path_of(place), mention.keys), message, "SelfReference"))
+                problems.append(Problem(path_to(path, mention.keys), message, "SelfReference"))
+            else:
+                own.append(meant)
+        for keys, body in bodies_of(step):
+            if body.steps is not None:
+                field = path_to(path, keys)
+                inside = inner_graph(body, field, index)
+                problems += inside.problems
+                if step.name in inside.outside:
+                    message = f"found a step inside {step.name} that waits for it, expected another"
+                    problems.append(Problem(field, message, "SelfReference"))
+                own += (name for name in inside.outside if name != step.name)
+        for name in own:
+            needed = index.places.get(name)
+            if needed is None:
+                outside[name] = None
             else:
                 found[needed] = None
         needs[place] = tuple(found)
     if returns is not None:
-        mentions = _source_mentions(returns)
-        problems += [index.unknown(mention, _RETURNS) for mention in mentions if index.resolve(mention) is None]
-    problems += _cycles(needs, names)
-    return Graph(needs=needs, problems=tuple(problems))
+        for mention in mentions_of_source(returns):
+            if (meant := index.resolve(mention)) is None:
+                problems.append(index.unknown(mention, f"{base}.returns"))
+            elif meant not in index.places:
+                outside[meant] = None
+    problems += _cycles(needs, names, base)
+    return Graph(needs=needs, outside=tuple(outside), problems=tuple(problems))
 
 
-def reads_of_returns(names: Sequence[str], returns: Source | None) -> tuple[str, ...]:
-    """Return the steps whose results the result of a run is made of; without `returns`, the one written last."""
-    if returns is None:
-        return (names[-1],)
-    index = _Index({name: place for place, name in enumerate(names)})
-    places = (index.resolve(mention) for mention in _source_mentions(returns))
-    return tuple(dict.fromkeys(names[place] for place in places if place is not None))
+def inner_graph(body: Body, base: str, around: "Names") -> Graph:
+    """Return the graph of the steps of a body, which see the names `around` them too."""
+    steps = body.steps or ()
+    return graph_of([step.name for step in steps], dict(enumerate(steps)), body.returns, base=base, around=around)
 
 
-class _Index:
-    """Steps by name, and in expressions by the word that stands for the name. Gives hints while they cost at most
-    `COMPARISONS`: each compares with all names, and a long list of unknown ones has a common cause.
+class Names:
+    """Steps by name, and in expressions by the word that stands for the name: those of a scope, then those around it.
+
+    Gives hints while they cost at most `COMPARISONS`: each compares with all names, and a long list of unknown ones has
+    a common cause.
     """
 
-    def __init__(self, places: Mapping[str, int]) -> None:
-        self._places = places
-        self._words = {name.replace("-", "_"): place for name, place in places.items()}
+    def __init__(self, names: Iterable[str], around: "Names | None" = None) -> None:
+        self.places: dict[str, int] = {name: place for place, name in enumerate(names)}
+        self._words = {name.replace("-", "_"): name for name in self.places}
+        self._around = around
         self._comparisons = COMPARISONS
 
-    def resolve(self, mention: _Mention) -> int | None:
-        place = self._places.get(mention.name)
-        return self._words.get(mention.name) if place is None and mention.in_expression else place
+    def resolve(self, mention: Mention) -> str | None:
+        """Return the step that is meant."""
+        if mention.name in self.places:
+            return mention.name
+        if mention.in_expression and mention.name in self._words:
+            return self._words[mention.name]
+        return self._around.resolve(mention) if self._around is not None else None
 
-    def unknown(self, mention: _Mention, base: str) -> Problem:
-        self._comparisons -= len(self._places)
-        near = nearest(mention.name, self._places) if self._comparisons >= 0 else None
+    def spoken(self, name: str) -> str | None:
+        """Return the step around the scope that is spoken of as `name` is."""
+        if self._around is None:
+            return None
+        word = name.replace("-", "_")
+        return self._around._words.get(word) or self._around.spoken(name)
+
+    def unknown(self, mention: Mention, base: str) -> Problem:
+        """Return the problem of a name that nothing has."""
+        known = list(self._all())
+        self._comparisons -= len(known)
+        near = nearest(mention.name, known) if self._comparisons >= 0 else None
         hint = f"did you mean {near}?" if near is not None else "expected the name of a step of this reactor"
         return Problem(path_to(base, mention.keys), f"unknown step {mention.name}: {hint}", "UnknownReference")
 
+    def _all(self) -> Iterator[str]:
+        yield from self.places
+        if self._around is not None:
+            yield from self._around._all()
 
-def _path_of(place: int) -> str:
-    return f"spec.steps[{place}]"
 
-
-def _places(names: Sequence[object]) -> tuple[dict[str, int], list[Problem]]:
-    """Return places by name, and the problems of names that say the same, as they stand or in an expression."""
+def _names(names: Sequence[object], base: str, around: Names | None) -> tuple[Names, list[Problem]]:
+    """Return the names of a scope, and those that two steps share, also only in expressions or with one around."""
     places: dict[str, int] = {}
     spoken: dict[str, int] = {}
-    problems = []
+    problems: list[Problem] = []
     for place, name in enumerate(names):
         if not isinstance(name, str):
             continue
-        path = f"spec.steps[{place}].name"
+        path = f"{base}.steps[{place}].name"
         if name in places:
-            message = f"found the name {render_found(name)} again, expected another: spec.steps[{places[name]}] has it"
+            other = f"{base}.steps[{places[name]}]"
+            message = f"found the name {render_found(name)} again, expected another: {other} has it"
             problems.append(Problem(path, message, "DuplicateName"))
             continue
         places[name] = place
         word = name.replace("-", "_")
-        other = spoken.setdefault(word, place)
-        if other != place:
+        first = spoken.setdefault(word, place)
+        if first != place:
             message = (
-                f"found {render_found(name)}, which in expressions is the same as {render_found(names[other])}:"
+                f"found {render_found(name)}, which in expressions is the same as {render_found(names[first])}:"
                 " rename one of them"
             )
             problems.append(Problem(path, message, "DuplicateName"))
-    return places, problems
+    index = Names(places, around)
+    index.places = places
+    for name, place in places.items():
+        if (other_name := index.spoken(name)) is not None:
+            message = f"found {render_found(name)}, which hides step {other_name} around it, expected another name"
+            problems.append(Problem(f"{base}.steps[{place}].name", message, "DuplicateName"))
+    return index, problems
 
 
-def _mentions(step: Step) -> Iterator[_Mention]:
+def _mentions(step: Step) -> Iterator[Mention]:
     for index, name in enumerate(step.wait_for):
-        yield _Mention(("waitFor", index), name)
+        yield Mention(("waitFor", index), name)
+    yield from mentions_of(step)
+
+
+def mentions_of(step: Step) -> Iterator[Mention]:
+    """Yield the steps whose results the sources and conditions of a step itself read."""
     if step.when is not None:
         for name in expression_references(step.when).results:
-            yield _Mention(("when",), name, in_expression=True)
+            yield Mention(("when",), name, in_expression=True)
+    for keys, source in _sources(step):
+        for inner, name, in_expression in mentions_of_source(source):
+            yield Mention((*keys, *inner), name, in_expression)
+    for place, case in enumerate(step.switch.cases if step.switch is not None else ()):
+        for name in expression_references(case.when, arguments=True).results:
+            yield Mention(("switch", "cases", place, "when"), name, in_expression=True)
+
+
+def _sources(step: Step) -> Iterator[tuple[tuple[str | int, ...], Source]]:
+    """Yield the sources that are evaluated in the scope of the step itself, each with where it is written."""
     for argument, source in step.arguments.items():
-        for keys, name, in_expression in _source_mentions(source):
-            yield _Mention(("arguments", argument, *keys), name, in_expression)
+        yield ("arguments", argument), source
+    if step.transform is not None:
+        yield ("transform",), step.transform
+    for keys, body in bodies_of(step):
+        if body.transform is not None:
+            yield (*keys, "transform"), body.transform
+        for name, source in (body.inputs or {}).items():
+            yield (*keys, "inputs", name), source
 
 
-def _source_mentions(source: Source) -> Iterator[_Mention]:
+def bodies_of(step: Step) -> Iterator[tuple[tuple[str | int, ...], Body]]:
+    """Yield the bodies of a step, each with where it is written."""
+    if step.compose is not None:
+        yield ("compose",), step.compose
+    if step.switch is not None:
+        for place, case in enumerate(step.switch.cases):
+            yield ("switch", "cases", place), case
+        if step.switch.default is not None:
+            yield ("switch", "default"), step.switch.default
+
+
+def mentions_of_source(source: Source) -> Iterator[Mention]:
+    """Yield the steps whose results a source reads."""
     if source.result is not None:
-        yield _Mention(("result",), source.result)
+        yield Mention(("result",), source.result)
     if source.expr is not None:
-        for name in expression_references(source.expr).results:
-            yield _Mention(("expr",), name, in_expression=True)
+        for name in expression_references(source.expr, arguments=True).results:
+            yield Mention(("expr",), name, in_expression=True)
 
 
-def _cycles(needs: Mapping[int, tuple[int, ...]], names: Sequence[object]) -> Iterator[Problem]:
+def _cycles(needs: Mapping[int, tuple[int, ...]], names: Sequence[object], base: str) -> Iterator[Problem]:
     """Yield a problem for each cycle that a walk in manifest order closes, up to `CYCLES_SHOWN`. No recursion."""
     done: set[int] = set()
     left = CYCLES_SHOWN
@@ -156,7 +244,7 @@ def _cycles(needs: Mapping[int, tuple[int, ...]], names: Sequence[object]) -> It
                 del on_trail[trail.pop()]
                 waiting.pop()
             elif needed in on_trail:
-                yield _cycle(trail[on_trail[needed] :], names)
+                yield _cycle(trail[on_trail[needed] :], names, base)
                 left -= 1
                 if left == 0:
                     return
@@ -166,10 +254,10 @@ def _cycles(needs: Mapping[int, tuple[int, ...]], names: Sequence[object]) -> It
                 waiting.append(iter(needs[needed]))
 
 
-def _cycle(places: Sequence[int], names: Sequence[object]) -> Problem:
+def _cycle(places: Sequence[int], names: Sequence[object], base: str) -> Problem:
     """Describe a cycle, each step followed by the one it waits for, cut in the middle where it is long."""
     shown = [str(names[place])[:_NAME_SHOWN] for place in (*places, places[0])]
     if len(shown) > CYCLE_LENGTH_SHOWN:
         shown = [*shown[: CYCLE_LENGTH_SHOWN - 2], f"… {len(shown) - CYCLE_LENGTH_SHOWN + 1} more …", shown[-1]]
-    path = f"spec.steps[{places[0]}]"
+    path = f"{base}.steps[{places[0]}]"
     return Problem(path, f"steps wait for each other: {' -> '.join(shown)}; remove one of these references", "Cycle")

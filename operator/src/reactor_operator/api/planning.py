@@ -1,46 +1,57 @@
 """From a sound reactor to the plan that the engine decides on: the graph, and policies in milliseconds.
 
-In: a checked `ReactorSpec`. Out: `engine.plan.Plan`. Never here: a spec with problems (see `check`).
+In: a `Blueprint`. Out: `engine.plan.Plan`. Never here: what is inside what (see `blueprint`).
 """
 
 from collections.abc import Sequence
 from functools import lru_cache
 
 from reactor_operator.api.actions import CleanupSpec, Retries
+from reactor_operator.api.blueprint import Blueprint, Node
 from reactor_operator.api.building import building
 from reactor_operator.api.duration import parse_duration
-from reactor_operator.api.graph import graph_of
-from reactor_operator.api.reactor import ReactorSpec, Step
+from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.engine.failures import FailureKind
-from reactor_operator.engine.plan import ActionPlan, Backoff, Plan, RetryPolicy, StepPlan
+from reactor_operator.engine.plan import ActionPlan, Backoff, Plan, RetryPolicy, StepKind, StepPlan
 
 
 @building()
-def plan_of(spec: ReactorSpec, *, pending_timeout_ms: int) -> Plan:
-    """Return the plan of `spec`, steps in manifest order. Raises ValueError where `check` finds its graph wrong."""
-    names = [step.name for step in spec.steps]
-    graph = graph_of(names, dict(enumerate(spec.steps)), spec.returns)
-    if graph.problems:
-        raise ValueError(f"the graph of this reactor is not sound: {graph.problems[0]}")
-    dependents: list[list[str]] = [[] for _ in names]
-    for place, needed in graph.needs.items():
-        for other in needed:
-            dependents[other].append(names[place])
-    policies = _Policies(spec)
+def plan_of(blueprint: Blueprint, *, pending_timeout_ms: int) -> Plan:
+    """Return the plan of a blueprint, steps in manifest order, a scope before the steps inside it."""
+    spec = blueprint.spec
+    dependents: dict[str, list[str]] = {}
+    children: dict[str, list[str]] = {}
+    scopes: dict[str, str] = {}
+    for path, node in blueprint.nodes.items():
+        for need in node.needs:
+            dependents.setdefault(need, []).append(path)
+        around = scopes.get(path, node.scope.path)
+        children.setdefault(around, []).append(path)
+        for _, body in node.bodies:
+            scopes[body] = path
+    policies: dict[int, _Policies] = {}
+    steps: dict[str, StepPlan] = {}
+    for index, (path, node) in enumerate(blueprint.nodes.items()):
+        reactor = node.scope.reactor
+        held = policies.get(id(reactor))
+        if held is None:
+            held = policies[id(reactor)] = _Policies(reactor)
+        steps[path] = StepPlan(
+            path=path,
+            index=index,
+            kind=node.kind,
+            scope=scopes.get(path, node.scope.path),
+            needs=node.needs,
+            dependents=tuple(dependents.get(path, ())),
+            children=tuple(children.get(path, ())),
+            run=held.of_run(node),
+            compensate=held.of_cleanup(node, node.step.compensate),
+            undo=held.of_cleanup(node, node.step.undo),
+            continues_on_error=node.step.on_error is not None,
+            contains_failures=_contains_failures(node),
+        )
     return Plan(
-        steps={
-            step.name: StepPlan(
-                path=step.name,
-                index=place,
-                needs=tuple(names[other] for other in graph.needs[place]),
-                dependents=tuple(dependents[place]),
-                run=policies.of_run(step),
-                compensate=policies.of_cleanup(step.compensate),
-                undo=policies.of_cleanup(step.undo),
-                continues_on_error=step.on_error is not None,
-            )
-            for place, step in enumerate(spec.steps)
-        },
+        steps=steps,
         parallelism=spec.parallelism,
         on_failure=spec.on_failure,
         infrastructure_retries=spec.infrastructure_retries,
@@ -48,6 +59,12 @@ def plan_of(spec: ReactorSpec, *, pending_timeout_ms: int) -> Plan:
         rollback_deadline_ms=parse_duration(spec.rollback.deadline),
         pending_timeout_ms=pending_timeout_ms,
     )
+
+
+def _contains_failures(node: Node) -> bool:
+    step = node.step
+    declared = step.retries is not None or step.compensate is not None or step.on_error is not None
+    return node.kind is StepKind.COMPOSE and declared
 
 
 class _Policies:
@@ -58,16 +75,20 @@ class _Policies:
         self._retries = _policy(spec.defaults.retries) if spec.defaults.retries is not None else RetryPolicy()
         self._rollback = _policy(spec.rollback.retries)
 
-    def of_run(self, step: Step) -> ActionPlan:
+    def of_run(self, node: Node) -> ActionPlan:
+        step = node.step
+        if node.kind is not StepKind.TASK:  # the defaults are for tasks
+            retries = _policy(step.retries) if step.retries is not None else RetryPolicy()
+            return _action_plan(retries, None, _kinds(step.retry_on), False)
         return _action_plan(
             _policy(step.retries) if step.retries is not None else self._retries,
             _milliseconds(step.timeout) if step.timeout is not None else self._timeout_ms,
             _kinds(step.retry_on),
-            step.run.python is not None,
+            step.run is not None and step.run.python is not None,
         )
 
-    def of_cleanup(self, action: CleanupSpec | None) -> ActionPlan | None:
-        if action is None:
+    def of_cleanup(self, node: Node, action: CleanupSpec | None) -> ActionPlan | None:
+        if action is None or node.kind is StepKind.SWITCH:  # its bodies have them
             return None
         return _action_plan(
             _policy(action.retries) if action.retries is not None else self._rollback,

@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import Field
 
 from reactor_operator.api.actions import ActionSpec, CleanupSpec, EnvVars, Objects, OnError, Retries, RetryOn
+from reactor_operator.api.bodies import MAX_STEPS, Body, Case, NameRef, Switch
 from reactor_operator.api.model import (
     DNS_SUBDOMAIN,
     ArgumentName,
@@ -20,7 +21,7 @@ from reactor_operator.api.model import (
     Integer,
     Model,
     Object,
-    ObjectName,
+    OneOf,
     Optional,
     StepName,
     Text,
@@ -30,7 +31,6 @@ from reactor_operator.api.sources import KeyRef, Source
 from reactor_operator.engine.identity import Action
 from reactor_operator.engine.plan import OnFailure
 
-MAX_STEPS = 10_000
 MAX_ARGUMENTS = 64
 
 LABEL_KEY = f"^({DNS_SUBDOMAIN.strip('^$')}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$"
@@ -53,12 +53,6 @@ class PodRetention(StrEnum):
     FAILED = "failed"
     ALL = "all"
     NONE = "none"
-
-
-class NameRef(Model):
-    """An object in the same namespace, by name."""
-
-    name: ObjectName = Field(description="Name of the object.")
 
 
 class Modules(Model):
@@ -113,15 +107,24 @@ class Defaults(Settings):
     """Settings of every step that does not say otherwise."""
 
 
-class Step(Settings):
+class Step(OneOf, Settings):
     """One step: what is done, with which arguments, after which steps, and how it is taken back."""
+
+    forms = ("run", "transform", "compose", "switch")
 
     name: StepName = Field(description="A DNS label, unique in the reactor.")
     arguments: Annotated[dict[ArgumentName, Source], Field(max_length=MAX_ARGUMENTS)] = Field(
         default_factory=dict,
         description="Arguments by name, each from a source. Steps named in sources are waited for.",
     )
-    run: ActionSpec = Field(description="What the step does.")
+    run: Optional[ActionSpec] = Field(default=None, description="One task.")
+    transform: Optional[Source] = Field(default=None, description="A value; nothing is launched.")
+    compose: Optional[Body] = Field(
+        default=None,
+        description="Steps inside this one, or another Reactor. What fails inside fails the run, unless this step has"
+        " retries, compensate or onError: then what is inside is undone first.",
+    )
+    switch: Optional[Switch] = Field(default=None, description="The first case whose condition is true.")
     compensate: Optional[CleanupSpec] = Field(
         default=None, description="Cleans up after a failure of this step itself, before other steps are undone."
     )
@@ -149,6 +152,10 @@ class Step(Settings):
                 return self.compensate
             case Action.UNDO:
                 return self.undo
+
+
+for _recursive in (Body, Case, Switch, Step):
+    _recursive.model_rebuild()
 
 
 class InputsSchemaFrom(Model):

@@ -9,11 +9,11 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from reactor_operator.api.bodies import NameRef
 from reactor_operator.api.document import TOO_DEEP, document_problems
 from reactor_operator.api.envelope import check_envelope, check_model
 from reactor_operator.api.model import Duration, Model, Object, Optional
 from reactor_operator.api.problems import Problem
-from reactor_operator.api.reactor import NameRef
 
 
 class OnDelete(StrEnum):

@@ -31,6 +31,7 @@ def sound_part(written: object, place: int) -> Step | None:
     else:
         kept.pop("arguments", None)
     try:
-        return Step.model_validate({"name": f"unsound-{place}", "run": _STAND_IN, **kept})
+        form = {} if any(name in kept for name in Step.forms) else {"run": _STAND_IN}
+        return Step.model_validate({"name": f"unsound-{place}", **form, **kept})
     except ValidationError:
         return None

@@ -17,13 +17,13 @@ _SAID = 200
 _SYNTAX_ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
 
 
-def source_problems(source: Source, path: str) -> Iterator[Problem]:
-    """Yield what is wrong with the source at `path`, its shape being right."""
+def source_problems(source: Source, path: str, *, arguments: bool = False) -> Iterator[Problem]:
+    """Yield what is wrong with the source at `path`, its shape being right. `arguments`: it may read `args`."""
     for name, written in (("input", source.input), ("path", source.path)):
         if written is not None and (fault := _path_fault(written)) is not None:
             yield Problem(f"{path}.{name}", fault, "InvalidPath")
     if source.expr is not None:
-        yield from expression_problems(source.expr, f"{path}.expr")
+        yield from expression_problems(source.expr, f"{path}.expr", arguments=arguments)
     if source.by_reference:
         yield from _parts_of_references(source, path)
 
@@ -44,12 +44,12 @@ def returns_problems(source: Source, path: str) -> Iterator[Problem]:
         yield Problem(path, message, "InvalidValue")
 
 
-def expression_problems(expression: str, path: str) -> Iterator[Problem]:
-    """Yield what is wrong with a CEL expression: its syntax, or else what it reads."""
+def expression_problems(expression: str, path: str, *, arguments: bool = False) -> Iterator[Problem]:
+    """Yield what is wrong with a CEL expression: its syntax, or else what it reads. `arguments`: it may read `args`."""
     if (fault := _syntax_fault(expression)) is not None:
         yield Problem(path, f"not a CEL expression: {fault}", "InvalidExpression")
         return
-    for message in expression_references(expression).problems:
+    for message in expression_references(expression, arguments=arguments).problems:
         yield Problem(path, message, "InvalidExpression")
 
 

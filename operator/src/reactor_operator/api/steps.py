@@ -1,14 +1,16 @@
 """Rules inside one step that no single model sees.
 
-In: a sound `Step`. Out: problems and warnings. Never here: other steps.
+In: a sound `Step`. Out: problems and warnings. Never here: other steps but those inside it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 
 from reactor_operator.api.action_rules import action_problems
 from reactor_operator.api.actions import EnvVar
+from reactor_operator.api.body_rules import MAX_DEPTH, body_problems
 from reactor_operator.api.effective import reference_variable, referenced_arguments
-from reactor_operator.api.problems import Problem, nearest
+from reactor_operator.api.graph import bodies_of
+from reactor_operator.api.problems import Problem, nearest, path_to
 from reactor_operator.api.reactor import Step
 from reactor_operator.api.source_rules import expression_problems, source_problems
 from reactor_operator.api.sources import Source
@@ -19,8 +21,8 @@ _RETRYABLE = ", ".join(kind.value for kind in RETRYABLE_KINDS)
 RESERVED_ARGUMENTS = frozenset({"context", "result", "failure"})
 
 
-def step_problems(step: Step, path: str) -> Iterator[Problem]:
-    """Yield what is wrong with the step at `path`, its shape being right."""
+def step_problems(step: Step, path: str, depth: int = 0) -> Iterator[Problem]:
+    """Yield what is wrong with the step at `path`, its shape being right, and with those inside it."""
     for name in step.arguments:
         if name in RESERVED_ARGUMENTS:
             message = f"found the argument {name}, expected another name: handlers get their own {name} by it"
@@ -37,10 +39,28 @@ def step_problems(step: Step, path: str) -> Iterator[Problem]:
             yield from action_problems(spec, action, f"{path}.{action.value}")
             if spec.container is not None and spec.container.env is not None:
                 yield from environment_problems(step, spec.container.env, f"{path}.{action.value}.container.env")
+    yield from body_problems(step, path, depth)
+    for keys, body in bodies_of(step):
+        field = path_to(path, keys)
+        if body.run is not None:
+            yield from action_problems(body.run, Action.RUN, f"{field}.run")
+        for place, inner in enumerate(body.steps or () if depth < MAX_DEPTH else ()):
+            yield from step_problems(inner, f"{field}.steps[{place}]", depth + 1)
+
+
+def steps_inside(step: Step) -> Iterator[Step]:
+    """Yield a step and all that are written inside it."""
+    yield step
+    for _, body in bodies_of(step):
+        for inner in body.steps or ():
+            yield from steps_inside(inner)
 
 
 def step_warnings(step: Step, path: str) -> Iterator[Problem]:
-    """Yield what is legal and probably not meant."""
+    """Yield what is legal and probably not meant, also in the steps inside."""
+    for keys, body in bodies_of(step):
+        for place, inner in enumerate(body.steps or ()):
+            yield from step_warnings(inner, f"{path_to(path, keys)}.steps[{place}]")
     if step.undo is not None and step.compensate is None:
         message = (
             "undo without compensate: if this step fails and may have acted (a timeout, a lost pod), undo runs with a"
@@ -95,7 +115,7 @@ def default_environment_problems(env: Sequence[EnvVar], steps: Iterable[Step], p
     """
     wanted = {variable.argument for variable in env if variable.argument is not None}
     lacking: dict[str, Step] = {}
-    for step in steps:
+    for step in (inner for outer in steps for inner in steps_inside(outer)):
         if wanted and _takes_defaults(step):
             missing = wanted - step.arguments.keys()
             lacking |= dict.fromkeys(missing, step)

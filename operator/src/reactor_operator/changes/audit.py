@@ -102,7 +102,10 @@ class Audit:
 
 
 def _placement(known: KnownRun, task: Task) -> Placement:
-    return effective(known.spec, known.spec.step(task.path)).placement if known.spec is not None else Placement.POD
+    if known.blueprint is None:
+        return Placement.POD
+    node = known.blueprint.nodes[task.path]
+    return effective(node.scope.reactor, node.step).placement
 
 
 def has_failed(job: object) -> bool:

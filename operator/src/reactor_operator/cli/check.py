@@ -7,6 +7,7 @@ Never here: printing, or an exit code.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from reactor_operator.api.blueprint import Blueprint, CannotLayOut, blueprint_of, composed_names
 from reactor_operator.api.check import CheckedReactor, check_reactor
 from reactor_operator.api.inputs import apply_inputs
 from reactor_operator.api.problems import Problem, nearest
@@ -21,10 +22,14 @@ from reactor_operator.cli.yaml_source import parse_documents
 
 @dataclass(frozen=True, slots=True)
 class SoundReactor:
-    """A Reactor without problems. `schema` is that of its inputs, wherever it was written."""
+    """A Reactor without problems, with those that it composes laid out inside it.
+
+    `schema` is that of its inputs, wherever it was written.
+    """
 
     manifest: Manifest
     spec: ReactorSpec
+    blueprint: Blueprint
     schema: Mapping[str, object] | None
 
 
@@ -74,7 +79,35 @@ def check_one_reactor(manifest: Manifest, manifests: Manifests, findings: list[F
     findings.extend(_missing_handlers(manifest, answer.spec))
     problems = len(findings)
     schema = _schema_of(manifest, answer.spec, manifests, findings)
-    return SoundReactor(manifest, answer.spec, schema) if len(findings) == problems else None
+    blueprint = _blueprint_of(manifest, answer.spec, manifests, findings)
+    if blueprint is None or len(findings) > problems:
+        return None
+    return SoundReactor(manifest, answer.spec, blueprint, schema)
+
+
+def _blueprint_of(
+    manifest: Manifest, spec: ReactorSpec, manifests: Manifests, findings: list[Finding]
+) -> Blueprint | None:
+    """Return the Reactor with those that it composes; where that cannot be, say what is missing or wrong."""
+    composed: dict[str, ReactorSpec] = {}
+    waiting = list(composed_names(spec))
+    while waiting:
+        name = waiting.pop(0)
+        other = manifests.reactor(name, manifest.namespace)
+        if name in composed or other is None:
+            continue
+        answer = check_reactor(other.value)
+        if answer.spec is None:
+            message = f"Reactor '{name}', which it composes, is not sound: {answer.problems[0]}"
+            findings.append(manifest.finding("spec.steps", message))
+            return None
+        composed[name] = answer.spec
+        waiting += composed_names(answer.spec)
+    try:
+        return blueprint_of(spec, composed)
+    except CannotLayOut as problem:
+        findings.extend(_located(manifest, problem.problems))
+        return None
 
 
 def _located(manifest: Manifest, problems: Iterable[Problem], *, warning: bool = False) -> Iterator[Finding]:

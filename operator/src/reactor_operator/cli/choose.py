@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from reactor_operator.api.problems import nearest
 from reactor_operator.cli.check import SoundReactor, check_one_reactor
 from reactor_operator.cli.errors import CommandError, refuse_errors
-from reactor_operator.cli.manifests import Manifest, Manifests, load_manifests
+from reactor_operator.cli.manifests import Manifest, Manifests, composed_in, load_manifests
 from reactor_operator.cli.places import Finding
 
 
@@ -25,12 +25,15 @@ def choose_reactor(path: str, name: str | None) -> SoundReactor:
 
 
 def one_reactor(manifests: Manifests, path: str, name: str | None) -> Manifest:
-    """Return the Reactor of this name; without a name, the only one."""
+    """Return the Reactor of this name; without a name, the only one, or the only one that no other composes."""
     targets = [reactor for reactor in manifests.reactors if reactor.target]
     if name is not None:
         return by_name(name, manifests.reactors, "Reactor", path)
-    if len(targets) == 1:
-        return targets[0]
+    composed = {name for reactor in targets for name in composed_in(reactor.spec) if name != reactor.name}
+    outermost = [reactor for reactor in targets if reactor.name not in composed]
+    for only in (targets, outermost):
+        if len(only) == 1:
+            return only[0]
     if not targets:
         refuse_errors(manifests.findings)
         raise CommandError(f"{path}: found no Reactor, expected one")

@@ -16,6 +16,6 @@ from reactor_operator.cli.svg import render_svg
 def graph_command(path: str, *, reactor: str | None, picture: Picture) -> int:
     """Print the picture. Raises CommandError."""
     chosen = choose_reactor(path, reactor)
-    graph = graph_of(chosen.manifest.name, chosen.spec, plan_of(chosen.spec, pending_timeout_ms=0))
+    graph = graph_of(chosen.manifest.name, chosen.blueprint, plan_of(chosen.blueprint, pending_timeout_ms=0))
     sys.stdout.write(render_svg(graph) if picture is Picture.SVG else render_mermaid(graph))
     return EXIT_OK

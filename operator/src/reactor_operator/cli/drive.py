@@ -154,14 +154,14 @@ class Driver:
 
     async def _give_up_lost(self, known: KnownRun, launcher: LocalLauncher) -> None:
         """Tell of every task that an earlier process started and took with it when it ended."""
-        run, spec = known.definition.run, known.spec
+        run, blueprint = known.definition.run, known.blueprint
         for step in known.state.steps.values():
-            if step.task is None or spec is None:
+            if step.task is None or blueprint is None:
                 continue
             open_ = await self._store.open_task(run.uid, step.task.key)
             ordered = any(isinstance(order, StartTask) and order.task == step.task for order in known.outbox.values())
             if open_ is not None and not open_.outcome and (open_.binding or not ordered):
-                await launcher.report_lost(run, spec, step.task)
+                await launcher.report_lost(run, blueprint.step(step.task.path), step.task)
 
     async def _loop(self, run: LaptopRun, reconciler: Reconciler, board: LaptopBoard) -> None:
         rings = self._store.rings()

@@ -4,15 +4,15 @@ In: a checked spec and its plan. Out: a `Graph`, and Mermaid text of it (`svg.py
 Never here: a run of the reactor.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from reactor_operator.api import blueprint as blueprints
 from reactor_operator.api.actions import ActionSpec
-from reactor_operator.api.expressions import expression_references
-from reactor_operator.api.reactor import ReactorSpec, Step
+from reactor_operator.api.blueprint import Blueprint
 from reactor_operator.engine.failures import render_message
-from reactor_operator.engine.plan import Plan
+from reactor_operator.engine.plan import ROOT, Plan
 
 LABEL_LIMIT = 42
 
@@ -48,18 +48,44 @@ class Graph:
     arrows: Sequence[Arrow]
 
 
-def graph_of(name: str, spec: ReactorSpec, plan: Plan) -> Graph:
-    """Return the graph of a reactor; what every path implies anyway (a waits for c through b) is still drawn."""
+def graph_of(name: str, blueprint: Blueprint, plan: Plan) -> Graph:
+    """Return the graph of a reactor; what every path implies anyway (a waits for c through b) is still drawn.
+
+    What is inside a step hangs below it, and what waits for that step hangs below the last of what is inside.
+    """
+    described = blueprint.spec.description or ""
     return Graph(
         name=name,
-        description=render_message(spec.description or ""),
-        nodes=tuple(_node_of(step) for step in spec.steps),
+        description=render_message(described),
+        nodes=tuple(_node_of(node) for node in blueprint.nodes.values()),
         arrows=tuple(
-            Arrow(start=need, end=step.name, order_only=need in _waited_for_alone(step))
-            for step in spec.steps
-            for need in plan.steps[step.name].needs
+            Arrow(start=start, end=end, order_only=_is_order_only(blueprint, start, end))
+            for start, end in edges_of(plan)
         ),
     )
+
+
+def edges_of(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield what comes right before what: a need, a scope before its inside, and this before what needs the scope."""
+    for step in plan.steps.values():
+        for need in step.needs:
+            yield from ((last, step.path) for last in _last_of(plan, need))
+        if not step.needs and step.scope != ROOT:
+            yield step.scope, step.path
+
+
+def _last_of(plan: Plan, path: str) -> Iterator[str]:
+    """Yield the steps with which a step ends: itself, or those inside it that nothing inside waits for."""
+    children = plan.steps[path].children
+    if not children:
+        yield path
+    for child in children:
+        if not plan.steps[child].dependents:
+            yield from _last_of(plan, child)
+
+
+def _is_order_only(blueprint: Blueprint, start: str, end: str) -> bool:
+    return start in blueprint.nodes[end].needs and start not in blueprint.nodes[end].reads().values()
 
 
 def words_of(action: ActionSpec) -> str:
@@ -71,22 +97,28 @@ def words_of(action: ActionSpec) -> str:
     return "inline script"
 
 
-def _node_of(step: Step) -> Node:
+def words_of_node(node: blueprints.Node) -> str:
+    """Return what a step does in a few words, whether it is a task or not."""
+    step = node.step
+    if step.run is not None:
+        return words_of(step.run)
+    if step.switch is not None:
+        return "switch"
+    if step.compose is not None:
+        return f"Reactor {step.compose.reactor_ref.name}" if step.compose.reactor_ref is not None else "compose"
+    return "transform"
+
+
+def _node_of(node: blueprints.Node) -> Node:
+    step = node.step
     return Node(
-        name=step.name,
-        does=words_of(step.run),
+        name=node.path,
+        does=words_of_node(node),
         undo=step.undo is not None,
         compensate=step.compensate is not None,
         optional=step.on_error is not None,
-        condition=_cut(step.when or ""),
+        condition=_cut(step.when or node.chosen_when or ""),
     )
-
-
-def _waited_for_alone(step: Step) -> set[str]:
-    expressions = (step.when, *(source.expr for source in step.arguments.values()))
-    read = {source.result for source in step.arguments.values()}
-    read |= {name for text in expressions if text is not None for name in expression_references(text).results}
-    return {need for need in step.wait_for if need not in read and need.replace("-", "_") not in read}
 
 
 def _cut(text: str) -> str:

@@ -78,7 +78,7 @@ class Manifested:
 
     def __init__(self, run: LaptopRun, manifests: Manifests) -> None:
         self._run = run
-        self._configs = manifests.configs
+        self._manifests = manifests
 
     async def get_run(self, ref: RunRef) -> RunObject | None:
         """Return the run as it was made."""
@@ -94,16 +94,17 @@ class Manifested:
         )
 
     async def get_reactor(self, namespace: str, name: str) -> ReactorObject | None:
-        """Return the Reactor that the run names."""
-        reactor = self._run.sound.reactor.manifest
-        if (namespace, name) != (self._run.ref.namespace, reactor.name):
+        """Return the Reactor that the run names, or one that this composes."""
+        own = self._run.sound.reactor.manifest
+        reactor = own if name == own.name else self._manifests.reactor(name, own.namespace)
+        if namespace != self._run.ref.namespace or reactor is None:
             return None
         uid = run_uid("reactor", namespace, name)
         return ReactorObject(namespace=namespace, name=name, uid=uid, generation=1, spec=reactor.spec)
 
     async def get_config(self, namespace: str, name: str, key: str) -> str | None:
         """Return one key of a ConfigMap among the manifests."""
-        return self._configs.get(("ConfigMap", name), {}).get(key)
+        return self._manifests.configs.get(("ConfigMap", name), {}).get(key)
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ Never here: whether a Reactor or a run is valid.
 import base64
 import binascii
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
@@ -142,7 +142,7 @@ class _Reading:
         for one in self._objects.values():
             if one.kind == "ReactorRun" and one.reactor_name not in reactors:
                 return True
-            if one.kind == "Reactor" and _refers_to_config(one.spec):
+            if one.kind == "Reactor" and _refers_to_others(one.spec, reactors):
                 return True
         return False
 
@@ -287,9 +287,25 @@ def _expected(field_name: str) -> str:
     return f"'{API_VERSION}'" if field_name == "apiVersion" else " or ".join(KINDS)
 
 
+def _refers_to_others(value: object, reactors: Container[str]) -> bool:
+    """Tell whether a Reactor names a Secret, a ConfigMap, or a Reactor that is not among `reactors`."""
+    return _refers_to_config(value) or any(name not in reactors for name in composed_in(value))
+
+
 def _refers_to_config(value: object) -> bool:
     if isinstance(value, dict):
         return any(
             key in ("secretKeyRef", "configMapKeyRef") or _refers_to_config(inner) for key, inner in value.items()
         )
     return isinstance(value, list) and any(map(_refers_to_config, value))
+
+
+def composed_in(value: object) -> Iterator[str]:
+    """Yield the names of the Reactors that the spec of a Reactor composes, sound or not."""
+    if isinstance(value, dict):
+        composed = value.get("reactorRef")
+        if isinstance(composed, dict) and isinstance(composed.get("name"), str):
+            yield composed["name"]
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from composed_in(inner)

@@ -7,12 +7,15 @@ Never here: importing one of them.
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from reactor_operator.api.actions import ActionSpec
 from reactor_operator.api.effective import effective
-from reactor_operator.api.reactor import ReactorSpec
+from reactor_operator.api.graph import bodies_of
+from reactor_operator.api.problems import path_to
+from reactor_operator.api.reactor import ReactorSpec, Step
 from reactor_operator.cli.errors import CommandError
 from reactor_operator.engine.identity import Action
 
@@ -32,22 +35,38 @@ class HandlerUse:
 
 
 def handlers_of(spec: ReactorSpec) -> Iterator[HandlerUse]:
-    """Yield every handler that a spec names, in its order."""
-    for index, step in enumerate(spec.steps):
+    """Yield every handler that a spec names, in its order, those of steps inside others too."""
+    for path, step in _steps_of(spec.steps, "spec"):
         settings = None
-        for action in Action:
-            done = step.action(action)
-            if done is None or done.python is None or done.python.handler is None:
+        for field, done in _actions_of(step):
+            if done.python is None or done.python.handler is None:
                 continue
             settings = settings or effective(spec, step)
             module, _, function = done.python.handler.partition(":")
             yield HandlerUse(
-                path=f"spec.steps[{index}].{action.value}.python.handler",
+                path=f"{path}.{field}.python.handler",
                 module=module,
                 function=function,
                 image=settings.image,
                 config_map=settings.modules.config_map_ref.name if settings.modules is not None else None,
             )
+
+
+def _steps_of(steps: Sequence[Step], base: str) -> Iterator[tuple[str, Step]]:
+    for index, step in enumerate(steps):
+        path = f"{base}.steps[{index}]"
+        yield path, step
+        for keys, body in bodies_of(step):
+            yield from _steps_of(body.steps or (), path_to(path, keys))
+
+
+def _actions_of(step: Step) -> Iterator[tuple[str, ActionSpec]]:
+    for action in Action:
+        if (done := step.action(action)) is not None:
+            yield action.value, done
+    for keys, body in bodies_of(step):
+        if body.run is not None:
+            yield path_to("", [*keys, "run"]), body.run
 
 
 class ModuleFolder:

@@ -9,20 +9,21 @@ from collections.abc import Iterator, Sequence
 
 import orjson
 
+from reactor_operator.api.blueprint import Blueprint, Node
 from reactor_operator.api.planning import plan_of
-from reactor_operator.api.reactor import ReactorSpec, Step
+from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.api.sources import Source
 from reactor_operator.cli.check import SoundReactor
 from reactor_operator.cli.choose import choose_reactor
 from reactor_operator.cli.documents import render_documents
 from reactor_operator.cli.errors import EXIT_OK
-from reactor_operator.cli.graph import words_of
+from reactor_operator.cli.graph import edges_of, words_of, words_of_node
 from reactor_operator.cli.layout import layers_of
 from reactor_operator.cli.options import Output
 from reactor_operator.cli.tables import counted, render_columns
 from reactor_operator.engine.failures import render_message
 from reactor_operator.engine.identity import Action, Task
-from reactor_operator.engine.plan import Plan, StepPlan
+from reactor_operator.engine.plan import Plan, StepKind, StepPlan
 from reactor_operator.ports import RunRef, TaskOrder
 
 _SEALED = ("reactor.run/seal", "reactor.run/manifest")
@@ -41,23 +42,27 @@ def plan_command(path: str, *, reactor: str | None, output: Output) -> int:
 
 def render_plan(reactor: SoundReactor) -> str:
     """Return the plan as text."""
-    spec, name = reactor.spec, reactor.manifest.name
-    plan = plan_of(spec, pending_timeout_ms=0)
+    spec, name, blueprint = reactor.spec, reactor.manifest.name, reactor.blueprint
+    plan = plan_of(blueprint, pending_timeout_ms=0)
     levels = levels_of(plan)
     described = f"{name}  {render_message(spec.description)}" if spec.description else name
-    lines = [described, _summary(spec, max(levels.values()) + 1), ""]
-    lines += ["START ORDER  (steps of one number run side by side)", *_starts(spec, plan, levels)]
-    undos = _undos(spec, levels)
+    lines = [described, _summary(spec, len(plan.steps), max(levels.values()) + 1), ""]
+    lines += ["START ORDER  (steps of one number run side by side)", *_starts(blueprint, plan, levels)]
+    undos = _undos(blueprint, levels)
     if undos:
         lines += [
             "",
             "UNDO ORDER  (newest completion first; shown as if all steps of a number had ended before the next)",
             *undos,
         ]
-    kept = [step.name for step in spec.steps if step.undo is None]
+    kept = [path for path, node in blueprint.nodes.items() if node.kind is StepKind.TASK and node.step.undo is None]
     if kept:
         lines += ["", f"NOT UNDONE   {', '.join(kept)}"]
-    cleanups = [("", step.name, words_of(step.compensate)) for step in spec.steps if step.compensate is not None]
+    cleanups = [
+        ("", path, words_of(node.step.compensate))
+        for path, node in blueprint.nodes.items()
+        if node.step.compensate is not None and node.kind is not StepKind.SWITCH
+    ]
     if cleanups:
         lines += ["", "WHEN A STEP ITSELF FAILS", *render_columns(cleanups)]
     return "\n".join(lines) + "\n"
@@ -65,14 +70,13 @@ def render_plan(reactor: SoundReactor) -> str:
 
 def levels_of(plan: Plan) -> dict[str, int]:
     """Return for each step how many steps at least come before it, in order of levels and then of the manifest."""
-    edges = [(need, step.path) for step in plan.steps.values() for need in step.needs]
-    levels = layers_of(list(plan.steps), edges)
+    levels = layers_of(list(plan.steps), list(edges_of(plan)))
     return dict(sorted(levels.items(), key=lambda item: (item[1], plan.steps[item[0]].index)))
 
 
-def _summary(spec: ReactorSpec, levels: int) -> str:
+def _summary(spec: ReactorSpec, steps: int, levels: int) -> str:
     parts = [
-        f"{counted(len(spec.steps), 'step')} in {counted(levels, 'level')}",
+        f"{counted(steps, 'step')} in {counted(levels, 'level')}",
         f"at most {spec.parallelism} at once",
         f"on failure: {spec.on_failure.value}",
         f"rollback within {spec.rollback.deadline}",
@@ -82,18 +86,20 @@ def _summary(spec: ReactorSpec, levels: int) -> str:
     return " · ".join(parts)
 
 
-def _starts(spec: ReactorSpec, plan: Plan, levels: dict[str, int]) -> list[str]:
+def _starts(blueprint: Blueprint, plan: Plan, levels: dict[str, int]) -> list[str]:
     rows = []
-    for name, level in levels.items():
-        step, planned = spec.step(name), plan.steps[name]
+    for path, level in levels.items():
+        node, planned = blueprint.nodes[path], plan.steps[path]
         after = f"after {', '.join(planned.needs)}" if planned.needs else ""
-        rows.append((f"{level + 1}.", name, words_of(step.run), after, " · ".join(_notes(step, planned))))
+        rows.append((f"{level + 1}.", path, words_of_node(node), after, " · ".join(_notes(node, planned))))
     return render_columns(rows)
 
 
-def _notes(step: Step, planned: StepPlan) -> Iterator[str]:
-    if step.when is not None:
-        yield f"when {' '.join(render_message(step.when).split())}"
+def _notes(node: Node, planned: StepPlan) -> Iterator[str]:
+    step = node.step
+    for condition in (step.when, node.chosen_when):
+        if condition is not None:
+            yield f"when {' '.join(render_message(condition).split())}"
     if planned.run.retries.max_attempts > 1:
         yield f"{planned.run.retries.max_attempts} attempts"
     if step.timeout is not None:
@@ -102,12 +108,13 @@ def _notes(step: Step, planned: StepPlan) -> Iterator[str]:
         yield "optional"
 
 
-def _undos(spec: ReactorSpec, levels: dict[str, int]) -> list[str]:
-    newest_first = [name for name in reversed(levels) if spec.step(name).undo is not None]
+def _undos(blueprint: Blueprint, levels: dict[str, int]) -> list[str]:
+    undos = {path: node.step.undo for path, node in blueprint.nodes.items() if node.kind is not StepKind.SWITCH}
+    newest_first = [name for name in reversed(levels) if undos.get(name) is not None]
     numbers = {level: number for number, level in enumerate(dict.fromkeys(levels[name] for name in newest_first), 1)}
     rows: list[Sequence[str]] = []
     for name in newest_first:
-        undo = spec.step(name).undo
+        undo = undos[name]
         if undo is not None:
             rows.append((f"{numbers[levels[name]]}.", name, words_of(undo)))
     return render_columns(rows)
@@ -121,21 +128,22 @@ def pods_of(reactor: SoundReactor) -> Iterator[object]:
     settings = TaskSettings(
         runtime_image=RUNTIME_IMAGE, runtime_pull_policy="IfNotPresent", gateway="<gateway>", key=b"<key>"
     )
-    for step in reactor.spec.steps:
+    for node in reactor.blueprint.nodes.values():
         for action in Action:
-            if step.action(action) is not None:
-                yield _hide_secrets(render_manifest(_order(reactor, step, action), settings))
+            if node.step.action(action) is not None and node.kind is not StepKind.SWITCH:
+                yield _hide_secrets(render_manifest(_order(reactor, node, action), settings))
 
 
-def _order(reactor: SoundReactor, step: Step, action: Action) -> TaskOrder:
+def _order(reactor: SoundReactor, node: Node, action: Action) -> TaskOrder:
+    step = node.step
     run = RunRef(reactor.manifest.namespace or "default", f"{reactor.manifest.name}-run", "<uid of the run>")
     arguments = {name: f"<{_words(source)}>" for name, source in step.arguments.items() if not source.by_reference}
     return TaskOrder(
         run=run,
         reactor=reactor.manifest.name,
-        spec=reactor.spec,
+        spec=node.scope.reactor,
         step=step,
-        task=Task(step.name, action, 1, 1, 1),
+        task=Task(node.path, action, 1, 1, 1),
         arguments=orjson.dumps(arguments),
         result=orjson.dumps(f"<result of {step.name}>") if action is Action.UNDO else None,
         failure=orjson.dumps(f"<failure of {step.name}>") if action is Action.COMPENSATE else None,

@@ -136,8 +136,7 @@ async def _drive_one(
         done.append(view)
         progress.recall(view)
         return
-    steps = [step.name for step in run.sound.reactor.spec.steps]
-    progress.begin(run.ref.name, run.sound.reactor.manifest.name, steps)
+    progress.begin(run.ref.name, run.sound.reactor.manifest.name, list(run.sound.reactor.blueprint.nodes))
     if known is not None:
         progress.say(_going_on(run, known))
     view = run.view({})

@@ -14,7 +14,10 @@ from reactor_operator.engine.values import ValueRef
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluateStep:
-    """Evaluate `when` and the arguments of a step; answer with StepEvaluated or StepEvaluationFailed."""
+    """Evaluate what a step needs before it starts; answer with StepEvaluated or StepEvaluationFailed.
+
+    That is `when` and the arguments; of a transform its value, of a compose the inputs, of a switch the choice.
+    """
 
     path: str
     round: int
@@ -22,7 +25,9 @@ class EvaluateStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluateReturns:
-    """Evaluate the result of the run; answer with ReturnsEvaluated or ReturnsEvaluationFailed."""
+    """Evaluate the result of the run or of a compose; answer with ReturnsEvaluated or ReturnsEvaluationFailed."""
+
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

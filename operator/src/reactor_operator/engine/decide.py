@@ -11,13 +11,22 @@ from typing import assert_never
 
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Announce
-from reactor_operator.engine.draft import Decision, Draft
-from reactor_operator.engine.ending import begin_ending, drain, fail_run, finally_fail, finish, hold, revert
+from reactor_operator.engine.draft import Decision, Draft, returns_of
+from reactor_operator.engine.ending import (
+    begin_ending,
+    compose_failed,
+    drain,
+    fail_run,
+    finally_fail,
+    finish,
+    hold,
+    revert,
+)
 from reactor_operator.engine.failures import Failure
-from reactor_operator.engine.forward import RETURNS, go_forward, skip
+from reactor_operator.engine.forward import complete, enter, go_forward, skip
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.launching import launch
-from reactor_operator.engine.plan import Plan
+from reactor_operator.engine.plan import ROOT, Plan, StepKind
 from reactor_operator.engine.reports import task_reported
 from reactor_operator.engine.signals import cancel_requested
 from reactor_operator.engine.state import Goal, Header, RunFailure, RunPhase, RunState, Stage
@@ -29,8 +38,8 @@ def begin(plan: Plan, uid: str, now: int) -> RunState:
     deadline = None if plan.timeout_ms is None else now + plan.timeout_ms
     return RunState(
         header=Header(uid=uid, now=now, started_at=now, deadline=deadline),
-        ready=tuple(path for path, step in plan.steps.items() if not step.needs),
-        remaining=len(plan.steps),
+        ready=tuple(path for path in plan.children if not plan.steps[path].needs),
+        remaining={ROOT: len(plan.children)},
     )
 
 
@@ -46,7 +55,8 @@ def stillborn(uid: str, failure: Failure, now: int) -> Decision:
             finished_at=now,
             failure=RunFailure(step="", failure=failure),
             announcements=1,
-        )
+        ),
+        remaining={ROOT: 0},
     )
     told = Announce(ordinal=1, reason="Failed", message=f"{failure.kind}: {failure.message}", warning=True)
     return Decision(state=state, actions=(told,))
@@ -140,17 +150,40 @@ def _step_evaluated(draft: Draft, event: ev.StepEvaluated | ev.StepEvaluationFai
     if isinstance(event, ev.StepEvaluationFailed):
         draft.put(path, fallback=event.fallback)
         finally_fail(draft, path, event.failure)
-    elif event.proceed:
-        launch(draft, path, Action.RUN, 1, 1, arguments=event.arguments, fallback=event.fallback)
-    else:
+    elif not event.proceed:
         skip(draft, path, None)
+    else:
+        _start(draft, event)
+
+
+def _start(draft: Draft, event: ev.StepEvaluated) -> None:
+    path = event.path
+    kind = draft.plan.steps[path].kind
+    match kind:
+        case StepKind.TASK:
+            launch(draft, path, Action.RUN, 1, 1, arguments=event.arguments, fallback=event.fallback)
+        case StepKind.TRANSFORM:
+            draft.put(path, arguments=event.arguments, started_at=draft.now)
+            complete(draft, path, event.result)
+        case StepKind.COMPOSE | StepKind.SWITCH:
+            draft.put(path, arguments=event.arguments, inputs=event.inputs, fallback=event.fallback)
+            enter(draft, path, event.chosen)
+        case _:
+            assert_never(kind)
 
 
 def _returns_evaluated(draft: Draft, event: ev.ReturnsEvaluated | ev.ReturnsEvaluationFailed) -> None:
-    if RETURNS not in draft.evaluating:
+    scope = event.scope
+    if returns_of(scope) not in draft.evaluating:
         return
-    draft.evaluating.discard(RETURNS)
-    if isinstance(event, ev.ReturnsEvaluationFailed):
+    draft.evaluating.discard(returns_of(scope))
+    if isinstance(event, ev.ReturnsEvaluated):
+        if scope == ROOT:
+            finish(draft, RunPhase.SUCCEEDED, "Succeeded", "", event.result)
+        elif draft.header.stage is Stage.FORWARD:
+            del draft.remaining[scope]
+            complete(draft, scope, event.result)
+    elif scope == ROOT:
         fail_run(draft, RunFailure(step="", failure=event.failure))
-    else:
-        finish(draft, RunPhase.SUCCEEDED, "Succeeded", "", event.result)
+    elif draft.header.stage is Stage.FORWARD:
+        compose_failed(draft, scope, event.failure)

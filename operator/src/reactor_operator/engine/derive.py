@@ -3,8 +3,8 @@
 In: a plan, the stored header and steps. Out: the `RunState` that `decide` would have at this point.
 """
 
-from reactor_operator.engine.draft import ACTIVE, STARTS_STEPS, is_unblocked
-from reactor_operator.engine.plan import Plan, StepPlan
+from reactor_operator.engine.draft import STARTS_STEPS, is_active, is_unblocked
+from reactor_operator.engine.plan import ROOT, SCOPES, Plan, StepPlan
 from reactor_operator.engine.reverting import revert_order
 from reactor_operator.engine.state import DONE, Header, RunState, Stage, StepPhase, StepState, Timer
 
@@ -12,16 +12,33 @@ from reactor_operator.engine.state import DONE, Header, RunState, Stage, StepPha
 def restore(plan: Plan, header: Header, steps: dict[str, StepState]) -> RunState:
     """Make the whole state from what is stored: the inverse of dropping its derived fields."""
     starts = header.stage in STARTS_STEPS
-    ready = tuple(path for path, step in plan.steps.items() if starts and _is_ready(step, steps))
+    scopes = [ROOT] + [path for path in plan.steps if _is_open(plan.steps[path], steps)]
+    ready = tuple(
+        path
+        for path, step in plan.steps.items()
+        if starts and step.scope in scopes and _is_ready(step, steps) and not _is_contained(plan, path, header)
+    )
     return RunState(
         header=header,
         steps=steps,
         ready=ready,
-        active=tuple(path for path in plan.steps if path in steps and steps[path].phase in ACTIVE),
+        active=tuple(path for path, step in plan.steps.items() if path in steps and is_active(step, steps[path])),
         due={path: step.due_at for path, step in steps.items() if step.due_at is not None},
-        remaining=sum(1 for path in plan.steps if path not in steps or steps[path].phase not in DONE),
+        remaining={scope: _remaining(plan.children_of(scope), steps) for scope in scopes},
         revert=revert_order(plan, steps) if header.stage is Stage.REVERTING else (),
     )
+
+
+def _is_open(plan: StepPlan, steps: dict[str, StepState]) -> bool:
+    return plan.kind in SCOPES and plan.path in steps and steps[plan.path].phase is StepPhase.RUNNING
+
+
+def _is_contained(plan: Plan, path: str, header: Header) -> bool:
+    return header.containing != ROOT and plan.is_inside(path, header.containing)
+
+
+def _remaining(children: tuple[str, ...], steps: dict[str, StepState]) -> int:
+    return sum(1 for path in children if path not in steps or steps[path].phase not in DONE)
 
 
 def _is_ready(plan: StepPlan, steps: dict[str, StepState]) -> bool:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from reactor_operator.engine.actions import Announce, EngineAction
 from reactor_operator.engine.evolve import evolve
 from reactor_operator.engine.layered import Layered
-from reactor_operator.engine.plan import Plan, StepPlan
+from reactor_operator.engine.plan import ROOT, Plan, StepKind, StepPlan
 from reactor_operator.engine.state import DONE, UNTOUCHED, RunState, Stage, StepPhase, StepState
 from reactor_operator.engine.transitions import may_follow
 
-ACTIVE = frozenset({StepPhase.RUNNING, StepPhase.COMPENSATING, StepPhase.UNDOING})
+CLEANUP = frozenset({StepPhase.COMPENSATING, StepPhase.UNDOING})
 STARTS_STEPS = frozenset({Stage.FORWARD, Stage.HOLDING})
 
 
@@ -61,7 +61,7 @@ class Draft:
         self.ready = state.ready
         self.active = dict.fromkeys(state.active)
         self.due = dict(state.due)
-        self.remaining = state.remaining
+        self.remaining = dict(state.remaining)
         self.revert = state.revert
         self.evaluating = set(state.evaluating)
         self.actions: list[EngineAction] = []
@@ -82,9 +82,20 @@ class Draft:
         after = evolve(before, changes)
         if not may_follow(before.phase, after.phase):
             raise IllegalTransition(f"step {path!r} may not go from {before.phase} to {after.phase}")
+        self._replace(path, before, after)
+        return after
+
+    def renew(self, path: str) -> None:
+        """Make a step pending again: a new round, in which nothing of it has happened. Its last pod is remembered."""
+        before = self.steps.get(path)
+        if before is not None:
+            self._replace(path, before, StepState(round=before.round + 1, previous=before.previous))
+
+    def _replace(self, path: str, before: StepState, after: StepState) -> None:
+        plan = self.plan.steps[path]
         self.steps.put(path, after)
         self._touched.add(path)
-        if after.phase in ACTIVE:
+        if is_active(plan, after):
             self.active[path] = None
         else:
             self.active.pop(path, None)
@@ -92,15 +103,17 @@ class Draft:
             self.due.pop(path, None)
         else:
             self.due[path] = after.due_at
-        if after.phase in DONE and before.phase not in DONE:
-            self.remaining -= 1
-        elif before.phase in DONE and after.phase not in DONE:
-            self.remaining += 1
-        return after
+        if plan.scope in self.remaining:
+            self.remaining[plan.scope] += (before.phase in DONE) - (after.phase in DONE)
+
+    def is_contained(self, path: str) -> bool:
+        """Tell whether a step is in a scope whose inside is being reversed: nothing starts there."""
+        containing = self.header.containing
+        return containing != ROOT and self.plan.is_inside(path, containing)
 
     def make_ready(self, path: str) -> None:
         """Queue a step for launching, in plan order; not where the run starts nothing more."""
-        if self.header.stage in STARTS_STEPS and path not in self.ready:
+        if self.header.stage in STARTS_STEPS and path not in self.ready and not self.is_contained(path):
             steps = self.plan.steps
             place = bisect(self.ready, steps[path].index, key=lambda ready: steps[ready].index)
             self.ready = (*self.ready[:place], path, *self.ready[place:])
@@ -115,6 +128,11 @@ class Draft:
         for dependent in self.plan.steps[path].dependents:
             if is_unblocked(self.plan.steps[dependent], self.steps):
                 self.make_ready(dependent)
+
+    def ended_scopes(self) -> list[str]:
+        """Return the open scopes in which every step has ended well, in plan order, the run itself last."""
+        ended = [scope for scope, left in self.remaining.items() if left == 0]
+        return sorted(ended, key=lambda scope: len(self.plan.steps) if scope == ROOT else self.plan.steps[scope].index)
 
     def act(self, action: EngineAction) -> None:
         """Order something."""
@@ -167,6 +185,18 @@ class Draft:
         if header.rollback_deadline is not None and header.rollback_deadline > self.now:
             times.append(header.rollback_deadline)
         return min(times, default=None)
+
+
+def returns_of(scope: str) -> str:
+    """Return the word that stands for the result of a scope among what is being evaluated."""
+    return f"{scope}/"
+
+
+def is_active(plan: StepPlan, step: StepState) -> bool:
+    """Tell whether a step has a task or a cleanup under way. A scope has none while the steps inside it go forward."""
+    if step.phase is StepPhase.RUNNING:
+        return plan.kind is StepKind.TASK
+    return step.phase in CLEANUP
 
 
 def is_unblocked(step: StepPlan, steps: Mapping[str, StepState]) -> bool:

@@ -3,15 +3,16 @@
 In: a draft and the reason. Out: the stage that leads to the end, and the end itself.
 """
 
-from reactor_operator.engine.draft import STARTS_STEPS, Draft
+from reactor_operator.engine.containing import close_scopes, contain, container_of, end_containing, reverse_inside
+from reactor_operator.engine.draft import CLEANUP, STARTS_STEPS, Draft
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.forward import ignore
-from reactor_operator.engine.identity import Action
-from reactor_operator.engine.launching import NOT_WAITING, action_plan, close
-from reactor_operator.engine.plan import OnFailure
+from reactor_operator.engine.launching import NOT_WAITING, close, terminate
+from reactor_operator.engine.plan import ROOT, OnFailure
 from reactor_operator.engine.reverting import (
     cleanup_failed,
     list_remaining,
+    needs_cleanup,
     revert_next,
     revert_order,
     start_cleanup,
@@ -26,37 +27,73 @@ from reactor_operator.engine.state import (
 )
 from reactor_operator.engine.values import ValueRef
 
-_CLEANUP = frozenset({StepPhase.COMPENSATING, StepPhase.UNDOING})
-
 
 def finally_fail(draft: Draft, path: str, failure: Failure) -> None:
     """No attempt is left. While the run goes forward its own cleanup decides what follows; later it only is noted."""
     draft.put(path, phase=StepPhase.FAILED, failure=failure, finished_at=draft.now)
-    if draft.header.stage in STARTS_STEPS:
+    if draft.header.stage in STARTS_STEPS and not draft.is_contained(path):
         draft.set(stage=Stage.HOLDING, failing=(*draft.header.failing, path))
         draft.announce("StepFailed", f"Step {path} failed: {failure.kind}: {failure.message}", warning=True)
 
 
+def compose_failed(draft: Draft, scope: str, failure: Failure) -> None:
+    """All inside a compose went well and its result cannot be told: where it contains failures, that is one of them."""
+    if draft.plan.steps[scope].contains_failures:
+        draft.set(stage=Stage.HOLDING)
+        contain(draft, scope, RunFailure(step=scope, failure=failure))
+    else:
+        draft.remaining.pop(scope, None)
+        finally_fail(draft, scope, failure)
+
+
 def hold(draft: Draft) -> None:
     """Clean up after finally failed steps, one after the other; then go forward again, or back."""
-    while draft.header.stage is Stage.HOLDING and draft.header.failing:
+    while draft.header.stage is Stage.HOLDING:
+        has_room = len(draft.active) < draft.plan.parallelism
+        if draft.header.containing != ROOT:
+            if not has_room or not reverse_inside(draft):
+                return
+            _end_containing(draft)
+            continue
+        if not draft.header.failing:
+            draft.set(stage=Stage.FORWARD)
+            return
         path = draft.header.failing[0]
         step = draft.step(path)
-        if step.phase in _CLEANUP or (step.phase is StepPhase.FAILED and start_cleanup(draft, path)):
+        if step.phase in CLEANUP or (needs_cleanup(step) and not has_room):
+            return
+        if step.phase is StepPhase.FAILED and start_cleanup(draft, path):
             return
         draft.set(failing=draft.header.failing[1:])
-        step = draft.step(path)
-        if step.phase is StepPhase.SUCCEEDED:
-            continue
-        if draft.plan.steps[path].continues_on_error:
-            ignore(draft, path)
-            continue
-        failure = step.failure
-        if failure is None:
-            raise AssertionError(f"step {path!r} failed without a failure")
-        fail_run(draft, RunFailure(step=path, failure=failure, attempts=step.run_attempts))
-    if draft.header.stage is Stage.HOLDING:
-        draft.set(stage=Stage.FORWARD)
+        _cleaned_up(draft, path)
+
+
+def _cleaned_up(draft: Draft, path: str) -> None:
+    """A finally failed step has had its own cleanup: its failure is repaired or ignored, or reaches what is around."""
+    step = draft.step(path)
+    if step.phase is StepPhase.SUCCEEDED:
+        return
+    if draft.plan.steps[path].continues_on_error:
+        ignore(draft, path)
+        return
+    if step.failure is None:
+        raise AssertionError(f"step {path!r} failed without a failure")
+    failure = RunFailure(step=path, failure=step.failure, attempts=step.run_attempts)
+    container = container_of(draft, path)
+    if container is None:
+        fail_run(draft, failure)
+    else:
+        contain(draft, container, failure)
+
+
+def _end_containing(draft: Draft) -> None:
+    """All inside a compose is reversed. Where it is not attempted again, what its own failure means comes first."""
+    scope = draft.header.containing
+    failure = end_containing(draft)
+    if failure is not None:
+        finally_fail(draft, scope, failure)
+        others = tuple(path for path in draft.header.failing if path != scope)
+        draft.set(failing=(scope, *others))
 
 
 def fail_run(draft: Draft, failure: RunFailure) -> None:
@@ -74,7 +111,7 @@ def fail_run(draft: Draft, failure: RunFailure) -> None:
 
 def begin_ending(draft: Draft, goal: Goal) -> None:
     """Start nothing more, and end as `goal` says once nothing is in flight."""
-    draft.set(stage=Stage.DRAINING, goal=goal, failing=())
+    draft.set(stage=Stage.DRAINING, goal=goal, failing=(), containing=ROOT, contained=None)
     draft.ready = ()
     draft.evaluating.clear()
     draft.revert = ()
@@ -85,27 +122,7 @@ def begin_ending(draft: Draft, goal: Goal) -> None:
     if draft.plan.on_failure is OnFailure.TERMINATE and goal is not Goal.HALT:
         for path in draft.active_in_plan_order():
             if draft.step(path).phase is StepPhase.RUNNING:
-                _terminate(draft, path)
-
-
-def _terminate(draft: Draft, path: str) -> None:
-    """Stop a task in flight. Unless it certainly never began, what it did is not known."""
-    step = draft.step(path)
-    checks_in = action_plan(draft.plan.steps[path], Action.RUN).checks_in
-    may_have_acted = step.task_started or not checks_in
-    order = step.start_order
-    if may_have_acted and order == 0:
-        order = draft.header.starts + 1
-        draft.set(starts=order)
-    close(draft, path, stop=True, failed=True)
-    draft.put(
-        path,
-        phase=StepPhase.CANCELLED,
-        acted=step.acted or may_have_acted,
-        uncertain=step.uncertain or may_have_acted,
-        start_order=order,
-        finished_at=draft.now,
-    )
+                terminate(draft, path)
 
 
 def rollback_is_late(draft: Draft) -> bool:
@@ -144,7 +161,7 @@ def _stop_everything(draft: Draft) -> None:
     """Stop every task that the state knows of: where state was lost, nobody can say which of them will ever report."""
     for path in draft.active_in_plan_order():
         if draft.step(path).phase is StepPhase.RUNNING:
-            _terminate(draft, path)
+            terminate(draft, path)
         else:
             close(draft, path, stop=True, failed=True)
             message = "stopped by a cancel after the state of the run was lost; what it did is not known"
@@ -155,6 +172,7 @@ def drain(draft: Draft) -> None:
     """Wait for what is in flight; then end, or turn back."""
     if draft.active:
         return
+    close_scopes(draft, ROOT)
     goal = draft.header.goal
     if goal is Goal.CANCEL:
         finish(draft, RunPhase.CANCELLED, "Cancelled", draft.header.cancel_reason or "cancelled on request")

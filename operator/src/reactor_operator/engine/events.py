@@ -14,12 +14,18 @@ from reactor_operator.engine.values import ValueRef
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepEvaluated:
-    """The shell evaluated `when` (`proceed`) and the arguments of a step; `fallback` is the value of `onError`."""
+    """The shell evaluated `when` (`proceed`) and the arguments of a step; `fallback` is the value of `onError`.
+
+    `result` is the value of a transform, `inputs` are those of a compose, `chosen` is the body that a switch chose.
+    """
 
     path: str
     round: int
     proceed: bool
     arguments: ValueRef | None = None
+    inputs: ValueRef | None = None
+    result: ValueRef | None = None
+    chosen: str = ""
     fallback: ValueRef | None = None
     type: Literal["StepEvaluated"] = "StepEvaluated"
 
@@ -37,17 +43,19 @@ class StepEvaluationFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnsEvaluated:
-    """The result of the run is known; None is JSON null."""
+    """The result of the run, or of a compose, is known; None is JSON null."""
 
     result: ValueRef | None
+    scope: str = ""
     type: Literal["ReturnsEvaluated"] = "ReturnsEvaluated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnsEvaluationFailed:
-    """The result of the run could not be evaluated: the run fails and is rolled back."""
+    """The result of the run, or of a compose, could not be evaluated: it fails, and what is inside is reversed."""
 
     failure: Failure
+    scope: str = ""
     type: Literal["ReturnsEvaluationFailed"] = "ReturnsEvaluationFailed"
 
 

@@ -4,14 +4,12 @@ In: a draft in stage FORWARD. Out: evaluations, launches, and the numbered compl
 """
 
 from reactor_operator.engine.actions import EvaluateReturns, EvaluateStep
-from reactor_operator.engine.draft import Draft
+from reactor_operator.engine.draft import Draft, returns_of
 from reactor_operator.engine.identity import Action
 from reactor_operator.engine.launching import launch
+from reactor_operator.engine.plan import ROOT, SCOPES, StepKind
 from reactor_operator.engine.state import StepPhase
 from reactor_operator.engine.values import ValueRef
-
-RETURNS = ""
-"""The path that stands for the run itself among those being evaluated."""
 
 
 def complete(draft: Draft, path: str, result: ValueRef | None) -> None:
@@ -31,7 +29,9 @@ def complete(draft: Draft, path: str, result: ValueRef | None) -> None:
 
 
 def skip(draft: Draft, path: str, result: ValueRef | None) -> None:
-    """There was nothing to do: dependents may start, and there is nothing to undo."""
+    """There was nothing to do: dependents may start, and there is nothing to undo. All inside is skipped with it."""
+    for inside in draft.plan.inside(path):
+        draft.put(inside, phase=StepPhase.SKIPPED, finished_at=draft.now)
     draft.put(path, phase=StepPhase.SKIPPED, result=result, finished_at=draft.now)
     draft.unblock_dependents(path)
 
@@ -43,20 +43,73 @@ def ignore(draft: Draft, path: str) -> None:
     draft.unblock_dependents(path)
 
 
+def enter(draft: Draft, path: str, chosen: str = "") -> None:
+    """Start the steps inside a scope; of a switch the `chosen` body alone, and the others are skipped."""
+    step = draft.step(path)
+    order = step.start_order or draft.header.starts + 1
+    draft.set(starts=max(draft.header.starts, order))
+    attempt = max(step.attempt, 1)
+    draft.put(
+        path,
+        phase=StepPhase.RUNNING,
+        attempt=attempt,
+        run_attempts=attempt,
+        start_order=order,
+        started_at=draft.now if step.started_at is None else step.started_at,
+    )
+    draft.remaining[path] = len(draft.plan.steps[path].children)
+    for child in draft.plan.steps[path].children:
+        if chosen and child != chosen:
+            skip(draft, child, None)
+        elif not draft.plan.steps[child].needs:
+            draft.make_ready(child)
+
+
 def go_forward(draft: Draft) -> None:
-    """Start what may start, up to `parallelism`; when all is done, ask for the result."""
-    for path in draft.ready:
-        if len(draft.active) + len(draft.evaluating) >= draft.plan.parallelism:
-            break
-        if path in draft.evaluating:
-            continue
+    """End the scopes in which all is done, then start what may start, up to `parallelism`."""
+    while _end_switch(draft):
+        pass
+    place = 0
+    while place < len(draft.ready) and len(draft.active) + len(draft.evaluating) < draft.plan.parallelism:
+        path = draft.ready[place]
         step = draft.step(path)
-        if step.phase is StepPhase.RETRYING:
-            draft.take_ready(path)
-            launch(draft, path, Action.RUN, step.attempt, step.launch)
+        if step.phase is not StepPhase.RETRYING:
+            place += 1
+            if path not in draft.evaluating:
+                draft.evaluating.add(path)
+                draft.act(EvaluateStep(path=path, round=step.round))
+            continue
+        draft.take_ready(path)
+        if draft.plan.steps[path].kind in SCOPES:
+            enter(draft, path)
         else:
-            draft.evaluating.add(path)
-            draft.act(EvaluateStep(path=path, round=step.round))
-    if draft.remaining == 0 and not draft.evaluating:
-        draft.evaluating.add(RETURNS)
-        draft.act(EvaluateReturns())
+            launch(draft, path, Action.RUN, step.attempt, step.launch)
+    for scope in draft.ended_scopes():
+        if returns_of(scope) not in draft.evaluating:
+            draft.evaluating.add(returns_of(scope))
+            draft.act(EvaluateReturns(scope=scope))
+
+
+def _end_switch(draft: Draft) -> bool:
+    """End one switch whose chosen body has ended, as that body ended; return whether there was one."""
+    switches = (scope for scope in draft.ended_scopes() if _is_switch(draft, scope))
+    scope = next(switches, None)
+    if scope is None:
+        return False
+    del draft.remaining[scope]
+    bodies = [draft.step(child) for child in draft.plan.steps[scope].children]
+    body = next((one for one in bodies if one.phase is not StepPhase.SKIPPED or one.attempt > 0), None)
+    if body is None or body.phase is StepPhase.SKIPPED:
+        skip_after_all = body.result if body is not None else None
+        draft.put(scope, phase=StepPhase.SKIPPED, result=skip_after_all, finished_at=draft.now)
+        draft.unblock_dependents(scope)
+    elif body.phase is StepPhase.IGNORED:
+        draft.put(scope, fallback=body.result)
+        ignore(draft, scope)
+    else:
+        complete(draft, scope, body.result)
+    return True
+
+
+def _is_switch(draft: Draft, scope: str) -> bool:
+    return scope != ROOT and draft.plan.steps[scope].kind is StepKind.SWITCH

@@ -109,6 +109,26 @@ def close(draft: Draft, path: str, *, stop: bool = False, failed: bool = False) 
     draft.act(RetireTask(task=task, stop=stop, failed=failed))
 
 
+def terminate(draft: Draft, path: str) -> None:
+    """Stop a task in flight. Unless it certainly never began, what it did is not known."""
+    step = draft.step(path)
+    checks_in = action_plan(draft.plan.steps[path], Action.RUN).checks_in
+    may_have_acted = step.task_started or not checks_in
+    order = step.start_order
+    if may_have_acted and order == 0:
+        order = draft.header.starts + 1
+        draft.set(starts=order)
+    close(draft, path, stop=True, failed=True)
+    draft.put(
+        path,
+        phase=StepPhase.CANCELLED,
+        acted=step.acted or may_have_acted,
+        uncertain=step.uncertain or may_have_acted,
+        start_order=order,
+        finished_at=draft.now,
+    )
+
+
 def schedule_attempt(draft: Draft, path: str, failed: Task) -> None:
     """Plan the attempt after `failed`, after its backoff; the step waits without holding a task."""
     delay = retry_delay_ms(draft, failed)

@@ -4,8 +4,8 @@ In: a checked `ReactorSpec` (see `api.planning`). Out: frozen values. Times are 
 Never here: images, handlers, arguments, schemas; the engine moves references and never looks inside.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reactor_operator.engine.failures import FailureKind
@@ -17,6 +17,23 @@ class Backoff(StrEnum):
     FIXED = "fixed"
     LINEAR = "linear"
     EXPONENTIAL = "exponential"
+
+
+class StepKind(StrEnum):
+    """What a step is to the engine: a task of its own, a value, or a scope with steps inside.
+
+    The body that a switch chooses is a step too: `route[0]`, `route[default]`.
+    """
+
+    TASK = "task"
+    TRANSFORM = "transform"
+    COMPOSE = "compose"
+    SWITCH = "switch"
+
+
+SCOPES = frozenset({StepKind.COMPOSE, StepKind.SWITCH})
+ROOT = ""
+"""The path that stands for the run itself, the outermost scope."""
 
 
 class OnFailure(StrEnum):
@@ -55,31 +72,65 @@ class ActionPlan:
 class StepPlan:
     """A node of the graph.
 
-    `index` is its place in the manifest, `needs` the paths it waits for (sources, `waitFor`, references in
-    expressions), `dependents` the paths that wait for it, `continues_on_error` whether `onError: Continue` was said.
+    `index` is its place in the manifest, a scope before its steps; `scope` is the path of the scope it is in. `needs`
+    are the steps of the same scope that it waits for (sources, `waitFor`, references in expressions, its own and those
+    of the steps inside it), `dependents` those that wait for it, `children` the steps right inside it.
+    `continues_on_error`: `onError: Continue` was said. `contains_failures`: what fails inside is reversed inside, and
+    does not fail the run before this step has finally failed.
     """
 
     path: str
     index: int
+    kind: StepKind = StepKind.TASK
+    scope: str = ROOT
     needs: tuple[str, ...] = ()
     dependents: tuple[str, ...] = ()
+    children: tuple[str, ...] = ()
     run: ActionPlan = ActionPlan()
     compensate: ActionPlan | None = None
     undo: ActionPlan | None = None
     continues_on_error: bool = False
+    contains_failures: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A reactor as the engine sees it: steps by path in manifest order, and the limits of a run.
 
-    Invariant: `needs` is acyclic and closed under `steps` (`api.check` refuses anything else).
+    `children` are the outermost steps, told from `steps`. Invariant: `needs` is acyclic and stays inside a scope
+    (`api.check` refuses anything else).
     """
 
     steps: Mapping[str, StepPlan]
+    children: tuple[str, ...] = field(init=False)
     parallelism: int = 100
     on_failure: OnFailure = OnFailure.DRAIN
     infrastructure_retries: int = 5
     timeout_ms: int | None = None
     rollback_deadline_ms: int = 86_400_000
     pending_timeout_ms: int = 600_000
+
+    def __post_init__(self) -> None:
+        outermost = tuple(path for path, step in self.steps.items() if step.scope == ROOT)
+        object.__setattr__(self, "children", outermost)
+
+    def children_of(self, scope: str) -> tuple[str, ...]:
+        """Return the steps right inside a scope."""
+        return self.children if scope == ROOT else self.steps[scope].children
+
+    def inside(self, scope: str) -> Iterator[str]:
+        """Yield every step inside a scope, however deep, in the order of the manifest."""
+        for path in self.children_of(scope):
+            yield path
+            yield from self.inside(path)
+
+    def enclosing(self, path: str) -> Iterator[str]:
+        """Yield the scopes around a step, innermost first, without the run itself."""
+        scope = self.steps[path].scope
+        while scope != ROOT:
+            yield scope
+            scope = self.steps[scope].scope
+
+    def is_inside(self, path: str, scope: str) -> bool:
+        """Tell whether a step is inside a scope, however deep."""
+        return scope == ROOT or any(around == scope for around in self.enclosing(path))

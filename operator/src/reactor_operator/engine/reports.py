@@ -135,7 +135,7 @@ def _is_wanted(draft: Draft, task: Task) -> bool:
     """Tell whether the run would launch this action again: not where it ends, and no cleanup that comes too late."""
     header = draft.header
     if task.action is Action.RUN:
-        return header.stage in STARTS_STEPS
+        return header.stage in STARTS_STEPS and not draft.is_contained(task.path)
     return header.stage is not Stage.RECOVERING and header.goal is not Goal.CANCEL and not rollback_is_late(draft)
 
 

@@ -10,25 +10,40 @@ from reactor_operator.engine.draft import Draft
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.identity import Action
 from reactor_operator.engine.launching import launch
-from reactor_operator.engine.plan import Plan, StepPlan
+from reactor_operator.engine.plan import ROOT, SCOPES, Plan, StepPlan
 from reactor_operator.engine.state import RollbackFailure, StepPhase, StepState
 
 _NOT_SUCCEEDED = frozenset({StepPhase.FAILED, StepPhase.CANCELLED})
 
 
-def revert_order(plan: Plan, steps: Mapping[str, StepState]) -> tuple[str, ...]:
-    """Return the steps still to be reversed, in order.
+def revert_order(plan: Plan, steps: Mapping[str, StepState], within: str = ROOT) -> tuple[str, ...]:
+    """Return the steps inside `within` that are still to be reversed, in order.
 
-    First what started and did not succeed, newest start first; then what succeeded, newest completion first.
+    First what started and did not succeed, newest start first; then what succeeded, newest completion first. A compose
+    cleans up after itself once all that is inside it is reversed.
     """
     unfinished: list[tuple[int, str]] = []
     log: list[tuple[int, str]] = []
     for path, step in steps.items():
+        if within != ROOT and not plan.is_inside(path, within):
+            continue
         if needs_cleanup(step) and (step.uncertain or plan.steps[path].compensate is not None):
             unfinished.append((-step.start_order, path))
         elif step.phase is StepPhase.SUCCEEDED and plan.steps[path].undo is not None:
             log.append((-step.completion, path))
-    return tuple(path for _, path in sorted(unfinished)) + tuple(path for _, path in sorted(log))
+    order = [path for _, path in sorted(unfinished)] + [path for _, path in sorted(log)]
+    for _, scope in sorted(unfinished):
+        if plan.steps[scope].kind in SCOPES:
+            _put_after_inside(plan, order, scope)
+    return tuple(order)
+
+
+def _put_after_inside(plan: Plan, order: list[str], scope: str) -> None:
+    """Move a scope behind the last step inside it. Those of newer start, which may be inside it, were moved before."""
+    place = order.index(scope)
+    last = max((at for at, path in enumerate(order) if plan.is_inside(path, scope)), default=place)
+    if last > place:
+        order.insert(last, order.pop(place))
 
 
 def needs_cleanup(step: StepState) -> bool:
@@ -89,16 +104,20 @@ def cleanup_failed(draft: Draft, path: str, failure: Failure) -> None:
     draft.announce("UndoFailed", f"Step {path} could not be reversed: {failure.kind}: {failure.message}", warning=True)
 
 
+def reverse_one(draft: Draft, path: str) -> bool:
+    """Launch what reverses a step and return True; False where nothing is declared that could, which is listed."""
+    if draft.step(path).phase is not StepPhase.SUCCEEDED:
+        return start_cleanup(draft, path)
+    draft.put(path, losses=0)
+    launch(draft, path, Action.UNDO, 1, 1)
+    return True
+
+
 def revert_next(draft: Draft) -> bool:
     """Launch the next reversal and return True; False where nothing is left."""
     while draft.revert:
         path, draft.revert = draft.revert[0], draft.revert[1:]
-        step = draft.step(path)
-        if step.phase is StepPhase.SUCCEEDED:
-            draft.put(path, losses=0)
-            launch(draft, path, Action.UNDO, 1, 1)
-            return True
-        if start_cleanup(draft, path):
+        if reverse_one(draft, path):
             return True
     return False
 

@@ -107,6 +107,7 @@ class StepState:
     launches of the attempt.
     `start_order` and `completion` number first starts and successes in the run, from 1 (0: not yet).
     `acted`: a task of it that did not succeed may have changed the world; `uncertain`: and what it did is not known.
+    `inputs` are those of a compose by `reactorRef`: what the steps inside it read.
     `failure` is the step's own; `cleanup_failure` that of its compensate or undo.
     `reason` says why the open task cannot start; `pending_until` is when the attempt has waited for that too long.
     """
@@ -125,6 +126,7 @@ class StepState:
     acted: bool = False
     uncertain: bool = False
     arguments: ValueRef | None = None
+    inputs: ValueRef | None = None
     fallback: ValueRef | None = None
     result: ValueRef | None = None
     failure: Failure | None = None
@@ -173,6 +175,7 @@ class SignalAnswer:
 class Header:
     """What is kept of the run as a whole. `failing` are finally failed steps whose own cleanup is not done yet.
 
+    `containing` is the scope whose inside is being reversed because of `contained`, a failure inside it.
     `uid` is the run's; jitter depends on it. `now` is the latest time the run has seen.
     `undone` lists what was compensated or undone, in order; `signals` the newest answers.
     """
@@ -190,6 +193,8 @@ class Header:
     completions: int = 0
     announcements: int = 0
     failing: tuple[str, ...] = ()
+    containing: str = ""
+    contained: RunFailure | None = None
     halting: bool = False
     halt_reason: str = ""
     cancel_reason: str = ""
@@ -207,7 +212,8 @@ class RunState:
 
     The fields after `steps` follow from the two before and the plan; they are not stored but made anew on load
     (`derive.restore`): `ready` steps in plan order, `active` steps that have a task or a cleanup under way, `due`
-    times by path, how many steps `remain`, and what is left to `revert`. `evaluating` is empty between commits.
+    times by path, how many steps `remain` of each scope that is open, and what is left to `revert`. `evaluating` is
+    empty between commits.
     """
 
     header: Header = Header()
@@ -215,7 +221,7 @@ class RunState:
     ready: tuple[str, ...] = ()
     active: tuple[str, ...] = ()
     due: Mapping[str, int] = field(default_factory=dict)
-    remaining: int = 0
+    remaining: Mapping[str, int] = field(default_factory=dict)
     revert: tuple[str, ...] = ()
     evaluating: frozenset[str] = frozenset()
 

@@ -6,8 +6,8 @@ In: two phases. Out: whether one may follow the other. A move that is not here i
 from reactor_operator.engine.state import StepPhase as P
 
 LEGAL: dict[P, frozenset[P]] = {
-    P.PENDING: frozenset({P.RUNNING, P.SKIPPED, P.FAILED}),
-    P.RUNNING: frozenset({P.SUCCEEDED, P.SKIPPED, P.FAILED, P.RETRYING, P.CANCELLED}),
+    P.PENDING: frozenset({P.RUNNING, P.SKIPPED, P.FAILED, P.SUCCEEDED}),
+    P.RUNNING: frozenset({P.SUCCEEDED, P.SKIPPED, P.IGNORED, P.FAILED, P.RETRYING, P.CANCELLED}),
     P.RETRYING: frozenset({P.RUNNING, P.CANCELLED}),
     P.FAILED: frozenset({P.COMPENSATING, P.UNDOING, P.IGNORED, P.ROLLBACK_FAILED}),
     P.CANCELLED: frozenset({P.COMPENSATING, P.UNDOING, P.ROLLBACK_FAILED}),

@@ -26,10 +26,12 @@ def evaluate(expression: str, variables: Mapping[str, object]) -> object:
     return _json(value)
 
 
-def variables_of(inputs: object, results: Mapping[str, object], run: Mapping[str, object]) -> dict[str, object]:
+def variables_of(
+    inputs: object, results: Mapping[str, object], run: Mapping[str, object], arguments: object = None
+) -> dict[str, object]:
     """Return what expressions may read; the result of `book-courier` also is `results.book_courier`."""
     spoken = {name.replace("-", "_"): value for name, value in results.items() if "-" in name}
-    return {"inputs": inputs, "results": {**spoken, **results}, "run": dict(run)}
+    return {"inputs": inputs, "results": {**spoken, **results}, "run": dict(run), "args": arguments}
 
 
 @lru_cache(maxsize=1024)

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 class Environment:
     """Parsed JSON by name: the run's `inputs`, `results` by step name (only those the step needs), and `run` facts.
 
-    `inputs_schema` tells expressions which numbers of the inputs are ints and which are doubles.
+    `arguments` are those of the step, once they are known. `inputs_schema` tells expressions which numbers of the
+    inputs are ints and which are doubles.
     """
 
     inputs: object
     results: Mapping[str, object] = field(default_factory=dict)
     run: Mapping[str, object] = field(default_factory=dict)
     inputs_schema: Mapping[str, object] | None = None
+    arguments: object = None

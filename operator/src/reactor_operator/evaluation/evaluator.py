@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import orjson
 
 from reactor_operator.api.expressions import expression_references
-from reactor_operator.api.reactor import ReactorSpec, Step
+from reactor_operator.api.reactor import Step
 from reactor_operator.api.sources import Source
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.evaluation.environment import Environment
@@ -53,18 +53,14 @@ class ProcessEvaluator:
         if step.when is not None:
             proceed = values[step.when]
             if not isinstance(proceed, bool):
-                return _expression_failure(subject, "when", f"gave {_kind(proceed)}, expected true or false")
+                return _no_condition(subject, "when", proceed)
             if not proceed:
                 return Evaluated(proceed=False, arguments=None)
-        arguments: dict[str, object] = {}
-        for name, source in step.arguments.items():
-            if source.by_reference:
-                continue
-            value = resolve(source, environment, values.__getitem__)
-            if isinstance(value, Fault):
-                return _arguments_failure(subject, f"argument {name}", value.message)
-            arguments[name] = value
-        document = _document(arguments)
+        read = {f"argument {name}": source for name, source in step.arguments.items() if not source.by_reference}
+        resolved = _resolve(read, environment, values, subject)
+        if isinstance(resolved, Failure):
+            return resolved
+        document = _document({name.removeprefix("argument "): value for name, value in resolved.items()})
         if document is None:
             return _arguments_failure(subject, "arguments", _TOO_DEEP)
         if len(document) > ARGUMENTS_BYTES:
@@ -72,18 +68,26 @@ class ProcessEvaluator:
             return _arguments_failure(subject, "arguments", message)
         return Evaluated(proceed=True, arguments=document)
 
-    async def evaluate_returns(self, spec: ReactorSpec, environment: Environment) -> bytes | Failure:
-        """Evaluate `returns`; without one the result is that of the step written last."""
-        source = spec.returns if spec.returns is not None else Source.model_validate({"result": spec.steps[-1].name})
-        asked = [_Asked("expr", source.expr)] if source.expr is not None else []
-        values = await self._evaluate(asked, environment, "returns", condition=False)
-        if isinstance(values, Failure):
-            return values
-        value = resolve(source, environment, values.__getitem__)
-        if isinstance(value, Fault):
-            return _arguments_failure("returns", "", value.message)
-        document = _document(value)
-        return _arguments_failure("returns", "", _TOO_DEEP) if document is None else document
+    async def evaluate_sources(
+        self, sources: Mapping[str, Source], environment: Environment, subject: str
+    ) -> Mapping[str, object] | Failure:
+        """Return the values of `sources` by the field that each is written in (`transform`, `inputs.order`)."""
+        asked = [_Asked(f"{name}.expr", one.expr) for name, one in sources.items() if one.expr is not None]
+        values = await self._evaluate(asked, environment, subject, condition=False)
+        return values if isinstance(values, Failure) else _resolve(sources, environment, values, subject)
+
+    async def choose(self, conditions: Sequence[str], environment: Environment, subject: str) -> int | Failure | None:
+        """Return the place of the first condition that is true, None where none is; those after it are not asked."""
+        for place, condition in enumerate(conditions):
+            field = f"switch.cases[{place}].when"
+            values = await self._evaluate([_Asked(field, condition)], environment, subject, condition=True)
+            if isinstance(values, Failure):
+                return values
+            if not isinstance(values[condition], bool):
+                return _no_condition(subject, field, values[condition])
+            if values[condition]:
+                return place
+        return None
 
     async def close(self) -> None:
         """End the worker processes."""
@@ -161,7 +165,7 @@ def _asked_of(step: Step) -> Sequence[_Asked]:
 
 def _question(asked: Sequence[_Asked], environment: Environment, *, condition: bool) -> dict[str, object]:
     """Return what the worker is asked, with only those results that the expressions name."""
-    named = {name for one in asked for name in expression_references(one.expression).results}
+    named = {name for one in asked for name in expression_references(one.expression, arguments=True).results}
     return {
         "expressions": [one.expression for one in asked],
         "condition": condition,
@@ -173,7 +177,25 @@ def _question(asked: Sequence[_Asked], environment: Environment, *, condition: b
             if name in named or name.replace("-", "_") in named
         },
         "run": dict(environment.run),
+        "args": environment.arguments,
     }
+
+
+def _resolve(
+    sources: Mapping[str, Source], environment: Environment, values: Mapping[str, object], subject: str
+) -> Mapping[str, object] | Failure:
+    """Return the values of sources by name; those of expressions are among `values` already."""
+    resolved: dict[str, object] = {}
+    for name, source in sources.items():
+        value = resolve(source, environment, values.__getitem__)
+        if isinstance(value, Fault):
+            return _arguments_failure(subject, name, value.message)
+        resolved[name] = value
+    return resolved
+
+
+def _no_condition(subject: str, field: str, found: object) -> Failure:
+    return _expression_failure(subject, field, f"gave {_kind(found)}, expected true or false")
 
 
 def _expression_failure(subject: str, field: str, message: str) -> Failure:

@@ -5,11 +5,12 @@ Never here: a live object; editing a Reactor changes no run that has started.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import orjson
 
+from reactor_operator.api.blueprint import Blueprint, blueprint_of
 from reactor_operator.api.check import check_spec
 from reactor_operator.api.planning import plan_of
 from reactor_operator.api.reactor import ReactorSpec
@@ -25,6 +26,8 @@ class Definition:
     """The pinned reactor and inputs. A run that could never start has no `spec`.
 
     `shared_schema`: what `inputsSchemaFrom` said when the run started.
+    `composed`, `composed_schemas`: the specs of the reactors that it composes by name, and what the `inputsSchemaFrom`
+    of those said.
     `lost`: what was pinned is gone with the rest of the store; only the names are known.
     """
 
@@ -38,6 +41,8 @@ class Definition:
     spec: Mapping[str, object] | None = None
     inputs: ValueRef | None = None
     shared_schema: Mapping[str, object] | None = None
+    composed: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    composed_schemas: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     ttl: str | None = None
     lost: bool = False
 
@@ -61,16 +66,23 @@ NO_STEPS = Plan(steps={})
 
 
 @lru_cache(maxsize=256)
-def _compiled(document: bytes, pending_timeout_ms: int) -> tuple[ReactorSpec, Plan]:
-    checked = check_spec(orjson.loads(document))
+def _compiled(document: bytes, pending_timeout_ms: int) -> tuple[Blueprint, Plan]:
+    pinned = orjson.loads(document)
+    specs = {name: _sound(spec) for name, spec in pinned["composed"].items()}
+    blueprint = blueprint_of(_sound(pinned["spec"]), specs)
+    return blueprint, plan_of(blueprint, pending_timeout_ms=pending_timeout_ms)
+
+
+def _sound(spec: Mapping[str, object]) -> ReactorSpec:
+    checked = check_spec(spec)
     if checked.spec is None:
         raise ValueError(f"the pinned definition is not sound any more: {checked.problems[0]}")
-    return checked.spec, plan_of(checked.spec, pending_timeout_ms=pending_timeout_ms)
+    return checked.spec
 
 
-def compile_definition(definition: Definition, *, pending_timeout_ms: int) -> tuple[ReactorSpec | None, Plan]:
-    """Return the models and the plan of a definition; runs of one reactor share them."""
+def compile_definition(definition: Definition, *, pending_timeout_ms: int) -> tuple[Blueprint | None, Plan]:
+    """Return the blueprint and the plan of a definition; runs of one reactor share them."""
     if definition.spec is None:
         return None, NO_STEPS
-    document = orjson.dumps(definition.spec, option=orjson.OPT_SORT_KEYS)
-    return _compiled(document, pending_timeout_ms)
+    pinned = {"spec": definition.spec, "composed": definition.composed}
+    return _compiled(orjson.dumps(pinned, option=orjson.OPT_SORT_KEYS), pending_timeout_ms)

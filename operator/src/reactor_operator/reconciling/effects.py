@@ -99,10 +99,10 @@ class Effects:
                 return Performed(done=True, event=ev.TaskFailed(task=task, failure=failure))
 
     async def _retire(self, known: KnownRun, order: RetireTask) -> Performed:
-        assert known.spec is not None
-        step = known.spec.step(order.task.path)
+        assert known.blueprint is not None
+        node = known.blueprint.nodes[order.task.path]
         gone = await self._launcher.retire(
-            known.definition.run, known.spec, step, order.task, stop=order.stop, failed=order.failed
+            known.definition.run, node.scope.reactor, node.step, order.task, stop=order.stop, failed=order.failed
         )
         return Performed(done=gone, again_ms=None if gone else _STILL_RUNS_MS)
 
@@ -114,14 +114,15 @@ def _pause_ms(uid: str, failures: int) -> int:
 
 
 async def _task_order(known: KnownRun, order: StartTask, documents: Documents) -> TaskOrder:
-    assert known.spec is not None
+    assert known.blueprint is not None
     task = order.task
     run = known.definition.run
+    node = known.blueprint.nodes[task.path]
     return TaskOrder(
         run=run,
         reactor=known.definition.reactor_name,
-        spec=known.spec,
-        step=known.spec.step(task.path),
+        spec=node.scope.reactor,
+        step=node.step,
         task=task,
         arguments=await documents.one(order.arguments) if order.arguments is not None else b"{}",
         result=await documents.one(order.result) if task.action is Action.UNDO else None,

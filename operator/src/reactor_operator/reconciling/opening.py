@@ -4,24 +4,29 @@ In: a ReactorRun, and live reads of what it names. Out: `Opened`, `CannotOpen` o
 Never here: a commit, a status, a task.
 """
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
 
 import orjson
 
+from reactor_operator.api.blueprint import CannotLayOut, blueprint_of
 from reactor_operator.api.check import CheckedReactor, check_spec
 from reactor_operator.api.digest import digest_spec
 from reactor_operator.api.inputs import apply_inputs
 from reactor_operator.api.problems import Problem
 from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.api.run import RunSpec, check_run_spec
-from reactor_operator.api.shared_schema import parse_shared_schema
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.values import reference_to
 from reactor_operator.ports import Definitions, ReactorObject, RunObject
+from reactor_operator.reconciling.composing import (
+    Composed,
+    NotSound,
+    NotThere,
+    load_composed,
+    load_shared_schema,
+)
 from reactor_operator.reconciling.definition import Definition
 
 _SHOWN = 5
@@ -71,22 +76,31 @@ async def judge(
     pinned = _pin(run, checked.spec, reactor, judged.spec)
     if judged.spec is None:
         return _cannot(pinned, FailureKind.INVALID_REACTOR, f"Reactor {name!r}", judged.problems)
-    schema: Mapping[str, Any] | None = judged.spec.inputs_schema
-    if judged.spec.inputs_schema_from is not None:
-        key_ref = judged.spec.inputs_schema_from.config_map_key_ref
-        text = await definitions.get_config(run.ref.namespace, key_ref.name, key_ref.key)
-        if text is None:
-            message = f"spec.inputsSchemaFrom: found no key {key_ref.key!r} in a ConfigMap {key_ref.name!r}"
-            return _late_or_later(pinned, FailureKind.INVALID_REACTOR, message, now, until)
-        schema, wrong = await asyncio.to_thread(parse_shared_schema, text)
-        if schema is None:
-            return _cannot(pinned, FailureKind.INVALID_REACTOR, f"ConfigMap {key_ref.name!r}", wrong)
+    shared = await load_shared_schema(judged.spec, definitions, run.ref.namespace)
+    composed = await load_composed(judged.spec, definitions, run.ref.namespace, _check)
+    for found in (shared, composed):
+        if isinstance(found, NotThere):
+            return _late_or_later(pinned, found.kind, found.message, now, until)
+        if isinstance(found, NotSound):
+            return _cannot(pinned, FailureKind.INVALID_REACTOR, found.what, found.problems)
+    assert isinstance(composed, Composed)
+    assert not isinstance(shared, NotThere | NotSound)
+    try:
+        blueprint_of(judged.spec, composed.sound)
+    except CannotLayOut as problem:
+        return _cannot(pinned, FailureKind.INVALID_REACTOR, f"Reactor {name!r}", problem.problems)
+    schema = judged.spec.inputs_schema if shared is None else shared
     inputs, problems = apply_inputs(schema, checked.spec.inputs)
     if problems:
         return _cannot(pinned, FailureKind.INVALID_INPUTS, "ReactorRun", problems)
     document = orjson.dumps(inputs)
-    shared = schema if judged.spec.inputs_schema_from is not None else None
-    definition = replace(pinned, inputs=reference_to(document), shared_schema=shared)
+    definition = replace(
+        pinned,
+        inputs=reference_to(document),
+        shared_schema=shared,
+        composed=composed.specs,
+        composed_schemas=composed.schemas,
+    )
     return Opened(definition=definition, inputs=document)
 
 

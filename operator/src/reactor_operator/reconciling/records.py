@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import orjson
 
-from reactor_operator.api.reactor import ReactorSpec
+from reactor_operator.api.blueprint import Blueprint
 from reactor_operator.engine.actions import Effect, RetireTask, StartTask
 from reactor_operator.engine.derive import restore
 from reactor_operator.engine.failures import Failure
@@ -43,7 +43,7 @@ class KnownRun:
     """A run as of one revision. `outbox` holds orders by id, in the order they were given."""
 
     definition: Definition
-    spec: ReactorSpec | None
+    blueprint: Blueprint | None
     plan: Plan
     state: RunState
     revision: int = 0
@@ -65,11 +65,11 @@ def read_run(
 ) -> KnownRun:
     """Return the run that `records` hold. Raises Unreadable, KeyError or ValueError for records that are damaged."""
     definition = decode_definition(records[RECORD])
-    spec, plan = compile_definition(definition, pending_timeout_ms=pending_timeout_ms)
+    blueprint, plan = compile_definition(definition, pending_timeout_ms=pending_timeout_ms)
     steps = {name[len(_STEP) :]: decode_step(body) for name, body in records.items() if name.startswith(_STEP)}
     return KnownRun(
         definition=definition,
-        spec=spec,
+        blueprint=blueprint,
         plan=plan,
         state=restore(plan, decode_header(records[_HEADER]), steps),
         revision=revision,

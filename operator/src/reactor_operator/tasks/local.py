@@ -107,12 +107,12 @@ class LocalLauncher:
         key = (run.uid, task.key)
         return key in self._running or key in self._ended
 
-    async def report_lost(self, run: RunRef, spec: ReactorSpec, task: Task) -> None:
+    async def report_lost(self, run: RunRef, step: Step, task: Task) -> None:
         """Tell that an open task, started by a process that is no more, went with it.
 
         Its container, if it was one, may still run: it is removed first.
         """
-        action = spec.step(task.path).action(task.action)
+        action = step.action(task.action)
         if action is not None and action.container is not None:
             await self._remove_leftover(run, task)
         await self._append(lost_entry(run, task))

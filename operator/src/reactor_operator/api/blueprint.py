@@ -1,0 +1,274 @@
+"""A reactor with everything inside it laid out flat: each step of a run by its path, and the scope it is in.
+
+In: a checked `ReactorSpec`, and the checked specs of the reactors it composes. Out: `Blueprint`, or why there is none.
+Never here: policies as the engine knows them (see `planning`), and a reactor that is not sound (see `check`).
+
+A step inside `ship` is `ship/pack`; the bodies of a switch are steps too, `route[0]` and `route[default]`, and what is
+inside one of them is `route[0]/pack`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from reactor_operator.api.bodies import Body
+from reactor_operator.api.graph import Names, bodies_of, graph_of, mentions_of, mentions_of_source
+from reactor_operator.api.problems import Problem
+from reactor_operator.api.reactor import ReactorSpec, Step
+from reactor_operator.api.sources import Source
+from reactor_operator.engine.plan import ROOT, StepKind
+
+MAX_NODES = 50_000
+MAX_RECURSION = 10
+"""How often a reactor may be inside itself."""
+
+
+class CannotLayOut(Exception):
+    """The reactor cannot be laid out; `problems` say why."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__(str(problems[0]))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Steps that see each other, and what their sources and expressions read.
+
+    reactor:      the reactor they are written in, whose defaults hold for them.
+    name:         its name; empty for the run's own.
+    inputs_from:  the path of the compose whose inputs they read; empty: the run's.
+    around:       the scope whose steps they see too.
+    """
+
+    path: str
+    reactor: ReactorSpec
+    name: str
+    inputs_from: str
+    names: Names
+    around: "Scope | None"
+    returns: Source | None
+
+    def path_of(self, name: str) -> str:
+        """Return the path of the step that is called `name` here. Raises KeyError."""
+        if name in self.names.places:
+            return step_path(self.path, name)
+        if self.around is None:
+            raise KeyError(name)
+        return self.around.path_of(name)
+
+    def results_of(self, sources: Iterable[Source]) -> dict[str, str]:
+        """Return the steps whose results the sources read: path by name."""
+        found = (self.names.resolve(mention) for source in sources for mention in mentions_of_source(source))
+        return {name: self.path_of(name) for name in found if name is not None}
+
+    @property
+    def last(self) -> str:
+        """The path of the step written last."""
+        return step_path(self.path, list(self.names.places)[-1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One step of a run.
+
+    step:    what it does, as if it were written by itself: a body of a switch has the policies of the switch.
+    scope:   where it is; `inside` is the scope of its own steps, None where it has none, or they are nested too deeply.
+    needs:   paths of the steps of its scope that it waits for.
+    bodies:  of a switch: the condition (None: default) and the path of each body, whose `chosen_when` it is.
+    """
+
+    path: str
+    kind: StepKind
+    step: Step
+    scope: Scope
+    needs: tuple[str, ...] = ()
+    bodies: tuple[tuple[str | None, str], ...] = ()
+    chosen_when: str | None = None
+    too_deep: bool = False
+
+    def reads(self) -> dict[str, str]:
+        """Return the steps whose results its own sources and conditions read: path by name."""
+        found = (self.scope.names.resolve(mention) for mention in mentions_of(self.step))
+        return {name: self.scope.path_of(name) for name in found if name is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """All steps by path, a scope before the steps inside it, and all scopes that have a result of their own."""
+
+    spec: ReactorSpec
+    nodes: Mapping[str, Node]
+    scopes: Mapping[str, Scope]
+
+    def step(self, path: str) -> Step:
+        """Return what a step does. Raises KeyError."""
+        return self.nodes[path].step
+
+
+def step_path(scope: str, name: str) -> str:
+    """Return the path of a step inside a scope."""
+    return f"{scope}/{name}" if scope != ROOT else name
+
+
+def composed_names(spec: ReactorSpec) -> tuple[str, ...]:
+    """Return the names of the reactors that a reactor refers to, wherever in it."""
+    found: dict[str, None] = {}
+    steps = list(spec.steps)
+    for step in steps:  # and those that are found on the way
+        for _, body in bodies_of(step):
+            steps += body.steps or ()
+            if body.reactor_ref is not None:
+                found[body.reactor_ref.name] = None
+    return tuple(found)
+
+
+def blueprint_of(spec: ReactorSpec, others: Mapping[str, ReactorSpec] | None = None) -> Blueprint:
+    """Lay out a reactor; `others` are the sound ones that it composes, by name. Raises CannotLayOut."""
+    builder = _Builder(others or {})
+    builder.reactor(None, spec, "")
+    return Blueprint(spec=spec, nodes=builder.nodes, scopes=builder.scopes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """A reactor on the way down, and whether a condition decides that the way is taken."""
+
+    name: str
+    guarded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where a step is: path, scope, what it waits for, the reactors around it and the field it is written in."""
+
+    path: str
+    scope: Scope
+    chain: tuple[_Link, ...]
+    field_path: str
+    needs: tuple[str, ...] = ()
+
+    def guarded(self) -> "_Place":
+        """Return the place behind a condition."""
+        return replace(self, chain=tuple(_Link(link.name, True) for link in self.chain))
+
+
+class _Builder:
+    """Lays out scope after scope."""
+
+    def __init__(self, others: Mapping[str, ReactorSpec]) -> None:
+        self._others = others
+        self.nodes: dict[str, Node] = {}
+        self.scopes: dict[str, Scope] = {}
+
+    def reactor(self, place: _Place | None, reactor: ReactorSpec, name: str) -> None:
+        """Lay out a whole reactor: the run's own, or what a compose at a place refers to."""
+        path = place.path if place is not None else ROOT
+        scope = Scope(
+            path=path,
+            reactor=reactor,
+            name=name,
+            inputs_from=path,
+            names=Names(step.name for step in reactor.steps),
+            around=None,
+            returns=reactor.returns,
+        )
+        chain = (*place.chain, _Link(name, False)) if place is not None else ()
+        self._lay_out(scope, reactor.steps, chain, f"Reactor {name}: spec" if place is not None else "spec")
+
+    def _lay_out(self, scope: Scope, steps: tuple[Step, ...], chain: tuple[_Link, ...], field_path: str) -> None:
+        """Add the steps of a scope and all inside them."""
+        self.scopes[scope.path] = scope
+        around = scope.around.names if scope.around is not None else None
+        names = [step.name for step in steps]
+        graph = graph_of(names, dict(enumerate(steps)), scope.returns, base=field_path, around=around)
+        if graph.problems:
+            raise CannotLayOut(graph.problems)
+        for number, step in enumerate(steps):
+            place = _Place(
+                path=step_path(scope.path, step.name),
+                scope=scope,
+                chain=chain,
+                field_path=f"{field_path}.steps[{number}]",
+                needs=tuple(step_path(scope.path, names[other]) for other in graph.needs[number]),
+            )
+            self._add(place, step)
+
+    def _add(self, place: _Place, step: Step) -> None:
+        if len(self.nodes) >= MAX_NODES:
+            message = f"found more than {MAX_NODES} steps, those inside composes counted, expected fewer"
+            raise CannotLayOut((Problem("spec.steps", message, "TooMany"),))
+        body = step.compose
+        if step.switch is not None:
+            self._switch(place, step)
+        elif body is None or body.run is not None or body.transform is not None:
+            plain = step if body is None else _as_step(step, body)
+            self._put(place, StepKind.TASK if plain.run is not None else StepKind.TRANSFORM, plain)
+        elif body.reactor_ref is not None:
+            self._refer(place if step.when is None else place.guarded(), step, body.reactor_ref.name)
+        else:
+            self._put(place, StepKind.COMPOSE, step)
+            steps = body.steps or ()
+            inside = replace(
+                place.scope,
+                path=place.path,
+                names=Names((one.name for one in steps), place.scope.names),
+                around=place.scope,
+                returns=body.returns,
+            )
+            self._lay_out(inside, steps, place.chain, f"{place.field_path}.compose")
+
+    def _put(self, place: _Place, kind: StepKind, step: Step) -> Node:
+        node = Node(path=place.path, kind=kind, step=step, scope=place.scope, needs=place.needs)
+        self.nodes[place.path] = node
+        return node
+
+    def _switch(self, place: _Place, step: Step) -> None:
+        bodies = list(_bodies(place.path, step))
+        node = self._put(place, StepKind.SWITCH, step)
+        self.nodes[place.path] = replace(node, bodies=tuple((condition, path) for condition, path, _, _ in bodies))
+        for condition, path, body, name in bodies:
+            inside = replace(place.guarded(), path=path, field_path=f"{place.field_path}.{name}", needs=())
+            self._add(inside, _as_step(step, body))
+            self.nodes[path] = replace(self.nodes[path], chosen_when=condition)
+
+    def _refer(self, place: _Place, step: Step, name: str) -> None:
+        """Lay out another reactor inside a step. Raises CannotLayOut where it is missing, or inside itself for ever."""
+        where = f"{place.field_path}.compose.reactorRef.name"
+        other = self._others.get(name)
+        if other is None:
+            raise CannotLayOut((Problem(where, f"found no Reactor {name!r}; apply it first", "UnknownReference"),))
+        again = [number for number, link in enumerate(place.chain) if link.name == name]
+        since = place.chain[again[-1] :] if again else ()
+        if since and not any(link.guarded for link in since):
+            way = " -> ".join([*(link.name for link in since), name])
+            message = f"reactors compose each other without an end: {way}; put a switch or a when between them"
+            raise CannotLayOut((Problem(where, message, "Cycle"),))
+        node = self._put(place, StepKind.COMPOSE, step)
+        if len(again) < MAX_RECURSION:
+            self.reactor(place, other, name)
+        else:
+            self.nodes[place.path] = replace(node, kind=StepKind.TRANSFORM, too_deep=True)
+
+
+def _bodies(path: str, step: Step) -> Iterator[tuple[str | None, str, Body, str]]:
+    """Yield condition, path, body and field of each body of a switch."""
+    assert step.switch is not None
+    for place, case in enumerate(step.switch.cases):
+        yield case.when, f"{path}[{place}]", case, f"switch.cases[{place}]"
+    if step.switch.default is not None:
+        yield None, f"{path}[default]", step.switch.default, "switch.default"
+
+
+def _as_step(step: Step, body: Body) -> Step:
+    """Return a step that does what a body of `step` says, under the policies of `step`, and waits for nothing."""
+    inside = body if body.run is None and body.transform is None else None
+    return step.model_copy(
+        update={
+            "run": body.run,
+            "transform": body.transform,
+            "compose": inside,
+            "switch": None,
+            "when": step.when if step.switch is None else None,
+            "wait_for": step.wait_for if step.switch is None else (),
+        }
+    )

@@ -1,0 +1,76 @@
+"""Rules of steps that have no task of their own: which policies they can have, and what a body may hold.
+
+In: a sound `Step`. Out: problems. Never here: the steps inside (they are steps, see `steps`), names (see `graph`).
+"""
+
+from collections.abc import Iterator
+
+from reactor_operator.api.bodies import Body
+from reactor_operator.api.graph import bodies_of
+from reactor_operator.api.problems import Problem, path_to
+from reactor_operator.api.reactor import Step
+from reactor_operator.api.source_rules import expression_problems, source_problems
+from reactor_operator.api.sources import Source
+
+MAX_DEPTH = 5
+_TASK_POLICIES = (("undo", "undo"), ("compensate", "compensate"), ("retries", "retries"), ("timeout", "timeout"))
+
+
+def body_problems(step: Step, path: str, depth: int) -> Iterator[Problem]:
+    """Yield what is wrong with the step at `path`, which is `depth` bodies deep, as far as it has bodies."""
+    if step.transform is not None:
+        yield from _value_problems(step.transform, f"{path}.transform")
+        yield from _no_task(step, path)
+    for keys, body in bodies_of(step):
+        yield from _body(body, path_to(path, keys), depth)
+    if step.compose is not None and _has_steps(step.compose):
+        yield from _compose_policies(step, path)
+    for place, case in enumerate(step.switch.cases if step.switch is not None else ()):
+        yield from expression_problems(case.when, f"{path}.switch.cases[{place}].when", arguments=True)
+    if step.switch is not None and step.undo is not None and any(_has_steps(body) for _, body in bodies_of(step)):
+        message = "found it beside a switch with steps inside, expected it on those steps: each is undone by itself"
+        yield Problem(f"{path}.undo", message, "InvalidValue")
+
+
+def _no_task(step: Step, path: str) -> Iterator[Problem]:
+    for name, field in _TASK_POLICIES:
+        if getattr(step, field) is not None:
+            message = "found it beside transform, expected it beside run: a value is never launched"
+            yield Problem(f"{path}.{name}", message, "InvalidValue")
+
+
+def _compose_policies(step: Step, path: str) -> Iterator[Problem]:
+    if step.undo is not None:
+        message = "found it beside compose, expected it on the steps inside: each is undone by itself"
+        yield Problem(f"{path}.undo", message, "InvalidValue")
+    if step.timeout is not None:
+        message = "found it beside compose, expected it on the steps inside, or spec.timeout for the whole run"
+        yield Problem(f"{path}.timeout", message, "InvalidValue")
+
+
+def _body(body: Body, path: str, depth: int) -> Iterator[Problem]:
+    if body.returns is not None:
+        if body.steps is None:
+            yield Problem(f"{path}.returns", "found it without steps, expected it beside steps", "InvalidValue")
+        yield from _value_problems(body.returns, f"{path}.returns")
+    if body.inputs is not None and body.reactor_ref is None:
+        yield Problem(f"{path}.inputs", "found it without reactorRef, expected it beside reactorRef", "InvalidValue")
+    for name, source in (body.inputs or {}).items():
+        yield from _value_problems(source, path_to(path, ["inputs", name]))
+    if body.transform is not None:
+        yield from _value_problems(body.transform, f"{path}.transform")
+    if body.steps is not None and depth >= MAX_DEPTH:
+        message = f"found steps nested {depth + 1} deep, expected at most {MAX_DEPTH}: put them into another Reactor"
+        yield Problem(f"{path}.steps", message, "TooDeep")
+
+
+def _value_problems(source: Source, path: str) -> Iterator[Problem]:
+    """A value that is read here, stored and shown: a Secret is none."""
+    yield from source_problems(source, path, arguments=not path.endswith(".returns"))
+    if source.by_reference:
+        message = "found a key of a Secret or ConfigMap, expected another source: this value is stored and shown"
+        yield Problem(path, message, "InvalidValue")
+
+
+def _has_steps(body: Body) -> bool:
+    return body.steps is not None or body.reactor_ref is not None

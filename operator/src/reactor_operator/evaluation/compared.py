@@ -1,0 +1,42 @@
+"""What a condition was compared with, for people: the condition, and the value of each place that it reads.
+
+In: an expression and an `Environment`. Out: words such as `inputs.total > 100 (inputs.total is 42)`. Total: any text.
+Never here: an evaluation.
+"""
+
+import re
+from collections.abc import Iterator
+
+from reactor_operator.api.problems import render_found
+from reactor_operator.evaluation.environment import Environment
+
+_PLACE = re.compile(
+    r"""(?<![\w.])(inputs|results|args)((?:\.[A-Za-z_]\w*|\[(?:'[^'\\]*'|"[^"\\]*"|\d{1,9})\])+)(?!\w*\s*\()"""
+)
+_KEY = re.compile(r"""\.([A-Za-z_]\w*)|\[(?:'([^'\\]*)'|"([^"\\]*)"|(\d{1,9}))\]""")
+_SHOWN = 5
+
+
+def render_compared(condition: str, environment: Environment) -> str:
+    """Return the condition with what stood at the places it names."""
+    results = {**{name.replace("-", "_"): value for name, value in environment.results.items()}, **environment.results}
+    roots = {"inputs": environment.inputs, "results": results, "args": environment.arguments}
+    words = dict.fromkeys(_found(condition, roots))
+    said = " ".join(condition.split())
+    return f"{said} ({', '.join(list(words)[:_SHOWN])})" if words else said
+
+
+def _found(condition: str, roots: dict[str, object]) -> Iterator[str]:
+    for match in _PLACE.finditer(condition):
+        at = roots[match.group(1)]
+        for name, single, double, index in _KEY.findall(match.group(2)):
+            key = int(index) if index else name or single or double
+            if (isinstance(at, dict) and key in at) or (
+                isinstance(at, list) and isinstance(key, int) and key < len(at)
+            ):
+                at = at[key]
+            else:
+                yield f"{match.group(0)} is not there"
+                break
+        else:
+            yield f"{match.group(0)} is {render_found(at)}"
