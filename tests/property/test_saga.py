@@ -196,3 +196,38 @@ def test_a_cancelled_run_starts_nothing_after_the_cancel(plan: Plan, random: Ran
     state = world.run()
     assert len(world.ledger.started) == before
     assert over or state.header.phase is RunPhase.CANCELLED
+
+
+@worlds
+@given(plans(), randoms)
+def test_whatever_people_ask_for_the_run_ends_and_nothing_happens_twice(plan: Plan, random: Random) -> None:
+    """The world itself checks each launch: predecessors, one reversal at a time, no second run of what succeeded."""
+    world = World(plan, random, signals=random.randint(1, 8))
+    state = world.run()
+    assert state.header.phase in ENDED
+    assert not world.open
+    if state.header.phase is RunPhase.UNDONE:
+        assert state.header.rollback is not RollbackState.INCOMPLETE
+        assert all(state.step(path).phase is not StepPhase.SUCCEEDED for path, step in plan.steps.items() if step.undo)
+    if state.header.phase is RunPhase.SUCCEEDED:
+        assert all(state.step(path).phase in DONE for path in plan.children)
+
+
+@worlds
+@given(plans(), randoms)
+def test_every_request_is_answered_and_one_that_is_refused_changes_nothing_else(plan: Plan, random: Random) -> None:
+    world = World(plan, random, signals=4)
+    state = world.run()
+    for action, request in (
+        ("cancel", ev.CancelRequested(id="last")),
+        ("retry", ev.RetryRequested(id="last")),
+        ("skip", ev.SkipRequested(id="last", step=random.choice(list(plan.steps)))),
+        ("undo", ev.UndoRequested(id="last")),
+    ):
+        decided = decide(plan, state, request, world.now)
+        answer = decided.state.header.signals[-1]
+        assert (answer.id, answer.action) == ("last", action)
+        if not answer.accepted:
+            assert answer.reason
+            assert not decided.actions
+            assert decided.state.steps == state.steps

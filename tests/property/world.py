@@ -37,7 +37,8 @@ class Ledger:
 class World:
     """Runs one plan to its end."""
 
-    def __init__(self, plan: Plan, random: Random, *, cancels: bool = True) -> None:
+    def __init__(self, plan: Plan, random: Random, *, cancels: bool = True, signals: int = 0) -> None:
+        """`signals` is how often people ask for something else than a cancel."""
         self.plan = plan
         self.random = random
         self.now = 1_000_000
@@ -47,6 +48,7 @@ class World:
         self.running: set[Task] = set()
         self.ledger = Ledger()
         self.cancels = cancels
+        self.signals = signals
         self.wake_at: int | None = None
         self.hopeless = 0
 
@@ -54,15 +56,22 @@ class World:
         """Drive the run until it is over; fail where it never ends."""
         self.feed(ev.TimePassed())
         for _ in range(STEP_LIMIT):
-            if self.state.header.stage is Stage.OVER:
+            if self.state.header.stage is not Stage.OVER:
+                self.move()
+            elif self.signals:
+                self.ask()
+            else:
                 return self.state
-            self.move()
         raise AssertionError("the run does not end")
 
     def move(self) -> None:
         """Let one thing happen."""
         dice = self.random.random()
-        if self.cancels and dice < 0.01:
+        if self.signals and self.random.random() < 0.03:
+            self.ask()
+        elif self.state.header.suspended and not self.open:
+            self.feed(ev.SuspensionChanged(suspended=False))
+        elif self.cancels and dice < 0.01:
             self.feed(ev.CancelRequested(id=str(self.random.randrange(3)), reason="test"))
         elif dice < 0.06 and self.closed:
             self.feed(self.outcome(self.random.choice(self.closed)))
@@ -72,6 +81,28 @@ class World:
             self.tasks_move_together(self.random.sample(list(self.open), self.random.randint(2, len(self.open))))
         else:
             self.feed(self.next_of(self.random.choice(list(self.open))))
+
+    def ask(self) -> None:
+        """Let a person ask for something, in whatever phase the run is."""
+        self.signals -= 1
+        name, path = f"ask-{self.signals}", self.random.choice(list(self.plan.steps))
+        unreversed = [step for step, state in self.state.steps.items() if state.phase is StepPhase.ROLLBACK_FAILED]
+        assumed = {step: self.random.random() < 0.5 for step in unreversed}
+        request: ev.Event
+        match self.random.randrange(5):
+            case 0:
+                request = ev.UndoRequested(id=name)
+            case 1:
+                request = ev.RetryRequested(id=name)
+            case 2:
+                standing = tuple(step for step, stands in assumed.items() if stands)
+                undone = tuple(step for step, stands in assumed.items() if not stands)
+                request = ev.RetryRequested(id=name, standing=standing, undone=undone)
+            case 3:
+                request = ev.SkipRequested(id=name, step=path, value=self.value())
+            case _:
+                request = ev.SuspensionChanged(suspended=not self.state.header.suspended)
+        self.feed(request)
 
     def let_time_pass(self) -> None:
         """Go to the time the engine asked for, or a little further."""
@@ -91,7 +122,8 @@ class World:
         for event in events:
             if isinstance(event, ev.TaskSucceeded | ev.TaskFailed) and event.task.action is Action.RUN:
                 stopped = self.state.step(event.task.path)
-                assert stopped.run_attempts > event.task.attempt or stopped.completion or stopped.failure is not None
+                begun_anew = (stopped.round, stopped.run_attempts) > (event.task.round, event.task.attempt)
+                assert begun_anew or stopped.completion or stopped.failure is not None
 
     def next_of(self, task: Task) -> ev.TaskEvent:
         """What a task tells next: it begins, waits, is lost or ends."""

@@ -45,10 +45,12 @@ class ApiServer:
         """Delete an object and tell watchers."""
         self._tell({"type": "DELETED", "object": self.objects.pop(path)})
 
-    def _tell(self, event: Json) -> None:
+    def _tell(self, *events: Json) -> None:
+        """Tell events to the watchers there are now: one that is ended by the first is not another by the second."""
         if self._loop is not None:
-            for watcher in self._watchers:
-                self._loop.call_soon_threadsafe(watcher.put_nowait, event)
+            for watcher in list(self._watchers):
+                for event in events:
+                    self._loop.call_soon_threadsafe(watcher.put_nowait, event)
 
     @property
     def watchers(self) -> int:
@@ -135,9 +137,8 @@ class ApiServer:
 
     def end_watches(self, *, gone: bool = False) -> None:
         """Close every open watch, with `410 Gone` or without a word."""
-        if gone:
-            self._tell({"type": "ERROR", "object": {"code": 410, "reason": "Expired", "message": "too old"}})
-        self._tell({"type": "CLOSE"})
+        expired: Json = {"type": "ERROR", "object": {"code": 410, "reason": "Expired", "message": "too old"}}
+        self._tell(*([expired] if gone else []), {"type": "CLOSE"})
 
     def serve(self, ready: threading.Event) -> None:
         """Serve until `stop`; runs in a thread of its own."""

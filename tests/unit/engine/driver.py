@@ -7,7 +7,7 @@ reads back as the same state, and the derived fields are those that `restore` ma
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Announce, EvaluateReturns, EvaluateStep, RetireTask, StartTask
@@ -216,6 +216,27 @@ class Run:
     def is_cancelled(self, request: str = "stop", reason: str = "enough", by: str = "ann") -> Self:
         """Ask for the end of the run."""
         return self.feed(ev.CancelRequested(id=request, reason=reason, by=by))
+
+    def is_to_be_undone(self, request: str = "undo") -> Self:
+        """Ask to take the run back."""
+        return self.feed(ev.UndoRequested(id=request, reason="a mistake", by="ann"))
+
+    def is_retried(self, request: str = "retry", **more: Any) -> Self:
+        """Ask for another try."""
+        return self.feed(ev.RetryRequested(id=request, by="ann", **more))
+
+    def is_carried_over(self, path: str, result: str | None = None, request: str = "skip") -> Self:
+        """Ask to skip a step with a value."""
+        return self.feed(ev.SkipRequested(id=request, step=path, value=None if result is None else value(result)))
+
+    def is_suspended(self, suspended: bool = True) -> Self:
+        """Hold still, or go on."""
+        return self.feed(ev.SuspensionChanged(suspended=suspended))
+
+    @property
+    def answer(self) -> tuple[bool, str]:
+        """Whether the newest request was accepted, and the reason."""
+        return self.header.signals[-1].accepted, self.header.signals[-1].reason
 
     def feed(self, event: ev.Event) -> Self:
         """Tell one event and keep what the engine says."""

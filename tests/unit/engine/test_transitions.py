@@ -44,6 +44,7 @@ def test_every_move_in_the_table_happens(monkeypatch: pytest.MonkeyPatch) -> Non
         World(random_plan(random), random).run()
     for compensate, undo in ((DONE_ONCE, None), (None, DONE_ONCE), (None, None)):  # rarer than chance finds them
         skips_after_an_uncertain_attempt(compensate, undo)
+    Run(step("a", run=attempts(2))).start().fails("a").is_carried_over("a")
     assert {phase: row.asked for phase, row in rows.items()} == {phase: set(row) for phase, row in rows.items()}
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from reactor_operator.api.bodies import Body
+from reactor_operator.api.building import building
 from reactor_operator.api.graph import Names, bodies_of, graph_of, mentions_of, mentions_of_source
 from reactor_operator.api.problems import Problem
 from reactor_operator.api.reactor import ReactorSpec, Step
@@ -122,6 +123,7 @@ def composed_names(spec: ReactorSpec) -> tuple[str, ...]:
     return tuple(found)
 
 
+@building()
 def blueprint_of(spec: ReactorSpec, others: Mapping[str, ReactorSpec] | None = None) -> Blueprint:
     """Lay out a reactor; `others` are the sound ones that it composes, by name. Raises CannotLayOut."""
     builder = _Builder(others or {})

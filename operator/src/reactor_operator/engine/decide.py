@@ -28,8 +28,9 @@ from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.launching import launch
 from reactor_operator.engine.plan import ROOT, Plan, StepKind
 from reactor_operator.engine.reports import task_reported
-from reactor_operator.engine.signals import cancel_requested
-from reactor_operator.engine.state import Goal, Header, RunFailure, RunPhase, RunState, Stage
+from reactor_operator.engine.resuming import suspension_changed
+from reactor_operator.engine.signals import requested
+from reactor_operator.engine.state import Goal, Header, RunFailure, RunPhase, RunState, Stage, phase_of
 from reactor_operator.engine.timers import fire_due
 
 
@@ -90,16 +91,20 @@ def decide_together(plan: Plan, state: RunState, events: Iterable[ev.Event], now
     for event in events:
         _apply(draft, event)
     _advance(draft)
+    if (phase := phase_of(draft.header)) is not draft.header.phase:
+        draft.set(phase=phase)
     return draft.decision()
 
 
 def _apply(draft: Draft, event: ev.Event) -> None:
     stage = draft.header.stage
     match event:
-        case ev.CancelRequested():
-            cancel_requested(draft, event)
+        case ev.CancelRequested() | ev.UndoRequested() | ev.RetryRequested() | ev.SkipRequested():
+            requested(draft, event)
         case _ if stage is Stage.OVER:
             pass
+        case ev.SuspensionChanged():
+            suspension_changed(draft, suspended=event.suspended)
         case ev.TimePassed():
             if stage is not Stage.RECOVERING:
                 fire_due(draft)
@@ -161,7 +166,8 @@ def _start(draft: Draft, event: ev.StepEvaluated) -> None:
     kind = draft.plan.steps[path].kind
     match kind:
         case StepKind.TASK:
-            launch(draft, path, Action.RUN, 1, 1, arguments=event.arguments, fallback=event.fallback)
+            arguments = draft.step(path).given or event.arguments
+            launch(draft, path, Action.RUN, 1, 1, arguments=arguments, fallback=event.fallback)
         case StepKind.TRANSFORM:
             draft.put(path, arguments=event.arguments, started_at=draft.now)
             complete(draft, path, event.result)

@@ -7,12 +7,22 @@ Never here: a rule of the saga; only the bookkeeping that keeps derived fields t
 from bisect import bisect
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from reactor_operator.engine.actions import Announce, EngineAction
 from reactor_operator.engine.evolve import evolve
 from reactor_operator.engine.layered import Layered
 from reactor_operator.engine.plan import ROOT, Plan, StepKind, StepPlan
-from reactor_operator.engine.state import DONE, UNTOUCHED, RunState, Stage, StepPhase, StepState
+from reactor_operator.engine.state import (
+    DONE,
+    UNTOUCHED,
+    RunState,
+    Stage,
+    StepPhase,
+    StepState,
+    Timer,
+    is_held,
+)
 from reactor_operator.engine.transitions import may_follow
 
 CLEANUP = frozenset({StepPhase.COMPENSATING, StepPhase.UNDOING})
@@ -85,11 +95,25 @@ class Draft:
         self._replace(path, before, after)
         return after
 
-    def renew(self, path: str) -> None:
-        """Make a step pending again: a new round, in which nothing of it has happened. Its last pod is remembered."""
+    def renew(self, path: str, **known: Any) -> None:
+        """Begin a new round of a step, in which nothing of it but `known` has happened. Its last pod is remembered."""
         before = self.steps.get(path)
         if before is not None:
-            self._replace(path, before, StepState(round=before.round + 1, previous=before.previous))
+            self._replace(path, before, StepState(round=before.round + 1, previous=before.previous, **known))
+
+    def reopen(self, path: str, phase: StepPhase, **changes: object) -> None:
+        """Take a step back to an earlier phase because a person asked for it, whatever the table of moves says."""
+        before = self.step(path)
+        self._replace(path, before, evolve(before, {"phase": phase, **changes}))
+
+    def take_over(self, derived: RunState) -> None:
+        """Take the derived fields of another state of the same run."""
+        self.ready, self.revert = derived.ready, derived.revert
+        self.active, self.due, self.remaining = (
+            dict.fromkeys(derived.active),
+            dict(derived.due),
+            dict(derived.remaining),
+        )
 
     def _replace(self, path: str, before: StepState, after: StepState) -> None:
         plan = self.plan.steps[path]
@@ -126,7 +150,8 @@ class Draft:
     def unblock_dependents(self, path: str) -> None:
         """Queue the steps that waited for `path` and now wait for nothing."""
         for dependent in self.plan.steps[path].dependents:
-            if is_unblocked(self.plan.steps[dependent], self.steps):
+            pending = self.step(dependent).phase is StepPhase.PENDING  # or it was given a value already
+            if pending and is_unblocked(self.plan.steps[dependent], self.steps):
                 self.make_ready(dependent)
 
     def ended_scopes(self) -> list[str]:
@@ -179,7 +204,7 @@ class Draft:
         header = self.header
         if header.stage in {Stage.OVER, Stage.RECOVERING}:
             return None
-        times = list(self.due.values())
+        times = [at for path, at in self.due.items() if not waits_for_resume(self, path)]
         if header.deadline is not None and header.stage in STARTS_STEPS:
             times.append(header.deadline)
         if header.rollback_deadline is not None and header.rollback_deadline > self.now:
@@ -190,6 +215,14 @@ class Draft:
 def returns_of(scope: str) -> str:
     """Return the word that stands for the result of a scope among what is being evaluated."""
     return f"{scope}/"
+
+
+def waits_for_resume(draft: Draft, path: str) -> bool:
+    """Tell whether a compensate or undo may not be attempted again now, because the run is suspended."""
+    if not is_held(draft.header):
+        return False
+    step = draft.step(path)
+    return step.timer is Timer.RETRY and step.phase in CLEANUP
 
 
 def is_active(plan: StepPlan, step: StepState) -> bool:

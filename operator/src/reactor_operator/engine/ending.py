@@ -24,6 +24,7 @@ from reactor_operator.engine.state import (
     RunPhase,
     Stage,
     StepPhase,
+    is_held,
 )
 from reactor_operator.engine.values import ValueRef
 
@@ -48,7 +49,7 @@ def compose_failed(draft: Draft, scope: str, failure: Failure) -> None:
 
 def hold(draft: Draft) -> None:
     """Clean up after finally failed steps, one after the other; then go forward again, or back."""
-    while draft.header.stage is Stage.HOLDING:
+    while draft.header.stage is Stage.HOLDING and not is_held(draft.header):
         has_room = len(draft.active) < draft.plan.parallelism
         if draft.header.containing != ROOT:
             if not has_room or not reverse_inside(draft):
@@ -100,7 +101,6 @@ def fail_run(draft: Draft, failure: RunFailure) -> None:
     """The run is failing: nothing new starts, tasks in flight drain or are stopped, then everything is reversed."""
     draft.set(
         failure=failure,
-        phase=RunPhase.ROLLING_BACK,
         rollback=RollbackState.IN_PROGRESS,
         rollback_deadline=draft.now + draft.plan.rollback_deadline_ms,
     )
@@ -154,10 +154,10 @@ def cancel(draft: Draft, reason: str) -> None:
     begin_ending(draft, Goal.CANCEL)
     if lost:
         draft.set(cancel_reason=reason or "cancelled while recovering")
-        _stop_everything(draft)
+        stop_everything(draft)
 
 
-def _stop_everything(draft: Draft) -> None:
+def stop_everything(draft: Draft) -> None:
     """Stop every task that the state knows of: where state was lost, nobody can say which of them will ever report."""
     for path in draft.active_in_plan_order():
         if draft.step(path).phase is StepPhase.RUNNING:
@@ -179,8 +179,14 @@ def drain(draft: Draft) -> None:
     elif goal is Goal.HALT:
         finish(draft, RunPhase.HALTED, "Halted", draft.header.halt_reason or "halted by a step")
     else:
-        draft.set(stage=Stage.REVERTING)
-        draft.revert = revert_order(draft.plan, draft.steps)
+        go_back(draft)
+
+
+def go_back(draft: Draft) -> None:
+    """Turn back: from here on everything is reversed, one at a time, until the deadline of the rollback."""
+    deadline = draft.header.rollback_deadline or draft.now + draft.plan.rollback_deadline_ms
+    draft.set(stage=Stage.REVERTING, rollback_deadline=deadline)
+    draft.revert = revert_order(draft.plan, draft.steps)
 
 
 def revert(draft: Draft) -> None:
@@ -192,12 +198,19 @@ def revert(draft: Draft) -> None:
         draft.revert = ()
         finish(draft, RunPhase.CANCELLED, "Cancelled", header.cancel_reason or "cancelled during the rollback")
         return
+    if is_held(header):
+        return
     if rollback_is_late(draft):
         list_remaining(draft, "the rollback deadline passed before its reversal started")
-    if not revert_next(draft):
-        failure = draft.header.failure
-        message = failure.failure.message if failure else ""
-        finish(draft, RunPhase.FAILED, "Failed", message)
+    if revert_next(draft):
+        return
+    failure = draft.header.failure
+    if header.goal is Goal.UNDO and not draft.header.rollback_failures:
+        finish(draft, RunPhase.UNDONE, "Undone", header.undo_reason or "undone on request")
+    elif header.goal is Goal.UNDO:
+        finish(draft, RunPhase.FAILED, "Failed", header.undo_reason or "could not be undone completely")
+    else:
+        finish(draft, RunPhase.FAILED, "Failed", failure.failure.message if failure else "")
 
 
 def finish(draft: Draft, phase: RunPhase, reason: str, message: str, result: ValueRef | None = None) -> None:

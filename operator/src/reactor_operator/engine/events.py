@@ -164,6 +164,54 @@ class CancelRequested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UndoRequested:
+    """Someone asked to take the whole run back, whether it goes on or has ended."""
+
+    id: str
+    reason: str = ""
+    by: str = ""
+    type: Literal["UndoRequested"] = "UndoRequested"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryRequested:
+    """Someone asked a failed run to go on: what failed or was reversed begins a new round.
+
+    `arguments` are other ones for `step`. `standing` and `undone` are steps of which a person says so, because they
+    could not be reversed.
+    """
+
+    id: str
+    reason: str = ""
+    by: str = ""
+    step: str = ""
+    arguments: ValueRef | None = None
+    standing: tuple[str, ...] = ()
+    undone: tuple[str, ...] = ()
+    type: Literal["RetryRequested"] = "RetryRequested"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkipRequested:
+    """Someone gives a step that failed, or waits for its next attempt, a value: the run goes on with it."""
+
+    id: str
+    step: str
+    value: ValueRef | None = None
+    reason: str = ""
+    by: str = ""
+    type: Literal["SkipRequested"] = "SkipRequested"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuspensionChanged:
+    """The run is to hold still, or to go on: `spec.suspend` says so."""
+
+    suspended: bool
+    type: Literal["SuspensionChanged"] = "SuspensionChanged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TimePassed:
     """The clock reached `wake_at`: timeouts and delays that are due take effect."""
 
@@ -171,6 +219,7 @@ class TimePassed:
 
 
 Outcome = TaskSucceeded | TaskSkipped | TaskHalted | TaskContinued | TaskFailed | TaskLost
+Signal = CancelRequested | UndoRequested | RetryRequested | SkipRequested
 TaskEvent = TaskStarted | TaskWaiting | TaskUploaded | Outcome
 Event = (
     StepEvaluated
@@ -178,6 +227,7 @@ Event = (
     | ReturnsEvaluated
     | ReturnsEvaluationFailed
     | TaskEvent
-    | CancelRequested
+    | Signal
+    | SuspensionChanged
     | TimePassed
 )

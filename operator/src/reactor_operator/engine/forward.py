@@ -8,8 +8,11 @@ from reactor_operator.engine.draft import Draft, returns_of
 from reactor_operator.engine.identity import Action
 from reactor_operator.engine.launching import launch
 from reactor_operator.engine.plan import ROOT, SCOPES, StepKind
-from reactor_operator.engine.state import StepPhase
+from reactor_operator.engine.state import DONE, StepPhase, is_held
 from reactor_operator.engine.values import ValueRef
+
+_NOT_DONE_INSIDE = frozenset({StepPhase.PENDING, StepPhase.RUNNING})
+"""Inside a step that is skipped nothing is in flight: a scope may be open there, for a retry enters it again."""
 
 
 def complete(draft: Draft, path: str, result: ValueRef | None) -> None:
@@ -30,8 +33,13 @@ def complete(draft: Draft, path: str, result: ValueRef | None) -> None:
 
 def skip(draft: Draft, path: str, result: ValueRef | None) -> None:
     """There was nothing to do: dependents may start, and there is nothing to undo. All inside is skipped with it."""
+    draft.remaining.pop(path, None)
     for inside in draft.plan.inside(path):
-        draft.put(inside, phase=StepPhase.SKIPPED, finished_at=draft.now)
+        draft.remaining.pop(inside, None)
+        if inside in draft.ready:
+            draft.take_ready(inside)
+        if draft.step(inside).phase in _NOT_DONE_INSIDE:
+            draft.put(inside, phase=StepPhase.SKIPPED, finished_at=draft.now)
     draft.put(path, phase=StepPhase.SKIPPED, result=result, finished_at=draft.now)
     draft.unblock_dependents(path)
 
@@ -57,16 +65,19 @@ def enter(draft: Draft, path: str, chosen: str = "") -> None:
         start_order=order,
         started_at=draft.now if step.started_at is None else step.started_at,
     )
-    draft.remaining[path] = len(draft.plan.steps[path].children)
-    for child in draft.plan.steps[path].children:
+    children = draft.plan.steps[path].children
+    draft.remaining[path] = sum(1 for child in children if draft.step(child).phase not in DONE)
+    for child in children:
         if chosen and child != chosen:
             skip(draft, child, None)
-        elif not draft.plan.steps[child].needs:
+        elif not draft.plan.steps[child].needs and draft.step(child).phase is StepPhase.PENDING:
             draft.make_ready(child)
 
 
 def go_forward(draft: Draft) -> None:
-    """End the scopes in which all is done, then start what may start, up to `parallelism`."""
+    """End the scopes in which all is done, then start what may start, up to `parallelism`; nothing while suspended."""
+    if is_held(draft.header):
+        return
     while _end_switch(draft):
         pass
     place = 0

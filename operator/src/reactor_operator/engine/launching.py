@@ -7,7 +7,7 @@ Never here: what an outcome means for the run.
 from collections.abc import Mapping
 
 from reactor_operator.engine.actions import RetireTask, StartTask
-from reactor_operator.engine.draft import Draft
+from reactor_operator.engine.draft import Draft, waits_for_resume
 from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.identity import Action, Task, jitter_fraction
 from reactor_operator.engine.plan import ActionPlan, Backoff, RetryPolicy, StepPlan
@@ -155,15 +155,18 @@ def schedule_replacement(draft: Draft, path: str, lost: Task, *, counts: bool) -
         timer=Timer.RETRY,
         due_at=draft.now + pause,
     )
-    if pause == 0:
+    if pause == 0 and not waits_for_resume(draft, path):
         start_again(draft, path)
 
 
-def may_attempt_again(plan: StepPlan, task: Task, failure: Failure) -> bool:
-    """Tell whether the policy of the task's action allows another attempt after `failure`."""
+def may_attempt_again(plan: StepPlan, task: Task, failure: Failure, before: int = 0) -> bool:
+    """Tell whether the policy of the task's action allows another attempt after `failure`.
+
+    `before` is how many attempts do not count, because an earlier rollback made them.
+    """
     policy = action_plan(plan, task.action)
     listed = policy.retry_on is None or failure.kind in policy.retry_on
-    return failure.may_retry and listed and task.attempt < policy.retries.max_attempts
+    return failure.may_retry and listed and task.attempt - before < policy.retries.max_attempts
 
 
 def retry_delay_ms(draft: Draft, failed: Task) -> int:
@@ -172,7 +175,8 @@ def retry_delay_ms(draft: Draft, failed: Task) -> int:
     The jitter depends on the task alone, so that the same run waits the same time however often it is decided.
     """
     policy = action_plan(draft.plan.steps[failed.path], failed.action).retries
-    delay = base_delay_ms(policy, failed.attempt)
+    before = draft.step(failed.path).cleanup_attempts if failed.action is not Action.RUN else 0
+    delay = base_delay_ms(policy, failed.attempt - before)
     return delay - int(delay * policy.jitter_percent / 100 * jitter_fraction(draft.header.uid, failed))
 
 

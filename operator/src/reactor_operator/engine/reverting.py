@@ -81,7 +81,7 @@ def start_cleanup(draft: Draft, path: str) -> bool:
             )
         return False
     draft.put(path, losses=0, result=None)
-    launch(draft, path, action, 1, 1)
+    launch(draft, path, action, step.cleanup_attempts + 1, 1)
     return True
 
 
@@ -99,7 +99,8 @@ def reversed_one(draft: Draft, path: str, phase: StepPhase) -> None:
 
 def cleanup_failed(draft: Draft, path: str, failure: Failure) -> None:
     """A compensate or undo has finally failed: it is listed, and the rollback goes on."""
-    draft.put(path, phase=StepPhase.ROLLBACK_FAILED, cleanup_failure=failure)
+    attempts = draft.step(path).attempt
+    draft.put(path, phase=StepPhase.ROLLBACK_FAILED, cleanup_failure=failure, cleanup_attempts=attempts)
     list_unreversed(draft, path, failure.kind, failure.message)
     draft.announce("UndoFailed", f"Step {path} could not be reversed: {failure.kind}: {failure.message}", warning=True)
 
@@ -108,8 +109,8 @@ def reverse_one(draft: Draft, path: str) -> bool:
     """Launch what reverses a step and return True; False where nothing is declared that could, which is listed."""
     if draft.step(path).phase is not StepPhase.SUCCEEDED:
         return start_cleanup(draft, path)
-    draft.put(path, losses=0)
-    launch(draft, path, Action.UNDO, 1, 1)
+    step = draft.put(path, losses=0)
+    launch(draft, path, Action.UNDO, step.cleanup_attempts + 1, 1)
     return True
 
 

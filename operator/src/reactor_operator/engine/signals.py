@@ -2,38 +2,117 @@
 
 In: a draft and a request. Out: the answer among the header's `signals`, and where it is accepted what it asks for.
 Never here: who may ask (the shell has judged that).
+
+`TABLE` says for each phase of a run which requests make sense in it; `docs/phases.md` is rendered from it.
 """
+
+from typing import assert_never
 
 from reactor_operator.engine.draft import Draft
 from reactor_operator.engine.ending import cancel
-from reactor_operator.engine.events import CancelRequested
+from reactor_operator.engine.events import CancelRequested, RetryRequested, Signal, SkipRequested, UndoRequested
 from reactor_operator.engine.failures import render_message
-from reactor_operator.engine.state import Goal, SignalAnswer, Stage
+from reactor_operator.engine.resuming import refuse_retry, refuse_skip, refuse_undo, retry, skip_step, undo
+from reactor_operator.engine.state import Goal, RunPhase, SignalAnswer
 
 _KEPT = 20
 _NAME_LIMIT = 256
 
+_GOES_ON = "the run goes on: cancel it first, or wait for its end"
+_ENDED = "the run has ended: {phase}"
+_NOT_FAILED = "only a run that Failed can be retried, and this one is {phase}: start another run"
+_NOTHING_FAILED = "only a step of a run that goes on or Failed can be skipped, and this one is {phase}"
 
-def cancel_requested(draft: Draft, event: CancelRequested) -> None:
-    """Answer a cancel. One that was answered before changes nothing."""
-    header = draft.header
-    name = event.id[:_NAME_LIMIT]
-    if any(answer.id == name and answer.action == "cancel" for answer in header.signals):
+TABLE: dict[RunPhase, dict[str, str]] = {
+    RunPhase.PENDING: dict.fromkeys(("cancel", "undo", "retry", "skip"), "the run has not started"),
+    RunPhase.RUNNING: {"cancel": "", "undo": "", "retry": _GOES_ON, "skip": ""},
+    RunPhase.SUSPENDED: {"cancel": "", "undo": "", "retry": _GOES_ON, "skip": ""},
+    RunPhase.ROLLING_BACK: {
+        "cancel": "",
+        "undo": "the run is being rolled back already",
+        "retry": "the run is being rolled back: wait for its end",
+        "skip": "the run is being rolled back: wait for its end",
+    },
+    RunPhase.RECOVERING: {
+        "cancel": "",
+        "undo": "",
+        "retry": "what the steps did since is not known: undo the run, or cancel it",
+        "skip": "what the steps did since is not known: undo the run, or cancel it",
+    },
+    RunPhase.SUCCEEDED: {"cancel": _ENDED, "undo": "", "retry": _NOT_FAILED, "skip": _NOTHING_FAILED},
+    RunPhase.FAILED: {"cancel": _ENDED, "undo": "", "retry": "", "skip": ""},
+    RunPhase.CANCELLED: {"cancel": _ENDED, "undo": "", "retry": _NOT_FAILED, "skip": _NOTHING_FAILED},
+    RunPhase.HALTED: {"cancel": _ENDED, "undo": "", "retry": _NOT_FAILED, "skip": _NOTHING_FAILED},
+    RunPhase.UNDONE: {
+        "cancel": _ENDED,
+        "undo": "the run is undone already",
+        "retry": _NOT_FAILED,
+        "skip": _NOTHING_FAILED,
+    },
+}
+"""For each phase and request why it is refused; empty where it is accepted, if nothing else speaks against it."""
+
+
+def action_of(event: Signal) -> str:
+    """Return what a request asks for, in the word of the API."""
+    match event:
+        case CancelRequested():
+            return "cancel"
+        case UndoRequested():
+            return "undo"
+        case RetryRequested():
+            return "retry"
+        case SkipRequested():
+            return "skip"
+        case _:
+            assert_never(event)
+
+
+def requested(draft: Draft, event: Signal) -> None:
+    """Answer a request. One that was answered before changes nothing."""
+    name, action = event.id[:_NAME_LIMIT], action_of(event)
+    if any(answer.id == name and answer.action == action for answer in draft.header.signals):
         return
-    refused = ""
-    if header.stage is Stage.OVER:
-        refused = f"the run has ended: {header.phase}"
-    elif header.goal is Goal.CANCEL:
-        refused = "the run is being cancelled already"
+    refused = _refusal(draft, event)
     reason = render_message(event.reason)
     answer = SignalAnswer(
         id=name,
-        action="cancel",
+        action=action,
         accepted=not refused,
         reason=refused or reason,
         by=event.by[:_NAME_LIMIT],
         at=draft.now,
     )
-    draft.set(signals=(*header.signals, answer)[-_KEPT:])
-    if not refused:
-        cancel(draft, reason)
+    draft.set(signals=(*draft.header.signals, answer)[-_KEPT:])
+    if refused:
+        return
+    match event:
+        case CancelRequested():
+            cancel(draft, reason)
+        case UndoRequested():
+            undo(draft, reason)
+        case RetryRequested():
+            retry(draft, event)
+        case SkipRequested():
+            skip_step(draft, event)
+        case _:
+            assert_never(event)
+
+
+def _refusal(draft: Draft, event: Signal) -> str:
+    """Return why a request is refused, empty where it is not."""
+    header = draft.header
+    refused = TABLE[header.phase][action_of(event)].format(phase=header.phase)
+    if refused:
+        return refused
+    match event:
+        case CancelRequested():
+            return "the run is being cancelled already" if header.goal is Goal.CANCEL else ""
+        case UndoRequested():
+            return refuse_undo(draft)
+        case RetryRequested():
+            return refuse_retry(draft, event)
+        case SkipRequested():
+            return refuse_skip(draft, event)
+        case _:
+            assert_never(event)

@@ -42,15 +42,17 @@ class RunPhase(StrEnum):
 
     PENDING = "Pending"
     RUNNING = "Running"
+    SUSPENDED = "Suspended"
     ROLLING_BACK = "RollingBack"
     RECOVERING = "Recovering"
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
     CANCELLED = "Cancelled"
     HALTED = "Halted"
+    UNDONE = "Undone"
 
 
-ENDED = frozenset({RunPhase.SUCCEEDED, RunPhase.FAILED, RunPhase.CANCELLED, RunPhase.HALTED})
+ENDED = frozenset({RunPhase.SUCCEEDED, RunPhase.FAILED, RunPhase.CANCELLED, RunPhase.HALTED, RunPhase.UNDONE})
 
 
 class Stage(StrEnum):
@@ -75,6 +77,7 @@ class Goal(StrEnum):
     HALT = "Halt"
     ROLL_BACK = "RollBack"
     CANCEL = "Cancel"
+    UNDO = "Undo"
 
 
 class RollbackState(StrEnum):
@@ -104,7 +107,8 @@ class StepState:
 
     `task` is the open task (its outcome is awaited), `previous` the last one of this step, whose pod may still live.
     `attempt` and `launch` belong to the action in hand (of a waiting step: to its next task); `losses` counts replaced
-    launches of the attempt.
+    launches of the attempt, `cleanup_attempts` the attempts of its compensate or undo that earlier rollbacks made.
+    `given` are arguments that a retry brought, instead of those that its sources say.
     `start_order` and `completion` number first starts and successes in the run, from 1 (0: not yet).
     `acted`: a task of it that did not succeed may have changed the world; `uncertain`: and what it did is not known.
     `inputs` are those of a compose by `reactorRef`: what the steps inside it read.
@@ -117,6 +121,7 @@ class StepState:
     attempt: int = 0
     launch: int = 0
     losses: int = 0
+    cleanup_attempts: int = 0
     task: Task | None = None
     task_started: bool = False
     previous: Task | None = None
@@ -126,6 +131,7 @@ class StepState:
     acted: bool = False
     uncertain: bool = False
     arguments: ValueRef | None = None
+    given: ValueRef | None = None
     inputs: ValueRef | None = None
     fallback: ValueRef | None = None
     result: ValueRef | None = None
@@ -175,6 +181,7 @@ class SignalAnswer:
 class Header:
     """What is kept of the run as a whole. `failing` are finally failed steps whose own cleanup is not done yet.
 
+    `suspended`: nothing new starts and nothing is reversed until the run is to go on.
     `containing` is the scope whose inside is being reversed because of `contained`, a failure inside it.
     `uid` is the run's; jitter depends on it. `now` is the latest time the run has seen.
     `undone` lists what was compensated or undone, in order; `signals` the newest answers.
@@ -192,18 +199,34 @@ class Header:
     starts: int = 0
     completions: int = 0
     announcements: int = 0
+    suspended: bool = False
     failing: tuple[str, ...] = ()
     containing: str = ""
     contained: RunFailure | None = None
     halting: bool = False
     halt_reason: str = ""
     cancel_reason: str = ""
+    undo_reason: str = ""
     failure: RunFailure | None = None
     result: ValueRef | None = None
     undone: tuple[str, ...] = ()
     rollback: RollbackState = RollbackState.NOT_NEEDED
     rollback_failures: tuple[RollbackFailure, ...] = ()
     signals: tuple[SignalAnswer, ...] = ()
+
+
+def is_held(header: Header) -> bool:
+    """Tell whether the run starts and reverses nothing because it is suspended; a cancel and an undo go on."""
+    return header.suspended and header.goal not in {Goal.CANCEL, Goal.UNDO}
+
+
+def phase_of(header: Header) -> RunPhase:
+    """Return where a run is, as users read it, as long as it has not ended."""
+    if header.stage in {Stage.OVER, Stage.RECOVERING}:
+        return header.phase
+    if is_held(header):
+        return RunPhase.SUSPENDED
+    return RunPhase.ROLLING_BACK if header.goal in {Goal.ROLL_BACK, Goal.UNDO} else RunPhase.RUNNING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ In: a draft whose `now` has come. Out: the same failures and launches that repor
 Never here: a clock. Timers of steps that are due together take effect in the order of the manifest.
 """
 
-from reactor_operator.engine.draft import STARTS_STEPS, Draft
+from reactor_operator.engine.draft import STARTS_STEPS, Draft, waits_for_resume
 from reactor_operator.engine.ending import abandon_cleanups, fail_run, rollback_is_late
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.launching import action_plan, start_again
@@ -16,7 +16,7 @@ def fire_due(draft: Draft) -> None:
     """Let every timer that is due take effect: the rollback's deadline, those of steps, the run's own."""
     if rollback_is_late(draft):
         abandon_cleanups(draft)
-    due = [path for path, at in draft.due.items() if at <= draft.now]
+    due = [path for path, at in draft.due.items() if at <= draft.now and not waits_for_resume(draft, path)]
     for path in sorted(due, key=lambda path: draft.plan.steps[path].index):
         _fire(draft, path)
     header = draft.header
