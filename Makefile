@@ -80,9 +80,10 @@ soak: setup ## 20,000 simulated runs
 	@REACTOR_SEEDS=20000 $(PYTEST) -q -n 2 --timeout 7200 tests/simulation
 
 .PHONY: crds
-crds: setup ## render crds/ from the models, and the chart's copy
+crds: setup ## render crds/ from the models, the chart's copy, and docs/phases.md
 	@mkdir -p crds charts/reactor-operator/files/crds
 	@$(VENV)/python -m reactor_operator.api.crd crds
+	@$(VENV)/python -m reactor_operator.api.phases docs/phases.md
 	@rm -f charts/reactor-operator/files/crds/*.yaml && cp crds/*.yaml charts/reactor-operator/files/crds/
 
 .PHONY: lock

@@ -292,12 +292,24 @@ class TestInbox:
         await store.commit(first(revision=1, inbox_position=1))
         assert await store.commit(first(revision=2, closes=frozenset({TASK}))) == 3
 
-    async def test_a_run_that_is_over_takes_nothing(self, store: Store) -> None:
+    async def test_a_run_that_is_over_takes_no_outcome(self, store: Store) -> None:
         await store.commit(first(opens={TASK: b"r"}))
         await store.commit(first(revision=1, active=False, actions={"a": b""}))
         assert await store.append(outcome()) is Appended.CLOSED
-        assert await store.append(signal()) is Appended.CLOSED
         assert await store.open_task(RUN, TASK) is None
+
+    async def test_a_run_that_is_over_takes_requests_and_has_something_to_do_until_they_are_read(
+        self, store: Store
+    ) -> None:
+        await store.commit(first())
+        await store.commit(first(revision=1, active=False))
+        assert await store.active_runs() == frozenset()
+        assert await store.append(signal()) is Appended.RECORDED
+        assert await store.append(signal()) is Appended.REPEATED
+        assert await store.active_runs() == {RUN}
+        assert (await loaded(store)).inbox == ((1, b"cancel s1"),)
+        await store.commit(first(revision=2, active=False, inbox_position=1))
+        assert await store.active_runs() == frozenset()
 
     async def test_entries_of_many_tasks_at_once_are_all_recorded(self, open_store: Callable[[], Store]) -> None:
         stores = [open_store(), open_store()]

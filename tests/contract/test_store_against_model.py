@@ -86,7 +86,7 @@ class Model:
     def append(self, entry: Entry) -> Appended:
         if not self.commits:
             return Appended.UNKNOWN
-        if not self.commits[-1].active or (entry.task and entry.task not in self.opened):
+        if entry.task and entry.task not in self.opened:
             return Appended.CLOSED
         found = self.task(entry.task) or OpenTask(record=b"")
         if entry.binding and found.binding not in {"", entry.binding}:
@@ -222,7 +222,9 @@ class StoreMachine(RuleBasedStateMachine):
         for task in TASKS:
             assert self.runner.run(self.store.open_task(RUN, task)) == self.model.task(task)
         assert self.runner.run(self.store.get_values(RUN, frozenset({"d1", "d2", "d"}))) == self.model.values
-        is_active = expected is not None and (self.model.commits[-1].active or bool(expected.actions))
+        is_active = expected is not None and (
+            self.model.commits[-1].active or bool(expected.actions) or bool(expected.inbox)
+        )
         assert self.runner.run(self.store.active_runs()) == (frozenset({RUN}) if is_active else frozenset())
 
     def teardown(self) -> None:

@@ -35,7 +35,7 @@ from reactor_operator.store.port import InboxAhead, StaleRevision, Store
 _TRIES = 50
 _RECOVERING = (
     "the stored state of this run was lost or is older than what was told of it, so nothing more is started: "
-    "look at what its steps did, then cancel it (annotation reactor.run/cancel)"
+    "look at what its steps did, then retry, undo or cancel it (annotations reactor.run/retry, undo, cancel)"
 )
 _TOLD_OF_A_LOST_RUN = frozenset(
     {"phase", "message", "observedGeneration", "store", "conditions", "finishedAt", "signals"}
@@ -152,7 +152,7 @@ class Reconciler:
         passing.acknowledged = memory.acknowledged.pop(ref.uid, set())
         events = [decode_event(body) for _, body in snapshot.inbox]
         # Outcomes first, then signals: a cancel must not close a task whose outcome is recorded already.
-        events.sort(key=lambda event: isinstance(event, ev.CancelRequested))
+        events.sort(key=lambda event: isinstance(event, ev.Signal | ev.SuspensionChanged))
         decided = await self._fold(passing, events)
         position = max((position for position, _ in snapshot.inbox), default=0)
         await self._save(passing, decided, position)
@@ -225,7 +225,7 @@ class Reconciler:
         assert inputs is not None
         values = {inputs.digest: judged.inputs}
         _, plan = compile_definition(judged.definition, pending_timeout_ms=self._settings.pending_timeout_ms)
-        begun = begin(plan, judged.definition.run.uid, now)
+        begun = begin(plan, judged.definition.run.uid, now, suspended=judged.suspended)
         passing = self._fresh(judged.definition, Decided(state=begun))
         passing.documents.add(values)
         decided = await self._fold(passing, [])

@@ -110,12 +110,12 @@ def test_steps_are_a_map_by_name_of_at_most_ten_thousand() -> None:
     assert steps["items"]["properties"]["arguments"]["maxProperties"] == 64
 
 
-def test_a_run_can_be_selected_by_reactor_and_phase_and_changes_nothing_but_its_ttl_and_on_delete() -> None:
+def test_a_run_can_be_selected_by_reactor_and_phase_and_changes_only_what_may_change() -> None:
     version = render_run()["spec"]["versions"][0]
     assert version["selectableFields"] == [{"jsonPath": ".spec.reactorRef.name"}, {"jsonPath": ".status.phase"}]
     rules = schema_of(render_run())["properties"]["spec"]["x-kubernetes-validations"]
     fields = schema_of(render_run())["properties"]["spec"]["properties"]
-    fixed = set(fields) - {"ttlAfterFinished", "onDelete"}
+    fixed = set(fields) - {"suspend", "ttlAfterFinished", "onDelete"}
     assert {rule["message"].split()[0] for rule in rules} == {f"spec.{name}" for name in fixed}
     assert all("oldSelf" in rule["rule"] for rule in rules)
 

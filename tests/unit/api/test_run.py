@@ -32,7 +32,8 @@ def test_inputs_are_any_object() -> None:
         ({"inputs": {"a": {"\ud800": 1}}}, "spec.inputs.a", "InvalidKey"),
         ({"inputs": {"a": {True: 1}}}, "spec.inputs.a", "InvalidKey"),
         ({"onDelete": "rollback"}, "spec.onDelete", "InvalidValue"),
-        ({"suspend": True}, "spec.suspend", "UnknownField"),
+        ({"suspended": True}, "spec.suspended", "UnknownField"),
+        ({"suspend": "yes"}, "spec.suspend", "InvalidValue"),
     ],
 )
 def test_each_problem_is_named_by_field_and_reason(fields: dict[str, Any], path: str, reason: str) -> None:

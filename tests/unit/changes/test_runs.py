@@ -14,7 +14,7 @@ from reactor_operator.changes.metrics import ChangeMetrics
 from reactor_operator.changes.queue import ReconcileQueue
 from reactor_operator.changes.runs import RunChanges
 from reactor_operator.changes.sweep import Sweeper
-from reactor_operator.engine.events import CancelRequested
+from reactor_operator.engine.events import CancelRequested, SuspensionChanged
 from reactor_operator.kube.definitions import ClusterDefinitions, parse_run
 from reactor_operator.kube.paths import REACTOR_RUN
 from reactor_operator.ports import RunRef
@@ -183,7 +183,7 @@ class TestCancel:
         async with trial.following() as runs:
             await runs.changed("MODIFIED", await trial.put(metadata=self.asked))
             (asked,) = await trial.cancels()
-            answered = {"phase": "Running", "signals": [{"id": asked.id}]}
+            answered = {"phase": "Running", "signals": [{"id": asked.id, "action": "cancel"}]}
             await runs.changed("MODIFIED", await trial.put(metadata=self.asked, status=answered))
         assert trial.server.objects[PATH]["metadata"]["annotations"] == {}
 
@@ -192,13 +192,26 @@ class TestCancel:
         async with trial.following() as runs:
             await runs.changed("MODIFIED", await trial.put(metadata=self.asked))
             (asked,) = await trial.cancels()
-            seen = await trial.put(metadata=self.asked, status={"signals": [{"id": asked.id}]})
+            seen = await trial.put(metadata=self.asked, status={"signals": [{"id": asked.id, "action": "cancel"}]})
             await trial.put(metadata={"annotations": {"reactor.run/cancel": "another"}})
             await runs.changed("MODIFIED", seen)
         assert trial.server.objects[PATH]["metadata"]["annotations"] == {"reactor.run/cancel": "another"}
 
-    async def test_a_run_that_is_over_refuses_and_says_so(self, trial: Trial) -> None:
+    async def test_a_run_that_is_over_is_asked_too(self, trial: Trial) -> None:
         await trial.store_run(active=False)
+        async with trial.following() as runs:
+            await runs.changed("MODIFIED", await trial.put(metadata=self.asked, status=FINISHED))
+        (asked,) = await trial.cancels()
+        assert asked.reason == "why"
+
+    async def test_a_request_that_was_recorded_before_this_process_began_is_looked_at(self, trial: Trial) -> None:
+        await trial.store_run(active=False)
+        for _ in range(2):
+            async with trial.following() as runs:
+                await runs.changed(None, await trial.put(metadata=self.asked, status=FINISHED))
+        assert trial.queue.taken() == [REF]
+
+    async def test_a_run_that_ended_and_is_stored_no_more_refuses_and_says_so(self, trial: Trial) -> None:
         async with trial.following() as runs:
             await runs.changed("MODIFIED", await trial.put(metadata=self.asked, status=FINISHED))
         assert trial.server.objects[PATH]["metadata"]["annotations"] == {}
@@ -206,16 +219,44 @@ class TestCancel:
         assert (event["reason"], event["type"]) == ("CancelRefused", "Warning")
         assert "Succeeded" in event["message"]
 
-    async def test_a_run_that_ended_and_is_stored_no_more_refuses_too(self, trial: Trial) -> None:
+    async def test_an_entry_of_the_status_is_a_request_and_goes_once_it_is_answered(self, trial: Trial) -> None:
+        await trial.store_run()
+        wanted = {"id": "7", "action": "cancel", "reason": "why", "by": "ann"}
         async with trial.following() as runs:
-            await runs.changed("MODIFIED", await trial.put(metadata=self.asked, status=FINISHED))
-        assert trial.server.objects[PATH]["metadata"]["annotations"] == {}
+            await runs.changed("MODIFIED", await trial.put(status={"requests": [wanted]}))
+            (asked,) = await trial.cancels()
+            assert (asked.id, asked.reason, asked.by) == ("7", "why", "ann")
+            answered = {"requests": [wanted], "signals": [{"id": "7", "action": "cancel"}]}
+            await runs.changed("MODIFIED", await trial.put(status=answered))
+        assert trial.server.objects[PATH]["status"]["requests"] == []
 
     async def test_a_run_that_is_not_stored_yet_is_asked_again(self, trial: Trial) -> None:
         async with trial.following() as runs:
             await runs.changed("ADDED", await trial.put(metadata=self.asked))
             assert "reactor.run/cancel" in trial.server.objects[PATH]["metadata"]["annotations"]
             assert runs._unsettled == {REF}
+
+
+class TestSuspend:
+    async def told(self, trial: Trial) -> list[bool]:
+        snapshot = await trial.store.load("uid")
+        assert snapshot is not None
+        events = [decode_event(body) for _, body in snapshot.inbox]
+        return [event.suspended for event in events if isinstance(event, SuspensionChanged)]
+
+    async def test_what_the_spec_says_is_told_once_and_what_it_takes_back_too(self, trial: Trial) -> None:
+        await trial.store_run()
+        async with trial.following() as runs:
+            for generation, suspend in ((2, True), (2, True), (3, False), (3, False)):
+                spec = {"reactorRef": {"name": "x"}, "suspend": suspend}
+                await runs.changed("MODIFIED", await trial.put(metadata={"generation": generation}, spec=spec))
+        assert await self.told(trial) == [True, False]
+
+    async def test_a_run_that_never_says_so_is_told_nothing(self, trial: Trial) -> None:
+        await trial.store_run()
+        async with trial.following() as runs:
+            await runs.changed("ADDED", await trial.put(metadata={"generation": 1}))
+        assert await self.told(trial) == []
 
 
 class TestExpiry:

@@ -249,16 +249,77 @@ def test_logs_are_those_of_the_runs_pods_oldest_first(on_cluster: OnCluster, ser
     assert none.err.startswith("step 'ship' of run 'order-1' (Failed) has no pods: podRetention")
 
 
-def test_cancel_asks_by_annotation_and_refuses_a_run_that_has_ended(on_cluster: OnCluster, server: ApiServer) -> None:
+def answering(server: ApiServer, run_phase: str, **answer: str) -> threading.Thread:
+    """Answer the next request as the operator does: in the status, under the id in the annotation's key."""
+
+    def answer_it() -> None:
+        wait_until(lambda: bool(server.patches))
+        (key,) = server.patches[-1][2]["metadata"]["annotations"]
+        one = a_run(0)
+        one["status"] |= {
+            "phase": run_phase,
+            "signals": [{"id": key.partition(".run/")[2].partition(".")[2], **answer}],
+        }
+        server.put(RUNS, one)
+
+    return meanwhile(answer_it)
+
+
+@pytest.mark.parametrize(
+    ("words", "action", "said"),
+    [
+        (("cancel", "order-1", "--reason", 'wrong "order"'), "cancel", {"reason": 'wrong "order"'}),
+        (("undo", "order-1"), "undo", {}),
+        (("retry", "order-1"), "retry", {}),
+        (
+            ("retry", "order-1", "--step", "charge", "--arguments", '{"card": 1}', "--assume", "pack=standing"),
+            "retry",
+            {"step": "charge", "arguments": {"card": 1}, "assume": {"pack": "standing"}},
+        ),
+        (("skip", "order-1", "charge", "--payload", '"x"'), "skip", {"step": "charge", "payload": "x"}),
+        (("skip", "order-1", "charge"), "skip", {"step": "charge", "payload": None}),
+    ],
+)
+def test_a_request_is_an_annotation_with_an_id_and_its_answer_is_told(
+    on_cluster: OnCluster, server: ApiServer, words: tuple[str, ...], action: str, said: dict[str, Any]
+) -> None:
     server.put(RUNS, a_run(0))
-    answer = on_cluster("cancel", "order-1", "--reason", 'wrong "order"')
-    assert (answer.code, answer.out) == (0, "reactorrun.reactor.run/order-1 cancel requested\n")
+    thread = answering(server, "Running", action=action, phase="Accepted")
+    answer = on_cluster(*words)
+    thread.join(20)
+    told = f"reactorrun.reactor.run/order-1 {action} accepted, the run is Running\n"
+    assert (answer.code, answer.out) == (0, told)
     (path, kind, body) = server.patches[-1]
     assert (path, kind) == (f"{RUNS}/order-1", "application/merge-patch+json")
-    assert json.loads(body["metadata"]["annotations"]["reactor.run/cancel"]) == {"reason": 'wrong "order"'}
+    ((key, value),) = body["metadata"]["annotations"].items()
+    assert key.startswith(f"reactor.run/{action}.cli-")
+    assert json.loads(value) == said
+
+
+def test_a_refused_request_exits_with_two_and_the_reason(on_cluster: OnCluster, server: ApiServer) -> None:
     server.put(RUNS, a_run(-1))
+    thread = answering(server, "Failed", action="cancel", phase="Rejected", reason="the run has ended: Failed")
     answer = on_cluster("cancel", "order-1")
-    assert (answer.code, answer.err) == (2, "ReactorRun 'order-1' is Failed, expected one that has not ended")
+    thread.join(20)
+    assert (answer.code, answer.err) == (2, "cancel is refused: the run has ended: Failed")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("retry", "order-1", "--arguments", "{x"), "--arguments: expected JSON, found '{x'"),
+        (("retry", "order-1", "--assume", "pack=gone"), "--assume pack=gone: expected STEP=standing or STEP=undone"),
+        (("undo", "order-9"), "ReactorRun 'order-9' not found in namespace 'shop'; did you mean 'order-1'?"),
+    ],
+)
+def test_a_request_that_cannot_be_made_is_refused_at_once(
+    on_cluster: OnCluster, server: ApiServer, words: tuple[str, ...], told: str
+) -> None:
+    server.put(RUNS, a_run(0))
+    answer = on_cluster(*words)
+    assert answer.code in (1, 2)
+    assert told in answer.err
+    assert not server.patches
 
 
 def test_apply_starts_a_run_without_a_name_each_time(on_cluster: OnCluster, server: ApiServer, write: Write) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from reactor_operator.engine.actions import Announce
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.state import Goal, RollbackState, RunPhase, Stage, StepPhase
 from tests.unit.engine.driver import CONTAINER, DONE_ONCE, MINUTE, TERMINATE, Run, attempts, chain, step
@@ -215,7 +216,8 @@ def test_a_cancel_after_the_end_is_refused_with_how_it_ended() -> None:
     run = Run(step("a")).start().succeeds("a").is_cancelled()
     assert answers(run) == [("stop", False, "the run has ended: Succeeded")]
     assert run.phase is RunPhase.SUCCEEDED
-    assert not run.last.actions
+    assert [one.reason for one in run.last.actions if isinstance(one, Announce)] == ["CancelRefused"]
+    assert len(run.last.actions) == 1
 
 
 def test_a_repeated_cancel_after_the_end_it_brought_changes_nothing() -> None:

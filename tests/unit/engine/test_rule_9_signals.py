@@ -208,7 +208,22 @@ def test_a_run_that_could_never_start_is_not_retried() -> None:
     run = Run(step("a"))
     header = stillborn("uid", failure(FailureKind.INVALID_INPUTS), run.now).state.header
     run.state = restore(run.plan, header, {})
-    assert run.is_retried().answer == (False, "the run could never start: start another run")
+    assert run.is_retried().answer == (False, "the run could never start, or its definition is lost: start another run")
+
+
+def test_a_run_that_lost_state_goes_on_with_a_new_round_of_what_was_in_flight() -> None:
+    run = recovering_run().is_retried()
+    assert (run.phase, run.at("a"), list(run.open)) == (RunPhase.RUNNING, StepPhase.SUCCEEDED, ["b"])
+    assert run.launches[-1] == "b.run.2.1.1"
+    assert [retired.stop for retired in run.retired][-1:] == [True]
+
+
+def test_a_run_that_lost_state_while_it_was_rolled_back_is_not_retried() -> None:
+    run = Run(*undoable("a", "b")).start().succeeds("a").fails("b")
+    run.state = restore(run.plan, recovering(run.header, run.now), dict(run.state.steps))
+    accepted, reason = run.is_retried().answer
+    assert not accepted
+    assert "was being rolled back when its state was lost" in reason
 
 
 # skip

@@ -8,7 +8,7 @@ import pytest_asyncio
 from reactor_operator.engine.actions import Announce
 from reactor_operator.kube.errors import ApiUnavailable
 from reactor_operator.kube.paths import REACTOR_RUN
-from reactor_operator.ports import RunRef
+from reactor_operator.ports import RunRef, Unavailable
 from reactor_operator.status.board import ClusterBoard
 from tests.unit.kube.api_server import ApiServer
 from tests.unit.outcomes.stores import FixedClock
@@ -103,7 +103,12 @@ async def test_a_status_without_steps_keeps_what_was_told_before(
 ) -> None:
     await report(board, ref, status("Running", result=1))
     await report(board, ref, {"phase": "Recovering"})
-    assert server.objects[PATH]["status"] == {"phase": "Recovering", "steps": [], "result": 1}
+    assert server.objects[PATH]["status"] == {
+        "phase": "Recovering",
+        "steps": [],
+        "result": 1,
+        "requests": [],
+    }
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -162,3 +167,17 @@ async def test_names_of_any_length_give_valid_events(server: ApiServer, board: C
     await board.announce(RunRef("shop", "a" * 253, "u"), Announce(ordinal=1, reason="Failed", message=""))
     (path,) = [path for path in server.objects if "/events/" in path]
     assert len(path.rpartition("/")[2]) <= 253
+
+
+async def test_what_people_ask_for_in_the_status_outlives_our_writes(
+    server: ApiServer, board: ClusterBoard, ref: RunRef
+) -> None:
+    await report(board, ref, status("Running"))
+    assert server.objects[PATH]["status"]["requests"] == []
+    server.objects[PATH]["status"]["requests"] = [{"id": "1", "action": "cancel"}]
+    with pytest.raises(Unavailable, match="changed while it was written"):
+        await report(board, ref, status("Succeeded"))
+    assert server.objects[PATH]["status"]["phase"] == "Running"
+    await report(board, ref, status("Succeeded"))
+    written = server.objects[PATH]["status"]
+    assert (written["phase"], written["requests"]) == ("Succeeded", [{"id": "1", "action": "cancel"}])

@@ -12,7 +12,7 @@ from pydantic import Field
 from reactor_operator.api.bodies import NameRef
 from reactor_operator.api.document import TOO_DEEP, document_problems
 from reactor_operator.api.envelope import check_envelope, check_model
-from reactor_operator.api.model import Duration, Model, Object, Optional
+from reactor_operator.api.model import Boolean, Duration, Model, Object, Optional
 from reactor_operator.api.problems import Problem
 
 
@@ -23,7 +23,7 @@ class OnDelete(StrEnum):
 
 
 class RunSpec(Model):
-    """One execution of a reactor. Only ttlAfterFinished and onDelete may change later."""
+    """One execution of a reactor. Only suspend, ttlAfterFinished and onDelete may change later."""
 
     reactor_ref: NameRef = Field(description="The reactor to run, in the same namespace.")
     inputs: Object | None = Field(
@@ -31,6 +31,10 @@ class RunSpec(Model):
     )
     ttl_after_finished: Optional[Duration] = Field(
         default=None, description="The run is deleted this long after it finished. Unset: as the reactor says."
+    )
+    suspend: Optional[Boolean] = Field(
+        default=None,
+        description="true: nothing new starts and nothing is rolled back until it is false again. What runs, ends.",
     )
     on_delete: Optional[OnDelete] = Field(
         default=None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from reactor_operator.api.model import Integer, Json, Model, Optional
+from reactor_operator.api.model import Integer, Json, Model, Object, Optional
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.state import RunPhase, StepPhase
 
@@ -122,6 +122,21 @@ class RollbackStatus(Model):
     )
 
 
+class StatusRequest(Model):
+    """A request to the run, written by a person: `kubectl patch --subresource=status`. It goes once it is answered."""
+
+    id: Word = Field(description="Identity of the request: repeating it changes nothing.")
+    action: Word = Field(description="cancel, undo, retry or skip.")
+    step: Optional[StepPath] = Field(default=None, description="The step it is about, of retry and skip.")
+    payload: Json = Field(default=None, description="Of skip: the value that the step is given.")
+    arguments: Object | None = Field(default=None, description="Of retry: other arguments for the step.")
+    assume: Optional[Annotated[dict[StepPath, Word], Field(max_length=1_000)]] = Field(
+        default=None, description="Of retry: standing or undone, for each step that could not be reversed."
+    )
+    reason: Optional[Message] = Field(default=None, description="Why, for people.")
+    by: Optional[Word] = Field(default=None, description="Who asks.")
+
+
 class SignalAnswer(Model):
     """The answer to a request from outside."""
 
@@ -159,6 +174,9 @@ class RunStatus(Model):
         ]
     ] = Field(default=None, description="The steps, as many as there is room for.")
     steps_omitted: Optional[Count] = Field(default=None, description="How many steps there was no room for.")
+    requests: Optional[Annotated[tuple[StatusRequest, ...], Field(max_length=100)]] = Field(
+        default=None, description="Requests, written by people; each goes once signals has its answer."
+    )
     signals: Optional[Annotated[tuple[SignalAnswer, ...], Field(max_length=100)]] = Field(
         default=None, description="Answers to requests, newest 20."
     )

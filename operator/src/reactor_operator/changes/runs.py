@@ -1,4 +1,4 @@
-"""Runs as the watch tells them: which are there, which are to be reconciled, what people ask of them by annotation.
+"""Runs as the watch tells them: which are there, which are to be reconciled, what people ask of them.
 
 In: events of ReactorRuns, rings of the inbox, marks of the pod watch. Out: marks in the queue, signals in the inbox.
 Never here: trust in an event (a reconcile reads what it needs), a decision about a run, an exception for a bad object.
@@ -12,11 +12,12 @@ from collections.abc import AsyncIterator
 
 import structlog
 
-from reactor_operator.changes.cancel import CancelAnnotation, parse_cancels
 from reactor_operator.changes.expiry import Expiry
 from reactor_operator.changes.queue import ReconcileQueue
+from reactor_operator.changes.requests import Request, parse_annotations, parse_status_requests
 from reactor_operator.changes.sweep import Sweeper
 from reactor_operator.engine.actions import Announce
+from reactor_operator.engine.events import SuspensionChanged
 from reactor_operator.engine.identity import digest_of
 from reactor_operator.engine.state import ENDED
 from reactor_operator.kube.client import KubeClient, PatchType
@@ -26,7 +27,8 @@ from reactor_operator.kube.fields import JsonObject, maps_at, text_at
 from reactor_operator.kube.paths import REACTOR_RUN
 from reactor_operator.ports import Definitions, RunObject, RunRef, Unavailable
 from reactor_operator.status.board import ClusterBoard
-from reactor_operator.store.port import Appended, Inbox, StoreUnavailable
+from reactor_operator.store.codec import encode_event
+from reactor_operator.store.port import Appended, Entry, Inbox, StoreUnavailable
 
 _ENDED = frozenset(phase.value for phase in ENDED)
 _RETRY_SECONDS = 2.0
@@ -57,6 +59,7 @@ class RunChanges:
         self._active = active
         self._roster: dict[str, RunRef] = {}
         self._versions: dict[str, str] = {}
+        self._suspensions: dict[str, tuple[int, bool]] = {}
         self._waiting: dict[tuple[str, str], set[RunRef]] = {}
         self._unsettled: set[RunRef] = set()
         self.sweeper: Sweeper | None = None
@@ -103,6 +106,7 @@ class RunChanges:
         """A run's object is said to be gone: nothing is done for it any more, and its state is looked at."""
         self._roster.pop(ref.uid, None)
         self._versions.pop(ref.uid, None)
+        self._suspensions.pop(ref.uid, None)
         self._unsettled.discard(ref)
         for reactor in [reactor for reactor, waiting in self._waiting.items() if ref in waiting]:
             self._waits_no_more(reactor, ref)
@@ -149,40 +153,55 @@ class RunChanges:
     async def _attend(self, run: RunObject) -> None:
         """See to what people ask and to the TTL; what cannot be done now is done later."""
         try:
-            for asked in parse_cancels(run.annotations):
-                if not await self._cancel(run, asked):
+            for asked in (*parse_annotations(run.annotations), *parse_status_requests(run.status.get("requests"))):
+                if not await self._hand_in(run, asked):
                     self._unsettled.add(run.ref)
+            if not await self._suspend(run):
+                self._unsettled.add(run.ref)
             await self._expiry.note(run)
         except (Unavailable, StoreUnavailable, ApiError) as problem:
             self._unsettled.add(run.ref)
             where = f"{run.ref.namespace}/{run.ref.name}"
             _log.warning("a run could not be attended to; it is tried again", run=where, problem=str(problem))
 
-    async def _cancel(self, run: RunObject, asked: CancelAnnotation) -> bool:
-        """Hand a request in, and take the annotation away once it is answered. False: look again later."""
-        if any(text_at(answer, "id") == asked.id for answer in maps_at(run.status, "signals")):
+    async def _hand_in(self, run: RunObject, asked: Request) -> bool:
+        """Hand a request in, and take it away from the object once it is answered. False: look again later."""
+        answers = maps_at(run.status, "signals")
+        if any((text_at(one, "id"), text_at(one, "action")) == (asked.id, asked.action) for one in answers):
             await self._remove(run.ref, asked)
             return True
         answer = await self._inbox.append(asked.entry_for(run.ref))
         if answer is Appended.UNKNOWN and text_at(run.status, "phase") in _ENDED:
-            answer = Appended.CLOSED  # its state is gone with a store; there is nothing left to stop
-        match answer:
-            case Appended.CLOSED:
-                await self._board.announce(run.ref, _refusal(run, asked))
-                await self._remove(run.ref, asked)
-            case Appended.UNKNOWN:
-                return False  # nothing is stored yet of a run that waits for its Reactor
-            case Appended.RECORDED | Appended.REPEATED | Appended.CONFLICT:
-                pass  # the answer comes with the status, and the status with an event
+            # Its state is gone with a store: nothing is left to stop, to undo or to go on with.
+            await self._board.announce(run.ref, _refusal(run, asked))
+            await self._remove(run.ref, asked)
+            return True
+        if answer is Appended.REPEATED:
+            self._queue.mark(run.ref)  # recorded before this process began, and perhaps not read yet
+        # Nothing is stored yet of a run that waits for its Reactor. The answer comes with the status.
+        return answer is not Appended.UNKNOWN
+
+    async def _suspend(self, run: RunObject) -> bool:
+        """Tell the run whether `spec.suspend` lets it go on, once for each spec that may say something new."""
+        suspended = run.spec.get("suspend") is True
+        told = self._suspensions.get(run.ref.uid, (1, False))
+        if told == (run.generation, suspended) or (not suspended and not told[1] and run.generation == 1):
+            return True
+        event = SuspensionChanged(suspended=suspended)
+        digest = digest_of("suspend", run.generation, suspended)
+        answer = await self._inbox.append(Entry(run=run.ref.uid, digest=digest, body=encode_event(event)))
+        if answer is Appended.UNKNOWN:
+            return text_at(run.status, "phase") in _ENDED  # a run that is not stored yet is opened as its spec says
+        self._suspensions[run.ref.uid] = (run.generation, suspended)
         return True
 
-    async def _remove(self, ref: RunRef, asked: CancelAnnotation) -> None:
+    async def _remove(self, ref: RunRef, asked: Request) -> None:
         try:
-            path = REACTOR_RUN.object(ref.namespace, ref.name)
-            await self._client.patch(path, asked.removal(), PatchType.JSON)
+            path = REACTOR_RUN.object(ref.namespace, ref.name, "status" if asked.in_status else "")
+            await self._client.patch(path, asked.removal, PatchType.JSON)
         except ApiError as error:
             # The test failed: somebody changed or removed it. Another event tells what it says now.
-            _log.debug("an annotation was not removed", run=f"{ref.namespace}/{ref.name}", problem=str(error))
+            _log.debug("a request was not removed", run=f"{ref.namespace}/{ref.name}", problem=str(error))
 
     def _note_waiting(self, run: RunObject) -> None:
         reference = run.spec.get("reactorRef")
@@ -200,11 +219,11 @@ class RunChanges:
             self._waiting.pop(reactor, None)
 
 
-def _refusal(run: RunObject, asked: CancelAnnotation) -> Announce:
+def _refusal(run: RunObject, asked: Request) -> Announce:
     phase = text_at(run.status, "phase") or "over"
     return Announce(
-        ordinal=_ORDINALS + int(digest_of("refused", asked.id)[:7], 16),
-        reason="CancelRefused",
-        message=f"the run cannot be cancelled: it is {phase}",
+        ordinal=_ORDINALS + int(digest_of("refused", asked.action, asked.id)[:7], 16),
+        reason=f"{asked.action.capitalize()}Refused",
+        message=f"{asked.action} is refused: the run is {phase}, and its state is not stored any more",
         warning=True,
     )

@@ -18,6 +18,7 @@ from reactor_operator.cli.run_view import RunView
 from reactor_operator.engine.actions import StartTask
 from reactor_operator.engine.events import CancelRequested
 from reactor_operator.engine.identity import Action, Task
+from reactor_operator.engine.state import RunPhase
 from reactor_operator.evaluation.evaluator import ProcessEvaluator
 from reactor_operator.ports import RunRef
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
@@ -126,7 +127,7 @@ class Driver:
         try:
             if known is not None:
                 await self._give_up_lost(known, launcher)
-            await self._loop(run, reconciler, board)
+            await self._loop(run, reconciler, board, launcher)
             await self._settle(launcher)
         except OldEpoch:
             raise CommandError(
@@ -163,7 +164,8 @@ class Driver:
             if open_ is not None and not open_.outcome and (open_.binding or not ordered):
                 await launcher.report_lost(run, blueprint.step(step.task.path), step.task)
 
-    async def _loop(self, run: LaptopRun, reconciler: Reconciler, board: LaptopBoard) -> None:
+    async def _loop(self, run: LaptopRun, reconciler: Reconciler, board: LaptopBoard, launcher: LocalLauncher) -> None:
+        """Reconcile until the run has ended, or holds still because it is suspended."""
         rings = self._store.rings()
         ring = asyncio.ensure_future(anext(rings))
         stop = asyncio.ensure_future(self._stops.next())
@@ -171,6 +173,8 @@ class Driver:
         try:
             while True:
                 wake_at = await reconciler.reconcile(run.ref)
+                if board.last.phase == RunPhase.SUSPENDED and launcher.is_idle:
+                    return
                 if board.last.ended:
                     now = self._clock.now()
                     give_up_at = give_up_at or now + SETTLE_MS

@@ -5,6 +5,7 @@ In: the command line, through `main`. Out: frozen values. Never here: imports th
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 
 class Output(StrEnum):
@@ -29,6 +30,14 @@ class ClusterOptions:
     namespace: str | None = None
     context: str | None = None
     kubeconfig: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateOptions:
+    """A run of a laptop: the state file that it is in (None: it is on a cluster), and where its manifests are."""
+
+    file: Path | None = None
+    path: str = "."
 
 
 @dataclass(frozen=True, slots=True)

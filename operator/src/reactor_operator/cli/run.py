@@ -5,14 +5,16 @@ Never here: how a run is driven (`drive.py`) or shown (`progress.py`).
 """
 
 import asyncio
+import secrets
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from reactor_operator.api.digest import digest_spec
 from reactor_operator.api.run import check_run
+from reactor_operator.cli.asked import Asked, find_answer, refuse_rejected
 from reactor_operator.cli.check import Checked, SoundRun, check_manifests
 from reactor_operator.cli.choose import by_name, one_reactor
 from reactor_operator.cli.drive import Driver, Killed, interrupts
@@ -26,10 +28,13 @@ from reactor_operator.cli.run_view import RunView
 from reactor_operator.cli.screen import progress_for
 from reactor_operator.cli.state_file import open_store
 from reactor_operator.cli.stored import load_inputs, load_known, load_tracebacks
+from reactor_operator.engine.events import SuspensionChanged
+from reactor_operator.engine.identity import digest_of
 from reactor_operator.engine.state import ENDED
 from reactor_operator.ports import RunRef
 from reactor_operator.reconciling.records import KnownRun
-from reactor_operator.store.port import Store
+from reactor_operator.store.codec import encode_event
+from reactor_operator.store.port import Entry, Store
 from reactor_operator.tasks.laptop.worker import spawn_worker
 
 NAME_LIMIT = 253
@@ -37,10 +42,11 @@ NAME_LIMIT = 253
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCommand:
-    """`reactor run` as it was typed."""
+    """`reactor run` as it was typed; or (`asked`) a request to one run of the state file, which goes on with it."""
 
     path: str
-    inputs: InputOptions
+    inputs: InputOptions = field(default_factory=InputOptions)
+    asked: Asked | None = None
     run: str | None = None
     reactor: str | None = None
     state: Path | None = None
@@ -87,14 +93,20 @@ class RunCommand:
             for run, known in [await self._find(store, sound, inputs) for sound, inputs in runs]:
                 if stops.cancelled:
                     break
+                asked = await self._ask(store, run, known)
                 try:
-                    await _drive_one(driver, run, known, progress, done)
+                    await _drive_one(driver, run, known, progress, done, asked=asked is not None)
                 except Killed:
                     killed = True
                     break
                 if self.verbose:
                     await _say_tracebacks(store, run, progress)
+                answer = find_answer(done[-1].status, asked) if asked is not None and done else None
+                if answer is not None:
+                    refuse_rejected(answer)
         self._print(done)
+        if self.asked is not None and done and done[-1].phase == self.asked.wanted:
+            return EXIT_OK
         return EXIT_INTERRUPTED if killed else exit_code_of(done)
 
     async def _find(self, store: Store, sound: SoundRun, inputs: Inputs) -> tuple[LaptopRun, KnownRun | None]:
@@ -120,6 +132,22 @@ class RunCommand:
             created_at=known.definition.created_at,
         ), known
 
+    async def _ask(self, store: Store, run: LaptopRun, known: KnownRun | None) -> str | None:
+        """Hand in what was asked for, and what `spec.suspend` says by now; return the name of the request."""
+        if known is not None and known.state.header.suspended != (run.sound.spec.suspend is True):
+            event = SuspensionChanged(suspended=run.sound.spec.suspend is True)
+            name = f"suspend {known.revision}"
+            await store.append(Entry(run=run.ref.uid, digest=digest_of(name), body=encode_event(event)))
+        if self.asked is None:
+            return None
+        if known is None:
+            raise CommandError(f"--state {self.state}: found no run '{run.ref.name}', expected one that was started")
+        from reactor_operator.changes.requests import request_of
+
+        request = request_of(f"cli-{secrets.token_hex(6)}", self.asked.action, self.asked.said, "command line")
+        await store.append(request.entry_for(run.ref))
+        return request.id
+
     def _print(self, done: Sequence[RunView]) -> None:
         if self.output is not Output.TEXT:
             from reactor_operator.cli.documents import render_documents
@@ -128,10 +156,13 @@ class RunCommand:
 
 
 async def _drive_one(
-    driver: Driver, run: LaptopRun, known: KnownRun | None, progress: Progress, done: list[RunView]
+    driver: Driver, run: LaptopRun, known: KnownRun | None, progress: Progress, done: list[RunView], *, asked: bool
 ) -> None:
-    """Drive one run and note how it was left, also where it was killed. One that has ended before is only shown."""
-    if known is not None and known.state.header.phase in ENDED:
+    """Drive one run and note how it was left, also where it was killed.
+
+    One that has ended before is only shown, unless something is `asked` of it.
+    """
+    if known is not None and known.state.header.phase in ENDED and not asked:
         view = await driver.drive(run, Silence())
         done.append(view)
         progress.recall(view)

@@ -34,11 +34,11 @@ from reactor_operator.engine.state import Goal, Header, RunFailure, RunPhase, Ru
 from reactor_operator.engine.timers import fire_due
 
 
-def begin(plan: Plan, uid: str, now: int) -> RunState:
-    """Return the state of a run that starts `now`: nothing done, its deadline set."""
+def begin(plan: Plan, uid: str, now: int, *, suspended: bool = False) -> RunState:
+    """Return the state of a run that starts `now`: nothing done, its deadline set; it may hold still."""
     deadline = None if plan.timeout_ms is None else now + plan.timeout_ms
     return RunState(
-        header=Header(uid=uid, now=now, started_at=now, deadline=deadline),
+        header=Header(uid=uid, now=now, started_at=now, deadline=deadline, suspended=suspended),
         ready=tuple(path for path in plan.children if not plan.steps[path].needs),
         remaining={ROOT: len(plan.children)},
     )
@@ -99,7 +99,13 @@ def decide_together(plan: Plan, state: RunState, events: Iterable[ev.Event], now
 def _apply(draft: Draft, event: ev.Event) -> None:
     stage = draft.header.stage
     match event:
-        case ev.CancelRequested() | ev.UndoRequested() | ev.RetryRequested() | ev.SkipRequested():
+        case (
+            ev.CancelRequested()
+            | ev.UndoRequested()
+            | ev.RetryRequested()
+            | ev.SkipRequested()
+            | ev.RequestUnreadable()
+        ):
             requested(draft, event)
         case _ if stage is Stage.OVER:
             pass

@@ -204,6 +204,17 @@ class SkipRequested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequestUnreadable:
+    """Someone asked for something that has no meaning; `reason` says why. It is answered like any other request."""
+
+    id: str
+    action: str
+    reason: str
+    by: str = ""
+    type: Literal["RequestUnreadable"] = "RequestUnreadable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SuspensionChanged:
     """The run is to hold still, or to go on: `spec.suspend` says so."""
 
@@ -219,7 +230,7 @@ class TimePassed:
 
 
 Outcome = TaskSucceeded | TaskSkipped | TaskHalted | TaskContinued | TaskFailed | TaskLost
-Signal = CancelRequested | UndoRequested | RetryRequested | SkipRequested
+Signal = CancelRequested | UndoRequested | RetryRequested | SkipRequested | RequestUnreadable
 TaskEvent = TaskStarted | TaskWaiting | TaskUploaded | Outcome
 Event = (
     StepEvaluated

@@ -8,7 +8,7 @@ Source of the rules: DESIGN 4, rules 7 and 9.
 from collections.abc import Iterator, Mapping
 
 from reactor_operator.engine.derive import restore
-from reactor_operator.engine.draft import Draft
+from reactor_operator.engine.draft import CLEANUP, Draft
 from reactor_operator.engine.ending import begin_ending, go_back, stop_everything
 from reactor_operator.engine.events import RetryRequested, SkipRequested
 from reactor_operator.engine.failures import FailureKind
@@ -56,7 +56,9 @@ def refuse_retry(draft: Draft, event: RetryRequested) -> str:
     """Return why the run cannot be retried, empty where it can."""
     failure = draft.header.failure
     if not draft.plan.steps or (failure is not None and failure.failure.kind in _NEVER_BEGAN):
-        return "the run could never start: start another run"
+        return "the run could never start, or its definition is lost: start another run"
+    if draft.header.stage is Stage.RECOVERING and any(step.phase in CLEANUP for step in draft.steps.values()):
+        return "the run was being rolled back when its state was lost: undo it, or cancel it"
     known = draft.plan.steps
     for path in (*event.standing, *event.undone, *([event.step] if event.step else [])):
         if path not in known:
@@ -75,7 +77,12 @@ def refuse_retry(draft: Draft, event: RetryRequested) -> str:
 
 
 def retry(draft: Draft, event: RetryRequested) -> None:
-    """Begin a new round of what failed or was reversed, and of all that depends on it; the rest keeps its result."""
+    """Begin a new round of what failed or was reversed, and of all that depends on it; the rest keeps its result.
+
+    Where state was lost that is also what was in flight: nobody can say whether it will ever report.
+    """
+    if draft.header.stage is Stage.RECOVERING:
+        stop_everything(draft)
     for path in event.standing:
         step = draft.step(path)
         if step.phase is StepPhase.ROLLBACK_FAILED:

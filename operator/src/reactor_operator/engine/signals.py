@@ -10,7 +10,14 @@ from typing import assert_never
 
 from reactor_operator.engine.draft import Draft
 from reactor_operator.engine.ending import cancel
-from reactor_operator.engine.events import CancelRequested, RetryRequested, Signal, SkipRequested, UndoRequested
+from reactor_operator.engine.events import (
+    CancelRequested,
+    RequestUnreadable,
+    RetryRequested,
+    Signal,
+    SkipRequested,
+    UndoRequested,
+)
 from reactor_operator.engine.failures import render_message
 from reactor_operator.engine.resuming import refuse_retry, refuse_skip, refuse_undo, retry, skip_step, undo
 from reactor_operator.engine.state import Goal, RunPhase, SignalAnswer
@@ -36,8 +43,8 @@ TABLE: dict[RunPhase, dict[str, str]] = {
     RunPhase.RECOVERING: {
         "cancel": "",
         "undo": "",
-        "retry": "what the steps did since is not known: undo the run, or cancel it",
-        "skip": "what the steps did since is not known: undo the run, or cancel it",
+        "retry": "",
+        "skip": "what the steps did since is not known: retry the run, undo it, or cancel it",
     },
     RunPhase.SUCCEEDED: {"cancel": _ENDED, "undo": "", "retry": _NOT_FAILED, "skip": _NOTHING_FAILED},
     RunPhase.FAILED: {"cancel": _ENDED, "undo": "", "retry": "", "skip": ""},
@@ -64,6 +71,8 @@ def action_of(event: Signal) -> str:
             return "retry"
         case SkipRequested():
             return "skip"
+        case RequestUnreadable():
+            return event.action
         case _:
             assert_never(event)
 
@@ -85,6 +94,7 @@ def requested(draft: Draft, event: Signal) -> None:
     )
     draft.set(signals=(*draft.header.signals, answer)[-_KEPT:])
     if refused:
+        draft.announce(f"{action.capitalize()}Refused", f"{action} is refused: {refused}", warning=True)
         return
     match event:
         case CancelRequested():
@@ -95,6 +105,8 @@ def requested(draft: Draft, event: Signal) -> None:
             retry(draft, event)
         case SkipRequested():
             skip_step(draft, event)
+        case RequestUnreadable():
+            raise AssertionError("a request without a meaning is always refused")
         case _:
             assert_never(event)
 
@@ -102,6 +114,8 @@ def requested(draft: Draft, event: Signal) -> None:
 def _refusal(draft: Draft, event: Signal) -> str:
     """Return why a request is refused, empty where it is not."""
     header = draft.header
+    if isinstance(event, RequestUnreadable):
+        return event.reason or "it has no meaning"
     refused = TABLE[header.phase][action_of(event)].format(phase=header.phase)
     if refused:
         return refused

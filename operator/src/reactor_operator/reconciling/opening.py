@@ -34,10 +34,11 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """The run may start: what is pinned, and the bytes of its inputs."""
+    """The run may start: what is pinned, the bytes of its inputs, and whether it is to hold still first."""
 
     definition: Definition
     inputs: bytes
+    suspended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +102,7 @@ async def judge(
         composed=composed.specs,
         composed_schemas=composed.schemas,
     )
-    return Opened(definition=definition, inputs=document)
+    return Opened(definition=definition, inputs=document, suspended=checked.spec.suspend is True)
 
 
 def _check(spec: Mapping[str, object]) -> CheckedReactor:

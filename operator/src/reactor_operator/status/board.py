@@ -1,8 +1,8 @@
 """Where people look: the status of runs and Kubernetes Events, `ports.Board` on the API server.
 
 In: renderings of statuses, and announcements. Out: at most one status write a second for each run, at once where the
-phase changes, and none where the object has that status already. Never here: a read of the object (the watch tells what
-it has), a status that waits longer than a second, a write to an object with another uid.
+phase changes, and none where the object has that status already. Never here: a read of the object before a write (the
+watch tells it), a status that waits longer than a second, a write to an object with another uid, or over a request.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ import structlog
 from reactor_operator.engine.actions import Announce
 from reactor_operator.kube.client import KubeClient, PatchType
 from reactor_operator.kube.errors import Conflict, Forbidden, Invalid, refusals_as_unavailable
-from reactor_operator.kube.fields import text_at
+from reactor_operator.kube.fields import map_at, text_at
 from reactor_operator.kube.paths import EVENT, REACTOR_RUN
 from reactor_operator.ports import Clock, Rendering, RunRef, Unavailable
 from reactor_operator.status.events import render_event
@@ -29,7 +29,10 @@ _log = structlog.get_logger("reactor_operator.status")
 
 @dataclass(slots=True)
 class _Shown:
-    """What is known of one run's status: what the object has, when we last wrote, what still waits to be written."""
+    """What is known of one run's status: what the object has, when we last wrote, what still waits to be written.
+
+    `requests` are those that people wrote into it, as last seen; None where it has no place for them yet.
+    """
 
     digest: bytes = b""
     phase: str = ""
@@ -37,6 +40,7 @@ class _Shown:
     waiting: Rendering | None = None
     flush: asyncio.Task[None] | None = None
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    requests: list[object] | None = None
 
 
 class ClusterBoard:
@@ -76,6 +80,7 @@ class ClusterBoard:
         shown = self._shown.setdefault(ref.uid, _Shown())
         shown.digest = _digest(status)
         shown.phase = text_at(status, "phase")
+        shown.requests = _requests_in(status)
 
     def is_current(self, ref: RunRef, status: Status) -> bool:
         """Return whether this is the status that was last written or observed."""
@@ -119,34 +124,53 @@ class ClusterBoard:
                 return
             shown.written_at = time.monotonic()
             with refusals_as_unavailable(f"write the status of {ref.namespace}/{ref.name}"):
-                await self._patch(ref, status)
+                await self._patch(ref, status, shown)
             if shown.waiting is render:
                 shown.waiting = None
             shown.digest = digest
             shown.phase = text_at(status, "phase")
 
-    async def _patch(self, ref: RunRef, status: Status) -> None:
-        """Replace the whole status. A merge patch would drop every null in a result; a JSON patch keeps them.
+    async def _patch(self, ref: RunRef, status: Status, shown: _Shown) -> None:
+        """Replace the status but for `requests`, which are not ours. Raises Unavailable where those changed meanwhile.
 
-        A status without `steps` speaks of a run whose state was lost: what the object has beside it stays.
+        A merge patch would drop every null in a result; a JSON patch keeps them. A status without `steps` speaks of a
+        run whose state was lost: what the object has beside it stays.
         """
         path = REACTOR_RUN.object(ref.namespace, ref.name, "status")
-        whole = [
-            {"op": "test", "path": "/metadata/uid", "value": ref.uid},
-            {"op": "add", "path": "/status", "value": status},
-        ]
+        requests = shown.requests
+        whole: list[object] = [{"op": "test", "path": "/metadata/uid", "value": ref.uid}]
+        if requests is not None:
+            whole.append({"op": "test", "path": "/status/requests", "value": requests})
+        whole.append({"op": "add", "path": "/status", "value": {**status, "requests": requests or []}})
         try:
             if "steps" in status:
                 await self._client.patch(path, whole, PatchType.JSON)
+                shown.requests = requests or []
             else:
                 await self._client.patch(path, {"metadata": {"uid": ref.uid}, "status": status}, PatchType.MERGE)
         except (Conflict, Invalid) as error:
             if error.causes:
                 raise  # the schema refuses what we rendered: our bug, and worth every line of log
-            _log.info("a status was not written: another object has the run's name", run=f"{ref.namespace}/{ref.name}")
+            await self._look_again(ref, shown)
+
+    async def _look_again(self, ref: RunRef, shown: _Shown) -> None:
+        """A test of a patch failed: the name belongs to another run, or somebody has asked for something."""
+        found = await self._client.get(REACTOR_RUN.object(ref.namespace, ref.name))
+        where = f"{ref.namespace}/{ref.name}"
+        if found is None or text_at(found, "metadata", "uid") != ref.uid:
+            _log.info("a status was not written: another object has the run's name", run=where)
+            return
+        shown.requests = _requests_in(map_at(found, "status"))
+        raise Unavailable(f"the requests in the status of {where} changed while it was written")
+
+
+def _requests_in(status: Status) -> list[object] | None:
+    """Return the requests that people wrote into a status, None where there is no place for any yet."""
+    found = status.get("requests")
+    return found if isinstance(found, list) else None
 
 
 def _digest(status: Status) -> bytes:
     """Return what tells statuses apart. A newer revision or a longer duration alone is not worth a write."""
-    said = {name: value for name, value in status.items() if name not in ("store", "duration")}
+    said = {name: value for name, value in status.items() if name not in ("store", "duration", "requests")}
     return hashlib.blake2b(orjson.dumps(said, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()

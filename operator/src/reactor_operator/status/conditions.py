@@ -4,7 +4,7 @@ In: the header of a run. Out: a list of conditions. Never here: the present: eac
 same state gives the same conditions whoever renders it and however often.
 
 kstatus knows Reconciling and Stalled alone: a run that goes on is Reconciling, and one that Failed is Stalled, for to
-Flux whatever is neither is healthy. A run that was cancelled or halted is what was asked for.
+Flux whatever is neither is healthy. A run that was cancelled, halted or undone is what was asked for.
 """
 
 from reactor_operator.engine.state import ENDED, Header, RollbackState, RunPhase, Stage
@@ -33,13 +33,14 @@ def render_conditions(header: Header, generation: int, message: str, *, stalled:
         }
 
     succeeded = phase in (RunPhase.SUCCEEDED, RunPhase.HALTED)
+    unsuccessful = ended and not succeeded and phase is not RunPhase.UNDONE
     recovering = phase is RunPhase.RECOVERING
     failed = phase is RunPhase.FAILED
     stuck = stalled or (told if failed else "")
     return [
         condition("Finished", ended, end_at, reason, told if ended else ""),
         condition("Complete", succeeded, end_at, reason),
-        condition("Failed", ended and not succeeded, end_at, reason, told if ended and not succeeded else ""),
+        condition("Failed", unsuccessful, end_at, reason, told if unsuccessful else ""),
         condition("RolledBack", *_rolled_back(header, end_at)),
         condition("Reconciling", not ended and not recovering and not stalled, end_at, reason),
         condition("Stalled", recovering or failed or bool(stalled), header.now if stalled else end_at, reason, stuck),

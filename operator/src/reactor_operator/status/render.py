@@ -25,6 +25,7 @@ from reactor_operator.engine.state import (
     SignalAnswer,
     StepPhase,
     StepState,
+    is_held,
 )
 from reactor_operator.engine.values import ValueRef
 from reactor_operator.kube.moments import render_moment
@@ -139,13 +140,21 @@ def _message(header: Header, plan: Plan, state: RunState) -> str:
         return _last_words(header)
     touched = [(path, state.steps[path]) for path in plan.steps if path in state.steps]
     waiting = next((f"{path}: {step.reason}" for path, step in touched if step.reason), "")
+    held = "suspended" if is_held(header) else ""
     if header.failure is not None:
         said = f"rolling back: {_where(header.failure)}"[:_MESSAGE_LIMIT]
-        return "; ".join(part for part in (said, _doing(touched), waiting) if part)
+        return _joined(held, said, _doing(touched), waiting)
+    if header.goal is Goal.UNDO:
+        said = "undoing" + (f": {header.undo_reason}" if header.undo_reason else "")
+        return _joined(said, _doing(touched), waiting)
     if header.goal is Goal.CANCEL:
         names = _names(path for path, step in touched if step.task is not None)
         return f"cancelling, waiting for {names}" if names else "cancelling"
-    return waiting or _doing(touched) + _trouble(touched)
+    return _joined(held, waiting or _doing(touched) + _trouble(touched))
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
 
 
 def _doing(touched: Sequence[tuple[str, StepState]]) -> str:
@@ -168,6 +177,8 @@ def _names(paths: Iterable[str]) -> str:
 def _last_words(header: Header) -> str:
     if header.phase is RunPhase.CANCELLED:
         words = header.cancel_reason or "cancelled on request"
+    elif header.phase is RunPhase.UNDONE:
+        words = header.undo_reason or "undone on request"
     elif header.phase is RunPhase.HALTED:
         words = header.halt_reason or "halted by a step"
     elif header.failure is not None:

@@ -94,7 +94,7 @@ class MemoryStore:
 
     async def active_runs(self) -> frozenset[str]:
         """Return the runs that still have something to do."""
-        return frozenset(run for run, found in self._runs.items() if found.active or found.actions)
+        return frozenset(run for run, found in self._runs.items() if found.active or found.actions or found.inbox)
 
     async def stored_runs(self) -> frozenset[str]:
         """Return all runs."""
@@ -105,8 +105,6 @@ class MemoryStore:
         found = self._runs.get(entry.run)
         if found is None:
             return Appended.UNKNOWN
-        if not found.active:
-            return Appended.CLOSED
         answer = _note_for_task(found, entry) if entry.task else _note_signal(found, entry)
         if answer is Appended.RECORDED:
             found.last_position += 1

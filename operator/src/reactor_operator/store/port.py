@@ -44,7 +44,7 @@ class Appended(StrEnum):
     CONFLICT = "conflict"
     """Another final entry (or, for a check-in, another binding) was first."""
     CLOSED = "closed"
-    """The task is closed or superseded, or the run is over."""
+    """The task is closed or superseded. (A request to a run is taken also when the run is over.)"""
     UNKNOWN = "unknown"
     """No such run is stored."""
 

@@ -122,7 +122,7 @@ class RedisStore:
         """Check an entry and record it."""
         arguments: list[Argument] = [self._keys.bell, entry.run, entry.task, int(entry.final), entry.binding]
         arguments += [entry.digest, entry.body, *_flat(entry.values)]
-        keys = self._keys.of_run(entry.run, "header", "inbox", "tasks", "values")
+        keys = [*self._keys.of_run(entry.run, "header", "inbox", "tasks", "values"), self._keys.active]
         return Appended((await self._redis.write_script(self._append, keys, arguments)).decode())
 
     async def open_task(self, run: str, task: str) -> OpenTask | None:

@@ -85,12 +85,12 @@ def commit(db: sqlite3.Connection, commit: Commit) -> int:
 def append(db: sqlite3.Connection, entry: Entry) -> Appended:
     """Check and record an entry."""
     run, task = entry.run, entry.task
-    row = db.execute("SELECT active, last_position FROM runs WHERE run = ?", (run,)).fetchone()
+    row = db.execute("SELECT last_position FROM runs WHERE run = ?", (run,)).fetchone()
     if row is None:
         return Appended.UNKNOWN
-    active, last_position = row
+    (last_position,) = row
     open_ = db.execute("SELECT binding, outcome FROM tasks WHERE run = ? AND task = ?", (run, task)).fetchone()
-    if not active or (task and open_ is None):
+    if task and open_ is None:
         return Appended.CLOSED
     binding, outcome = open_ or ("", "")
     if entry.binding and binding and entry.binding != binding:
@@ -122,7 +122,8 @@ def open_task(db: sqlite3.Connection, run: str, task: str) -> OpenTask | None:
 
 def active_runs(db: sqlite3.Connection) -> frozenset[str]:
     """Read which runs still have something to do."""
-    return frozenset(run for (run,) in db.execute("SELECT run FROM runs WHERE active UNION SELECT run FROM outbox"))
+    found = db.execute("SELECT run FROM runs WHERE active UNION SELECT run FROM outbox UNION SELECT run FROM inbox")
+    return frozenset(run for (run,) in found)
 
 
 def stored_runs(db: sqlite3.Connection) -> frozenset[str]:

@@ -153,6 +153,11 @@ class LocalLauncher:
             running.stopping = asyncio.create_task(self._stop(running))
         return True
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no task runs."""
+        return not self._running
+
     async def settle(self) -> None:
         """Wait until every task that was told to stop has ended, by itself or at the end of its grace."""
         await asyncio.gather(*(one.stopping for one in self._running.values() if one.stopping is not None))

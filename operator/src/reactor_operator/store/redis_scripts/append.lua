@@ -1,17 +1,14 @@
 #!lua
 -- Checks and records an inbox entry, and rings the bell.
--- KEYS: header inbox tasks values
+-- KEYS: header inbox tasks values active
 -- ARGV: channel run task final binding digest body (digest document)*
 -- Answers "recorded", "repeated", "conflict", "closed" or "unknown".
-local header, inbox, tasks, values = unpack(KEYS)
+local header, inbox, tasks, values, active_key = unpack(KEYS)
 local channel, run, task, final, binding, digest, body = unpack(ARGV, 1, 7)
 
 local stored = redis.call("HMGET", header, "active", "position", "signals")
 if not stored[1] then
   return "unknown"
-end
-if stored[1] ~= "1" then
-  return "closed"
 end
 local position = tonumber(stored[2] or "0") + 1
 local function is_in(list)
@@ -51,6 +48,9 @@ for i = 8, #ARGV, 2 do
   redis.call("HSET", values, ARGV[i], ARGV[i + 1])
 end
 redis.call("RPUSH", inbox, body)
+if stored[1] ~= "1" then
+  redis.call("SADD", active_key, run) -- a request to a run that has ended: there is something to do again
+end
 -- "~": there is no hurry, for nothing follows from it at once
 redis.call("PUBLISH", channel, (task ~= "" and final ~= "1") and ("~" .. run) or run)
 return "recorded"

@@ -88,7 +88,7 @@ end
 if actions_last >= actions_first then
   redis.call("HSET", header, "sequence", string.format("%d", sequence))
 end
-if active or redis.call("EXISTS", outbox) == 1 then
+if active or redis.call("EXISTS", outbox, inbox) > 0 then
   redis.call("SADD", active_key, run)
 else
   redis.call("SREM", active_key, run)

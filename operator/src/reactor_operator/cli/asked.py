@@ -1,0 +1,64 @@
+"""A request to a run as it was typed, and its answer in a status.
+
+In: options. Out: `Asked`; the answer, or CommandError where it is a refusal. Never here: how the request is handed in.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reactor_operator.cli.errors import CommandError
+from reactor_operator.kube.fields import JsonObject, maps_at, text_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request: `action` is cancel, undo, retry or skip, `said` what goes with it."""
+
+    run: str
+    action: str
+    said: Mapping[str, object]
+
+    @property
+    def wanted(self) -> str:
+        """The phase in which the run ends where it goes as asked, empty where only the run decides that."""
+        return {"cancel": "Cancelled", "undo": "Undone"}.get(self.action, "")
+
+    @staticmethod
+    def of(run: str, action: str, **said: object) -> "Asked":
+        """Return a request without what was not given."""
+        return Asked(
+            run=run, action=action, said={name: one for name, one in said.items() if one not in (None, "", {})}
+        )
+
+
+def find_answer(status: Mapping[str, object], name: str) -> JsonObject | None:
+    """Return the answer to a request, None where there is none yet."""
+    return next((one for one in maps_at(status, "signals") if text_at(one, "id") == name), None)
+
+
+def refuse_rejected(answer: JsonObject) -> None:
+    """Raise CommandError for an answer that is a refusal."""
+    if text_at(answer, "phase") == "Rejected":
+        raise CommandError(f"{text_at(answer, 'action')} is refused: {text_at(answer, 'reason')}")
+
+
+def parse_json(option: str, text: str | None) -> object:
+    """Return the JSON of an option, None where it was not given. Raises CommandError."""
+    if text is None:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError as problem:
+        raise CommandError(f"{option}: expected JSON, found {text[:80]!r}: {problem}") from None
+
+
+def parse_assumed(settings: list[str]) -> dict[str, str]:
+    """Return what `--assume STEP=standing` says, by step. Raises CommandError."""
+    assumed = {}
+    for setting in settings:
+        step, equals, what = setting.partition("=")
+        if not equals or not step or what not in ("standing", "undone"):
+            raise CommandError(f"--assume {setting}: expected STEP=standing or STEP=undone")
+        assumed[step] = what
+    return assumed

@@ -1,0 +1,167 @@
+"""Requests in annotations and in the status, which anyone may have written."""
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reactor_operator.changes.requests import Request, parse_annotations, parse_status_requests
+from reactor_operator.engine.events import (
+    CancelRequested,
+    RequestUnreadable,
+    RetryRequested,
+    Signal,
+    SkipRequested,
+    UndoRequested,
+)
+from reactor_operator.engine.values import reference_to
+from reactor_operator.ports import RunRef
+from reactor_operator.store.codec import decode_event
+
+KEY = "reactor.run/cancel"
+REF = RunRef("shop", "r", "uid")
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["id", "action", "step", "payload", "x"]) | st.text(), inner, max_size=4)
+    ),
+)
+
+
+def event_of(request: Request) -> Signal:
+    """Return the event that reaches the engine."""
+    event = decode_event(request.entry_for(REF).body)
+    assert event == request.event
+    return request.event
+
+
+@pytest.mark.parametrize("value", ["", "true", "{}", " true "])
+def test_an_empty_request_has_no_reason(value: str) -> None:
+    (asked,) = parse_annotations({KEY: value})
+    assert event_of(asked) == CancelRequested(id=asked.id, by="annotation")
+
+
+@pytest.mark.parametrize("value", ['{"reason": "customer called"}', "customer called", '"customer called"'])
+def test_a_reason_may_be_said_in_any_form(value: str) -> None:
+    (asked,) = parse_annotations({KEY: value})
+    assert event_of(asked) == CancelRequested(id=asked.id, reason="customer called", by="annotation")
+
+
+def test_an_id_names_the_request_and_without_one_its_words_do() -> None:
+    with_id, without = parse_annotations({f"{KEY}.42": "x", KEY: "x"})[::-1]
+    assert with_id.id == "42"
+    assert without.id == parse_annotations({KEY: "x"})[0].id
+    assert without.id != parse_annotations({KEY: "y"})[0].id
+
+
+def test_the_same_request_is_the_same_entry() -> None:
+    ref = RunRef("shop", "r", "uid")
+    one, other = (parse_annotations({KEY: "x"})[0].entry_for(ref) for _ in range(2))
+    assert one == other
+    event = decode_event(one.body)
+    assert isinstance(event, CancelRequested)
+    assert (event.reason, event.by) == ("x", "annotation")
+
+
+def test_it_is_removed_only_as_it_was_read() -> None:
+    (asked,) = parse_annotations({f"{KEY}.a~b": "x"})
+    assert asked.removal == [
+        {"op": "test", "path": "/metadata/annotations/reactor.run~1cancel.a~0b", "value": "x"},
+        {"op": "remove", "path": "/metadata/annotations/reactor.run~1cancel.a~0b"},
+    ]
+
+
+def test_other_annotations_are_no_requests() -> None:
+    assert parse_annotations({"reactor.run/cancelled": "x", f"{KEY}.": "x", "reactor.run/resume": "x"}) == []
+
+
+@given(st.dictionaries(st.sampled_from([KEY, f"{KEY}.1", f"{KEY}.{'x' * 300}"]) | st.text(), st.text()))
+def test_any_annotations_are_read(annotations: dict[str, str]) -> None:
+    for asked in parse_annotations(annotations):
+        asked.entry_for(RunRef("shop", "r", "uid"))
+        assert len(asked.id) <= 253
+
+
+def test_a_huge_value_is_answered_as_what_it_is() -> None:
+    event = event_of(parse_annotations({KEY: "x" * 1_000_000})[0])
+    assert isinstance(event, RequestUnreadable)
+    assert "expected at most 65536" in event.reason
+
+
+def asked(action: str, said: object) -> tuple[Signal, Request]:
+    (request,) = parse_annotations({f"reactor.run/{action}.1": orjson.dumps(said).decode()})
+    return event_of(request), request
+
+
+def test_a_retry_says_what_it_may() -> None:
+    said = {
+        "step": "charge",
+        "arguments": {"card": "2"},
+        "assume": {"b": "undone", "a": "standing"},
+        "reason": "new",
+    }
+    event, request = asked("retry", said)
+    ref = reference_to(b'{"card":"2"}')
+    assert event == RetryRequested(
+        id="1",
+        reason="new",
+        by="annotation",
+        step="charge",
+        arguments=ref,
+        standing=("a",),
+        undone=("b",),
+    )
+    assert request.entry_for(REF).values == {ref.digest: b'{"card":"2"}'}
+
+
+def test_a_skip_brings_a_value_and_null_is_one() -> None:
+    event, _ = asked("skip", {"step": "charge", "payload": {"id": 7}})
+    assert event == SkipRequested(id="1", step="charge", value=reference_to(b'{"id":7}'), by="annotation")
+    assert asked("skip", {"step": "charge"})[0] == SkipRequested(id="1", step="charge", by="annotation")
+
+
+@pytest.mark.parametrize(
+    ("action", "said", "told"),
+    [
+        ("undo", {"resaon": "x"}, "unknown field 'resaon' in undo, expected reason"),
+        ("skip", {}, "expected step"),
+        ("skip", {"step": 3}, "step: expected text"),
+        ("skip", "charge", "expected a JSON object"),
+        ("retry", {"arguments": {}}, "arguments without a step"),
+        ("retry", {"step": "a", "arguments": []}, "arguments: expected an object"),
+        ("retry", {"assume": {"a": "gone"}}, "assume: expected an object of steps, each standing or undone"),
+        ("retry", 7, "expected a JSON object"),
+    ],
+)
+def test_a_request_without_a_meaning_is_one_that_is_refused(action: str, said: object, told: str) -> None:
+    event, _ = asked(action, said)
+    assert isinstance(event, RequestUnreadable)
+    assert (event.id, event.action) == ("1", action)
+    assert told in event.reason
+
+
+def test_entries_of_the_status_are_requests_by_their_id() -> None:
+    first, second = parse_status_requests(
+        [{"id": "1", "action": "undo", "by": "ann"}, {"id": "2", "action": "skip", "step": "a", "payload": None}]
+    )
+    assert event_of(first) == UndoRequested(id="1", by="ann")
+    assert event_of(second) == SkipRequested(id="2", step="a", value=reference_to(b"null"), by="status")
+    assert second.removal[1] == {"op": "remove", "path": "/status/requests/1"}
+    assert second.in_status
+
+
+@pytest.mark.parametrize("one", [{}, {"id": "1"}, {"id": 3, "action": "undo"}, {"id": "1", "action": "fly"}, 7, None])
+def test_an_entry_that_is_no_request_is_answered_too(one: object) -> None:
+    (request,) = parse_status_requests([one])
+    event = event_of(request)
+    assert isinstance(event, RequestUnreadable)
+    assert "expected an id and an action, one of cancel, undo, retry, skip" in event.reason
+    assert request.id
+
+
+@given(JSON)
+def test_any_requests_of_a_status_are_read(requests: object) -> None:
+    for request in parse_status_requests(requests):
+        assert len(request.id) <= 253
+        assert decode_event(request.entry_for(REF).body) == request.event
