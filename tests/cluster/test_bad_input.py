@@ -192,6 +192,16 @@ def test_nobody_but_the_operator_writes_a_status(namespace: Namespace) -> None:
             "-p",
             '{"status": {"phase": "Running"}}',
         )
+    with pytest.raises(KubectlFailed):
+        namespace.kubectl(
+            "patch",
+            "rctrun",
+            "forged-1",
+            "--subresource=status",
+            "--type=merge",
+            "-p",
+            '{"status": {"rollback": null, "requests": []}}',
+        )
 
 
 def test_the_fields_of_the_definitions_are_kept_within_their_limits(namespace: Namespace) -> None:

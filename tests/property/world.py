@@ -70,7 +70,7 @@ class World:
         if self.signals and self.random.random() < 0.03:
             self.ask()
         elif self.state.header.suspended and not self.open:
-            self.feed(ev.SuspensionChanged(suspended=False))
+            self.feed(ev.SpecChanged(suspended=False, generation=self.state.header.generation + 1))
         elif self.cancels and dice < 0.01:
             self.feed(ev.CancelRequested(id=str(self.random.randrange(3)), reason="test"))
         elif dice < 0.06 and self.closed:
@@ -101,7 +101,8 @@ class World:
             case 3:
                 request = ev.SkipRequested(id=name, step=path, value=self.value())
             case _:
-                request = ev.SuspensionChanged(suspended=not self.state.header.suspended)
+                header = self.state.header
+                request = ev.SpecChanged(suspended=not header.suspended, generation=header.generation + 1)
         self.feed(request)
 
     def let_time_pass(self) -> None:

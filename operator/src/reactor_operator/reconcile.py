@@ -152,7 +152,7 @@ class Reconciler:
         passing.acknowledged = memory.acknowledged.pop(ref.uid, set())
         events = [decode_event(body) for _, body in snapshot.inbox]
         # Outcomes first, then signals: a cancel must not close a task whose outcome is recorded already.
-        events.sort(key=lambda event: isinstance(event, ev.Signal | ev.SuspensionChanged))
+        events.sort(key=lambda event: isinstance(event, ev.Signal | ev.SpecChanged))
         decided = await self._fold(passing, events)
         position = max((position for position, _ in snapshot.inbox), default=0)
         await self._save(passing, decided, position)
@@ -225,7 +225,8 @@ class Reconciler:
         assert inputs is not None
         values = {inputs.digest: judged.inputs}
         _, plan = compile_definition(judged.definition, pending_timeout_ms=self._settings.pending_timeout_ms)
-        begun = begin(plan, judged.definition.run.uid, now, suspended=judged.suspended)
+        pinned = judged.definition
+        begun = begin(plan, pinned.run.uid, now, suspended=judged.suspended, generation=pinned.generation)
         passing = self._fresh(judged.definition, Decided(state=begun))
         passing.documents.add(values)
         decided = await self._fold(passing, [])

@@ -14,7 +14,7 @@ from reactor_operator.changes.metrics import ChangeMetrics
 from reactor_operator.changes.queue import ReconcileQueue
 from reactor_operator.changes.runs import RunChanges
 from reactor_operator.changes.sweep import Sweeper
-from reactor_operator.engine.events import CancelRequested, SuspensionChanged
+from reactor_operator.engine.events import CancelRequested, SpecChanged
 from reactor_operator.kube.definitions import ClusterDefinitions, parse_run
 from reactor_operator.kube.paths import REACTOR_RUN
 from reactor_operator.ports import RunRef
@@ -242,7 +242,7 @@ class TestSuspend:
         snapshot = await trial.store.load("uid")
         assert snapshot is not None
         events = [decode_event(body) for _, body in snapshot.inbox]
-        return [event.suspended for event in events if isinstance(event, SuspensionChanged)]
+        return [event.suspended for event in events if isinstance(event, SpecChanged)]
 
     async def test_what_the_spec_says_is_told_once_and_what_it_takes_back_too(self, trial: Trial) -> None:
         await trial.store_run()

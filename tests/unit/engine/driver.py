@@ -231,7 +231,8 @@ class Run:
 
     def is_suspended(self, suspended: bool = True) -> Self:
         """Hold still, or go on."""
-        return self.feed(ev.SuspensionChanged(suspended=suspended))
+        generation = self.header.generation + 1
+        return self.feed(ev.SpecChanged(suspended=suspended, generation=generation))
 
     @property
     def answer(self) -> tuple[bool, str]:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from reactor_operator.engine import events as ev
 from reactor_operator.engine.decide import recovering, stillborn
 from reactor_operator.engine.derive import restore
 from reactor_operator.engine.failures import FailureKind
@@ -271,6 +272,16 @@ def test_a_suspended_run_starts_nothing_and_what_is_in_flight_ends() -> None:
     assert (run.phase, run.at("a"), run.open) == (RunPhase.SUSPENDED, StepPhase.SUCCEEDED, {})
     run.is_suspended(False)
     assert (run.phase, list(run.open)) == (RunPhase.RUNNING, ["b"])
+
+
+def test_what_an_older_generation_said_comes_too_late() -> None:
+    run = Run(step("a")).start().is_suspended().is_suspended(False)
+    assert run.feed(ev.SpecChanged(suspended=True, generation=1)).phase is RunPhase.RUNNING
+
+
+def test_a_run_that_is_over_takes_down_which_generation_it_has_seen() -> None:
+    run = succeeded("a").feed(ev.SpecChanged(suspended=True, generation=3))
+    assert (run.phase, run.header.generation, run.header.suspended) == (RunPhase.SUCCEEDED, 3, False)
 
 
 def test_a_suspended_run_reverses_nothing_until_it_goes_on() -> None:

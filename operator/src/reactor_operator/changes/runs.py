@@ -17,7 +17,7 @@ from reactor_operator.changes.queue import ReconcileQueue
 from reactor_operator.changes.requests import Request, parse_annotations, parse_status_requests
 from reactor_operator.changes.sweep import Sweeper
 from reactor_operator.engine.actions import Announce
-from reactor_operator.engine.events import SuspensionChanged
+from reactor_operator.engine.events import SpecChanged
 from reactor_operator.engine.identity import digest_of
 from reactor_operator.engine.state import ENDED
 from reactor_operator.kube.client import KubeClient, PatchType
@@ -187,7 +187,7 @@ class RunChanges:
         told = self._suspensions.get(run.ref.uid, (1, False))
         if told == (run.generation, suspended) or (not suspended and not told[1] and run.generation == 1):
             return True
-        event = SuspensionChanged(suspended=suspended)
+        event = SpecChanged(suspended=suspended, generation=run.generation)
         digest = digest_of("suspend", run.generation, suspended)
         answer = await self._inbox.append(Entry(run=run.ref.uid, digest=digest, body=encode_event(event)))
         if answer is Appended.UNKNOWN:

@@ -28,7 +28,7 @@ from reactor_operator.cli.run_view import RunView
 from reactor_operator.cli.screen import progress_for
 from reactor_operator.cli.state_file import open_store
 from reactor_operator.cli.stored import load_inputs, load_known, load_tracebacks
-from reactor_operator.engine.events import SuspensionChanged
+from reactor_operator.engine.events import SpecChanged
 from reactor_operator.engine.identity import digest_of
 from reactor_operator.engine.state import ENDED
 from reactor_operator.ports import RunRef
@@ -135,8 +135,9 @@ class RunCommand:
     async def _ask(self, store: Store, run: LaptopRun, known: KnownRun | None) -> str | None:
         """Hand in what was asked for, and what `spec.suspend` says by now; return the name of the request."""
         if known is not None and known.state.header.suspended != (run.sound.spec.suspend is True):
-            event = SuspensionChanged(suspended=run.sound.spec.suspend is True)
-            name = f"suspend {known.revision}"
+            generation = known.state.header.generation + 1
+            event = SpecChanged(suspended=run.sound.spec.suspend is True, generation=generation)
+            name = f"suspend {generation}"
             await store.append(Entry(run=run.ref.uid, digest=digest_of(name), body=encode_event(event)))
         if self.asked is None:
             return None

@@ -28,17 +28,17 @@ from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.launching import launch
 from reactor_operator.engine.plan import ROOT, Plan, StepKind
 from reactor_operator.engine.reports import task_reported
-from reactor_operator.engine.resuming import suspension_changed
+from reactor_operator.engine.resuming import spec_changed
 from reactor_operator.engine.signals import requested
 from reactor_operator.engine.state import Goal, Header, RunFailure, RunPhase, RunState, Stage, phase_of
 from reactor_operator.engine.timers import fire_due
 
 
-def begin(plan: Plan, uid: str, now: int, *, suspended: bool = False) -> RunState:
+def begin(plan: Plan, uid: str, now: int, *, suspended: bool = False, generation: int = 0) -> RunState:
     """Return the state of a run that starts `now`: nothing done, its deadline set; it may hold still."""
     deadline = None if plan.timeout_ms is None else now + plan.timeout_ms
     return RunState(
-        header=Header(uid=uid, now=now, started_at=now, deadline=deadline, suspended=suspended),
+        header=Header(uid=uid, now=now, started_at=now, deadline=deadline, suspended=suspended, generation=generation),
         ready=tuple(path for path in plan.children if not plan.steps[path].needs),
         remaining={ROOT: len(plan.children)},
     )
@@ -107,10 +107,10 @@ def _apply(draft: Draft, event: ev.Event) -> None:
             | ev.RequestUnreadable()
         ):
             requested(draft, event)
+        case ev.SpecChanged():
+            spec_changed(draft, event)
         case _ if stage is Stage.OVER:
             pass
-        case ev.SuspensionChanged():
-            suspension_changed(draft, suspended=event.suspended)
         case ev.TimePassed():
             if stage is not Stage.RECOVERING:
                 fire_due(draft)

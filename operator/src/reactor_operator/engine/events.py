@@ -215,11 +215,12 @@ class RequestUnreadable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SuspensionChanged:
-    """The run is to hold still, or to go on: `spec.suspend` says so."""
+class SpecChanged:
+    """The spec of the run is another by now: `suspended` is what its `suspend` says in this `generation`."""
 
     suspended: bool
-    type: Literal["SuspensionChanged"] = "SuspensionChanged"
+    generation: int
+    type: Literal["SpecChanged"] = "SpecChanged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +240,6 @@ Event = (
     | ReturnsEvaluationFailed
     | TaskEvent
     | Signal
-    | SuspensionChanged
+    | SpecChanged
     | TimePassed
 )

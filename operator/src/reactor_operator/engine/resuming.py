@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from reactor_operator.engine.derive import restore
 from reactor_operator.engine.draft import CLEANUP, Draft
 from reactor_operator.engine.ending import begin_ending, go_back, stop_everything
-from reactor_operator.engine.events import RetryRequested, SkipRequested
+from reactor_operator.engine.events import RetryRequested, SkipRequested, SpecChanged
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.forward import skip
 from reactor_operator.engine.launching import NOT_WAITING
@@ -120,9 +120,12 @@ def skip_step(draft: Draft, event: SkipRequested) -> None:
     draft.announce("StepSkipped", words)
 
 
-def suspension_changed(draft: Draft, *, suspended: bool) -> None:
-    """Hold still from now on, or go on."""
-    header = draft.header
+def spec_changed(draft: Draft, event: SpecChanged) -> None:
+    """Hold still from now on, or go on. A word of an older generation that comes late changes nothing."""
+    header, suspended = draft.header, event.suspended
+    if event.generation <= header.generation:
+        return
+    draft.set(generation=event.generation)  # told also when the run is over: `kubectl wait` looks at it
     if header.suspended == suspended or header.stage is Stage.OVER:
         return
     draft.set(suspended=suspended)

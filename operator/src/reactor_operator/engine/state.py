@@ -181,7 +181,7 @@ class SignalAnswer:
 class Header:
     """What is kept of the run as a whole. `failing` are finally failed steps whose own cleanup is not done yet.
 
-    `suspended`: nothing new starts and nothing is reversed until the run is to go on.
+    `suspended`: nothing new starts and nothing is reversed until the run is to go on, said `generation` of its object.
     `containing` is the scope whose inside is being reversed because of `contained`, a failure inside it.
     `uid` is the run's; jitter depends on it. `now` is the latest time the run has seen.
     `undone` lists what was compensated or undone, in order; `signals` the newest answers.
@@ -200,6 +200,7 @@ class Header:
     completions: int = 0
     announcements: int = 0
     suspended: bool = False
+    generation: int = 0
     failing: tuple[str, ...] = ()
     containing: str = ""
     contained: RunFailure | None = None

@@ -78,17 +78,18 @@ def render_status(
 ) -> dict[str, object]:
     """Return the status of a run. `stalled` says why the operator cannot go on with it, if it cannot."""
     header = state.header
+    generation = max(facts.generation, header.generation)
     message = " ".join((stalled or _message(header, plan, state)).split())
     status: dict[str, object] = {
         "phase": header.phase.value,
         "message": message,
         "progress": _progress(plan, state),
         "duration": _duration(header),
-        "observedGeneration": facts.generation,
+        "observedGeneration": generation,
         "startedAt": render_moment(header.started_at),
         "store": {"incarnation": facts.incarnation, "sequence": facts.sequence},
         "rollback": _rollback(header),
-        "conditions": render_conditions(header, facts.generation, message, stalled=stalled),
+        "conditions": render_conditions(header, generation, message, stalled=stalled),
     }
     if waiting := _names(path for path in plan.steps if path in state.steps and state.steps[path].reason):
         status["waiting"] = waiting
