@@ -52,6 +52,7 @@ class Fault(StrEnum):
     STUCK = "pod could not start"
     FOREIGN_POD = "foreign pod under a task's name"
     CANCEL = "run cancelled"
+    REQUEST = "run undone, retried, suspended or a step of it skipped on request"
     DELETE_RUN = "run deleted"
     STORE_EMPTIED = "store emptied"
     STORE_ROLLED_BACK = "store rolled back"

@@ -6,6 +6,7 @@ In: a world and how often each fault may be tried. Out: a world in which it has 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from reactor_operator.engine import events as ev
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.reconciling.told import told_end, told_sequence
 from tests.simulation.coverage import Fault
@@ -37,6 +38,7 @@ class Faults:
             Fault.CUT_OFF: self._cut_off,
             Fault.FOREIGN_POD: self._add_foreign_pod,
             Fault.CANCEL: self._cancel,
+            Fault.REQUEST: self._request,
             Fault.DELETE_RUN: self._delete_run,
             Fault.STORE_EMPTIED: self._empty_store,
             Fault.STORE_ROLLED_BACK: self._roll_store_back,
@@ -157,6 +159,23 @@ class Faults:
             self._world.coverage.note(Fault.CANCEL)
             await self._world.cancel(self._random.choice(runs), "c1")
         return bool(runs)
+
+    async def _request(self) -> bool:
+        """People ask for something, and for something else, in whatever phase the run is, also when it is over."""
+        runs = list(self._world.cluster.runs)
+        if not runs:
+            return False
+        self._world.coverage.note(Fault.REQUEST)
+        uid, name = self._random.choice(runs), f"q{self._random.randrange(10**6)}"
+        requests: list[ev.Signal | ev.SpecChanged] = [
+            ev.UndoRequested(id=name),
+            ev.RetryRequested(id=name, undone=tuple(f"s{number}" for number in range(2))),
+            ev.SkipRequested(id=name, step=f"s{self._random.randrange(3)}"),
+            ev.SpecChanged(suspended=True, generation=self._random.randint(2, 9)),
+        ]
+        for request in self._random.sample(requests, 2):
+            await self._world.ask(uid, request, f"{name} {type(request).__name__}")
+        return True
 
     async def _delete_run(self) -> bool:
         runs = [uid for uid in self._runs() if self._world.cluster.runs[uid].ref.name != "run-unsound"]

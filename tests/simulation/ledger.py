@@ -32,12 +32,16 @@ class Act:
 
 @dataclass
 class Ledger:
-    """The outside's view. `spared` are runs of which state was lost in a way that nobody can know."""
+    """The outside's view.
+
+    `spared` are runs of which state was lost in a way that nobody can know, `asked` those that somebody took up again.
+    """
 
     coverage: Coverage
     acts: list[Act] = field(default_factory=list)
     phases: dict[str, list[str]] = field(default_factory=dict)
     spared: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
     lost: set[str] = field(default_factory=set)
     epoch: int = 0
     _opened: set[tuple[str, str]] = field(default_factory=set)
@@ -114,7 +118,8 @@ class Ledger:
         """People read another phase."""
         told = self.phases.setdefault(run, [])
         if not told or told[-1] != phase:
-            assert not told or told[-1] not in _ENDED, f"{run} was told as {told[-1]} and is now told as {phase}"
+            over = bool(told) and told[-1] in _ENDED and run not in self.asked
+            assert not over, f"{run} was told as {told[-1]} and is now told as {phase}"
             told.append(phase)
             if phase == "Recovering":
                 self.coverage.note(Seen.RECOVERING)

@@ -32,6 +32,7 @@ _SELDOM = {
     Fault.STALE_WAITING: 0.3,
     Fault.FOREIGN_POD: 0.2,
     Fault.CANCEL: 0.2,
+    Fault.REQUEST: 0.25,
     Fault.DELETE_RUN: 0.15,
     Fault.STORE_EMPTIED: 0.08,
     Fault.STORE_ROLLED_BACK: 0.12,

@@ -199,7 +199,14 @@ class World:
 
     async def cancel(self, run: str, name: str) -> None:
         """Somebody cancels the run."""
-        event = ev.CancelRequested(id=name, reason="changed my mind", by="test")
+        await self._hand_in(run, ev.CancelRequested(id=name, reason="changed my mind", by="test"), name)
+
+    async def ask(self, run: str, request: ev.Signal | ev.SpecChanged, name: str) -> None:
+        """Somebody asks for something else."""
+        self.ledger.asked.add(run)
+        await self._hand_in(run, request, name)
+
+    async def _hand_in(self, run: str, event: ev.Event, name: str) -> None:
         await self.shared.now.append(Entry(run=run, digest=name, body=encode_event(event)))
         self.cluster.rung.add(run)
 
@@ -215,6 +222,8 @@ class World:
         for uid, run in self.cluster.runs.items():
             if run.status.get("phase") == "Recovering":
                 await self.cancel(uid, "recovered")
+            elif run.status.get("phase") == "Suspended":
+                await self._hand_in(uid, ev.SpecChanged(suspended=False, generation=10), "resumed")
         for uid, ref in self.cluster.deleted.items():
             await self.shared.now.forget(uid)
             for operator in self.operators:
