@@ -5,7 +5,17 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from reactor_operator.engine.failures import RETRYABLE_KINDS, FailureKind
-from reactor_operator.engine.plan import ROOT, ActionPlan, Backoff, OnFailure, Plan, RetryPolicy, StepKind, StepPlan
+from reactor_operator.engine.plan import (
+    FINALLY,
+    ROOT,
+    ActionPlan,
+    Backoff,
+    OnFailure,
+    Plan,
+    RetryPolicy,
+    StepKind,
+    StepPlan,
+)
 
 TASK_KINDS = (
     FailureKind.ERROR,
@@ -39,6 +49,9 @@ def plans(draw: st.DrawFn, max_steps: int = 7) -> Plan:
     """Draw an acyclic plan, some of its steps with steps inside."""
     flat: list[StepPlan] = []
     draw_scope(draw, flat, ROOT, max_steps)
+    for number in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
+        needs = (f"f{number - 1}",) if number and draw(st.booleans()) else ()
+        flat.append(StepPlan(path=f"f{number}", index=0, scope=FINALLY, needs=needs, run=draw(action_plans)))
     return Plan(
         steps={
             one.path: replace(

@@ -101,6 +101,8 @@ def test_every_step_that_may_have_acted_is_reversed_or_listed_after_a_rollback(p
         return
     listed = {failure.step for failure in state.header.rollback_failures}
     for path, step_plan in plan.steps.items():
+        if path in plan.finals:
+            continue
         step = state.step(path)
         tasks = [t for t in world.ledger.acted if t.path == path and t.action is Action.RUN]
         if not tasks or path in listed or path in state.header.undone:
@@ -178,9 +180,9 @@ def test_a_run_whose_state_was_lost_starts_nothing_and_ends_at_once_with_a_cance
         world.feed(ev.TimePassed())
     assert world.state.header.stage is Stage.RECOVERING
     world.feed(ev.CancelRequested(id="stop"))
-    assert world.state.header.phase is RunPhase.CANCELLED
-    assert not world.open
-    assert len(world.ledger.started) == before
+    assert all(task.path in plan.finals for task in world.open)
+    assert world.run().header.phase is RunPhase.CANCELLED
+    assert all(task.path in plan.finals for task in world.ledger.started[before:])
 
 
 @worlds
@@ -195,7 +197,7 @@ def test_a_cancelled_run_starts_nothing_after_the_cancel(plan: Plan, random: Ran
     over = world.state.header.phase in ENDED
     world.feed(ev.CancelRequested(id="stop"))
     state = world.run()
-    assert len(world.ledger.started) == before
+    assert all(task.path in plan.finals for task in world.ledger.started[before:])
     assert over or state.header.phase is RunPhase.CANCELLED
 
 
@@ -232,3 +234,16 @@ def test_every_request_is_answered_and_one_that_is_refused_changes_nothing_else(
             assert answer.reason
             assert all(isinstance(ordered, Announce) for ordered in decided.actions)
             assert decided.state.steps == state.steps
+
+
+@worlds
+@given(plans(), randoms)
+def test_finally_steps_run_at_the_end_and_only_there(plan: Plan, random: Random) -> None:
+    world, state = finished(plan, random)
+    finals = [place for place, task in enumerate(world.ledger.started) if task.path in plan.finals]
+    others = [place for place, task in enumerate(world.ledger.started) if task.path not in plan.finals]
+    assert not finals or not others or min(finals) > max(others)
+    assert all(task.action is Action.RUN for task in world.ledger.started if task.path in plan.finals)
+    for path in plan.finals:
+        if not plan.steps[path].needs:
+            assert state.step(path).phase not in {StepPhase.RUNNING, StepPhase.PENDING}

@@ -16,7 +16,7 @@ from reactor_operator.engine.derive import restore
 from reactor_operator.engine.draft import Decision
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.identity import Task
-from reactor_operator.engine.plan import ROOT, ActionPlan, OnFailure, Plan, RetryPolicy, StepKind, StepPlan
+from reactor_operator.engine.plan import FINALLY, ROOT, ActionPlan, OnFailure, Plan, RetryPolicy, StepKind, StepPlan
 from reactor_operator.engine.state import Goal, Header, RollbackState, RunPhase, RunState, Stage, StepPhase, StepState
 from reactor_operator.engine.values import ValueRef, reference_to
 from reactor_operator.store.codec import decode_header, decode_step, encode_header, encode_step
@@ -65,9 +65,9 @@ def switch(path: str, *bodies: Written, needs: Sequence[str] = ()) -> Scope:
     return Scope(step(path, needs, kind=StepKind.SWITCH), bodies)
 
 
-def plan_of(*steps: Written, **limits: object) -> Plan:
-    """Return the plan of steps written in this order."""
-    flat = list(_flat(steps, ROOT))
+def plan_of(*steps: Written, finals: Sequence[StepPlan] = (), **limits: object) -> Plan:
+    """Return the plan of steps written in this order, and of `finals`, which run at every end."""
+    flat = [*_flat(steps, ROOT), *(replace(one, scope=FINALLY) for one in finals)]
     return Plan(
         steps={
             one.path: replace(

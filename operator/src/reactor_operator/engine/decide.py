@@ -16,6 +16,7 @@ from reactor_operator.engine.ending import (
     begin_ending,
     compose_failed,
     drain,
+    end,
     fail_run,
     finally_fail,
     finish,
@@ -23,7 +24,7 @@ from reactor_operator.engine.ending import (
     revert,
 )
 from reactor_operator.engine.failures import Failure
-from reactor_operator.engine.forward import complete, enter, go_forward, skip
+from reactor_operator.engine.forward import complete, enter, finish_up, go_forward, skip
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.launching import launch
 from reactor_operator.engine.plan import ROOT, Plan, StepKind
@@ -69,7 +70,8 @@ def recovering(header: Header, now: int) -> Header:
     What its tasks did since is not known, so it starts nothing and lets no timer take effect. What they still report
     is recorded; a cancel ends it.
     """
-    return replace(header, stage=Stage.RECOVERING, phase=RunPhase.RECOVERING, now=max(header.now, now))
+    now = max(header.now, now)
+    return replace(header, stage=Stage.RECOVERING, phase=RunPhase.RECOVERING, ending=None, now=now)
 
 
 def decide(plan: Plan, state: RunState, event: ev.Event, now: int) -> Decision:
@@ -138,6 +140,9 @@ def _advance(draft: Draft) -> None:
                 drain(draft)
             case Stage.REVERTING:
                 revert(draft)
+            case Stage.FINISHING:
+                if finish_up(draft):
+                    end(draft)
             case Stage.OVER | Stage.RECOVERING:
                 return
             case _:
@@ -155,7 +160,7 @@ def _step_evaluated(draft: Draft, event: ev.StepEvaluated | ev.StepEvaluationFai
     if path not in draft.evaluating or draft.step(path).round != event.round:
         return
     draft.evaluating.discard(path)
-    if draft.header.stage is not Stage.FORWARD:
+    if draft.header.stage not in {Stage.FORWARD, Stage.FINISHING}:
         return
     draft.take_ready(path)
     if isinstance(event, ev.StepEvaluationFailed):

@@ -4,19 +4,21 @@ In: a plan, the stored header and steps. Out: the `RunState` that `decide` would
 """
 
 from reactor_operator.engine.draft import STARTS_STEPS, is_active, is_unblocked
-from reactor_operator.engine.plan import ROOT, SCOPES, Plan, StepPlan
+from reactor_operator.engine.plan import FINALLY, ROOT, SCOPES, Plan, StepPlan
 from reactor_operator.engine.reverting import revert_order
 from reactor_operator.engine.state import DONE, Header, RunState, Stage, StepPhase, StepState, Timer
 
 
 def restore(plan: Plan, header: Header, steps: dict[str, StepState]) -> RunState:
     """Make the whole state from what is stored: the inverse of dropping its derived fields."""
-    starts = header.stage in STARTS_STEPS
+    finishing = header.stage is Stage.FINISHING
+    starts = finishing or header.stage in STARTS_STEPS
     scopes = [ROOT] + [path for path in plan.steps if _is_open(plan.steps[path], steps)]
+    starting = [FINALLY] if finishing else scopes
     ready = tuple(
         path
         for path, step in plan.steps.items()
-        if starts and step.scope in scopes and _is_ready(step, steps) and not _is_contained(plan, path, header)
+        if starts and step.scope in starting and _is_ready(step, steps) and not _is_contained(plan, path, header)
     )
     return RunState(
         header=header,

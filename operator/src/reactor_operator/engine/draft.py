@@ -12,7 +12,7 @@ from typing import Any
 from reactor_operator.engine.actions import Announce, EngineAction
 from reactor_operator.engine.evolve import evolve
 from reactor_operator.engine.layered import Layered
-from reactor_operator.engine.plan import ROOT, Plan, StepKind, StepPlan
+from reactor_operator.engine.plan import FINALLY, ROOT, Plan, StepKind, StepPlan
 from reactor_operator.engine.state import (
     DONE,
     UNTOUCHED,
@@ -135,9 +135,15 @@ class Draft:
         containing = self.header.containing
         return containing != ROOT and self.plan.is_inside(path, containing)
 
+    def starts(self, path: str) -> bool:
+        """Tell whether the run starts such a step now: an ordinary one while it goes on, a `finally` one at its end."""
+        if self.header.stage is Stage.FINISHING:
+            return self.plan.steps[path].scope == FINALLY
+        return self.header.stage in STARTS_STEPS
+
     def make_ready(self, path: str) -> None:
         """Queue a step for launching, in plan order; not where the run starts nothing more."""
-        if self.header.stage in STARTS_STEPS and path not in self.ready and not self.is_contained(path):
+        if self.starts(path) and path not in self.ready and not self.is_contained(path):
             steps = self.plan.steps
             place = bisect(self.ready, steps[path].index, key=lambda ready: steps[ready].index)
             self.ready = (*self.ready[:place], path, *self.ready[place:])

@@ -18,6 +18,7 @@ from reactor_operator.engine.reverting import (
     start_cleanup,
 )
 from reactor_operator.engine.state import (
+    Ending,
     Goal,
     RollbackState,
     RunFailure,
@@ -32,7 +33,9 @@ from reactor_operator.engine.values import ValueRef
 def finally_fail(draft: Draft, path: str, failure: Failure) -> None:
     """No attempt is left. While the run goes forward its own cleanup decides what follows; later it only is noted."""
     draft.put(path, phase=StepPhase.FAILED, failure=failure, finished_at=draft.now)
-    if draft.header.stage in STARTS_STEPS and not draft.is_contained(path):
+    if draft.header.stage is Stage.FINISHING:
+        draft.announce("FinallyFailed", f"Step {path} failed: {failure.kind}: {failure.message}", warning=True)
+    elif draft.header.stage in STARTS_STEPS and not draft.is_contained(path):
         draft.set(stage=Stage.HOLDING, failing=(*draft.header.failing, path))
         draft.announce("StepFailed", f"Step {path} failed: {failure.kind}: {failure.message}", warning=True)
 
@@ -214,8 +217,22 @@ def revert(draft: Draft) -> None:
 
 
 def finish(draft: Draft, phase: RunPhase, reason: str, message: str, result: ValueRef | None = None) -> None:
-    """End the run. A rollback is complete only where the run went back: cleaning up after an ignored step is none."""
+    """End the run, after its `finally` steps, if it has any: each end gives them a round of their own."""
+    draft.set(stage=Stage.FINISHING, ending=Ending(phase=phase, reason=reason, message=message), result=result)
+    draft.ready = ()
+    for path in draft.plan.finals:
+        draft.renew(path)
+    for path in draft.plan.finals:
+        if not draft.plan.steps[path].needs:
+            draft.make_ready(path)
+
+
+def end(draft: Draft) -> None:
+    """All is done. A rollback is complete only where the run went back: cleaning up after an ignored step is none."""
     header = draft.header
+    if header.ending is None:
+        raise AssertionError("a run ends without a phase to end in")
+    phase, reason, message = header.ending.phase, header.ending.reason, header.ending.message
     went_back = header.rollback is RollbackState.IN_PROGRESS
     if header.rollback_failures or (went_back and header.goal is Goal.CANCEL):
         rollback = RollbackState.INCOMPLETE
@@ -223,7 +240,7 @@ def finish(draft: Draft, phase: RunPhase, reason: str, message: str, result: Val
         rollback = RollbackState.COMPLETE
     else:
         rollback = RollbackState.NOT_NEEDED
-    draft.set(stage=Stage.OVER, phase=phase, finished_at=draft.now, rollback=rollback, result=result)
+    draft.set(stage=Stage.OVER, phase=phase, finished_at=draft.now, rollback=rollback, ending=None)
     bad = phase in {RunPhase.FAILED, RunPhase.CANCELLED} or rollback is RollbackState.INCOMPLETE
     told = {
         RollbackState.INCOMPLETE: " (rollback incomplete)",

@@ -80,6 +80,22 @@ def go_forward(draft: Draft) -> None:
         return
     while _end_switch(draft):
         pass
+    _start_ready(draft)
+    for scope in draft.ended_scopes():
+        if returns_of(scope) not in draft.evaluating:
+            draft.evaluating.add(returns_of(scope))
+            draft.act(EvaluateReturns(scope=scope))
+
+
+def finish_up(draft: Draft) -> bool:
+    """Start the `finally` steps that may start; return whether nothing is left of them to wait for."""
+    if is_held(draft.header):
+        return False
+    _start_ready(draft)
+    return not (draft.active or draft.evaluating or draft.ready or draft.due)
+
+
+def _start_ready(draft: Draft) -> None:
     place = 0
     while place < len(draft.ready) and len(draft.active) + len(draft.evaluating) < draft.plan.parallelism:
         path = draft.ready[place]
@@ -95,10 +111,6 @@ def go_forward(draft: Draft) -> None:
             enter(draft, path)
         else:
             launch(draft, path, Action.RUN, step.attempt, step.launch)
-    for scope in draft.ended_scopes():
-        if returns_of(scope) not in draft.evaluating:
-            draft.evaluating.add(returns_of(scope))
-            draft.act(EvaluateReturns(scope=scope))
 
 
 def _end_switch(draft: Draft) -> bool:

@@ -34,6 +34,9 @@ class StepKind(StrEnum):
 SCOPES = frozenset({StepKind.COMPOSE, StepKind.SWITCH})
 ROOT = ""
 """The path that stands for the run itself, the outermost scope."""
+FINALLY = "/finally"
+"""The scope of the steps that run at every end. No step has such a path."""
+OUTERMOST = frozenset({ROOT, FINALLY})
 
 
 class OnFailure(StrEnum):
@@ -97,12 +100,13 @@ class StepPlan:
 class Plan:
     """A reactor as the engine sees it: steps by path in manifest order, and the limits of a run.
 
-    `children` are the outermost steps, told from `steps`. Invariant: `needs` is acyclic and stays inside a scope
-    (`api.check` refuses anything else).
+    `children` are the outermost steps, `finals` those that run at every end, both told from `steps`.
+    Invariant: `needs` is acyclic and stays inside a scope (`api.check` refuses anything else).
     """
 
     steps: Mapping[str, StepPlan]
     children: tuple[str, ...] = field(init=False)
+    finals: tuple[str, ...] = field(init=False)
     parallelism: int = 100
     on_failure: OnFailure = OnFailure.DRAIN
     infrastructure_retries: int = 5
@@ -111,12 +115,14 @@ class Plan:
     pending_timeout_ms: int = 600_000
 
     def __post_init__(self) -> None:
-        outermost = tuple(path for path, step in self.steps.items() if step.scope == ROOT)
-        object.__setattr__(self, "children", outermost)
+        for name, scope in (("children", ROOT), ("finals", FINALLY)):
+            object.__setattr__(self, name, tuple(path for path, step in self.steps.items() if step.scope == scope))
 
     def children_of(self, scope: str) -> tuple[str, ...]:
         """Return the steps right inside a scope."""
-        return self.children if scope == ROOT else self.steps[scope].children
+        if scope in OUTERMOST:
+            return self.children if scope == ROOT else self.finals
+        return self.steps[scope].children
 
     def inside(self, scope: str) -> Iterator[str]:
         """Yield every step inside a scope, however deep, in the order of the manifest."""
@@ -127,7 +133,7 @@ class Plan:
     def enclosing(self, path: str) -> Iterator[str]:
         """Yield the scopes around a step, innermost first, without the run itself."""
         scope = self.steps[path].scope
-        while scope != ROOT:
+        while scope not in OUTERMOST:
             yield scope
             scope = self.steps[scope].scope
 

@@ -5,7 +5,7 @@ Never here: an event of a closed task (`decide` sorts those out), or what a fail
 """
 
 from reactor_operator.engine import events as ev
-from reactor_operator.engine.draft import STARTS_STEPS, Draft
+from reactor_operator.engine.draft import Draft
 from reactor_operator.engine.ending import finally_fail, rollback_is_late
 from reactor_operator.engine.failures import Certainty, Failure, FailureKind, render_message
 from reactor_operator.engine.forward import complete, skip
@@ -136,7 +136,7 @@ def _is_wanted(draft: Draft, task: Task) -> bool:
     """Tell whether the run would launch this action again: not where it ends, and no cleanup that comes too late."""
     header = draft.header
     if task.action is Action.RUN:
-        return header.stage in STARTS_STEPS and not draft.is_contained(task.path)
+        return draft.starts(task.path) and not draft.is_contained(task.path)
     return header.stage is not Stage.RECOVERING and header.goal is not Goal.CANCEL and not rollback_is_late(draft)
 
 

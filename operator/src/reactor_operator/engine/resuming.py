@@ -14,7 +14,7 @@ from reactor_operator.engine.events import RetryRequested, SkipRequested, SpecCh
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.forward import skip
 from reactor_operator.engine.launching import NOT_WAITING
-from reactor_operator.engine.plan import ROOT, SCOPES
+from reactor_operator.engine.plan import OUTERMOST, ROOT, SCOPES
 from reactor_operator.engine.state import Goal, RollbackState, RunPhase, Stage, StepPhase
 from reactor_operator.engine.values import ValueRef
 
@@ -98,6 +98,8 @@ def refuse_skip(draft: Draft, event: SkipRequested) -> str:
     if event.step not in draft.plan.steps:
         return f"the run has no step {event.step}"
     phase = draft.step(event.step).phase
+    if event.step in draft.plan.finals:
+        return f"step {event.step} is a finally step: it runs at every end, and its failure changes nothing"
     if draft.header.stage is Stage.OVER:
         if phase in _STANDS:
             return f"step {event.step} is {phase}: only one that failed, or was reversed, can be skipped"
@@ -139,7 +141,8 @@ def _standing(draft: Draft) -> set[str]:
 
 def _anew(draft: Draft) -> set[str]:
     """Return the steps that begin a new round: what failed or was reversed, what depends on it, the scopes around."""
-    anew = {path for path, step in draft.steps.items() if step.phase not in _STANDS}
+    finals = set(draft.plan.finals)  # they begin anew at every end
+    anew = {path for path, step in draft.steps.items() if step.phase not in _STANDS and path not in finals}
     waiting = list(anew)
     while waiting:
         for path in _follow(draft, waiting.pop()):
@@ -155,7 +158,7 @@ def _follow(draft: Draft, path: str) -> Iterator[str]:
     for dependent in plan.steps[path].dependents:
         yield dependent
         yield from plan.inside(dependent)
-    if plan.steps[path].scope != ROOT:
+    if plan.steps[path].scope not in OUTERMOST:
         yield plan.steps[path].scope
 
 

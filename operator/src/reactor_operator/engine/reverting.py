@@ -10,7 +10,7 @@ from reactor_operator.engine.draft import Draft
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.identity import Action
 from reactor_operator.engine.launching import launch
-from reactor_operator.engine.plan import ROOT, SCOPES, Plan, StepPlan
+from reactor_operator.engine.plan import FINALLY, ROOT, SCOPES, Plan, StepPlan
 from reactor_operator.engine.state import RollbackFailure, StepPhase, StepState
 
 _NOT_SUCCEEDED = frozenset({StepPhase.FAILED, StepPhase.CANCELLED})
@@ -25,7 +25,7 @@ def revert_order(plan: Plan, steps: Mapping[str, StepState], within: str = ROOT)
     unfinished: list[tuple[int, str]] = []
     log: list[tuple[int, str]] = []
     for path, step in steps.items():
-        if within != ROOT and not plan.is_inside(path, within):
+        if plan.steps[path].scope == FINALLY or (within != ROOT and not plan.is_inside(path, within)):
             continue
         if needs_cleanup(step) and (step.uncertain or plan.steps[path].compensate is not None):
             unfinished.append((-step.start_order, path))

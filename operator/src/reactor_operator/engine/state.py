@@ -59,7 +59,8 @@ class Stage(StrEnum):
     """What the run is doing now.
 
     FORWARD starts steps; HOLDING cleans up a failed step and starts nothing new; DRAINING waits for tasks in flight;
-    REVERTING compensates and undoes, one at a time; OVER is the end. RECOVERING waits for a person: state was lost.
+    REVERTING compensates and undoes, one at a time; FINISHING runs the `finally` steps; OVER is the end. RECOVERING
+    waits for a person: state was lost.
     """
 
     RECOVERING = "Recovering"
@@ -67,6 +68,7 @@ class Stage(StrEnum):
     HOLDING = "Holding"
     DRAINING = "Draining"
     REVERTING = "Reverting"
+    FINISHING = "Finishing"
     OVER = "Over"
 
 
@@ -166,6 +168,15 @@ class RollbackFailure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a run is about to end, while its `finally` steps run: the phase, and what people are told then."""
+
+    phase: RunPhase
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignalAnswer:
     """The answer to one request from outside, kept for people to read."""
 
@@ -209,6 +220,7 @@ class Header:
     cancel_reason: str = ""
     undo_reason: str = ""
     failure: RunFailure | None = None
+    ending: Ending | None = None
     result: ValueRef | None = None
     undone: tuple[str, ...] = ()
     rollback: RollbackState = RollbackState.NOT_NEEDED
@@ -227,7 +239,8 @@ def phase_of(header: Header) -> RunPhase:
         return header.phase
     if is_held(header):
         return RunPhase.SUSPENDED
-    return RunPhase.ROLLING_BACK if header.goal in {Goal.ROLL_BACK, Goal.UNDO} else RunPhase.RUNNING
+    back = header.goal in {Goal.ROLL_BACK, Goal.UNDO} and header.stage is not Stage.FINISHING
+    return RunPhase.ROLLING_BACK if back else RunPhase.RUNNING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

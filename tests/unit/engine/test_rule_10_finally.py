@@ -1,0 +1,109 @@
+"""Rule 10: finally steps run at every end, after the rollback, in a round of their own, and change nothing."""
+
+from reactor_operator.engine.failures import FailureKind
+from reactor_operator.engine.state import RollbackState, RunPhase, Stage, StepPhase
+from tests.unit.engine.driver import DONE_ONCE, MINUTE, Run, attempts, cannot_be_evaluated, chain, step
+
+UNDO = DONE_ONCE
+FINALS = (step("tell"), step("clean", ["tell"]))
+
+
+def test_they_run_after_a_success_and_the_run_ends_with_them() -> None:
+    run = Run(step("a"), finals=FINALS).start().succeeds("a")
+    assert (run.phase, run.stage, list(run.open)) == (RunPhase.RUNNING, Stage.FINISHING, ["tell"])
+    assert run.header.ending is not None
+    assert run.header.ending.phase is RunPhase.SUCCEEDED
+    run.succeeds("tell")
+    assert list(run.open) == ["clean"]
+    run.succeeds("clean")
+    assert (run.phase, run.stage, run.header.result is not None) == (RunPhase.SUCCEEDED, Stage.OVER, True)
+
+
+def test_they_run_after_the_rollback() -> None:
+    run = Run(*chain("a", "b", undo=UNDO), finals=FINALS).start().succeeds("a").fails("b")
+    assert list(run.open) == ["a"]
+    run.succeeds("a")
+    assert list(run.open) == ["tell"]
+    run.succeeds("tell").succeeds("clean")
+    assert (run.phase, run.rollback) == (RunPhase.FAILED, RollbackState.COMPLETE)
+
+
+def test_they_run_after_a_cancel_and_after_a_halt() -> None:
+    cancelled = Run(step("a"), finals=FINALS).start().is_cancelled().succeeds("a")
+    assert list(cancelled.open) == ["tell"]
+    assert cancelled.succeeds("tell").succeeds("clean").phase is RunPhase.CANCELLED
+    halted = Run(step("a"), finals=FINALS).start().halts("a")
+    assert halted.succeeds("tell").succeeds("clean").phase is RunPhase.HALTED
+
+
+def test_their_failure_is_told_and_changes_nothing() -> None:
+    run = Run(step("a"), finals=FINALS).start().succeeds("a").fails("tell")
+    assert (run.phase, run.at("tell"), run.at("clean")) == (RunPhase.SUCCEEDED, StepPhase.FAILED, StepPhase.PENDING)
+    assert "FinallyFailed" in run.reasons
+    assert run.header.rollback_failures == ()
+
+
+def test_they_are_attempted_again_by_their_policy_and_replaced_when_lost() -> None:
+    run = Run(step("a"), finals=[step("tell", run=attempts(2))]).start().succeeds("a").fails("tell").wakes()
+    assert run.launches[-1] == "tell.run.1.2.1"
+    run.begins("tell").is_lost("tell")
+    assert run.launches[-1] == "tell.run.1.2.2"
+    assert run.succeeds("tell").phase is RunPhase.SUCCEEDED
+
+
+def test_they_begin_anew_at_every_end() -> None:
+    run = Run(step("a", undo=UNDO), finals=[step("tell")]).start().succeeds("a").succeeds("tell")
+    run.is_to_be_undone().succeeds("a")
+    assert run.launches[-1] == "tell.run.2.1.1"
+    assert run.succeeds("tell").phase is RunPhase.UNDONE
+
+
+def test_after_a_retry_they_wait_for_the_next_end() -> None:
+    run = Run(step("a"), finals=[step("tell")]).start().fails("a").succeeds("tell").is_retried()
+    assert list(run.open) == ["a"]
+    run.succeeds("a")
+    assert run.launches[-1] == "tell.run.2.1.1"
+    assert run.succeeds("tell").phase is RunPhase.SUCCEEDED
+
+
+def test_they_are_never_undone_nor_listed() -> None:
+    run = Run(step("a", undo=UNDO), finals=[step("tell")]).start().succeeds("a").fails("tell", FailureKind.TIMEOUT)
+    run.is_to_be_undone().succeeds("a").succeeds("tell")
+    assert (run.phase, run.unreversed, run.reversals) == (RunPhase.UNDONE, [], ["a undo"])
+
+
+def test_the_runs_timeout_does_not_count_for_them() -> None:
+    run = Run(step("a"), timeout_ms=MINUTE, finals=[step("tell")]).start().succeeds("a").later(10 * MINUTE)
+    assert run.succeeds("tell").phase is RunPhase.SUCCEEDED
+
+
+def test_one_that_cannot_be_evaluated_has_failed() -> None:
+    run = Run(step("a"), finals=[step("tell")]).start(tell=cannot_be_evaluated).succeeds("a")
+    assert (run.phase, run.why("tell").kind) == (RunPhase.SUCCEEDED, FailureKind.EXPRESSION)
+
+
+def test_they_wait_while_the_run_is_suspended() -> None:
+    run = Run(step("a"), finals=[step("tell")]).start().is_suspended()
+    run.succeeds("a").is_suspended(False)
+    run.is_suspended()
+    assert list(run.open) == ["tell"]
+    assert run.phase is RunPhase.SUSPENDED
+    run = Run(*chain("a", "b"), finals=[step("tell")]).start().succeeds("a").is_cancelled().is_suspended().succeeds("b")
+    assert list(run.open) == ["tell"], "a cancel goes on"
+
+
+def test_while_they_run_nothing_is_asked_of_the_run() -> None:
+    run = Run(step("a"), finals=[step("tell")]).start().fails("a")
+    for asked in (run.is_cancelled("1"), run.is_retried("2"), run.is_to_be_undone("3")):
+        accepted, reason = asked.answer
+        assert not accepted
+        assert "its finally steps run: wait for its end" in reason
+    assert run.succeeds("tell").phase is RunPhase.FAILED
+
+
+def test_a_finally_step_is_not_skipped() -> None:
+    run = Run(step("a"), finals=[step("tell")]).start().fails("a").fails("tell").is_carried_over("tell")
+    assert run.answer == (
+        False,
+        "step tell is a finally step: it runs at every end, and its failure changes nothing",
+    )
