@@ -51,7 +51,7 @@ def check_acts(known: KnownRun, acts: list[Act], *, asked: bool) -> None:
             needs = [need for need in known.plan.steps[task.path].needs if _is_task(known, need)]
             missing = [n for n in needs if n not in acted and known.state.step(n).phase is not StepPhase.IGNORED]
             assert not missing, f"O2: {task.key} acted before {missing}"
-            acted.add(task.path)
+        acted.add(task.path)  # a compensation may give the value for a run that was lost before it acted
         again = asked and task.action is not Action.RUN  # an undo that is asked for has all its attempts anew
         assert again or task.attempt <= _attempts_allowed(known, task), f"O2: {task.key} is one attempt too many"
     for path, step in known.state.steps.items():
@@ -96,14 +96,15 @@ def check_rollback(known: KnownRun, acts: list[Act]) -> None:
         assert state.step(earlier).completion > state.step(later).completion, f"O2: undone out of order: {order}"
     if state.header.phase is not RunPhase.FAILED:
         return
-    timely = [act for act in acts if not act.superseded and not act.orphan]
+    rounds = {(act.task.path, act.task.round) for act in acts if not act.superseded and not act.orphan}
     listed = {failure.step for failure in state.header.rollback_failures}
     for path in {act.task.path for act in acts if not act.orphan}:
         step, plan = state.step(path), known.plan.steps[path]
         told = path in listed or path in state.header.undone
+        surely_skipped = step.phase is StepPhase.SKIPPED  # an attempt before it that surely failed needs nothing
         if step.phase is StepPhase.SUCCEEDED:
             assert told or plan.undo is None, f"O2: {path} succeeded and was not undone"
-        elif step.uncertain or (step.acted and plan.compensate is not None):
+        elif step.uncertain or (step.acted and plan.compensate is not None and not surely_skipped):
             assert told, f"O2: {path} may have acted and nobody was told"
-        elif step.phase in {StepPhase.FAILED, StepPhase.CANCELLED} and path in {act.task.path for act in timely}:
+        elif step.phase in {StepPhase.FAILED, StepPhase.CANCELLED} and (path, step.round) in rounds:
             assert step.acted, f"O2: {path} acted and its state denies it"

@@ -144,8 +144,8 @@ def cannot_be_evaluated(path: str, round_: int) -> ev.Event:
 class Run:
     """One run under test. Verbs tell it what happened and return it; the rest reads what came of it."""
 
-    def __init__(self, *steps: Written, uid: str = "run-1", **limits: object) -> None:
-        self.plan = plan_of(*steps, **limits)
+    def __init__(self, *steps: Written, uid: str = "run-1", finals: Sequence[StepPlan] = (), **limits: object) -> None:
+        self.plan = plan_of(*steps, finals=finals, **limits)
         self.now = START
         self.state: RunState = begin(self.plan, uid, self.now)
         self.last = Decision(state=self.state)

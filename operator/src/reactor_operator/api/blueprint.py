@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 
 from reactor_operator.api.bodies import Body
 from reactor_operator.api.building import building
-from reactor_operator.api.graph import Names, bodies_of, graph_of, mentions_of, mentions_of_source
+from reactor_operator.api.graph import Names, bodies_of, finals_graph, graph_of, mentions_of, mentions_of_source
 from reactor_operator.api.problems import Problem
 from reactor_operator.api.reactor import ReactorSpec, Step
 from reactor_operator.api.sources import Source
-from reactor_operator.engine.plan import ROOT, StepKind
+from reactor_operator.engine.plan import FINALLY, OUTERMOST, ROOT, StepKind
 
 MAX_NODES = 50_000
 MAX_RECURSION = 10
@@ -108,7 +108,7 @@ class Blueprint:
 
 def step_path(scope: str, name: str) -> str:
     """Return the path of a step inside a scope."""
-    return f"{scope}/{name}" if scope != ROOT else name
+    return f"{scope}/{name}" if scope not in OUTERMOST else name
 
 
 def composed_names(spec: ReactorSpec) -> tuple[str, ...]:
@@ -128,6 +128,7 @@ def blueprint_of(spec: ReactorSpec, others: Mapping[str, ReactorSpec] | None = N
     """Lay out a reactor; `others` are the sound ones that it composes, by name. Raises CannotLayOut."""
     builder = _Builder(others or {})
     builder.reactor(None, spec, "")
+    builder.finals(spec)
     return Blueprint(spec=spec, nodes=builder.nodes, scopes=builder.scopes)
 
 
@@ -176,6 +177,19 @@ class _Builder:
         )
         chain = (*place.chain, _Link(name, False)) if place is not None else ()
         self._lay_out(scope, reactor.steps, chain, f"Reactor {name}: spec" if place is not None else "spec")
+
+    def finals(self, spec: ReactorSpec) -> None:
+        """Add the steps that run at every end. Those of a composed reactor do not: its end is not that of the run."""
+        root, steps = self.scopes[ROOT], spec.finally_
+        names = [step.name for step in steps]
+        scope = replace(root, path=FINALLY, names=Names(names, root.names), around=root, returns=None)
+        graph = finals_graph(names, dict(enumerate(steps)), root.names)
+        if graph.problems:
+            raise CannotLayOut(graph.problems)
+        for number, step in enumerate(steps):
+            needs = tuple(names[other] for other in graph.needs[number])
+            place = _Place(path=step.name, scope=scope, chain=(), field_path=f"spec.finally[{number}]", needs=needs)
+            self._add(place, step)
 
     def _lay_out(self, scope: Scope, steps: tuple[Step, ...], chain: tuple[_Link, ...], field_path: str) -> None:
         """Add the steps of a scope and all inside them."""

@@ -74,3 +74,14 @@ def _value_problems(source: Source, path: str) -> Iterator[Problem]:
 
 def _has_steps(body: Body) -> bool:
     return body.steps is not None or body.reactor_ref is not None
+
+
+def final_problems(step: Step, path: str) -> Iterator[Problem]:
+    """Yield what a step cannot be or have that runs at every end of a run."""
+    for name in ("compose", "switch"):
+        if getattr(step, name) is not None:
+            yield Problem(f"{path}.{name}", "found it in finally, expected run or transform", "InvalidValue")
+    message = "found it in finally, expected none: such a step is never reversed, and its failure changes nothing"
+    for name, field in (("undo", "undo"), ("compensate", "compensate"), ("onError", "on_error")):
+        if getattr(step, field) is not None:
+            yield Problem(f"{path}.{name}", message, "InvalidValue")

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from reactor_operator.api.actions import EnvVar
 from reactor_operator.api.bodies import MAX_STEPS
+from reactor_operator.api.body_rules import final_problems
 from reactor_operator.api.building import building
 from reactor_operator.api.document import TOO_DEEP, document_problems
 from reactor_operator.api.envelope import check_envelope, check_model
-from reactor_operator.api.graph import Graph, graph_of
+from reactor_operator.api.graph import Graph, Names, finals_graph, graph_of
 from reactor_operator.api.problems import Problem
 from reactor_operator.api.reactor import Defaults, ReactorSpec, Step
 from reactor_operator.api.salvage import sound_part
@@ -61,9 +62,15 @@ def _check(document: object) -> CheckedReactor:
     for index, step in parts.steps.items():
         problems += step_problems(step, f"spec.steps[{index}]")
         warnings += step_warnings(step, f"spec.steps[{index}]")
-    problems += default_environment_problems(parts.default_env, parts.steps.values(), "spec.defaults.env")
+    every = [*parts.steps.values(), *parts.finals.values()]
+    problems += default_environment_problems(parts.default_env, every, "spec.defaults.env")
     graph: Graph = graph_of(parts.names, parts.steps, parts.returns)
     problems += graph.problems
+    for index, step in parts.finals.items():
+        problems += step_problems(step, f"spec.finally[{index}]")
+        problems += final_problems(step, f"spec.finally[{index}]")
+        warnings += step_warnings(step, f"spec.finally[{index}]")
+    problems += finals_graph(parts.final_names, parts.finals, Names(_texts(parts.names))).problems
     if parts.returns is not None:
         problems += returns_problems(parts.returns, "spec.returns")
     if parts.two_schemas:
@@ -80,6 +87,8 @@ class _Parts:
 
     names: Sequence[object]
     steps: Mapping[int, Step]
+    final_names: Sequence[object]
+    finals: Mapping[int, Step]
     default_env: Sequence[EnvVar]
     returns: Source | None
     inputs_schema: Mapping[str, object] | None
@@ -90,6 +99,8 @@ class _Parts:
         return cls(
             names=[step.name for step in spec.steps],
             steps=dict(enumerate(spec.steps)),
+            final_names=[step.name for step in spec.finally_],
+            finals=dict(enumerate(spec.finally_)),
             default_env=spec.defaults.env or (),
             returns=spec.returns,
             inputs_schema=spec.inputs_schema,
@@ -100,16 +111,29 @@ class _Parts:
     def of_document(cls, document: object) -> "_Parts":
         """Salvage what is sound in a spec that as a whole is not."""
         spec = document if isinstance(document, Mapping) else {}
-        listed = spec.get("steps")
-        written = listed[:MAX_STEPS] if isinstance(listed, list) else []
-        sound = {index: sound_part(one, index) for index, one in enumerate(written)}
+        names, steps = _salvage(spec.get("steps"))
+        final_names, finals = _salvage(spec.get("finally"))
         schema = spec.get("inputsSchema")
         defaults = check_model(Defaults, spec.get("defaults"), base="")[0]
         return cls(
-            names=[one.get("name") if isinstance(one, Mapping) else None for one in written],
-            steps={index: step for index, step in sound.items() if step is not None},
+            names=names,
+            steps=steps,
+            final_names=final_names,
+            finals=finals,
             default_env=defaults.env or () if defaults is not None else (),
             returns=check_model(Source, spec["returns"], base="")[0] if "returns" in spec else None,
             inputs_schema=schema if isinstance(schema, dict) else None,
             two_schemas=schema is not None and spec.get("inputsSchemaFrom") is not None,
         )
+
+
+def _salvage(listed: object) -> tuple[list[object], dict[int, Step]]:
+    """Return the names of all steps in a list, and those that are sound, by place."""
+    written = listed[:MAX_STEPS] if isinstance(listed, list) else []
+    sound = {index: sound_part(one, index) for index, one in enumerate(written)}
+    names = [one.get("name") if isinstance(one, Mapping) else None for one in written]
+    return names, {index: step for index, step in sound.items() if step is not None}
+
+
+def _texts(names: Sequence[object]) -> list[str]:
+    return [name for name in names if isinstance(name, str)]

@@ -48,17 +48,19 @@ def graph_of(
     returns: Source | None,
     *,
     base: str = "spec",
+    field: str = "steps",
     around: "Names | None" = None,
 ) -> Graph:
     """Return the graph of `steps` (by place); `names` holds the names of all, also of steps that are not sound.
 
-    `base` is the field that the steps are written in, `around` are the names that they see beside their own.
+    They are written in `field` of `base`; `around` are the names that they see beside their own.
     """
-    index, problems = _names(names, base, around)
+    listed = f"{base}.{field}"
+    index, problems = _names(names, listed, around)
     needs: dict[int, tuple[int, ...]] = {}
     outside: dict[str, None] = {}
     for place, step in steps.items():
-        path = f"{base}.steps[{place}]"
+        path = f"{listed}[{place}]"
         found: dict[int, None] = {}
         own: list[str] = []
         for mention in _mentions(step):
@@ -91,7 +93,7 @@ def graph_of(
                 problems.append(index.unknown(mention, f"{base}.returns"))
             elif meant not in index.places:
                 outside[meant] = None
-    problems += _cycles(needs, names, base)
+    problems += _cycles(needs, names, listed)
     return Graph(needs=needs, outside=tuple(outside), problems=tuple(problems))
 
 
@@ -99,6 +101,11 @@ def inner_graph(body: Body, base: str, around: "Names") -> Graph:
     """Return the graph of the steps of a body, which see the names `around` them too."""
     steps = body.steps or ()
     return graph_of([step.name for step in steps], dict(enumerate(steps)), body.returns, base=base, around=around)
+
+
+def finals_graph(names: Sequence[object], steps: Mapping[int, Step], around: "Names") -> Graph:
+    """Return the graph of `finally` steps. They see the results of all steps, and wait only for each other."""
+    return graph_of(names, steps, None, base="spec", field="finally", around=around)
 
 
 class Names:
@@ -143,7 +150,7 @@ class Names:
             yield from self._around._all()
 
 
-def _names(names: Sequence[object], base: str, around: Names | None) -> tuple[Names, list[Problem]]:
+def _names(names: Sequence[object], listed: str, around: Names | None) -> tuple[Names, list[Problem]]:
     """Return the names of a scope, and those that two steps share, also only in expressions or with one around."""
     places: dict[str, int] = {}
     spoken: dict[str, int] = {}
@@ -151,9 +158,9 @@ def _names(names: Sequence[object], base: str, around: Names | None) -> tuple[Na
     for place, name in enumerate(names):
         if not isinstance(name, str):
             continue
-        path = f"{base}.steps[{place}].name"
+        path = f"{listed}[{place}].name"
         if name in places:
-            other = f"{base}.steps[{places[name]}]"
+            other = f"{listed}[{places[name]}]"
             message = f"found the name {render_found(name)} again, expected another: {other} has it"
             problems.append(Problem(path, message, "DuplicateName"))
             continue
@@ -171,7 +178,7 @@ def _names(names: Sequence[object], base: str, around: Names | None) -> tuple[Na
     for name, place in places.items():
         if (other_name := index.spoken(name)) is not None:
             message = f"found {render_found(name)}, which hides step {other_name} around it, expected another name"
-            problems.append(Problem(f"{base}.steps[{place}].name", message, "DuplicateName"))
+            problems.append(Problem(f"{listed}[{place}].name", message, "DuplicateName"))
     return index, problems
 
 
@@ -227,7 +234,7 @@ def mentions_of_source(source: Source) -> Iterator[Mention]:
             yield Mention(("expr",), name, in_expression=True)
 
 
-def _cycles(needs: Mapping[int, tuple[int, ...]], names: Sequence[object], base: str) -> Iterator[Problem]:
+def _cycles(needs: Mapping[int, tuple[int, ...]], names: Sequence[object], listed: str) -> Iterator[Problem]:
     """Yield a problem for each cycle that a walk in manifest order closes, up to `CYCLES_SHOWN`. No recursion."""
     done: set[int] = set()
     left = CYCLES_SHOWN
@@ -244,7 +251,7 @@ def _cycles(needs: Mapping[int, tuple[int, ...]], names: Sequence[object], base:
                 del on_trail[trail.pop()]
                 waiting.pop()
             elif needed in on_trail:
-                yield _cycle(trail[on_trail[needed] :], names, base)
+                yield _cycle(trail[on_trail[needed] :], names, listed)
                 left -= 1
                 if left == 0:
                     return
@@ -254,10 +261,10 @@ def _cycles(needs: Mapping[int, tuple[int, ...]], names: Sequence[object], base:
                 waiting.append(iter(needs[needed]))
 
 
-def _cycle(places: Sequence[int], names: Sequence[object], base: str) -> Problem:
+def _cycle(places: Sequence[int], names: Sequence[object], listed: str) -> Problem:
     """Describe a cycle, each step followed by the one it waits for, cut in the middle where it is long."""
     shown = [str(names[place])[:_NAME_SHOWN] for place in (*places, places[0])]
     if len(shown) > CYCLE_LENGTH_SHOWN:
         shown = [*shown[: CYCLE_LENGTH_SHOWN - 2], f"… {len(shown) - CYCLE_LENGTH_SHOWN + 1} more …", shown[-1]]
-    path = f"{base}.steps[{places[0]}]"
+    path = f"{listed}[{places[0]}]"
     return Problem(path, f"steps wait for each other: {' -> '.join(shown)}; remove one of these references", "Cycle")

@@ -32,6 +32,7 @@ from reactor_operator.engine.identity import Action
 from reactor_operator.engine.plan import OnFailure
 
 MAX_ARGUMENTS = 64
+MAX_FINALS = 100
 
 LABEL_KEY = f"^({DNS_SUBDOMAIN.strip('^$')}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$"
 LABEL_VALUE = "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
@@ -206,6 +207,13 @@ class ReactorSpec(Model):
     )
     returns: Optional[Source] = Field(
         default=None, description="The result of a run. Unset: the result of the step written last."
+    )
+    finally_: Annotated[
+        tuple[Annotated[Step, Field(json_schema_extra={"x-brief": True})], ...], Field(max_length=MAX_FINALS)
+    ] = Field(
+        default=(),
+        alias="finally",
+        description="Steps that run at every end of a run, as steps do, without undo. Their failure changes nothing.",
     )
 
     @cached_property

@@ -48,14 +48,12 @@ class _Rendering:
 
 def _structural(node: Mapping[str, Any], rendering: _Rendering) -> dict[str, Any]:
     """Return one level of the schema; a reference is replaced by what it refers to, its own words staying on top."""
-    if node.get(BRIEF):
-        return {**_words(node), "type": "object", _PRESERVE: True}
     if "$ref" in node:
         name = node["$ref"].rpartition("/")[2]
         if name == "JsonValue":
             return {**_words(node), "nullable": True, _PRESERVE: True}
         node = {**rendering.definitions[name], **{key: value for key, value in node.items() if key != "$ref"}}
-        if name in rendering.around:
+        if node.get(BRIEF) or name in rendering.around:
             return _by_name(node, rendering)
         rendering = replace(rendering, around=rendering.around | {name})
     schema = {key: node[key] for key in _COPIED if key in node}
@@ -75,14 +73,11 @@ def _structural(node: Mapping[str, Any], rendering: _Rendering) -> dict[str, Any
 
 
 def _by_name(node: Mapping[str, Any], rendering: _Rendering) -> dict[str, Any]:
-    """Return what can be said of an object inside another of its kind, for such a schema cannot contain itself."""
-    return {
-        **_words(node),
-        "type": "object",
-        "required": ["name"],
-        "properties": {"name": _structural(node["properties"]["name"], rendering)},
-        _PRESERVE: True,
-    }
+    """Return what can be said of an object in few words: its name, where it has one. A schema cannot contain itself."""
+    schema = {**_words(node), "type": "object", _PRESERVE: True}
+    if "name" in node["properties"]:
+        schema |= {"required": ["name"], "properties": {"name": _structural(node["properties"]["name"], rendering)}}
+    return schema
 
 
 def _map(node: Mapping[str, Any], rendering: _Rendering) -> dict[str, Any]:

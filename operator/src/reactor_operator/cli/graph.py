@@ -12,7 +12,7 @@ from reactor_operator.api import blueprint as blueprints
 from reactor_operator.api.actions import ActionSpec
 from reactor_operator.api.blueprint import Blueprint
 from reactor_operator.engine.failures import render_message
-from reactor_operator.engine.plan import ROOT, Plan
+from reactor_operator.engine.plan import FINALLY, ROOT, Plan
 
 LABEL_LIMIT = 42
 
@@ -66,11 +66,16 @@ def graph_of(name: str, blueprint: Blueprint, plan: Plan) -> Graph:
 
 
 def edges_of(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Yield what comes right before what: a need, a scope before its inside, and this before what needs the scope."""
+    """Yield what comes right before what: a need, a scope before its inside, and this before what needs the scope.
+
+    Before what runs at every end comes what ends the others.
+    """
     for step in plan.steps.values():
         for need in step.needs:
             yield from ((last, step.path) for last in _last_of(plan, need))
-        if not step.needs and step.scope != ROOT:
+        if not step.needs and step.scope == FINALLY:
+            yield from ((last, step.path) for last in _last_inside(plan, plan.children))
+        elif not step.needs and step.scope != ROOT:
             yield step.scope, step.path
 
 
@@ -79,13 +84,19 @@ def _last_of(plan: Plan, path: str) -> Iterator[str]:
     children = plan.steps[path].children
     if not children:
         yield path
+    yield from _last_inside(plan, children)
+
+
+def _last_inside(plan: Plan, children: Sequence[str]) -> Iterator[str]:
     for child in children:
         if not plan.steps[child].dependents:
             yield from _last_of(plan, child)
 
 
 def _is_order_only(blueprint: Blueprint, start: str, end: str) -> bool:
-    return start in blueprint.nodes[end].needs and start not in blueprint.nodes[end].reads().values()
+    node = blueprint.nodes[end]
+    waits = start in node.needs or node.scope.path == FINALLY
+    return waits and start not in node.reads().values()
 
 
 def words_of(action: ActionSpec) -> str:

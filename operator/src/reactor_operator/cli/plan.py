@@ -23,7 +23,7 @@ from reactor_operator.cli.options import Output
 from reactor_operator.cli.tables import counted, render_columns
 from reactor_operator.engine.failures import render_message
 from reactor_operator.engine.identity import Action, Task
-from reactor_operator.engine.plan import Plan, StepKind, StepPlan
+from reactor_operator.engine.plan import FINALLY, Plan, StepKind, StepPlan
 from reactor_operator.ports import RunRef, TaskOrder
 
 _SEALED = ("reactor.run/seal", "reactor.run/manifest")
@@ -55,7 +55,11 @@ def render_plan(reactor: SoundReactor) -> str:
             "UNDO ORDER  (newest completion first; shown as if all steps of a number had ended before the next)",
             *undos,
         ]
-    kept = [path for path, node in blueprint.nodes.items() if node.kind is StepKind.TASK and node.step.undo is None]
+    kept = [
+        path
+        for path, node in blueprint.nodes.items()
+        if node.kind is StepKind.TASK and node.step.undo is None and node.scope.path != FINALLY
+    ]
     if kept:
         lines += ["", f"NOT UNDONE   {', '.join(kept)}"]
     cleanups = [
@@ -97,6 +101,8 @@ def _starts(blueprint: Blueprint, plan: Plan, levels: dict[str, int]) -> list[st
 
 def _notes(node: Node, planned: StepPlan) -> Iterator[str]:
     step = node.step
+    if node.scope.path == FINALLY:
+        yield "at every end"
     for condition in (step.when, node.chosen_when):
         if condition is not None:
             yield f"when {' '.join(render_message(condition).split())}"

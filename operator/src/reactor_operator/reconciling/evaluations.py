@@ -170,8 +170,25 @@ class _Answering:
             inputs=parsed[inputs.digest] if inputs is not None else {},
             results={name: None if ref is None else parsed[ref.digest] for name, ref in refs.items()},
             inputs_schema=self._schema(scope),
-            run={"name": run.name, "namespace": run.namespace, "uid": run.uid, "reactor": definition.reactor_name},
+            run={
+                "name": run.name,
+                "namespace": run.namespace,
+                "uid": run.uid,
+                "reactor": definition.reactor_name,
+                **self._ending(),
+            },
         )
+
+    def _ending(self) -> Mapping[str, object]:
+        """Return how the run ends, for its `finally` steps: the phase that is about to be told, and why it failed."""
+        header = self.state.header
+        if header.ending is None:
+            return {}
+        failure = header.failure
+        told = None
+        if failure is not None:
+            told = {"step": failure.step, "kind": failure.failure.kind, "message": failure.failure.message}
+        return {"phase": header.ending.phase, "failure": told}
 
     def _schema(self, scope: Scope) -> Mapping[str, object] | None:
         """Return the schema of the inputs that are read in a scope."""
