@@ -78,6 +78,21 @@ def test_of_a_log_the_last_line_is_the_message_and_the_last_ten_are_the_detail()
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            json.dumps({"reason": "declined", "rows": list(range(80))}, indent=1),
+            'x: { "reason": "declined", "rows": [ 0, 1,',
+        ),
+        ("a" * 200 + "\nfatal: no database\n}\n-----", "x: fatal: no database"),
+        ("-\n" * 200, "x: -"),
+    ],
+)
+def test_the_message_says_something(text: str, message: str) -> None:
+    assert last_words("x", text)[0].startswith(message)
+
+
 TEXTS = st.text(st.characters(), max_size=300)
 ANY = st.recursive(
     st.none() | st.booleans() | st.integers() | TEXTS | TEXTS.map(lambda text: text * 60),

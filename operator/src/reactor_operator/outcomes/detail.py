@@ -41,8 +41,23 @@ def last_words(words: str, text: str) -> tuple[str, bytes | None]:
     said = text.strip()
     if len(said) <= _TOLD_WHOLE:
         return (f"{words}: {said}" if said else words), None
-    last = said.rpartition("\n")[2].strip()
-    return f"{words}: {last}", render_log(text)
+    return f"{words}: {_summary(said)}", render_log(text)
+
+
+def _summary(said: str) -> str:
+    """Return the last line that says something; JSON over several lines is one thing, and told from its start."""
+    if said[0] in "{[" and _parses(said):
+        return " ".join(said.split())
+    lines = said.split("\n")
+    return next((line.strip() for line in reversed(lines) if any(map(str.isalnum, line))), lines[-1].strip())
+
+
+def _parses(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def fit_lines(text: str, limit: int, *, from_end: bool = False) -> str:
