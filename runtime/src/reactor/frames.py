@@ -90,14 +90,13 @@ def lines_around(place: Place) -> str:
     """Return the lines around a place, each with its number, the place itself marked; empty where there are none."""
     numbers = range(max(1, place.line - LINES_AROUND), place.line + LINES_AROUND + 1)
     texts = {number: _line(place.file, number).rstrip() for number in numbers}
-    last = max((number for number, text in texts.items() if text), default=0)
-    if not texts.get(place.line):
+    written = [number for number, text in texts.items() if text]
+    if place.line not in written:
         return ""
-    width = len(str(last))
+    width = len(str(written[-1]))
     return "\n".join(
-        f"{'>' if number == place.line else ' '} {number:{width}} | {clip_line(text, LINE_LIMIT)}".rstrip()
-        for number, text in texts.items()
-        if number <= last
+        f"{'>' if number == place.line else ' '} {number:{width}} | {clip_line(texts[number], LINE_LIMIT)}".rstrip()
+        for number in range(written[0], written[-1] + 1)
     )
 
 

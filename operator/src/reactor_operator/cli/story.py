@@ -6,6 +6,7 @@ In: a view of a run and the time. Out: text. Never here: where the run came from
 import json
 from collections.abc import Iterator
 
+from reactor_operator.cli.explanation import render_unreversed, render_why
 from reactor_operator.cli.moments import render_age, render_took, render_whole
 from reactor_operator.cli.run_view import RunView, StepView
 from reactor_operator.cli.tables import render_columns
@@ -13,14 +14,15 @@ from reactor_operator.kube.fields import int_at, map_at, maps_at, text_at
 
 STEPS_SHOWN = 60
 VALUE_LIMIT = 600
+SAID = 120
 
 
-def render_story(run: RunView, *, now: float) -> str:
-    """Return the story of a run."""
-    return "\n".join(_lines(run, now))
+def render_story(run: RunView, *, now: float, verbose: bool = False) -> str:
+    """Return the story of a run; `verbose` with tracebacks."""
+    return "\n".join(_lines(run, now, verbose))
 
 
-def _lines(run: RunView, now: float) -> Iterator[str]:
+def _lines(run: RunView, now: float, verbose: bool) -> Iterator[str]:
     yield f"{run.name}  {run.phase}  ({_progress(run)})" if _progress(run) else f"{run.name}  {run.phase}"
     facts = [f"reactor {run.reactor}"]
     if run.namespace:
@@ -29,15 +31,11 @@ def _lines(run: RunView, now: float) -> Iterator[str]:
         facts.append(f"started {render_age(now - run.started_at)} ago")
         facts.append(f"took {render_took(run.took)}" if run.took is not None else "still going")
     yield "  " + " · ".join(facts)
-    if run.failure:
-        attempts = int_at(run.status, "failure", "attempts") or 0
-        yield f"  failed: {run.failure}" + (f" (after {attempts} attempts)" if attempts > 1 else "")
-    elif run.message:
-        yield f"  {run.message}"
+    yield from _why(run, verbose)
     if waiting := text_at(run.status, "waiting"):
         yield f"  waiting for {waiting}"
     yield from _steps(run)
-    yield from _rollback(run)
+    yield from _rollback(run, verbose)
     for signal in maps_at(run.status, "signals"):
         reason = text_at(signal, "reason")
         yield f"\n{text_at(signal, 'action')}: {text_at(signal, 'phase')}" + (f": {reason}" if reason else "")
@@ -46,6 +44,16 @@ def _lines(run: RunView, now: float) -> Iterator[str]:
         yield f"\nRESULT  {text if len(text) <= VALUE_LIMIT else text[: VALUE_LIMIT - 1] + '…'}"
     elif reference := map_at(run.status, "resultRef"):
         yield f"\nRESULT  {int_at(reference, 'size') or 0:,} bytes, kept in the store"
+
+
+def _why(run: RunView, verbose: bool) -> Iterator[str]:
+    if why := render_why(run, verbose=verbose):
+        yield from (f"  {line}" for line in why)
+    elif run.failure:
+        attempts = int_at(run.status, "failure", "attempts") or 0
+        yield f"  failed: {run.failure}" + (f" (after {attempts} attempts)" if attempts > 1 else "")
+    elif run.message:
+        yield f"  {run.message}"
 
 
 def _progress(run: RunView) -> str:
@@ -70,13 +78,13 @@ def _row(step: StepView) -> tuple[str, str, str, str, str]:
     said = f"{step.kind}: {step.message}" if step.kind and not step.message.startswith(step.kind) else step.message
     if step.cleanup:
         said = f"{said} · not reversed: {step.cleanup}" if said else f"not reversed: {step.cleanup}"
-    return step.name, step.phase, str(step.attempts or ""), took, " ".join(said.split())
+    line = " ".join(said.split())
+    return step.name, step.phase, str(step.attempts or ""), took, line if len(line) <= SAID else line[: SAID - 1] + "…"
 
 
-def _rollback(run: RunView) -> Iterator[str]:
+def _rollback(run: RunView, verbose: bool) -> Iterator[str]:
     state = text_at(map_at(run.status, "rollback"), "state")
     if state in ("", "NotNeeded"):
         return
     yield f"\nROLLBACK  {state}" + (f": {', '.join(run.undone)} (in this order)" if run.undone else "")
-    for failure in run.rollback_failures:
-        yield f"  not reversed: {failure}"
+    yield from (f"  {line}" for line in render_unreversed(run, verbose=verbose))
