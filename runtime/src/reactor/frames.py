@@ -44,7 +44,7 @@ class Place(NamedTuple):
 
 def place_of(error: BaseException) -> Place | None:
     """Return where an exception comes from: the line that does not parse, else the author's innermost frame."""
-    if isinstance(error, SyntaxError) and has_line(error.filename, error.lineno):
+    if isinstance(error, SyntaxError) and line_of(error.filename, error.lineno):
         return Place(str(error.filename), int(error.lineno or 0), "")
     frames = [
         Place(frame.f_code.co_filename, line, frame.f_code.co_qualname)
@@ -81,15 +81,10 @@ def short_name(file: str) -> str:
     return name if len(name) <= FILE_LIMIT else "…" + name[1 - FILE_LIMIT :]
 
 
-def has_line(file: object, line: object) -> bool:
-    """Return whether this is a line of a file that can be read, not of text that somebody evaluated."""
-    return isinstance(file, str) and isinstance(line, int) and _line(file, line) != ""
-
-
 def lines_around(place: Place) -> str:
     """Return the lines around a place, each with its number, the place itself marked; empty where there are none."""
     numbers = range(max(1, place.line - LINES_AROUND), place.line + LINES_AROUND + 1)
-    texts = {number: _line(place.file, number).rstrip() for number in numbers}
+    texts = {number: line_of(place.file, number).rstrip() for number in numbers}
     written = [number for number, text in texts.items() if text]
     if place.line not in written:
         return ""
@@ -100,7 +95,10 @@ def lines_around(place: Place) -> str:
     )
 
 
-def _line(file: str, line: int) -> str:
+def line_of(file: object, line: object) -> str:
+    """Return a line of a file; empty where it has none, where it cannot be read, and of text that was evaluated."""
+    if not isinstance(file, str) or not isinstance(line, int):
+        return ""
     try:
         return linecache.getline(file, line)
     except (OSError, ValueError):  # a name that no file can have

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from traceback import StackSummary, TracebackException
 
 from reactor.documents import name_of_type, printable
-from reactor.frames import clip_line, has_line, place_of, without_agent
+from reactor.frames import clip_line, line_of, place_of, without_agent
 from reactor.outcomes import Failure
 
 FRAMES = 30
@@ -83,15 +83,17 @@ def _cut(shown: TracebackException) -> None:
         frames = without_agent(one.stack, lambda frame: frame.filename)[-room:] if room else []
         room -= len(frames)
         one.stack = StackSummary.from_list(frames)
-        if issubclass(one.exc_type, SyntaxError) and not has_line(one.filename, _number(one.lineno)):
+        if hasattr(one, "text") and not _is_source(one):
             one.text = None  # type: ignore[assignment]  # as where there is none
         if count + len(waiting) >= CHAIN:
             one.__cause__ = one.__context__ = None
         waiting.extend(part for part in (one.__cause__, one.__context__, *(one.exceptions or ())) if part is not None)
 
 
-def _number(line: str | None) -> int | None:
-    return int(line) if line is not None and line.isdecimal() else None
+def _is_source(shown: TracebackException) -> bool:
+    """Return whether the text of a SyntaxError is a line of a file, not something that was evaluated."""
+    line = int(shown.lineno) if shown.lineno is not None and shown.lineno.isdecimal() else 0
+    return line_of(shown.filename, line).strip() == (shown.text or "").strip()
 
 
 def _clip(line: str) -> str:

@@ -1,6 +1,7 @@
 """A failed run explains itself on one screen of 24 lines and 80 columns, and nothing in it moves the cursor."""
 
 import io
+import json
 
 import pytest
 from rich.console import Console
@@ -249,6 +250,9 @@ def test_a_script_with_a_bug_shows_the_line(reactor: Reactor, write: Write, body
     verbose = reactor("run", folder, "-v", "--set", "card=4242-canary").out
     assert "<step charge>" in verbose
     assert "canary" not in verbose
+    status = json.loads(reactor("run", folder, "-o", "json", "--set", "card=4242-canary").out)["status"]
+    assert status["failure"]["detail"]["source"]
+    assert "canary" not in json.dumps(status)
 
 
 def test_a_module_that_does_not_parse_shows_the_line(reactor: Reactor, write: Write) -> None:

@@ -67,6 +67,10 @@ def test_orders_ship_or_are_undone_newest_first(reactor: Reactor) -> None:
     assert declined["status"]["rollback"] == {"state": "Complete", "undone": ["charge", "reserve"], "failures": []}
     assert down["status"]["failure"]["attempts"] == 2
     assert down["status"]["rollback"]["undone"] == ["ship", "charge", "reserve"]
+    assert (down["status"]["failure"]["file"], down["status"]["failure"]["line"]) == ("shop/courier.py", 8)
+    assert down["status"]["failure"]["detail"]["function"] == "ship"
+    (ship,) = (step for step in down["status"]["steps"] if step["name"] == "ship")
+    assert (ship["failure"]["exception"], ship["failure"]["line"]) == ("ConnectionError", 8)
     assert steps_of(down) == {"reserve": "Undone", "charge": "Undone", "ship": "Compensated", "receipt": "Pending"}
 
 

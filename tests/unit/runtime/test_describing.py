@@ -22,7 +22,7 @@ CANARY = "4242-canary-4242"
 def raised(source: str, file: str = "<step ship>", **arguments: object) -> BaseException:
     """Return what `main` of a script raises."""
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    names: dict[str, Any] = {}
+    names: dict[str, Any] = {"__file__": file}
     try:
         exec(compile(source, file, "exec"), names)
         names["main"](**arguments)
@@ -88,6 +88,7 @@ def test_the_members_of_a_group_are_told() -> None:
         "return card + 1",
         "return [][len(card)]",
         "import ast\n    ast.literal_eval('(' + card)",
+        "compile('(' + card, __file__, 'eval')",
         "exec('raise ValueError' + chr(10) + '# ' + card)",
         "f = lambda card: 1 / 0\n    f(card)",
         "return open('/nowhere', **{'mode': 'r', 'buffering': card})",
