@@ -14,7 +14,7 @@ from reactor_operator.kube.fields import int_at, map_at, maps_at, text_at
 
 STEPS_SHOWN = 60
 VALUE_LIMIT = 600
-SAID = 120
+SAID = 80
 
 
 def render_story(run: RunView, *, now: float, verbose: bool = False) -> str:
@@ -34,7 +34,7 @@ def _lines(run: RunView, now: float, verbose: bool) -> Iterator[str]:
     yield from _why(run, verbose)
     if waiting := text_at(run.status, "waiting"):
         yield f"  waiting for {waiting}"
-    yield from _steps(run)
+    yield from _steps(run, verbose)
     yield from _rollback(run, verbose)
     for signal in maps_at(run.status, "signals"):
         reason = text_at(signal, "reason")
@@ -60,12 +60,12 @@ def _progress(run: RunView) -> str:
     return text_at(run.status, "progress")
 
 
-def _steps(run: RunView) -> Iterator[str]:
+def _steps(run: RunView, verbose: bool) -> Iterator[str]:
     steps = list(run.steps.values())
     if not steps:
         return
     rows = [("STEP", "PHASE", "ATTEMPTS", "TOOK", "")]
-    rows += [_row(step) for step in steps[:STEPS_SHOWN]]
+    rows += [_row(step, None if verbose else SAID) for step in steps[:STEPS_SHOWN]]
     yield ""
     yield from render_columns(rows)
     omitted = len(steps[STEPS_SHOWN:]) + (int_at(run.status, "stepsOmitted") or 0)
@@ -73,13 +73,14 @@ def _steps(run: RunView) -> Iterator[str]:
         yield f"… and {omitted} more steps"
 
 
-def _row(step: StepView) -> tuple[str, str, str, str, str]:
+def _row(step: StepView, limit: int | None) -> tuple[str, str, str, str, str]:
     took = "" if step.took is None else render_whole(step.took) if step.took else "<1s"
     said = f"{step.kind}: {step.message}" if step.kind and not step.message.startswith(step.kind) else step.message
     if step.cleanup:
         said = f"{said} · not reversed: {step.cleanup}" if said else f"not reversed: {step.cleanup}"
     line = " ".join(said.split())
-    return step.name, step.phase, str(step.attempts or ""), took, line if len(line) <= SAID else line[: SAID - 1] + "…"
+    shown = line if limit is None or len(line) <= limit else line[: limit - 1] + "…"
+    return step.name, step.phase, str(step.attempts or ""), took, shown
 
 
 def _rollback(run: RunView, verbose: bool) -> Iterator[str]:

@@ -122,13 +122,10 @@ def render_tree(run: RunView, by_name: Mapping[str, StepView], tree: Tree) -> Re
     if not run.ended:
         return root
     if why := render_why(run):
-        return Group(root, Text(render_phase(run), style=style), *_explained([*why, *render_unreversed(run)]))
+        lines = (f"  {line}" for line in [*why, *render_unreversed(run)])
+        told = [Text(line, "bold" if line.lstrip().startswith(">") else "") for line in lines]
+        return Group(root, Text(render_phase(run), style=style), *told)
     return Group(root, Text(_ending(run, by_name), style=style))
-
-
-def _explained(lines: Sequence[str]) -> list[Text]:
-    """Return the explanation of a failure; the line that is marked stands out."""
-    return [Text(f"  {line}", "bold" if line.lstrip().startswith(">") else "") for line in lines]
 
 
 def _ending(run: RunView, by_name: Mapping[str, StepView]) -> str:
