@@ -107,5 +107,5 @@ def line_of(file: object, line: object) -> str:
 
 def clip_line(text: str, limit: int) -> str:
     """Return text as one harmless line of at most `limit` characters; 0: as long as it is."""
-    line = printable(text.expandtabs(4), keep="")
+    line = printable((text[: limit + 1] if limit else text).expandtabs(4), keep="")
     return line if not limit or len(line) <= limit else line[: limit - 1] + "…"

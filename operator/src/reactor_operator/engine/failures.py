@@ -107,8 +107,8 @@ class Failure:
 
 def render_message(text: str) -> str:
     """Cut a message to `MESSAGE_LIMIT` characters and drop what no terminal, log or API server accepts."""
-    clean = printable(text)
-    return clean if len(clean) <= MESSAGE_LIMIT else clean[: MESSAGE_LIMIT - 1] + "…"
+    cut = text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - 1] + "…"
+    return printable(cut)
 
 
 def printable(text: str, keep: str = "\n\t") -> str:

@@ -14,6 +14,7 @@ DETAIL_LIMIT = 16 * 1024
 LINE_LIMIT = 400
 ORIGINS_LIMIT = 5
 LOG_LINES = 10
+_LOG_READ = 64 * 1024
 _TOLD_WHOLE = 200
 _ORIGIN_LIMIT = 400
 _NAME_LIMIT = 253
@@ -28,7 +29,7 @@ def render_detail(found: Mapping[str, Any]) -> bytes | None:
 
 def render_log(text: str) -> bytes | None:
     """Return the last lines of a log as a detail, None where there are none."""
-    lines = [line for line in printable(text).split("\n") if line.strip()]
+    lines = [line for line in text[-_LOG_READ:].split("\n") if line.strip()]
     log = fit_lines("\n".join(lines[-LOG_LINES:]), 4 * 1024, from_end=True)
     return _dump({"log": log} if log else {})
 
@@ -62,7 +63,7 @@ def _parses(text: str) -> bool:
 
 def fit_lines(text: str, limit: int, *, from_end: bool = False) -> str:
     """Cut `text` to lines of `LINE_LIMIT` and to `limit` bytes of JSON: whole lines, the first ones or the last."""
-    clean = [_clip(printable(line, keep="\t"), LINE_LIMIT) for line in _some_lines(text, limit, from_end=from_end)]
+    clean = [printable(_clip(line, LINE_LIMIT), keep="\t") for line in _some_lines(text, limit, from_end=from_end)]
     kept: list[str] = []
     room = limit - len("…") * 3 - 4
     for line in reversed(clean) if from_end else clean:
@@ -85,7 +86,7 @@ def _clip(text: str, limit: int) -> str:
 
 
 def _name(told: Any) -> str | None:
-    return _clip(printable(told, keep=""), _NAME_LIMIT) if isinstance(told, str) and told else None
+    return printable(_clip(told, _NAME_LIMIT), keep="") if isinstance(told, str) and told else None
 
 
 def _line(told: Any) -> int | None:
@@ -95,7 +96,7 @@ def _line(told: Any) -> int | None:
 
 def _origins(told: Any) -> list[str] | None:
     texts = [one for one in told if isinstance(one, str)] if isinstance(told, list) else []
-    return [_clip(printable(one, keep=""), _ORIGIN_LIMIT) for one in texts[:ORIGINS_LIMIT]] or None
+    return [printable(_clip(one, _ORIGIN_LIMIT), keep="") for one in texts[:ORIGINS_LIMIT]] or None
 
 
 def _details(told: Any) -> Any:
