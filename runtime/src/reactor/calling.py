@@ -125,19 +125,18 @@ def _awaited(result: "Awaitable[object]") -> object:
 def _failed(kind: str, error: BaseException) -> bytes:
     from reactor.describing import describe
 
-    message = None
-    if isinstance(error, Continue):
-        message = "Continue was raised outside compensate, the only action that can repair its step"
-    elif isinstance(error, SystemExit):
-        message = f"the handler ended itself by sys.exit({error.code!r}); return a value or raise Failure instead"
     try:
-        failure = describe(kind, error, message)
-    except Exception as problem:  # an exception that cannot even be looked at still is the outcome
-        name = documents.name_of_type(type(error))
-        return documents.plain_failure(kind, f"{message or name} (it cannot be described: {problem!r})")
-    if kind == "CannotStart":
-        failure["retryable"] = False
-    return documents.failed(failure)
+        return documents.failed(describe(kind, error, _words_for(error)))
+    except BaseException:  # an exception that cannot even be looked at still is the outcome
+        return documents.plain_failure(kind, "an exception was raised that cannot be described")
+
+
+def _words_for(error: BaseException) -> str | None:
+    if isinstance(error, Continue):
+        return "Continue was raised outside compensate, the only action that can repair its step"
+    if isinstance(error, SystemExit):
+        return f"the handler ended itself by sys.exit({error.code!r}); return a value or raise Failure instead"
+    return None
 
 
 def arguments_for(handler: "Handler", call: Call) -> dict[str, object]:

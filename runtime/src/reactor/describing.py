@@ -1,103 +1,106 @@
 """What went wrong in a handler, for people: the exception, its traceback, and the lines around the place.
 
 In: an exception. Out: the `failure` of an outcome document. Imported only when something did go wrong.
-Never here: frames of this package at the top of a traceback, or text without a limit.
+Never here: text without a limit, or the value of an argument.
+
+The detail has at most 16 KiB: each part of it has a share, measured as the JSON that is sent.
 """
 
-import linecache
-import sysconfig
-import traceback
 from json import dumps, loads
-from pathlib import PurePath
-from types import TracebackType
 from typing import TYPE_CHECKING
 
-from reactor.documents import clip, name_of_type, readable
+from reactor.documents import clip, name_of_type, printable
+from reactor.frames import clip_line, lines_around, place_of, short_name
 from reactor.outcomes import Failure
+from reactor.tracebacks import origins_of, render_traceback, title_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reactor.documents import FailureDocument
 
-TRACEBACK_LIMIT = 16 * 1024
-DETAILS_LIMIT = 256 * 1024
-LINES_AROUND = 3
-_OURS = PurePath(__file__).parent
-_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+DETAIL_LIMIT = 16 * 1024
+TRACEBACK_SHARE = 5 * 1024
+SOURCE_SHARE = 2 * 1024
+ORIGINS_SHARE = 2 * 1024
+DETAILS_SHARE = 6 * 1024
+NAME_LIMIT = 253
 
 
 def describe(kind: str, error: BaseException, message: str | None = None) -> "FailureDocument":
-    """Describe `error` as a failure of this kind. Without `message`, its own is taken, else its type."""
-    trace = _own_frames(error.__traceback__)
-    detail: dict[str, object] = {"traceback": _render(error, trace)}
-    detail |= _place(error, trace)
-    retryable = kind == "Error"
-    if isinstance(error, Failure):
-        retryable = retryable and bool(error.retryable)
-        if error.details is not None:
-            detail["details"] = _as_json(error.details)
+    """Describe `error` as a failure of this kind. Without `message`, its own is taken, else its type. Never raises."""
+    detail: dict[str, object] = {}
+    for explain in (_place, _origins, _traceback, _details):
+        detail |= _attempt(explain, error)
     return {
         "kind": kind,
-        "message": clip(message or _message(error)),
-        "retryable": retryable,
-        "exception": name_of_type(type(error)),
+        "message": clip(message or title_of(error)),
+        "retryable": kind == "Error" and (not isinstance(error, Failure) or bool(error.retryable)),
+        "exception": clip_line(name_of_type(type(error)), NAME_LIMIT),
         "detail": detail,
     }
 
 
-def _message(error: BaseException) -> str:
+def _attempt(explain: "Callable[[BaseException], dict[str, object]]", error: BaseException) -> dict[str, object]:
+    """Return a part of the detail, none where the exception or its files do not let themselves be looked at."""
     try:
-        said = str(error.message if isinstance(error, Failure) else error)
-    except Exception as unsaid:  # an exception whose own __str__ fails is described all the same
-        return f"{name_of_type(type(error))} (its message cannot be shown: {name_of_type(type(unsaid))})"
-    name = name_of_type(type(error))
-    if isinstance(error, Failure):
-        return said or name
-    return f"{name}: {said}" if said else name
-
-
-def _own_frames(trace: TracebackType | None) -> TracebackType | None:
-    """Drop the frames at the top that called the handler: ours and, for a coroutine, asyncio's."""
-    while trace is not None and trace.tb_next is not None:
-        parts = PurePath(trace.tb_frame.f_code.co_filename)
-        if parts.parent != _OURS and parts.parent.name != "asyncio" and not str(parts).startswith("<frozen "):
-            break
-        trace = trace.tb_next
-    return trace
-
-
-def _render(error: BaseException, trace: TracebackType | None) -> str:
-    text = readable("".join(traceback.format_exception(type(error), error, trace)))
-    return text if len(text) <= TRACEBACK_LIMIT else "…\n" + text[-TRACEBACK_LIMIT:]
-
-
-def _place(error: BaseException, trace: TracebackType | None) -> dict[str, object]:
-    """Return file, line and the lines around: of the innermost frame that is not in a library."""
-    if isinstance(error, SyntaxError) and error.filename and error.lineno:
-        return _lines(error.filename, error.lineno)
-    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(trace)]
-    if not frames:
+        return explain(error)
+    except Exception:  # whatever it is, the failure itself is told
         return {}
-    written = [place for place in frames if not place[0].startswith((*_LIBRARIES, "<frozen "))]
-    return _lines(*(written or frames)[-1])
 
 
-def _lines(file: str, line: int) -> dict[str, object]:
-    numbers = range(max(1, line - LINES_AROUND), line + LINES_AROUND + 1)
-    texts = {number: linecache.getline(file, number).rstrip("\n") for number in numbers}
-    last = max((number for number, text in texts.items() if text), default=0)
-    shown = [
-        f"{'>' if number == line else ' '} {number:4} {texts[number][:200]}" for number in numbers if number <= last
-    ]
-    return {"file": readable(file), "line": line, "source": readable("\n".join(shown))}
+def _place(error: BaseException) -> dict[str, object]:
+    place = place_of(error)
+    if place is None:
+        return {}
+    found: dict[str, object] = {"file": short_name(place.file), "line": place.line}
+    if place.function:
+        found["function"] = place.in_function
+    source = lines_around(place)
+    return found | ({"source": _fit(source, SOURCE_SHARE)} if source else {})
+
+
+def _origins(error: BaseException) -> dict[str, object]:
+    found = origins_of(error)
+    while found and _size(found) > ORIGINS_SHARE:
+        found.pop()
+    return {"origins": found} if found else {}
+
+
+def _traceback(error: BaseException) -> dict[str, object]:
+    return {"traceback": _fit(render_traceback(error), TRACEBACK_SHARE, from_end=True)}
+
+
+def _details(error: BaseException) -> dict[str, object]:
+    if not isinstance(error, Failure) or error.details is None:
+        return {}
+    return {"details": _as_json(error.details)}
 
 
 def _as_json(details: object) -> object:
     """Return `details` as JSON; what is not JSON in it is shown by its text, for a failure must not fail to be told."""
     try:
         text = dumps(details, default=str, allow_nan=False)
-        text.encode()
-        if len(text) <= DETAILS_LIMIT:
-            return loads(text)
+        if len(text) <= DETAILS_SHARE:
+            return loads(text.encode())
     except (TypeError, ValueError, RecursionError):
         pass
-    return clip(repr(details))
+    return clip(printable(repr(details)))
+
+
+def _size(value: object) -> int:
+    return len(dumps(value, ensure_ascii=False).encode())
+
+
+def _fit(text: str, share: int, *, from_end: bool = False) -> str:
+    """Cut whole lines, from the end on or from the start, until the JSON of `text` fits its share."""
+    if _size(text) <= share:
+        return text
+    kept: list[str] = []
+    room = share - _size("…\n")
+    for line in reversed(text.split("\n")) if from_end else text.split("\n"):
+        room -= _size(line) - 2 + len("\\n")  # its quotes go, a newline comes
+        if room < 0:
+            break
+        kept.append(line)
+    return "\n".join(["…", *reversed(kept)] if from_end else [*kept, "…"])

@@ -78,6 +78,13 @@ def readable(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
+def printable(text: str, keep: str = "\n\t") -> str:
+    """Return `text` without what could move a cursor or has no form in UTF-8: each such letter becomes U+FFFD."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() or letter in keep else "\ufffd" for letter in text)
+
+
 def _encode(document: object) -> bytes:
     return dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 

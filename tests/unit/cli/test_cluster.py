@@ -171,6 +171,19 @@ def test_get_tells_the_story_or_prints_the_object(on_cluster: OnCluster, server:
     assert document.value["metadata"]["name"] == "order-1"
 
 
+def test_get_explains_a_failure_and_shows_its_traceback_to_those_who_ask(
+    on_cluster: OnCluster, server: ApiServer
+) -> None:
+    found = a_run()
+    detail = {"function": "charge", "source": "> 9 |     raise OSError", "traceback": "Traceback …\nOSError"}
+    found["status"]["failure"] |= {"file": "shop/bank.py", "line": 9, "detail": detail}
+    server.put(RUNS, found)
+    told = on_cluster("get", "order-1").out
+    assert "  charge failed after 2 attempts: card declined\n    shop/bank.py:9 in charge\n    > 9 |" in told
+    assert "Traceback" not in told
+    assert "    Traceback …\n    OSError\n" in on_cluster("get", "order-1", "-v").out
+
+
 def test_watch_tells_the_run_to_its_end_through_broken_watches(on_cluster: OnCluster, server: ApiServer) -> None:
     server.put(RUNS, a_run(0))
 

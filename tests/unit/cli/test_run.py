@@ -67,12 +67,17 @@ def test_orders_ship_or_are_undone_newest_first(reactor: Reactor) -> None:
     assert declined["status"]["rollback"] == {"state": "Complete", "undone": ["charge", "reserve"], "failures": []}
     assert down["status"]["failure"]["attempts"] == 2
     assert down["status"]["rollback"]["undone"] == ["ship", "charge", "reserve"]
+    assert (down["status"]["failure"]["file"], down["status"]["failure"]["line"]) == ("shop/courier.py", 8)
+    assert down["status"]["failure"]["detail"]["function"] == "ship"
+    (ship,) = (step for step in down["status"]["steps"] if step["name"] == "ship")
+    assert (ship["failure"]["exception"], ship["failure"]["line"]) == ("ConnectionError", 8)
     assert steps_of(down) == {"reserve": "Undone", "charge": "Undone", "ship": "Compensated", "receipt": "Pending"}
 
 
 def test_the_undo_is_visible_in_the_output(reactor: Reactor) -> None:
     answer = reactor("run", "-v", "--run", "order-courier-down", EXAMPLES / "02-order-processing")
-    told = [line.split()[:2] for line in answer.out.splitlines() if line.startswith("  ") and "|" not in line]
+    lines, _, _ = answer.out.partition("\norder-courier-down  Failed")
+    told = [line.split()[:2] for line in lines.splitlines() if line.startswith("  ") and "|" not in line]
     assert told == [
         ["reserve", "Succeeded"],
         ["charge", "Succeeded"],

@@ -52,7 +52,7 @@ def test_a_story_tells_what_was_not_reversed_and_what_was_answered() -> None:
     )
     story = render_story(look, now=NOW)
     assert "not reversed: bank away" in story
-    assert "ROLLBACK  Incomplete\n  not reversed: charge: Error: bank away" in story
+    assert "ROLLBACK  Incomplete\n  not reversed: charge: bank away" in story
     assert "cancel: Rejected: the run has ended" in story
 
 

@@ -12,6 +12,7 @@ from reactor_operator.engine.failures import Certainty, Failure, FailureKind
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.values import reference_to
 from reactor_operator.gateway.outcomes import InvalidOutcome, parse_outcome
+from reactor_operator.outcomes.detail import DETAIL_LIMIT
 from reactor_operator.store.codec import decode_event
 
 TASK = Task("ship", Action.RUN, 1, 1, 1)
@@ -97,7 +98,15 @@ def test_a_failure_keeps_what_the_agent_knows() -> None:
     ref = reference_to(json.dumps(detail, ensure_ascii=False, separators=(",", ":")).encode())
     assert decode_event(entry.body) == events.TaskFailed(
         task=TASK,
-        failure=Failure(kind=FailureKind.ERROR, message="m", retryable=False, exception="shop.Declined", detail=ref),
+        failure=Failure(
+            kind=FailureKind.ERROR,
+            message="m",
+            retryable=False,
+            exception="shop.Declined",
+            file="shop.py",
+            line=3,
+            detail=ref,
+        ),
     )
     assert list(entry.values) == [ref.digest]
 
@@ -120,7 +129,17 @@ def test_a_failure_is_kept_where_its_text_has_no_form_in_utf8() -> None:
     event = decode_event(entry.body)
     assert isinstance(event, events.TaskFailed)
     assert event.failure.message == "file \N{REPLACEMENT CHARACTER}"
-    assert list(entry.values.values()) == [b'{"file":"?"}']
+    assert list(entry.values.values()) == ['{"file":"\N{REPLACEMENT CHARACTER}"}'.encode()]
+
+
+def test_what_explains_a_failure_is_kept_within_its_limit_whoever_sent_it() -> None:
+    detail = {"traceback": "x\n" * 1_000_000, "source": "\x1b[2J" * 9000, "line": "3", "note": "x" * 90_000}
+    entry = parse_outcome("uid", TASK, failed(detail=detail))
+    (document,) = entry.values.values()
+    assert len(document) <= DETAIL_LIMIT
+    assert json.loads(document).keys() == {"traceback", "source"}
+    assert b"\\u001b" not in document
+    assert parse_outcome("uid", TASK, failed(detail={"note": 1})).values == {}
 
 
 def test_only_a_compensate_may_continue() -> None:

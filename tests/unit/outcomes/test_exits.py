@@ -1,5 +1,7 @@
 """Truth tables of what a container's end means."""
 
+import json
+
 import pytest
 
 from reactor_operator.api.actions import ExitCodes
@@ -87,6 +89,33 @@ def test_failures_carry_the_code_and_the_message_within_its_limit() -> None:
     assert (fatal.kind, fatal.message) == (FailureKind.FATAL, "exited with code 3: declined")
     assert (plain.kind, plain.message) == (FailureKind.EXIT_CODE, "exited with code 1")
     assert len(long.message) == 1024
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (1, "exited with code 1"),
+        (127, "exited with code 127 (the command was not found)"),
+        (137, "exited with code 137 (SIGKILL: killed, out of memory or from outside)"),
+        (139, "exited with code 139 (SIGSEGV: crashed)"),
+        (162, "exited with code 162 (signal 34)"),
+        (255, "exited with code 255"),
+    ],
+)
+def test_exit_codes_and_signals_are_told_in_words(code: int, words: str) -> None:
+    failure = outcome_of_exit(code, "", None, Action.RUN).failure
+    assert failure is not None
+    assert failure.message == words
+
+
+def test_a_long_log_is_the_detail_of_the_failure_and_its_last_line_the_message() -> None:
+    log = "\n".join(f"row {number} imported, nothing to see here" for number in range(60)) + "\nKeyError: 'sku'\n"
+    event, values = outcome_of_exit(1, log, None, Action.RUN).event_of(TASK)
+    assert isinstance(event, TaskFailed)
+    assert event.failure.message == "exited with code 1: KeyError: 'sku'"
+    assert event.failure.detail is not None
+    told = json.loads(values[event.failure.detail.digest])["log"].split("\n")
+    assert (len(told), told[0], told[-1]) == (10, "row 51 imported, nothing to see here", "KeyError: 'sku'")
 
 
 def test_an_uploaded_result_is_not_in_the_message() -> None:

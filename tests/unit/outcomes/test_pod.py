@@ -100,6 +100,15 @@ class TestContainers:
     def test_a_container_killed_for_memory_is_out_of_memory(self) -> None:
         assert kind_of(ended(made(), 137, reason="OOMKilled")) is FailureKind.OUT_OF_MEMORY
 
+    def test_what_a_container_printed_before_it_was_killed_is_kept(self) -> None:
+        entry = read(ended(made(), 137, "\n".join(f"loading part {n}" for n in range(40)), reason="OOMKilled")).outcome
+        event = event_of(entry)
+        assert isinstance(event, TaskFailed)
+        assert event.failure.message.endswith("(exit code 137): loading part 39")
+        assert event.failure.detail is not None
+        assert entry is not None
+        assert b"loading part 30\\n" in entry.values[event.failure.detail.digest]
+
     def test_a_container_that_survives_the_end_of_a_child_is_judged_by_its_exit_code(self) -> None:
         assert isinstance(outcome(ended(made(), 0, reason="OOMKilled")), TaskSucceeded)
         assert kind_of(ended(made(with_codes(fatal=[9])), 9, reason="OOMKilled")) is FailureKind.FATAL
@@ -156,6 +165,11 @@ class TestPython:
 
     def test_killed_for_memory_without_an_outcome_is_out_of_memory(self) -> None:
         assert kind_of(ended(made(python()), 137, reason="OOMKilled")) is FailureKind.OUT_OF_MEMORY
+
+    def test_a_crash_of_the_interpreter_is_told_in_words(self) -> None:
+        event = outcome(ended(made(python()), 139))
+        assert isinstance(event, TaskFailed)
+        assert event.failure.message.startswith("exited with code 139 (SIGSEGV: crashed) and reported no outcome")
 
     def test_an_agent_that_was_stopped_before_the_handler_never_started(self) -> None:
         event = outcome(deleted(ended(made(python()), 143)))

@@ -83,8 +83,8 @@ def test_an_exception_is_an_error_with_type_traceback_file_line_and_the_lines_ar
     detail = failure["detail"]
     assert isinstance(detail, dict)
     assert (detail["file"], detail["line"]) == ("<step store>", 7)
-    assert ">    7     return 1 / it" in detail["source"].splitlines()
-    assert "     6     # a division" in detail["source"].splitlines()
+    assert "> 7 |     return 1 / it" in detail["source"].splitlines()
+    assert "  6 |     # a division" in detail["source"].splitlines()
     assert 'File "<step store>", line 7, in inner\n    return 1 / it' in detail["traceback"]
     assert "reactor/calling.py" not in detail["traceback"]
 

@@ -83,7 +83,7 @@ PY"""
         ("echo declined >&2; exit 1", FailureKind.EXIT_CODE, "exited with code 1: declined"),
         ("echo log; echo last words > $REACTOR_RESULT_PATH; exit 2", FailureKind.EXIT_CODE, "code 2: last words"),
         ("exit 3", FailureKind.FATAL, "exited with code 3"),
-        ("kill -9 $$$$", FailureKind.EXIT_CODE, "exited with code 137"),
+        ("kill -9 $$$$", FailureKind.EXIT_CODE, "exited with code 137 (SIGKILL: killed"),
         ("head -c 5000 /dev/zero | tr '\\\\0' x > $REACTOR_RESULT_PATH", FailureKind.INVALID_RESULT, "output.path"),
     ],
 )
@@ -95,6 +95,16 @@ async def test_a_failure_says_the_code_and_the_last_words(
         assert isinstance(outcome, TaskFailed)
         assert outcome.failure.kind is kind
         assert message in outcome.failure.message
+
+
+async def test_the_last_lines_of_a_long_log_explain_a_failure_and_the_last_one_is_its_message(state: Path) -> None:
+    async with laptop(state) as found:
+        script = "for n in $(seq 50); do echo importing row $n; done; echo fatal: no database >&2; exit 1"
+        outcome = await found.run(order_for(shell(script)))
+        assert isinstance(outcome, TaskFailed)
+        assert outcome.failure.message == "exited with code 1: fatal: no database"
+        rows = [f"importing row {number}" for number in range(42, 51)]
+        assert found.detail(outcome.failure) == {"log": "\n".join([*rows, "fatal: no database"])}
 
 
 async def test_exit_codes_skip_and_halt(state: Path) -> None:

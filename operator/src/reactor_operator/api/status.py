@@ -13,6 +13,7 @@ from reactor_operator.engine.state import RunPhase, StepPhase
 
 Word = Annotated[str, Field(max_length=253)]
 Message = Annotated[str, Field(max_length=32_768)]
+Text = Annotated[str, Field(max_length=4096)]
 Moment = Annotated[str, Field(max_length=64, json_schema_extra={"format": "date-time"})]
 StepPath = Annotated[str, Field(max_length=1024)]
 Count = Annotated[Integer, Field(ge=0)]
@@ -50,12 +51,26 @@ class ValueReference(Model):
     size: Count = Field(description="Its size in bytes.")
 
 
+class FailureDetail(Model):
+    """What explains a failure, cut to what a person reads first."""
+
+    function: Optional[Word] = Field(default=None, description="The function that the line is in.")
+    source: Optional[Text] = Field(default=None, description="The lines around it, itself marked.")
+    origins: Optional[Annotated[tuple[Message, ...], Field(max_length=5)]] = Field(
+        default=None, description="What the exception came from, nearest first."
+    )
+    traceback: Optional[Text] = Field(default=None, description="The end of the traceback.")
+    log: Optional[Text] = Field(default=None, description="The last lines that a container printed.")
+
+
 class StepFailure(Model):
     """Why a step failed."""
 
     kind: FailureKind = Field(description="The kind of failure, as in retryOn.")
     message: Message = Field(description="What happened.")
     exception: Optional[Word] = Field(default=None, description="The Python exception, if one was raised.")
+    file: Optional[Word] = Field(default=None, description="The file of the author's code where it happened.")
+    line: Optional[Count] = Field(default=None, description="The line in it.")
     retryable: Optional[bool] = Field(default=None, description="Whether trying again may help.")
 
 
@@ -100,6 +115,10 @@ class RunFailureStatus(Model):
     kind: FailureKind = Field(description="The kind of failure.")
     message: Message = Field(description="What happened.")
     attempts: Optional[Count] = Field(default=None, description="How often the step was attempted.")
+    exception: Optional[Word] = Field(default=None, description="The Python exception, if one was raised.")
+    file: Optional[Word] = Field(default=None, description="The file of the author's code where it happened.")
+    line: Optional[Count] = Field(default=None, description="The line in it.")
+    detail: Optional[FailureDetail] = Field(default=None, description="What explains it.")
 
 
 class RollbackFailureStatus(Model):
@@ -108,6 +127,12 @@ class RollbackFailureStatus(Model):
     step: StepPath = Field(description="The step.")
     kind: FailureKind = Field(description="The kind of failure.")
     message: Message = Field(description="What happened.")
+    exception: Optional[Word] = Field(default=None, description="The Python exception, if one was raised.")
+    file: Optional[Word] = Field(default=None, description="The file of the author's code where it happened.")
+    line: Optional[Count] = Field(default=None, description="The line in it.")
+    detail: Optional[FailureDetail] = Field(
+        default=None, description="What explains it, of as many as there is room for."
+    )
 
 
 class RollbackStatus(Model):

@@ -194,6 +194,7 @@ def list_(
 def get(
     run: RunName,
     output: Format = Output.TEXT,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Show tracebacks.")] = False,
     namespace: Namespace = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
@@ -201,7 +202,8 @@ def get(
     """Tell the story of one run on one screen."""
     from reactor_operator.cli.show import get_command
 
-    raise typer.Exit(get_command(run, ClusterOptions(namespace, context, kubeconfig), output=output))
+    target = ClusterOptions(namespace, context, kubeconfig)
+    raise typer.Exit(get_command(run, target, output=output, verbose=verbose))
 
 
 @app.command("watch")

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Protocol, TextIO
 
+from reactor_operator.cli.explanation import render_explanation
 from reactor_operator.cli.moments import render_took
 from reactor_operator.cli.run_view import RunView
 from reactor_operator.cli.stopwatch import Stopwatch
@@ -88,7 +89,7 @@ class Lines:
         self._print(f"  | {text}")
 
     def end(self, run: RunView) -> None:
-        """Print the last line."""
+        """Print how it ended."""
         self.show(run)
         self._print(render_end(run))
 
@@ -122,14 +123,21 @@ def render_line(told: Transition, width: int) -> str:
 
 
 def render_end(run: RunView) -> str:
-    """Return how a run ended in one line: its name, why, and what was undone."""
+    """Return how a run ended: in one line, or with the explanation of its failure beneath where there is one."""
+    if explanation := render_explanation(run):
+        return "\n  ".join([f"{run.name}  {render_phase(run)}", *explanation])
     undone = [f"rolled back: {', '.join(run.undone)}"] if run.undone else []
     return f"{run.name}  {render_ending(run, why=run.failure or run.message, more=undone)}"
 
 
+def render_phase(run: RunView) -> str:
+    """Return the phase that a run is left in, and how long it took."""
+    return run.phase + (f" in {render_took(run.took)}" if run.took is not None else "")
+
+
 def render_ending(run: RunView, *, why: str, more: Sequence[str] = ()) -> str:
     """Return phase, duration, why where it did not succeed, `more`, what was not undone, and the result."""
-    parts = [run.phase + (f" in {render_took(run.took)}" if run.took is not None else "")]
+    parts = [render_phase(run)]
     if why and run.phase != "Succeeded":
         parts.append(_one_line(why))
     parts.extend(more)

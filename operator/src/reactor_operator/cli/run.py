@@ -186,7 +186,7 @@ async def _say_tracebacks(store: Store, run: LaptopRun, progress: Progress) -> N
     for path, text in await load_tracebacks(store, run.ref):
         progress.say(f"{path} failed:")
         for line in text.splitlines():
-            progress.say(f"  {line}")
+            progress.say(f"  {line}".rstrip())
 
 
 def _going_on(run: LaptopRun, known: KnownRun) -> str:

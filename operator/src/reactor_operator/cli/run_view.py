@@ -1,7 +1,7 @@
 """A ReactorRun as the commands read it: total access to its status, wherever it came from.
 
 In: the JSON object of a run, from the API server or from the laptop. Out: frozen views; missing fields are empty.
-Never here: printing, or an exception for an odd status.
+Never here: printing, an exception for an odd status, or a message that could move the cursor.
 """
 
 from dataclasses import dataclass, replace
@@ -10,6 +10,7 @@ from functools import cached_property
 from reactor_operator.api.duration import parse_duration
 from reactor_operator.cli.errors import EXIT_FAILED, EXIT_OK, EXIT_PAUSED
 from reactor_operator.cli.moments import parse_moment
+from reactor_operator.engine.failures import printable
 from reactor_operator.kube.fields import JsonObject, int_at, map_at, maps_at, text_at
 
 SUCCESSFUL = frozenset({"Succeeded", "Halted"})
@@ -87,13 +88,13 @@ class RunView:
     @property
     def message(self) -> str:
         """What the status says in one sentence."""
-        return text_at(self.status, "message")
+        return printable(text_at(self.status, "message"))
 
     @property
     def failure(self) -> str:
         """Why the run failed: `ship: message`, empty where it did not."""
         failure = map_at(self.status, "failure")
-        step, message = text_at(failure, "step"), text_at(failure, "message") or text_at(failure, "kind")
+        step, message = text_at(failure, "step"), printable(text_at(failure, "message")) or text_at(failure, "kind")
         if not step or not message or message.startswith(f"step {step}:"):
             return message
         return f"{step}: {message}"
@@ -128,7 +129,7 @@ class RunView:
     def rollback_failures(self) -> list[str]:
         """What could not be reversed: `step: kind: message`."""
         return [
-            ": ".join(filter(None, (text_at(one, "step"), text_at(one, "kind"), text_at(one, "message"))))
+            printable(": ".join(filter(None, (text_at(one, "step"), text_at(one, "kind"), text_at(one, "message")))))
             for one in maps_at(self.status, "rollback", "failures")
         ]
 
@@ -153,7 +154,10 @@ class RunView:
 
     @cached_property
     def _not_reversed(self) -> dict[str, str]:
-        return {text_at(one, "step"): text_at(one, "message") for one in maps_at(self.status, "rollback", "failures")}
+        return {
+            text_at(one, "step"): printable(text_at(one, "message"))
+            for one in maps_at(self.status, "rollback", "failures")
+        }
 
     def _view_of(self, step: JsonObject) -> StepView:
         view = _step_view(step)
@@ -175,7 +179,7 @@ def _step_view(step: JsonObject) -> StepView:
         completion=int_at(step, "completion") or 0,
         took=_took(step),
         kind=text_at(failure, "kind"),
-        message=text_at(failure, "message") or text_at(step, "reason"),
-        cleanup=text_at(map_at(step, "rollbackFailure"), "message"),
+        message=printable(text_at(failure, "message") or text_at(step, "reason")),
+        cleanup=printable(text_at(map_at(step, "rollbackFailure"), "message")),
         pod=text_at(step, "podName"),
     )

@@ -66,15 +66,15 @@ def _cut(message: str) -> str:
     return line if len(line) <= 60 else line[:59] + "…"
 
 
-def get_command(run: str, target: ClusterOptions, *, output: Output) -> int:
-    """Print one run."""
+def get_command(run: str, target: ClusterOptions, *, output: Output, verbose: bool = False) -> int:
+    """Print one run; `verbose` with tracebacks."""
 
     async def work(cluster: Cluster) -> JsonObject:
         return await cluster.get(REACTOR_RUN, run)
 
     found = on_cluster(target, work)
     if output is Output.TEXT:
-        print(render_story(RunView(found), now=time.time()))
+        print(render_story(RunView(found), now=time.time(), verbose=verbose))
     else:
         sys.stdout.write(render_documents([found], output))
     return EXIT_OK

@@ -7,6 +7,7 @@ Never here: a write.
 from collections.abc import Mapping
 
 from reactor_operator.cli.errors import CommandError
+from reactor_operator.engine.failures import printable
 from reactor_operator.kube.fields import parse_object, text_at
 from reactor_operator.ports import RunRef
 from reactor_operator.reconciling.records import KnownRun, read_run
@@ -45,5 +46,5 @@ async def load_tracebacks(store: Store, run: RunRef) -> list[tuple[str, str]]:
             if failure is not None and failure.detail is not None:
                 digest = failure.detail.digest
                 document = (await store.get_values(run.uid, frozenset({digest}))).get(digest, b"")
-                found.append((path, text_at(parse_object(document), "traceback")))
+                found.append((path, printable(text_at(parse_object(document), "traceback"))))
     return [(path, text) for path, text in found if text]

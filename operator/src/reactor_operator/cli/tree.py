@@ -13,8 +13,9 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree as RichTree
 
+from reactor_operator.cli.explanation import render_unreversed, render_why
 from reactor_operator.cli.moments import render_took
-from reactor_operator.cli.progress import render_ending, render_recalled
+from reactor_operator.cli.progress import render_ending, render_phase, render_recalled
 from reactor_operator.cli.run_view import RunView, StepView
 from reactor_operator.cli.stopwatch import Stopwatch
 from reactor_operator.cli.transitions import MOODS, Mood
@@ -120,6 +121,10 @@ def render_tree(run: RunView, by_name: Mapping[str, StepView], tree: Tree) -> Re
                 branch.add(_undone_row(step, width, tree))
     if not run.ended:
         return root
+    if why := render_why(run):
+        lines = (f"  {line}" for line in [*why, *render_unreversed(run)])
+        told = [Text(line, "bold" if line.lstrip().startswith(">") else "") for line in lines]
+        return Group(root, Text(render_phase(run), style=style), *told)
     return Group(root, Text(_ending(run, by_name), style=style))
 
 

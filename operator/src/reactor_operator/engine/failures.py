@@ -82,14 +82,16 @@ class Failure:
     """One failure: its kind, one message of at most `MESSAGE_LIMIT` characters, and where the details are.
 
     `retryable` may narrow what the kind allows (`Failure(retryable=False)` in a handler), never widen it.
-    `detail` points to a JSON object with the traceback, file, line and source of a Python exception, or the
-    `details` its author gave.
+    `file` and `line` say where in the author's code. `detail` points to a JSON object that explains the failure:
+    the lines around, the traceback, the last lines of a log, or the `details` its author gave.
     """
 
     kind: FailureKind
     message: str
     retryable: bool = True
     exception: str | None = None
+    file: str | None = None
+    line: int | None = None
     detail: ValueRef | None = None
 
     @property
@@ -105,5 +107,12 @@ class Failure:
 
 def render_message(text: str) -> str:
     """Cut a message to `MESSAGE_LIMIT` characters and drop what no terminal, log or API server accepts."""
-    clean = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return clean if len(clean) <= MESSAGE_LIMIT else clean[: MESSAGE_LIMIT - 1] + "…"
+    cut = text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - 1] + "…"
+    return printable(cut)
+
+
+def printable(text: str, keep: str = "\n\t") -> str:
+    """Return `text` with every letter that could move a cursor, or has no form in UTF-8, replaced by U+FFFD."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else "\N{REPLACEMENT CHARACTER}" for c in text)

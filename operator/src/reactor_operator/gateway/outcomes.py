@@ -17,6 +17,8 @@ from reactor_operator.engine.failures import Failure, FailureKind, render_messag
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.values import ValueRef, reference_to
 from reactor_operator.gateway.members import MEMBERS_LIMIT, has_too_many_members
+from reactor_operator.kube.fields import int_at, parse_object, text_at
+from reactor_operator.outcomes.detail import render_detail
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry
 
@@ -132,6 +134,8 @@ def _failure_from(found: Any, values: Values) -> Failure:
     detail = found.get("detail")
     if detail is not None and not isinstance(detail, dict):
         _refuse("failure.detail", detail, "an object or null")
+    document = render_detail(detail) if detail else None
+    place = parse_object(document or b"")
     return Failure(
         kind=FailureKind(kind),
         message=render_message(_text("failure.message", found.get("message"))),
@@ -139,16 +143,10 @@ def _failure_from(found: Any, values: Values) -> Failure:
         exception=None
         if exception is None
         else render_message(_text("failure.exception", exception))[:_EXCEPTION_LIMIT],
-        detail=_keep(_render_detail(detail), values) if detail else None,
+        file=text_at(place, "file") or None,
+        line=int_at(place, "line"),
+        detail=_keep(document, values) if document is not None else None,
     )
-
-
-def _render_detail(detail: dict[str, Any]) -> bytes:
-    """Tracebacks quote names of files and lines of source, which may hold what UTF-8 cannot; that becomes `?`."""
-    try:
-        return json.dumps(detail, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    except RecursionError:
-        raise InvalidOutcome("outcome document: field failure.detail: found JSON nested too deeply") from None
 
 
 def _check_type(type_: str, task: Task) -> None:

@@ -6,11 +6,18 @@ Never here: containers that were ended from outside (see `pod`).
 
 from collections.abc import Mapping
 
-from reactor_operator.engine.events import Outcome, TaskFailed
-from reactor_operator.engine.failures import Failure, FailureKind, render_message
+from reactor_operator.engine.events import Outcome
+from reactor_operator.engine.failures import FailureKind
 from reactor_operator.kube.fields import JsonObject
 from reactor_operator.outcomes import pod_facts as facts
-from reactor_operator.outcomes.exits import ExitMeaning, ResultRule, meaning_of_exit, outcome_of_exit
+from reactor_operator.outcomes.exits import (
+    ExitMeaning,
+    ResultRule,
+    failed_exit,
+    meaning_of_exit,
+    memory_words,
+    outcome_of_exit,
+)
 from reactor_operator.tasks.manifest_reads import parse_reads
 from reactor_operator.tasks.manifest_seal import Sealed
 from reactor_operator.tasks.manifest_spec import OUTPUT
@@ -23,18 +30,15 @@ def read_exit(pod: JsonObject, sealed: Sealed, ended: facts.Ended) -> Told | Non
     task, reads = sealed.task, parse_reads(sealed.reads)
     meaning = meaning_of_exit(ended.exit_code, reads.exit_codes, task.action)
     if meaning is ExitMeaning.FAILED and ended.out_of_memory:
-        words = f"killed for using more memory than its limit (exit code {ended.exit_code})"
-        return _failed(sealed, FailureKind.OUT_OF_MEMORY, words)
+        words = memory_words(ended.exit_code)
+        return failed_exit(FailureKind.OUT_OF_MEMORY, words, ended.message).event_of(task)
     if meaning is ExitMeaning.SUCCEEDED and reads.uploads:
         helper = facts.ended_container(facts.container_status(pod, OUTPUT))
         if helper is None and not facts.is_over(pod):
             return None
         if helper is None or helper.exit_code != 0:
-            said = f": {helper.message.strip()}" if helper is not None and helper.message.strip() else ""
-            return _failed(sealed, FailureKind.RESULT_LOST, f"succeeded, but its output was not uploaded{said}")
+            words = "succeeded, but its output was not uploaded"
+            said = helper.message if helper is not None else ""
+            return failed_exit(FailureKind.RESULT_LOST, words, said).event_of(task)
     rule = ResultRule(uploaded=reads.uploads, json_only=reads.json_only, limit=facts.message_limit(pod))
     return outcome_of_exit(ended.exit_code, ended.message, reads.exit_codes, task.action, rule).event_of(task)
-
-
-def _failed(sealed: Sealed, kind: FailureKind, words: str) -> Told:
-    return TaskFailed(task=sealed.task, failure=Failure(kind=kind, message=render_message(words))), {}

@@ -20,6 +20,8 @@ from reactor_operator.engine.events import Outcome, TaskContinued, TaskFailed, T
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.values import ValueRef, reference_to
+from reactor_operator.outcomes.detail import last_words
+from reactor_operator.outcomes.exit_words import exit_words
 
 MESSAGE_LIMIT = 4096
 OUTPUT_LIMIT = 32 * 1024 * 1024
@@ -52,7 +54,10 @@ class ResultRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExitOutcome:
-    """What a container did. `failure` is set for failures alone; `result` is a JSON document, None for null."""
+    """What a container did. `result` is a JSON document, None for null.
+
+    `failure` is set for failures alone; `detail` is the document that it refers to.
+    """
 
     meaning: ExitMeaning
     result: bytes | None = None
@@ -60,11 +65,14 @@ class ExitOutcome:
     uploaded: bool = False
     json_only: bool = False
     failure: Failure | None = None
+    detail: bytes | None = None
 
     def event_of(self, task: Task) -> tuple[Outcome, Mapping[str, bytes]]:
         """Return the event that this outcome is for `task`, and the values it refers to."""
         if self.failure is not None:
-            return TaskFailed(task=task, failure=self.failure), {}
+            ref = self.failure.detail
+            kept = {ref.digest: self.detail} if ref is not None and self.detail is not None else {}
+            return TaskFailed(task=task, failure=self.failure), kept
         result: ValueRef | None = None
         values: dict[str, bytes] = {}
         if self.result is not None:
@@ -92,9 +100,7 @@ def outcome_of_exit(
     meaning = meaning_of_exit(exit_code, exit_codes, action)
     if meaning in (ExitMeaning.FATAL, ExitMeaning.FAILED):
         kind = FailureKind.FATAL if meaning is ExitMeaning.FATAL else FailureKind.EXIT_CODE
-        words = f"exited with code {exit_code}"
-        said = f"{words}: {message.strip()}" if message.strip() else words
-        return ExitOutcome(meaning=meaning, failure=Failure(kind=kind, message=render_message(said)))
+        return failed_exit(kind, exit_words(exit_code), message, meaning=meaning)
     if meaning is ExitMeaning.HALTED:
         return ExitOutcome(meaning=meaning, reason=render_message(message.strip()))
     if meaning is ExitMeaning.SUCCEEDED and rule.uploaded:
@@ -106,6 +112,22 @@ def outcome_of_exit(
     except _NoResult as problem:
         failure = Failure(kind=FailureKind.INVALID_RESULT, message=render_message(str(problem)))
         return ExitOutcome(meaning=ExitMeaning.FAILED, failure=failure)
+
+
+def failed_exit(
+    kind: FailureKind, words: str, message: str, *, meaning: ExitMeaning = ExitMeaning.FAILED
+) -> ExitOutcome:
+    """Return the failure of a container that ended as `words` say, with `message` as its last words."""
+    said, detail = last_words(words, message)
+    ref = reference_to(detail) if detail is not None else None
+    return ExitOutcome(
+        meaning=meaning, failure=Failure(kind=kind, message=render_message(said), detail=ref), detail=detail
+    )
+
+
+def memory_words(exit_code: int) -> str:
+    """Return how a container ended that the kernel killed for memory."""
+    return f"killed for using more memory than its limit (exit code {exit_code})"
 
 
 def meaning_of_exit(exit_code: int, exit_codes: ExitCodes | None, action: Action) -> ExitMeaning:

@@ -15,6 +15,8 @@ from reactor_operator.gateway.outcomes import InvalidOutcome, parse_outcome
 from reactor_operator.kube.fields import JsonObject, parse_object, text_at
 from reactor_operator.outcomes import pod_facts as facts
 from reactor_operator.outcomes.container import read_exit
+from reactor_operator.outcomes.exit_words import exit_words
+from reactor_operator.outcomes.exits import failed_exit, memory_words
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry
 from reactor_operator.tasks.manifest_reads import parse_reads
@@ -119,12 +121,12 @@ def _read_agent(pod: JsonObject, sealed: Sealed, ended: facts.Ended) -> Entry:
         called = ended.unknown or ended.exit_code != _AGENT_STOPPED
         return _lost(sealed, disrupted or "it was told to stop", may_have_started=called)
     if ended.out_of_memory:
-        return _failed(sealed, FailureKind.OUT_OF_MEMORY, _memory_words(ended))
+        return _failed(sealed, FailureKind.OUT_OF_MEMORY, memory_words(ended.exit_code))
     name = text_at(pod, "metadata", "name")
     return _failed(
         sealed,
         FailureKind.NO_OUTCOME,
-        f"exited with code {ended.exit_code} and reported no outcome{reason}; does the image carry python3 and "
+        f"{exit_words(ended.exit_code)} and reported no outcome{reason}; does the image carry python3 and "
         f"reactor-runtime? kubectl logs {name} may say more",
     )
 
@@ -151,8 +153,9 @@ def _read_without_end(pod: JsonObject, sealed: Sealed) -> Entry:
     helper = facts.failed_helper(pod)
     if disrupted is None and helper is not None:
         name, ended = helper
-        words = f"init container {name} exited with code {ended.exit_code}: {ended.message}"
-        return _failed(sealed, FailureKind.CANNOT_START, words)
+        words = f"init container {name} {exit_words(ended.exit_code)}"
+        outcome = failed_exit(FailureKind.CANNOT_START, words, ended.message)
+        return entry_of(sealed, *outcome.event_of(sealed.task))
     why = disrupted[1] if disrupted is not None else "kubelet says nothing of its container"
     return _lost(sealed, why, may_have_started=helper is None)
 
@@ -167,10 +170,6 @@ def _disrupted(pod: JsonObject, ended: facts.Ended) -> str:
         return "kubelet lost track of its container"
     found = facts.disruption(pod)
     return found[1] if found is not None and ended.at >= found[0] - found[0] % 1000 else ""
-
-
-def _memory_words(ended: facts.Ended) -> str:
-    return f"killed for using more memory than its limit (exit code {ended.exit_code})"
 
 
 def _failed(sealed: Sealed, kind: FailureKind, message: str) -> Entry:

@@ -5,7 +5,7 @@ Never here: a request, or a clock: `duration` of a run that goes on is as of its
 to the same bytes and nothing is written for nothing.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -31,6 +31,7 @@ from reactor_operator.engine.values import ValueRef
 from reactor_operator.kube.moments import render_moment
 from reactor_operator.ports import RunRef
 from reactor_operator.status.conditions import render_conditions
+from reactor_operator.status.failures import render_rollback_failures, render_run_failure, wanted_details
 from reactor_operator.status.steps import render_result, render_steps, shown_values
 
 STATUS_LIMIT = 256 * 1024
@@ -39,7 +40,6 @@ _LISTED = 500
 _MESSAGE_LIMIT = 1024
 _WORDS_LIMIT = 253
 _ROOM_FOR_THE_REST = 8 * 1024
-_FAILURES_LIMIT = 48 * 1024
 _NAMED = 5
 _VERBS = {
     StepPhase.RUNNING: "running",
@@ -66,7 +66,7 @@ class RunFacts:
 
 def wanted_values(plan: Plan, state: RunState) -> frozenset[ValueRef]:
     """Return the documents that `render_status` shows in place; fetch them first."""
-    wanted = set(shown_values(plan, state))
+    wanted = {*shown_values(plan, state), *wanted_details(state)}
     result = state.header.result
     if result is not None and result.size <= RESULT_LIMIT:
         wanted.add(result)
@@ -88,7 +88,7 @@ def render_status(
         "observedGeneration": generation,
         "startedAt": render_moment(header.started_at),
         "store": {"incarnation": facts.incarnation, "sequence": facts.sequence},
-        "rollback": _rollback(header),
+        "rollback": _rollback(state, values),
         "conditions": render_conditions(header, generation, message, stalled=stalled),
     }
     if waiting := _names(path for path in plan.steps if path in state.steps and state.steps[path].reason):
@@ -103,7 +103,7 @@ def render_status(
     if header.finished_at is not None:
         status["finishedAt"] = render_moment(header.finished_at)
     if header.failure is not None:
-        status["failure"] = _failure(header.failure)
+        status["failure"] = render_run_failure(header.failure, values)
     if header.signals:
         status["signals"] = [_signal(answer) for answer in header.signals]
     shown = {header.result.digest} if header.result is not None and header.result.size <= RESULT_LIMIT else set()
@@ -199,31 +199,13 @@ def _where(failure: RunFailure) -> str:
     return f"{failure.step}: {words}" if failure.step else words
 
 
-def _failure(failure: RunFailure) -> dict[str, object]:
-    rendered: dict[str, object] = {"kind": failure.failure.kind.value, "message": failure.failure.message}
-    if failure.step:
-        rendered |= {"step": failure.step, "attempts": failure.attempts}
-    return rendered
-
-
-def _rollback(header: Header) -> dict[str, object]:
+def _rollback(state: RunState, values: Mapping[str, bytes]) -> dict[str, object]:
+    header = state.header
     return {
         "state": header.rollback.value,
         "undone": list(header.undone[:_LISTED]),
-        "failures": list(_rollback_failures(header)),
+        "failures": render_rollback_failures(state, values),
     }
-
-
-def _rollback_failures(header: Header) -> Iterator[dict[str, object]]:
-    """Yield what was not reversed, while there is room: a character may take four bytes."""
-    room = _FAILURES_LIMIT
-    for failure in header.rollback_failures[: _LISTED // 2]:
-        message = failure.message[: _MESSAGE_LIMIT // 4]
-        rendered: dict[str, object] = {"step": failure.step, "kind": failure.kind.value, "message": message}
-        room -= len(orjson.dumps(rendered)) + 1
-        if room < 0:
-            return
-        yield rendered
 
 
 def _signal(answer: SignalAnswer) -> dict[str, object]:

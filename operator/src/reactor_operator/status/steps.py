@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 
 import orjson
 
-from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.identity import pod_name
 from reactor_operator.engine.plan import Plan
 from reactor_operator.engine.state import UNTOUCHED, RunState, StepPhase, StepState
@@ -16,12 +15,12 @@ from reactor_operator.engine.values import ValueRef
 from reactor_operator.kube.fields import JsonObject
 from reactor_operator.kube.moments import render_moment
 from reactor_operator.ports import RunRef
+from reactor_operator.status.failures import render_failure
 
 STEP_VALUE_LIMIT = 2 * 1024
 VALUES_LIMIT = 48 * 1024
 STEPS_SHOWN = 1_000
 DEPTH_LIMIT = 64
-_EXCEPTION_LIMIT = 253
 _BAD = frozenset({StepPhase.FAILED, StepPhase.ROLLBACK_FAILED, StepPhase.IGNORED})
 _MOVING = frozenset({StepPhase.RUNNING, StepPhase.COMPENSATING, StepPhase.UNDOING})
 _WAITING = frozenset({StepPhase.RETRYING, StepPhase.WAITING})
@@ -115,13 +114,3 @@ def is_deep(document: bytes) -> bool:
         elif byte in b"]}":
             depth -= 1
     return deepest > DEPTH_LIMIT
-
-
-def render_failure(failure: Failure) -> dict[str, object]:
-    """Return a failure as status shows it."""
-    rendered: dict[str, object] = {
-        "kind": failure.kind.value,
-        "message": failure.message,
-        "retryable": failure.may_retry,
-    }
-    return rendered | ({"exception": failure.exception[:_EXCEPTION_LIMIT]} if failure.exception else {})

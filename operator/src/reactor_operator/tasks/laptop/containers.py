@@ -20,7 +20,14 @@ from reactor_operator.api.effective import effective
 from reactor_operator.engine.events import Outcome, TaskFailed
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.identity import pod_name
-from reactor_operator.outcomes.exits import OUTPUT_LIMIT, ResultRule, outcome_of_exit, outcome_of_upload
+from reactor_operator.outcomes.exits import (
+    OUTPUT_LIMIT,
+    ResultRule,
+    failed_exit,
+    memory_words,
+    outcome_of_exit,
+    outcome_of_upload,
+)
 from reactor_operator.ports import TaskOrder
 from reactor_operator.tasks import manifest_env as env
 from reactor_operator.tasks.laptop.engine import Engine
@@ -95,8 +102,8 @@ class Container:
         if state.get("Error"):
             return TaskFailed(task=task, failure=_cannot_start(self.order, str(state["Error"]))), {}
         if state.get("OOMKilled") is True and code != 0:
-            words = f"killed for using more memory than its limit (exit code {code})"
-            return TaskFailed(task=task, failure=_failure(FailureKind.OUT_OF_MEMORY, words)), {}
+            said = failed_exit(FailureKind.OUT_OF_MEMORY, memory_words(code), self._message(code))
+            return said.event_of(task)
         rule = ResultRule(uploaded=self.output is not None, json_only=self._promises_json)
         outcome = outcome_of_exit(code, self._message(code), self.action.exit_codes, task.action, rule)
         if outcome.uploaded and self.output is not None:

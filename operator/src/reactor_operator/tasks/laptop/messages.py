@@ -13,6 +13,7 @@ from reactor_operator.engine.events import Outcome, TaskFailed, TaskLost, TaskSt
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.identity import Task, digest_of
 from reactor_operator.gateway.outcomes import InvalidOutcome, parse_outcome
+from reactor_operator.outcomes.exit_words import exit_words, signal_words
 from reactor_operator.ports import RunRef, TaskOrder
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry
@@ -54,7 +55,7 @@ def outcome_entry(order: TaskOrder, document: bytes, binding: str) -> Entry:
 
 def no_outcome_entry(order: TaskOrder, exit_code: int) -> Entry:
     """Return what is known of a task whose worker ended (a negative code: by this signal) and told nothing."""
-    how = f"was ended by signal {-exit_code}" if exit_code < 0 else f"exited with code {exit_code}"
+    how = signal_words(-exit_code) if exit_code < 0 else exit_words(exit_code)
     failure = Failure(kind=FailureKind.NO_OUTCOME, message=f"its worker process {how} and it reported no outcome")
     return event_entry(order.run, order.task, TaskFailed(task=order.task, failure=failure))
 
