@@ -71,9 +71,8 @@ def test_a_step_without_compensate_is_told_as_failed_once() -> None:
         run("RollingBack", step("a", "Failed", failure={"kind": "ExitCode", "message": "exit code 3"})),
         run("Failed", step("a", "Failed", failure={"kind": "ExitCode", "message": "exit code 3"})),
     ]
-    assert [line.split()[1:] for line in told(*looks) if " a " in line] == [
-        ["Failed", "0.00s", "ExitCode:", "exit", "code", "3"]
-    ]
+    ((_, phase, _, *why),) = [line.split() for line in told(*looks) if " a " in line]
+    assert (phase, why) == ("Failed", ["ExitCode:", "exit", "code", "3"])
 
 
 def test_durations_are_measured_where_a_status_has_whole_seconds_only() -> None:
