@@ -1,5 +1,7 @@
 """Requests (DESIGN 3.1, 3.5, 4.2, 4.4): evaluated once for an action and round; what a failed one says is believed."""
 
+from typing import Any
+
 import pytest
 
 from reactor_operator.engine import events as ev
@@ -144,6 +146,6 @@ def test_an_undo_waits_as_long_as_the_service_asked_too() -> None:
 
 
 def test_a_compose_that_is_attempted_again_waits_as_long_as_the_service_inside_it_asked() -> None:
-    known = {"told": Certainty.CERTAIN, "retry_after_ms": HOUR}
+    known: dict[str, Any] = {"told": Certainty.CERTAIN, "retry_after_ms": HOUR}
     run = Run(compose("c", step("a"), run=attempts(2))).start().fails("c/a", FailureKind.HTTP, **known)
     assert run.last.wake_at == START + HOUR
