@@ -2,7 +2,6 @@
 
 import json
 import socket
-import subprocess
 import time
 import tracemalloc
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,7 @@ from tests.unit.runtime.service import Misbehaviour, Service, free_port, serving
 CERTAIN, CERTAIN_FOR_GOOD = ("Http", "certain", True), ("Http", "certain", False)
 UNCERTAIN = ("Http", "uncertain", True)
 OK = b"HTTP/1.1 200 OK\r\n"
+CERTIFICATE = Path(__file__).with_name("service.pem")
 
 
 @pytest.mark.parametrize(
@@ -307,28 +307,13 @@ def test_a_date_is_measured_by_the_clock_of_the_service() -> None:
         assert failure_of(service.address)["retryAfterMs"] == 30_000
 
 
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """A certificate of 127.0.0.1 that nobody but itself vouches for, with its key in the same file."""
-    path = tmp_path / "service.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", path, "-out", tmp_path / "certificate",
-         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"],
-        check=True, capture_output=True, timeout=60,
-    )  # fmt: skip
-    path.write_bytes(path.read_bytes() + (tmp_path / "certificate").read_bytes())
-    return path
-
-
-def test_tls_is_checked_against_the_authorities_that_are_known(
-    certificate: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with serving(Service(body=b"7"), certificate) as service:
+def test_tls_is_checked_against_the_authorities_that_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(Service(body=b"7"), CERTIFICATE) as service:
         stranger = failure_of(service.address)
         assert known(stranger) == UNCERTAIN
         assert "no whole answer: SSLCertVerificationError" in stranger["message"]
         assert service.asked == []
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
         assert result_of(service.address) == 7
 
 
