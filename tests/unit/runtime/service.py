@@ -27,11 +27,13 @@ class Asked:
 
 @dataclass
 class Service:
-    """What is answered: `status`, `headers` and `body`; or whatever `misbehaves` does with the connection."""
+    """What is answered: `status`, `headers` and `body`, or what `decides` says of a request; or whatever `misbehaves`
+    does with the connection."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b"{}"
+    decides: Callable[[Asked], tuple[int, bytes]] | None = None
     misbehaves: Misbehaviour | None = None
     asked: list[Asked] = field(default_factory=list)
     address: str = ""
@@ -53,12 +55,13 @@ def serving(service: Service, certificate: Path | None = None) -> Iterator[Servi
                 with suppress(OSError):
                     service.misbehaves(self.connection)
                 return
-            self.send_response(service.status)
+            status, body = (service.status, service.body) if service.decides is None else service.decides(asked)
+            self.send_response(status)
             for name, value in service.headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(service.body)))
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(service.body)
+            self.wfile.write(body)
 
         do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer
 

@@ -106,7 +106,7 @@ def words_of_url(url: Source) -> str:
         scheme, _, rest = url.value.partition("?")[0].partition("#")[0].partition("://")
         authority, slash, path = rest.partition("/")
         return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
-    return url.expr or f"({url.input or url.result})"
+    return url.expr or (f"(input {url.input})" if url.input is not None else f"(result of {url.result})")
 
 
 def words_of_node(node: blueprints.Node) -> str:
