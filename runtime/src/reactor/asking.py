@@ -54,7 +54,7 @@ def ask(call: "Call") -> bytes:
 
 
 def _succeeded(request: Request, answer: Answer, where: str) -> bytes:
-    found = _parsed(answer.body)
+    found = _parsed(answer)
     for place, key in enumerate(request.result_path):
         inside = _member(found, key)
         if inside is _ABSENT:
@@ -68,17 +68,24 @@ def _succeeded(request: Request, answer: Answer, where: str) -> bytes:
         return documents.plain_failure("InvalidResult", f"{where}: {problem}")
 
 
-def _parsed(body: bytes) -> object:
+def _parsed(answer: Answer) -> object:
     """Return the answer: JSON if it parses, else one string; null where it is empty."""
-    text = body.decode("utf-8", "replace")
-    if not text.strip():
+    if not answer.body.strip():
         return None
     try:
-        value = loads(body, parse_constant=_refuse)
+        value = loads(answer.body, parse_constant=_refuse)
         documents.succeeded(value)  # JSON of Python may hold what JSON of others cannot: 1e999, half a surrogate pair
         return value
     except (ValueError, RecursionError, documents.NotJson):
-        return text
+        return _text(answer)
+
+
+def _text(answer: Answer) -> str:
+    """Return the answer as text, in the charset that it names."""
+    try:
+        return answer.body.decode(answer.headers.get_content_charset("utf-8"), "replace")
+    except (LookupError, ValueError):
+        return answer.body.decode("utf-8", "replace")
 
 
 def _refuse(constant: str) -> object:

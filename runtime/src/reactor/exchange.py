@@ -19,6 +19,7 @@ LIMIT = 1024 * 1024
 EXCERPT = 8 * 1024
 _EXCERPT_SECONDS = 5.0
 _PIECE = 64 * 1024
+_LONGEST_SECONDS = 86_400.0
 
 
 class NotConnected(Exception):
@@ -54,11 +55,11 @@ class Deadline:
         self._at = monotonic() + seconds
 
     def left(self) -> float:
-        """Return the seconds that are left. Raises TimeoutError where there are none."""
+        """Return the seconds that are left, as many as a socket takes. Raises TimeoutError where there are none."""
         left = self._at - monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
-        return left
+        return min(left, _LONGEST_SECONDS)
 
     def shorten(self, seconds: float) -> None:
         """Leave at most so many seconds."""

@@ -29,7 +29,7 @@ class Address:
         scheme, found, _ = url.partition("://")
         scheme = scheme.lower()
         if not found or scheme not in _PORTS:
-            raise Refused(f"url: found {_cut(url)!r}, expected it to begin with http:// or https://")
+            raise Refused(f"url: found {_cut(without_secrets(url))!r}, expected it to begin with http:// or https://")
         if any(is_control(character) or character in " \\" for character in url):
             raise Refused("url: found a control character, a space or a backslash; percent-encode it")
         try:

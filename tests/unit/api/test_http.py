@@ -132,5 +132,10 @@ def test_exit_codes_mean_nothing_beside_a_request() -> None:
     assert "successCodes" in problems[0].message
 
 
+def test_a_null_that_kubectl_would_drop_is_warned_of() -> None:
+    warnings = check(step("a", run=http(body={"value": None}))).warnings
+    assert found(warnings) == {("spec.steps[0].run.http.body.value", "NullDropped")}
+
+
 def test_retry_on_may_name_the_kind() -> None:
     assert check(step("a", run=http(), retryOn=["Http", "Timeout"])).problems == ()

@@ -44,6 +44,24 @@ def test_an_answer_is_json_if_it_parses_else_one_string(body: bytes, result: obj
         assert result_of(service.address) == result
 
 
+@pytest.mark.parametrize(
+    ("type_", "result"),
+    [
+        ("text/plain; charset=iso-8859-1", "caf\u00e9"),
+        ("text/plain", "caf\ufffd"),
+        ("text/plain; charset=x", "caf\ufffd"),
+    ],
+)
+def test_text_is_read_in_the_charset_that_the_service_names(type_: str, result: str) -> None:
+    with serving(Service(body=b"caf\xe9", headers={"Content-Type": type_})) as service:
+        assert result_of(service.address) == result
+
+
+def test_a_timeout_longer_than_a_socket_takes_is_no_fault() -> None:
+    with serving(Service(body=b"7")) as service:
+        assert result_of(service.address, timeoutMs=10**13) == 7
+
+
 @pytest.mark.parametrize(("path", "result"), [(["items", 1, "id"], 7), (["items"], [{}, {"id": 7}]), (["none"], None)])
 def test_the_result_may_be_a_part_of_the_answer(path: list[str | int], result: object) -> None:
     with serving(Service(body=b'{"items": [{}, {"id": 7}], "none": null}')) as service:

@@ -146,6 +146,13 @@ def test_an_address_that_cannot_be_sent_as_it_is_is_refused(url: str, why: str) 
         Address(url)
 
 
+def test_an_address_that_is_refused_is_not_told_with_its_credentials() -> None:
+    for url in ("ftp://ann:s3cret@shop/?s3cret", "http://ann:s3cret@shop:port/?s3cret", "http://ann:s3cret@sh\u00f6p/"):
+        with pytest.raises(Refused) as refused:
+            Address(url)
+        assert "s3cret" not in str(refused.value)
+
+
 @pytest.mark.parametrize("text", ["a\r\nX-Evil: 1", "a\nb", "a\rb", "a\0b", "\x1b[31m", "a\x85b"])
 def test_a_header_with_a_control_character_is_refused_and_nothing_is_sent(text: str) -> None:
     with serving(Service()) as service:

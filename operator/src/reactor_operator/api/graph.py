@@ -202,22 +202,24 @@ def _sources(step: Step) -> Iterator[tuple[tuple[str | int, ...], Source]]:
         yield ("arguments", argument), source
     if step.transform is not None:
         yield ("transform",), step.transform
-    for action in Action:
-        yield from _request_sources(step.action(action), (action.value,))
+    yield from request_sources(step)
     for keys, body in bodies_of(step):
-        yield from _request_sources(body.run, (*keys, "run"))
         if body.transform is not None:
             yield (*keys, "transform"), body.transform
         for name, source in (body.inputs or {}).items():
             yield (*keys, "inputs", name), source
 
 
-def _request_sources(
-    action: ActionSpec | None, keys: tuple[str | int, ...]
-) -> Iterator[tuple[tuple[str | int, ...], Source]]:
-    if action is not None and action.http is not None:
-        for inner, source in action.http.sources():
-            yield (*keys, "http", *inner), source
+def request_sources(step: Step) -> Iterator[tuple[tuple[str | int, ...], Source]]:
+    """Yield the sources of the requests of a step and its bodies, each with where it is written."""
+    written: list[tuple[tuple[str | int, ...], ActionSpec | None]] = [
+        ((one.value,), step.action(one)) for one in Action
+    ]
+    written += [((*keys, "run"), body.run) for keys, body in bodies_of(step)]
+    for keys, action in written:
+        if action is not None and action.http is not None:
+            for inner, source in action.http.sources():
+                yield (*keys, "http", *inner), source
 
 
 def bodies_of(step: Step) -> Iterator[tuple[tuple[str | int, ...], Body]]:
