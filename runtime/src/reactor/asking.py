@@ -38,6 +38,9 @@ def ask(call: "Call") -> bytes:
     except (Refused, UnicodeError) as problem:
         words = f"step {environment.step}: {environment.action}.http: {problem}"
         return documents.plain_failure("InvalidArguments", words)
+    except (KeyError, TypeError, ValueError) as problem:
+        words = f"the request that the gateway brought is not understood ({problem!r}): is the image an old one?"
+        return documents.plain_failure("CannotStart", words)
     where = f"{request.method} {request.address.shown}"
     try:
         answer = exchange(request)

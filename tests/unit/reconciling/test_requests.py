@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reactor_operator.api.http import HttpAction
 from reactor_operator.engine.identity import Action
-from reactor_operator.reconciling.requests import render_request, sources_of
+from reactor_operator.reconciling.requests import evaluated_sources, render_request
 
 URL = {"expr": "args.url"}
 JSON = st.recursive(
@@ -96,7 +96,7 @@ def test_a_header_of_a_secret_is_not_evaluated_and_names_its_variable() -> None:
     secret = {"secretKeyRef": {"name": "shop", "key": "token"}}
     config = {"configMapKeyRef": {"name": "shop", "key": "mode"}}
     http = action(headers={"X-Mode": config, "Authorization": secret, "X-A": {"value": "1"}})
-    assert set(sources_of(http, Action.UNDO)) == {"undo.http.url", "undo.http.headers.X-A"}
+    assert set(evaluated_sources(http, Action.UNDO)) == {"undo.http.url", "undo.http.headers.X-A"}
     told = rendered(http, None, **{"headers.X-A": "1"})
     assert told["headers"] == [("X-A", "1")]
     assert told["references"] == {"Authorization": "REACTOR_HEADER_0", "X-Mode": "REACTOR_HEADER_1"}

@@ -5,7 +5,7 @@ In: a known run and what the engine asked. Out: events for the same fold. Never 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypedDict, assert_never
+from typing import assert_never
 
 import orjson
 
@@ -16,8 +16,6 @@ from reactor_operator.api.sources import Source
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import EvaluateRequest, EvaluateReturns, EvaluateStep, Evaluation
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
-from reactor_operator.engine.identity import Action
-from reactor_operator.engine.launching import action_plan
 from reactor_operator.engine.plan import ROOT, StepKind
 from reactor_operator.engine.state import RunState
 from reactor_operator.engine.values import ValueRef, reference_to
@@ -25,17 +23,11 @@ from reactor_operator.evaluation.compared import render_compared
 from reactor_operator.evaluation.environment import Environment
 from reactor_operator.ports import Evaluator
 from reactor_operator.reconciling.documents import Documents
-from reactor_operator.reconciling.failures import read_failure
 from reactor_operator.reconciling.records import KnownRun
-from reactor_operator.reconciling.requests import render_request, sources_of
+from reactor_operator.reconciling.requests import evaluate_request, sources_of
 
 VALUE_BYTES = 32 << 20
 _PROBLEMS_SHOWN = 5
-
-
-class _Told(TypedDict):
-    arguments: object
-    beside: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,32 +151,13 @@ class _Answering:
         """Answer what the tasks of an action send."""
         assert self.known.blueprint is not None
         task = asked.task
-        node, subject = self.known.blueprint.nodes[task.path], f"step {task.path}"
-        action = node.step.action(task.action)
-        assert action is not None
-        assert action.http is not None
-        sources = sources_of(action.http, task.action)
-        environment = await self._environment(node.scope, node.scope.results_of(sources.values()))
-        told = replace(environment, **await self._told(asked))
-        found = await self.evaluator.evaluate_sources(sources, told, subject)
-        if isinstance(found, Failure):
-            return ev.TaskFailed(task=task, failure=found)
-        timeout_ms = action_plan(self.known.plan.steps[task.path], task.action).timeout_ms
-        request = render_request(action.http, task.action, found, timeout_ms)
-        kept = _cannot(f"{subject}: {request}") if isinstance(request, str) else self._document(request, subject)
+        scope = self.known.blueprint.nodes[task.path].scope
+        environment = await self._environment(scope, scope.results_of(sources_of(self.known, task).values()))
+        request = await evaluate_request(asked, self.known, environment, self.evaluator, self.documents)
+        kept = request if isinstance(request, Failure) else self._document(request, f"step {task.path}: its request")
         if isinstance(kept, Failure):
             return ev.TaskFailed(task=task, failure=kept)
         return ev.RequestEvaluated(task=task, request=kept)
-
-    async def _told(self, asked: EvaluateRequest) -> _Told:
-        """Return what a request may read beside the inputs and results."""
-        arguments = {} if asked.arguments is None else orjson.loads(await self.documents.one(asked.arguments))
-        beside: dict[str, object] = {}
-        if asked.task.action is Action.UNDO:
-            beside["result"] = orjson.loads(await self.documents.one(asked.result))
-        elif asked.task.action is Action.COMPENSATE:
-            beside["failure"] = orjson.loads(await read_failure(asked.failure, self.documents))
-        return {"arguments": arguments, "beside": beside}
 
     async def returns(self, asked: EvaluateReturns) -> ev.ReturnsEvaluated | ev.ReturnsEvaluationFailed:
         """Answer what a run or a compose returns; unset, that is the result of the step written last."""

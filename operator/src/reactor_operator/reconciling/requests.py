@@ -5,6 +5,7 @@ why there is none. Never here: the text of a Secret; such a header is named with
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import orjson
 
@@ -12,13 +13,56 @@ from reactor_operator.api.http import HttpAction
 from reactor_operator.api.paths import parse_path
 from reactor_operator.api.problems import render_found
 from reactor_operator.api.sources import Source
-from reactor_operator.engine.identity import Action
+from reactor_operator.engine.actions import EvaluateRequest
+from reactor_operator.engine.failures import Failure, FailureKind, render_message
+from reactor_operator.engine.identity import Action, Task
+from reactor_operator.engine.launching import action_plan
+from reactor_operator.evaluation.environment import Environment
+from reactor_operator.ports import Evaluator
+from reactor_operator.reconciling.documents import Documents
+from reactor_operator.reconciling.failures import read_failure
+from reactor_operator.reconciling.records import KnownRun
 
 Request = dict[str, object]
 
 
-def sources_of(http: HttpAction, action: Action) -> dict[str, Source]:
+async def evaluate_request(
+    asked: EvaluateRequest, known: KnownRun, environment: Environment, evaluator: Evaluator, documents: Documents
+) -> Request | Failure:
+    """Evaluate what the tasks of an action send. `environment` has the inputs and results that they read."""
+    task = asked.task
+    arguments = {} if asked.arguments is None else orjson.loads(await documents.one(asked.arguments))
+    beside: dict[str, object] = {}
+    if task.action is Action.UNDO:
+        beside["result"] = orjson.loads(await documents.one(asked.result))
+    elif task.action is Action.COMPENSATE:
+        beside["failure"] = orjson.loads(await read_failure(asked.failure, documents))
+    told, subject = replace(environment, arguments=arguments, beside=beside), f"step {task.path}"
+    found = await evaluator.evaluate_sources(sources_of(known, task), told, subject)
+    if isinstance(found, Failure):
+        return found
+    timeout_ms = action_plan(known.plan.steps[task.path], task.action).timeout_ms
+    request = render_request(_http_of(known, task), task.action, found, timeout_ms)
+    if isinstance(request, str):
+        message = render_message(f"{subject}: {request}")
+        return Failure(kind=FailureKind.INVALID_ARGUMENTS, message=message, retryable=False)
+    return request
+
+
+def sources_of(known: KnownRun, task: Task) -> dict[str, Source]:
     """Return the sources that are evaluated here, by the field that each is written in."""
+    return evaluated_sources(_http_of(known, task), task.action)
+
+
+def _http_of(known: KnownRun, task: Task) -> HttpAction:
+    spec = known.blueprint.step(task.path).action(task.action) if known.blueprint is not None else None
+    if spec is None or spec.http is None:
+        raise AssertionError(f"step {task.path!r}: {task.action} is no request")
+    return spec.http
+
+
+def evaluated_sources(http: HttpAction, action: Action) -> dict[str, Source]:
+    """Return the sources of a request that are no references, by the field that each is written in."""
     return {
         f"{action.value}.http.{'.'.join(keys)}": source for keys, source in http.sources() if not source.by_reference
     }
