@@ -342,12 +342,7 @@ def test_a_service_that_speaks_no_tls_leaves_it_open_what_was_done() -> None:
         assert known(failure_of(service.address.replace("http://", "https://"))) == UNCERTAIN
 
 
-def test_a_task_that_was_told_no_request_never_started() -> None:
-    for given in (
-        {},
-        {"request": None},
-        {"request": {}},
-        {"request": {"method": "GET", "url": "http://a", "headers": [1]}},
-    ):
-        outcome = json.loads(perform(Call(TaskEnvironment(VARIABLES), {"arguments": {}, **given})))
-        assert outcome["failure"]["kind"] == "CannotStart"
+@pytest.mark.parametrize("told", [None, [], {}, {"method": "GET", "url": "http://a", "headers": [1]}])
+def test_a_task_that_was_told_no_request_that_it_understands_never_started(told: object) -> None:
+    outcome = json.loads(perform(Call(TaskEnvironment(VARIABLES), {"arguments": {}, "request": told})))
+    assert outcome["failure"]["kind"] == "CannotStart"
