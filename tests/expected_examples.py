@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+SERVICES = {"06-http-saga": EXAMPLES / "06-http-saga" / "services" / "server.py"}
+"""The examples whose steps are requests, with the server that they ask; its address is the input `services`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +109,24 @@ EXPECTED: dict[str, dict[str, Expected]] = {
             failure="no courier goes to 4 Cliff Lane in Stormhaven",
             undone=("ship[1]/courier", "ship[1]/label", "pay"),
             steps={"ship": "Failed", "ship[1]/courier": "Compensated", "ship[1]/label": "Undone", "pay": "Undone"},
+        ),
+    },
+    "06-http-saga": {
+        "http-order-shipped": Expected(
+            phase="Succeeded", result={"order": "h-1", "paid": 5000, "tracking": "track-h-1"}
+        ),
+        "http-order-declined": Expected(
+            phase="Failed",
+            failure='/charges answered 402 Payment Required: {"error": "the card is declined: insufficient funds"}',
+            undone=("charge", "reserve"),
+            steps={"charge": "Compensated", "reserve": "Undone", "ship": "Pending"},
+        ),
+        "http-order-courier-busy": Expected(phase="Succeeded", result={"paid": 7500, "tracking": "track-h-3"}),
+        "http-order-no-courier": Expected(
+            phase="Failed",
+            failure="no courier goes to Stormhaven",
+            undone=("ship", "charge", "reserve"),
+            steps={"ship": "Compensated", "charge": "Undone", "reserve": "Undone"},
         ),
     },
 }

@@ -71,6 +71,11 @@ class TestCheckIn:
             "uncertain": True,
         }
 
+    async def test_it_brings_what_an_http_action_sends(self, gateway: Gateway) -> None:
+        await open_task(gateway.store, record=OpenRecord(request=reference_to(ARGUMENTS)))
+        answer = await gateway.ask("POST", "check-in")
+        assert answer.json()["request"] == json.loads(ARGUMENTS)
+
     async def test_a_task_without_arguments_gets_an_empty_object(self, gateway: Gateway) -> None:
         await open_task(gateway.store, record=OpenRecord())
         assert (await gateway.ask("POST", "check-in")).json() == {

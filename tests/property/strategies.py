@@ -41,6 +41,7 @@ action_plans = st.builds(
     timeout_ms=st.sampled_from([None, 500, 5000]),
     retry_on=st.none() | st.frozensets(st.sampled_from(RETRYABLE_KINDS), max_size=3),
     checks_in=st.booleans(),
+    has_request=st.booleans(),
 )
 
 

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from random import Random
 
 from reactor_operator.engine import events as ev
-from reactor_operator.engine.actions import Announce, EvaluateReturns, EvaluateStep, RetireTask, StartTask
+from reactor_operator.engine.actions import (
+    Announce,
+    EvaluateRequest,
+    EvaluateReturns,
+    EvaluateStep,
+    RetireTask,
+    StartTask,
+)
 from reactor_operator.engine.decide import begin, decide_together
 from reactor_operator.engine.derive import restore
 from reactor_operator.engine.draft import Decision
@@ -44,6 +51,8 @@ class World:
         self.now = 1_000_000
         self.state: RunState = begin(plan, "uid", self.now)
         self.open: dict[Task, StartTask] = {}
+        self.asked: set[Task] = set()
+        self.requests: dict[tuple[str, Action, int], ValueRef] = {}
         self.closed: list[Task] = []
         self.running: set[Task] = set()
         self.ledger = Ledger()
@@ -202,10 +211,16 @@ class World:
                 case StartTask():
                     self.start(action)
                 case RetireTask(task=task):
-                    self.open.pop(task)
+                    if task in self.asked:
+                        self.asked.discard(task)
+                    else:
+                        self.open.pop(task)
                     self.closed.append(task)
                 case EvaluateStep(path=path, round=round_):
                     answers.append(self.evaluation(path, round_))
+                case EvaluateRequest(task=task):
+                    self.asked.add(task)
+                    answers.append(self.request(task))
                 case EvaluateReturns(scope=scope):
                     answers.append(self.returns(scope))
                 case Announce():
@@ -226,6 +241,16 @@ class World:
             path=path, round=round_, proceed=dice > 0.1, arguments=reference_to(b"{}"), chosen=chosen
         )
 
+    def request(self, task: Task) -> ev.Event:
+        """Answer what a task is to send: it is asked once for all tasks of an action in a round."""
+        kind = (task.path, task.action, task.round)
+        assert kind not in self.requests, f"{task.key}: what it sends was evaluated before"
+        if self.random.random() < 0.1:
+            failure = Failure(kind=FailureKind.EXPRESSION, message="no such key", retryable=False)
+            return ev.TaskFailed(task=task, failure=failure)
+        self.requests[kind] = reference_to(task.key.encode())
+        return ev.RequestEvaluated(task=task, request=self.requests[kind])
+
     def returns(self, scope: str) -> ev.Event:
         """Answer what a scope is to return; that of the run itself always can be told."""
         if scope != ROOT and self.random.random() < 0.1:
@@ -237,6 +262,8 @@ class World:
         """A task is launched: everything that must be true of a launch is true of this one."""
         task = order.task
         assert task not in self.ledger.started, f"{task.key} was launched twice"
+        assert order.request == self.requests.get((task.path, task.action, task.round))
+        self.asked.discard(task)
         assert not any(t.path == task.path for t in self.open), f"{task.path} has two tasks"
         if task.action is Action.RUN:
             for need in self.plan.steps[task.path].needs:
@@ -267,7 +294,7 @@ class World:
         """What holds after every event."""
         state = self.state
         assert len(self.open) <= self.plan.parallelism
-        assert {s.task for s in state.steps.values() if s.task} == set(self.open)
+        assert {s.task for s in state.steps.values() if s.task} == set(self.open) | self.asked
         if not state.evaluating:
             again = restore(self.plan, state.header, dict(state.steps))
             wrong = [name for name in RunState.__slots__ if getattr(again, name) != getattr(state, name)]

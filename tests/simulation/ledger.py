@@ -51,6 +51,7 @@ class Ledger:
     _finals: set[tuple[str, str]] = field(default_factory=set)
     _done: dict[tuple[str, str, str, int], str] = field(default_factory=dict)
     _keys: dict[tuple[str, str, str, int], str] = field(default_factory=dict)
+    _requests: dict[tuple[str, str, str, int], bytes | None] = field(default_factory=dict)
     _users: dict[str, tuple[str, str, str, int]] = field(default_factory=dict)
 
     def committed(self, commit: Commit) -> None:
@@ -86,6 +87,11 @@ class Ledger:
         what, key = _what(run, task), order.idempotency_key
         assert self._keys.setdefault(what, key) == key, f"rule 12: {where} has another key than the launch before it"
         assert self._users.setdefault(key, what) == what, f"rule 12: {where} has the key of {self._users[key]}"
+        action = order.step.action(task.action)
+        assert action is not None
+        assert (order.request is not None) == (action.http is not None), f"{where} has a request, or has none"
+        sent = self._requests.setdefault(what, order.request)
+        assert sent == order.request, f"{where} sends something else than the launch before it"
         if run in self.spared:
             return
         assert (run, task.key) in self._opened, f"{where} acts before it is saved"

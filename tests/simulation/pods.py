@@ -110,7 +110,7 @@ class Script:
             uid=uid,
             run=order.run,
             task=order.task,
-            python=action.python is not None,
+            python=action.by_agent,
             created_at=now,
             may_hang=order.spec.defaults.timeout is not None,
             stuck_until=stuck if self._slow else None,

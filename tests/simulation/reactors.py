@@ -76,7 +76,9 @@ def random_body(random: Random, name: str, *, comparable: bool) -> dict[str, obj
 
 
 def random_action(random: Random) -> dict[str, object]:
-    """Return a Python action or a container; the simulated cluster never looks inside."""
+    """Return a Python action, a container or a request; the simulated cluster never looks inside."""
     if random.random() < 0.3:
         return {"container": {"image": "shop:1", "command": ["/work"]}}
+    if random.random() < 0.3:
+        return {"http": {"method": "POST", "url": {"value": "http://shop/"}, "body": {"value": {"sold": 1}}}}
     return {"python": {"handler": "shop:work"}}

@@ -71,6 +71,7 @@ class TaskOrder:
     """Everything a launcher needs to launch one task; the same task always gives the same order, byte for byte.
 
     arguments, result, failure: JSON documents (result only for undo, failure only for compensate).
+    request:     what an http action sends, a JSON document.
     forward_key: the idempotency key of the action that a compensate or undo reverses.
     after:       the task of the same step whose pod must be known dead before this one starts.
     """
@@ -87,6 +88,7 @@ class TaskOrder:
     idempotency_key: str
     forward_key: str
     after: Task | None
+    request: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

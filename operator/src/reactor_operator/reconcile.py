@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from reactor_operator.engine import events as ev
-from reactor_operator.engine.actions import Effect, EvaluateReturns, EvaluateStep
+from reactor_operator.engine.actions import Effect, Evaluation
 from reactor_operator.engine.decide import begin, decide_together, recovering, stillborn
 from reactor_operator.engine.identity import Task
 from reactor_operator.engine.state import RunPhase, Stage
@@ -215,7 +215,7 @@ class Reconciler:
         if isinstance(judged, CannotOpen):
             dead = stillborn(ref.uid, judged.failure, now)
             passing = self._fresh(judged.definition, Decided(state=dead.state))
-            effects = tuple(action for action in dead.actions if not isinstance(action, EvaluateStep | EvaluateReturns))
+            effects = tuple(action for action in dead.actions if not isinstance(action, Evaluation))
             await self._save(passing, Decided(state=dead.state, actions=effects), 0)
             return await self._act_and_report(passing)
         return await self._open_sound(judged, now)
@@ -271,7 +271,7 @@ class Reconciler:
             passing.wake_at = decision.wake_at
             answers: list[ev.Event] = []
             for action in decision.actions:
-                if isinstance(action, EvaluateStep | EvaluateReturns):
+                if isinstance(action, Evaluation):
                     answered = await answer(action, known, state, self._evaluator, passing.documents)
                     passing.documents.add(answered.values)
                     values.update(answered.values)

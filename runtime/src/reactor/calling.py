@@ -1,4 +1,5 @@
-"""One task done: its handler loaded and called with the arguments by name, and what came of it as an outcome document.
+"""One task done: its handler loaded and called with the arguments by name (or its request made), and what came of it as
+an outcome document.
 
 In: a `TaskEnvironment` and the documents of the task. Out: bytes. Never raises: whatever the user's code does is an
 outcome. Never here: the gateway, and imports that only failures or coroutines need.
@@ -27,10 +28,20 @@ class Call:
 
     arguments: by name, those of Secrets and ConfigMaps not among them.
     context_is_used: the handler declares `context`, so it may notice a cancellation.
+    request:   what an http action sends.
     result:    what the action returned, for its undo.    failure: why it failed, for its compensate.
     """
 
-    __slots__ = ("arguments", "cancellation", "context", "context_is_used", "environment", "failure", "result")
+    __slots__ = (
+        "arguments",
+        "cancellation",
+        "context",
+        "context_is_used",
+        "environment",
+        "failure",
+        "request",
+        "result",
+    )
 
     def __init__(
         self, environment: TaskEnvironment, given: "Mapping[str, object]", cancellation: Cancellation | None = None
@@ -43,6 +54,7 @@ class Call:
         }
         self.result = given.get("result")
         self.failure = given.get("failure")
+        self.request = given.get("request")
         self.context_is_used = False
         self.cancellation = Cancellation() if cancellation is None else cancellation
         self.context = Context(
@@ -75,6 +87,10 @@ class Misfit(Exception):
 
 def perform(call: Call) -> bytes:
     """Do the task and return its outcome document."""
+    if call.environment.http:
+        from reactor.asking import ask
+
+        return ask(call)
     try:
         handler = load_handler(call.environment)
     except CannotLoad as problem:

@@ -12,16 +12,18 @@ MESSAGE_LIMIT = 1024
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypedDict
+    from typing import NotRequired, TypedDict
 
     class FailureDocument(TypedDict):
-        """The `failure` of an outcome document."""
+        """The `failure` of an outcome document; the last two fields only of kind Http."""
 
         kind: str
         message: str
         retryable: bool
         exception: str | None
         detail: dict[str, object]
+        certainty: NotRequired[str]
+        retryAfterMs: NotRequired[int]
 
 
 class NotJson(Exception):

@@ -5,6 +5,7 @@ that hide a missing variable.
 
 REACTOR_HANDLER           `module:function`, or
 REACTOR_SOURCE            the text of an inline script whose `main` is called.
+REACTOR_HTTP              1: no handler; the request that the gateway brings is made.
 REACTOR_MODULES           folder of modules, where a file `shop.inventory.py` is the module shop.inventory;
                           /reactor/modules when unset.
 REACTOR_SECRET_ARGUMENTS  JSON {argument: VARIABLE}: arguments whose text is in a variable, of a Secret or ConfigMap.
@@ -29,6 +30,7 @@ class TaskEnvironment:
         "attempt",
         "forward_key",
         "handler",
+        "http",
         "idempotency_key",
         "modules",
         "run",
@@ -46,11 +48,12 @@ class TaskEnvironment:
         self.idempotency_key = variables.get("REACTOR_IDEMPOTENCY_KEY", "")
         self.forward_key = variables.get("REACTOR_FORWARD_KEY", "")
         self.uncertain = variables.get("REACTOR_UNCERTAIN", "") == "1"
+        self.http = variables.get("REACTOR_HTTP", "") == "1"
         self.handler = variables.get("REACTOR_HANDLER", "")
         self.source = variables.get("REACTOR_SOURCE")
         self.modules = variables.get("REACTOR_MODULES", MODULES)
         self.secret_arguments = _secret_arguments(variables)
-        if self.source is None and not self.handler:
+        if self.source is None and not self.handler and not self.http:
             raise BadEnvironment("REACTOR_HANDLER and REACTOR_SOURCE are both missing, expected one of them")
 
 

@@ -97,7 +97,7 @@ def test_the_kinds_are_found_under_their_short_names_and_category(definition: No
 def test_unions_are_one_of_required_lists() -> None:
     spec = schema_of(render_reactor())["properties"]["spec"]
     run = spec["properties"]["steps"]["items"]["properties"]["run"]
-    assert run["oneOf"] == [{"required": ["python"]}, {"required": ["container"]}]
+    assert run["oneOf"] == [{"required": ["python"]}, {"required": ["container"]}, {"required": ["http"]}]
     source = spec["properties"]["returns"]
     assert {"required": ["secretKeyRef"]} in source["oneOf"]
 

@@ -12,6 +12,7 @@ from reactor_operator.cli.errors import CommandError
 from reactor_operator.cli.manifests import load_manifests
 from reactor_operator.cli.start import InputsRefused, refuse_bad_inputs, render_run
 from reactor_operator.kube.fields import JsonObject
+from tests.expected_examples import SERVICES
 from tests.unit.cli.conftest import EXAMPLES, REACTOR, RUN, Reactor, Write
 
 WITH_MODULES = REACTOR.replace("spec:\n", "spec:\n  defaults: {modules: {configMapRef: {name: mods}}}\n", 1)
@@ -58,7 +59,10 @@ def test_modules_go_by_dotted_names_before_the_reactor(write: Write) -> None:
     }
 
 
-@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("0[2-9]*")), ids=lambda path: path.name)
+OF_MODULES = [example for example in sorted(EXAMPLES.glob("0[2-9]*")) if example.name not in SERVICES]
+
+
+@pytest.mark.parametrize("example", OF_MODULES, ids=lambda path: path.name)
 def test_the_kustomization_of_an_example_gives_the_same_config_map(example: Path) -> None:
     generator = yaml.safe_load((example / "kustomization.yaml").read_text())
     assert generator["generatorOptions"] == {"disableNameSuffixHash": True}
@@ -68,6 +72,24 @@ def test_the_kustomization_of_an_example_gives_the_same_config_map(example: Path
     assert {key: (example / file).read_text() for key, file in files.items()} == modules(example)
     manifests = {file.name for file in example.glob("*.yaml")} - {"kustomization.yaml"}
     assert set(generator["resources"]) == manifests
+
+
+@pytest.mark.parametrize("example", sorted(SERVICES))
+def test_the_kustomization_of_an_example_of_requests_brings_the_services_that_they_ask(example: str) -> None:
+    folder, server = EXAMPLES / example, SERVICES[example]
+    manifests = {file.name for file in folder.glob("*.yaml")} - {"kustomization.yaml"}
+    whole = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    assert set(whole["resources"]) == manifests | {server.parent.name}
+    of_services = yaml.safe_load((server.parent / "kustomization.yaml").read_text())
+    (config_map,) = of_services["configMapGenerator"]
+    deployment, service = yaml.safe_load_all((server.parent / "deployment.yaml").read_text())
+    pod = deployment["spec"]["template"]
+    assert config_map["files"] == [server.name]
+    assert [volume["configMap"]["name"] for volume in pod["spec"]["volumes"]] == [config_map["name"]]
+    assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+    (reactor_,) = (one for one in applied(folder) if one["kind"] == "Reactor")
+    address = f"http://{service['metadata']['name']}:{service['spec']['ports'][0]['port']}"
+    assert reactor_["spec"]["inputsSchema"]["properties"]["services"]["default"] == address
 
 
 def test_a_config_map_that_is_a_manifest_is_taken_as_written(write: Write) -> None:

@@ -1,23 +1,64 @@
 """Every example on the laptop, run by the real CLI."""
 
+import contextlib
 import json
 import subprocess
 import sys
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.expected_examples import EXAMPLES, EXPECTED
+from tests.expected_examples import EXAMPLES, EXPECTED, SERVICES
+
+
+@contextlib.contextmanager
+def services_of(example: str) -> Iterator[str]:
+    """Run the services that an example asks on a free port, and yield their address; empty where there are none."""
+    if example not in SERVICES:
+        yield ""
+        return
+    command = [sys.executable, str(SERVICES[example]), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        try:
+            assert server.stdout is not None
+            yield server.stdout.readline().strip()
+        finally:
+            server.kill()
+
+
+def read(address: str) -> Any:
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        return json.load(answer)
+
+
+def run_example(example: str, services: str) -> tuple[int, dict[str, Any]]:
+    """Run an example; return the exit code, and the status of each run by name."""
+    command = [str(Path(sys.executable).with_name("reactor")), "run", str(EXAMPLES / example), "-o", "json"]
+    settings = ["--set", f"services={services}"] if services else []
+    done = subprocess.run([*command, *settings], capture_output=True, text=True, check=False, timeout=60)
+    document = json.loads(done.stdout)
+    return done.returncode, {run["metadata"]["name"]: run["status"] for run in document.get("items", [document])}
 
 
 @pytest.mark.parametrize("example", sorted(EXPECTED))
 def test_an_example_ends_as_its_readme_says(example: str) -> None:
-    command = [str(Path(sys.executable).with_name("reactor")), "run", str(EXAMPLES / example), "-o", "json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    document = json.loads(done.stdout)
-    runs = {run["metadata"]["name"]: run["status"] for run in document.get("items", [document])}
+    with services_of(example) as services:
+        code, runs = run_example(example, services)
     assert set(runs) == set(EXPECTED[example])
     for name, expected in EXPECTED[example].items():
         expected.check(runs[name])
     ends = {expected.phase for expected in EXPECTED[example].values()}
-    assert done.returncode == (1 if ends & {"Failed", "Cancelled"} else 0)
+    assert code == (1 if ends & {"Failed", "Cancelled"} else 0)
+
+
+def test_what_stands_with_the_services_is_what_the_orders_say_and_a_busy_courier_is_left_alone() -> None:
+    with services_of("06-http-saga") as services:
+        _, runs = run_example("06-http-saga", services)
+        ledger = read(f"{services}/ledger")
+    assert {entry["order"] for entry in ledger.values()} == {"h-1", "h-3"}
+    assert len(ledger) == 6
+    (ship,) = (step for step in runs["http-order-courier-busy"]["steps"] if step["name"] == "ship")
+    assert ship["attempts"] == 2

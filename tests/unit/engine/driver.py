@@ -10,7 +10,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from reactor_operator.engine import events as ev
-from reactor_operator.engine.actions import Announce, EvaluateReturns, EvaluateStep, RetireTask, StartTask
+from reactor_operator.engine.actions import (
+    Announce,
+    EvaluateRequest,
+    EvaluateReturns,
+    EvaluateStep,
+    RetireTask,
+    StartTask,
+)
 from reactor_operator.engine.decide import begin, decide
 from reactor_operator.engine.derive import restore
 from reactor_operator.engine.draft import Decision
@@ -27,6 +34,9 @@ MINUTE = 60 * SECOND
 
 DONE_ONCE = ActionPlan()
 """An action with no policy of its own: one attempt, no timeout."""
+
+REQUEST = ActionPlan(has_request=True)
+"""An action whose tasks send what is evaluated before the first of them."""
 
 CONTAINER = ActionPlan(checks_in=False)
 """An action that may begin before anybody is told."""
@@ -100,12 +110,17 @@ def value(text: str) -> ValueRef:
     return reference_to(text.encode())
 
 
-def failure(kind: FailureKind, message: str = "bad", *, retryable: bool = True) -> Failure:
+def failure(kind: FailureKind, message: str = "bad", **more: Any) -> Failure:
     """Return a failure."""
-    return Failure(kind=kind, message=message, retryable=retryable)
+    return Failure(kind=kind, message=message, **more)
 
 
 Evaluation = Callable[[str, int], ev.Event]
+
+
+def sends(task: Task) -> ev.Event:
+    """Evaluate what the tasks of an action send: a request that names the first of them."""
+    return ev.RequestEvaluated(task=task, request=value(f"request of {task.key}"))
 
 
 def proceeds(path: str, round_: int) -> ev.Event:
@@ -154,6 +169,8 @@ class Run:
         self.retired: list[RetireTask] = []
         self.told: list[Announce] = []
         self.evaluated: list[str] = []
+        self.requested: list[EvaluateRequest] = []
+        self.requests: dict[str, Callable[[Task], ev.Event]] = {}
         self.answers: dict[str, Evaluation] = {}
         self.returns: ev.Event | None = ev.ReturnsEvaluated(result=value("the end"))
         self.results: dict[str, ev.Event] = {}
@@ -205,7 +222,7 @@ class Run:
         """Let the open compensate repair its step."""
         return self.feed(ev.TaskContinued(task=self.open[path], result=None if result is None else value(result)))
 
-    def fails(self, path: str, kind: FailureKind = FailureKind.ERROR, message: str = "bad", **more: bool) -> Self:
+    def fails(self, path: str, kind: FailureKind = FailureKind.ERROR, message: str = "bad", **more: Any) -> Self:
         """Fail the open task."""
         return self.feed(ev.TaskFailed(task=self.open[path], failure=failure(kind, message, **more)))
 
@@ -257,6 +274,10 @@ class Run:
                 case EvaluateStep(path=path, round=round_):
                     self.evaluated.append(path)
                     asked.append(self.answers.get(path, proceeds)(path, round_))
+                case EvaluateRequest():
+                    self.requested.append(action)
+                    self.open[action.task.path] = action.task
+                    asked.append(self.requests.get(action.task.key, sends)(action.task))
                 case EvaluateReturns(scope=scope) if scope != ROOT:
                     asked.append(self.results.get(scope, ev.ReturnsEvaluated(scope=scope, result=value(scope))))
                 case EvaluateReturns() if self.returns is not None:

@@ -8,7 +8,7 @@ import sys
 from random import Random
 
 from reactor_operator.engine import events as ev
-from reactor_operator.engine.actions import EvaluateReturns, EvaluateStep
+from reactor_operator.engine.actions import Evaluation
 from reactor_operator.engine.draft import Decision
 from reactor_operator.engine.plan import ActionPlan, OnFailure, Plan, RetryPolicy, StepKind
 from reactor_operator.engine.state import RunState
@@ -35,7 +35,7 @@ def bytes_of(decision: Decision) -> bytes:
     parts = [encode_header(state.header)]
     parts += [f"{path} ".encode() + encode_step(one) for path, one in state.steps.items()]
     for action in decision.actions:
-        asked = isinstance(action, EvaluateStep | EvaluateReturns)
+        asked = isinstance(action, Evaluation)
         parts.append(repr(action).encode() if asked else encode_action(action))  # type: ignore[arg-type]
     rest = (
         state.ready,

@@ -6,6 +6,7 @@ from reactor_operator.engine.failures import (
     MESSAGE_LIMIT,
     RETRYABLE_KINDS,
     RULES,
+    TELLS_CERTAINTY,
     Certainty,
     Failure,
     FailureKind,
@@ -14,7 +15,7 @@ from reactor_operator.engine.failures import (
 
 CERTAIN_AND_RETRYABLE = {"Error", "ExitCode"}
 CERTAIN = {"Fatal", "InvalidPayload"}
-UNCERTAIN_AND_RETRYABLE = {"Timeout", "OutOfMemory", "NoOutcome", "ResultLost"}
+UNCERTAIN_AND_RETRYABLE = {"Timeout", "OutOfMemory", "NoOutcome", "ResultLost", "Http"}
 UNCERTAIN = {"Lost", "InvalidResult", "Uncertain"}
 NEVER_STARTED = {"InvalidArguments", "Expression", "CannotStart", "StoreQuota"}
 OF_THE_RUN = {"InvalidInputs", "InvalidReactor", "ReactorNotFound", "RunTimeout"}
@@ -43,6 +44,16 @@ def test_what_each_kind_says_of_the_world_and_whether_it_may_be_retried() -> Non
 def test_a_failure_may_narrow_what_its_kind_allows_and_never_widen_it(kind: FailureKind, said: bool) -> None:
     failure = Failure(kind=kind, message="bad", retryable=said)
     assert failure.may_retry is (said and RULES[kind].retryable)
+
+
+@pytest.mark.parametrize("kind", list(FailureKind))
+@pytest.mark.parametrize("told", list(Certainty))
+def test_only_a_kind_that_leaves_it_open_lets_a_failure_tell_what_is_known_of_its_effects(
+    kind: FailureKind, told: Certainty
+) -> None:
+    failure = Failure(kind=kind, message="bad", told=told)
+    assert failure.certainty is (told if kind is FailureKind.HTTP else RULES[kind].certainty)
+    assert {FailureKind.HTTP} == TELLS_CERTAINTY
 
 
 def test_a_message_is_cut_and_cleaned_of_what_no_terminal_takes() -> None:

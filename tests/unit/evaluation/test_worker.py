@@ -29,7 +29,9 @@ def worker() -> Iterator[Process]:
 def ask(worker: Process, *expressions: str, condition: bool = False, seconds: float = 30.0, **inputs: object) -> None:
     question: dict[str, Any] = {"expressions": expressions, "condition": condition, "inputs": inputs, "schema": None}
     assert worker.stdin is not None
-    worker.stdin.write(render_frame({**question, "results": {}, "run": {}, "args": None, "seconds": seconds}))
+    worker.stdin.write(
+        render_frame({**question, "results": {}, "run": {}, "args": None, "beside": {}, "seconds": seconds})
+    )
     worker.stdin.flush()
 
 

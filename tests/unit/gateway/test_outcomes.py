@@ -203,3 +203,42 @@ def test_anything_is_an_outcome_or_is_refused(document: bytes) -> None:
     for digest, value in entry.values.items():
         json.loads(value)
         assert reference_to(value).digest == digest
+
+
+@pytest.mark.parametrize("told", [Certainty.CERTAIN, Certainty.UNCERTAIN])
+def test_a_failed_request_tells_what_is_known_of_its_effects_and_how_long_to_wait(told: Certainty) -> None:
+    failure = failure_of(failed(kind="Http", certainty=told.value, retryAfterMs=7000))
+    assert (failure.kind, failure.certainty, failure.retry_after_ms) == (FailureKind.HTTP, told, 7000)
+
+
+def test_a_failed_request_that_tells_nothing_may_have_acted() -> None:
+    failure = failure_of(failed(kind="Http"))
+    assert (failure.certainty, failure.retry_after_ms) == (Certainty.UNCERTAIN, 0)
+
+
+def test_nobody_is_left_alone_for_more_than_an_hour() -> None:
+    assert failure_of(failed(kind="Http", retryAfterMs=10**12)).retry_after_ms == 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("certainty", "never started"),
+        ("certainty", "maybe"),
+        ("certainty", 1),
+        ("certainty", []),
+        ("retryAfterMs", -1),
+        ("retryAfterMs", 1.5),
+        ("retryAfterMs", "7"),
+        ("retryAfterMs", True),
+        ("retryAfterMs", None),
+    ],
+)
+def test_what_a_request_cannot_tell_is_refused_by_its_field(field: str, value: object) -> None:
+    with pytest.raises(InvalidOutcome, match=f"field failure.{field}: found"):
+        parse_outcome("uid", TASK, failed(kind="Http", **{field: value}))
+
+
+def test_a_kind_that_says_what_is_known_cannot_be_contradicted() -> None:
+    with pytest.raises(InvalidOutcome, match=r"failure\.certainty: found 'uncertain', expected none beside kind Error"):
+        parse_outcome("uid", TASK, failed(kind="Error", certainty="uncertain"))

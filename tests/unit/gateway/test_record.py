@@ -12,6 +12,7 @@ REF = ValueRef("ab", 2)
     "record",
     [
         OpenRecord(),
+        OpenRecord(request=REF),
         OpenRecord(arguments=REF, result=REF, failure=b'{"kind":"Error","message":"\xc3\xa9"}', uncertain=True),
     ],
 )
@@ -24,6 +25,10 @@ def test_the_form_is_json() -> None:
     assert encode_record(record) == (
         b'{"arguments":{"digest":"ab","size":2},"result":null,"failure":{"kind":"Error"},"uncertain":false}'
     )
+
+
+def test_a_record_that_an_older_version_wrote_has_no_request() -> None:
+    assert decode_record(b'{"arguments":null,"result":null,"failure":null,"uncertain":false}') == OpenRecord()
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"null", b'{"arguments":7}'])

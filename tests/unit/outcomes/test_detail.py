@@ -99,7 +99,18 @@ ANY = st.recursive(
     lambda inner: st.lists(inner, max_size=9) | st.dictionaries(TEXTS, inner, max_size=9),
     max_leaves=20,
 )
-NAMES = st.sampled_from(("file", "line", "function", "source", "origins", "traceback", "details", "log", "x"))
+NAMES = st.sampled_from(
+    ("file", "line", "function", "source", "origins", "traceback", "details", "method", "url", "status", "answer", "x")
+)
+
+
+def test_what_does_not_fit_beside_the_rest_is_left_out_the_last_first() -> None:
+    long = "€" * 6000
+    told = dict.fromkeys(("traceback", "source", "url", "answer"), "\n".join([long] * 9)) | {"file": "shop.py"}
+    document = render_detail({**told, "details": "x" * 6000, "origins": [long] * 5})
+    assert document is not None
+    assert len(document) <= DETAIL_LIMIT
+    assert set(told) - set(parsed(document)) == {"traceback"}
 
 
 @given(st.dictionaries(NAMES, ANY))

@@ -1,12 +1,14 @@
 """The agent and its helpers against the gateway itself, over a memory store."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from reactor_operator.engine.events import TaskFailed, TaskStarted, TaskSucceeded, TaskUploaded
+from reactor_operator.engine.failures import Certainty, FailureKind
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.values import reference_to
 from reactor_operator.gateway.app import create_app
@@ -18,6 +20,7 @@ from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import Commit
 from tests.unit.runtime.peer import RUN_UID, Peer
 from tests.unit.runtime.pod import DEADLINE_SECONDS, Pod
+from tests.unit.runtime.service import Service, serving
 
 KEY = b"0123456789abcdef"
 TASK = Task("rows[7]/store", Action.RUN, 1, 1, 1)
@@ -52,14 +55,14 @@ async def gateway_pod(store: MemoryStore, tmp_path: Path) -> AsyncIterator[Pod]:
     listener.listen()
     peer = Peer()
     peer.address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    serving = asyncio.create_task(serve(create_app(store, KEY, Clock()), "127.0.0.1", 0, listener))
+    served = asyncio.create_task(serve(create_app(store, KEY, Clock()), "127.0.0.1", 0, listener))
     pod = Pod(tmp_path, peer)
     pod.variables["REACTOR_TOKEN"] = task_token(KEY, f"{RUN_UID}/{TASK.key}")
     try:
         yield pod
     finally:
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
+        served.cancel()
+        await asyncio.gather(served, return_exceptions=True)
 
 
 async def events(store: MemoryStore) -> list[object]:
@@ -88,6 +91,31 @@ async def test_a_failure_with_its_details_is_recorded(store: MemoryStore, gatewa
     assert isinstance(event, TaskFailed)
     assert (event.failure.kind.value, event.failure.exception) == ("Error", "LookupError")
     assert event.failure.detail is not None
+
+
+async def test_a_request_comes_with_the_check_in_and_what_is_known_of_it_is_recorded(
+    store: MemoryStore, gateway_pod: Pod
+) -> None:
+    with serving(Service(status=429, headers={"Retry-After": "7"}, body=b"slow down")) as service:
+        request = json.dumps({"method": "POST", "url": service.address, "headers": [["X-A", "1"]]}).encode()
+        ref = reference_to(request)
+        again = Task("rows[7]/store", Action.RUN, 1, 2, 1)
+        opens = {again.key: encode_record(OpenRecord(request=ref))}
+        await store.commit(Commit(run=RUN_UID, revision=1, epoch=1, values={ref.digest: request}, opens=opens))
+        gateway_pod.variables |= {
+            "REACTOR_HTTP": "1",
+            "REACTOR_TASK": f"{RUN_UID}/{again.key}",
+            "REACTOR_TOKEN": task_token(KEY, f"{RUN_UID}/{again.key}"),
+        }
+        ended = await asyncio.to_thread(gateway_pod.run)
+    assert ended.returncode == 1, ended.stderr
+    assert [(asked.headers["X-A"], asked.headers["Idempotency-Key"]) for asked in service.asked] == [("1", "key-1")]
+    event = (await events(store))[-1]
+    assert isinstance(event, TaskFailed)
+    failure = event.failure
+    assert (failure.kind, failure.certainty, failure.may_retry) == (FailureKind.HTTP, Certainty.CERTAIN, True)
+    assert failure.retry_after_ms == 7_000
+    assert gateway_pod.termination["failure"]["certainty"] == "certain"
 
 
 async def test_a_second_process_for_the_same_task_calls_nothing(store: MemoryStore, gateway_pod: Pod) -> None:

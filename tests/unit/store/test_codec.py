@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reactor_operator.engine import actions, events
-from reactor_operator.engine.failures import Failure, FailureKind
+from reactor_operator.engine.failures import Certainty, Failure, FailureKind
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.state import Header, StepPhase, StepState
 from reactor_operator.engine.values import ValueRef, reference_to
@@ -58,6 +58,12 @@ def test_the_form_is_compact_and_stays_as_it_is() -> None:
         ).encode()
     )
     assert codec.encode_step(StepState()) == b"{}"
+
+
+def test_what_a_failed_request_tells_is_kept_beside_its_kind() -> None:
+    failure = Failure(kind=FailureKind.HTTP, message="no", told=Certainty.CERTAIN, retry_after_ms=7_000)
+    body = codec.encode_event(events.TaskFailed(task=TASK, failure=failure))
+    assert body.endswith(b'"failure":{"kind":"Http","message":"no","told":"certain","retry_after_ms":7000}}')
     assert codec.encode_header(Header(undone=("a", "b"))) == b'{"undone":["a","b"]}'
 
 

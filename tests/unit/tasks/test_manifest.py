@@ -362,3 +362,40 @@ def test_mounts_without_a_path_are_left_for_the_api_server_to_refuse(path: objec
     mounts = [{"name": "odd", "mountPath": path}, {"name": "own", "mountPath": "/tmp"}]
     made = pod({"run": {"container": BUSYBOX}, "volumeMounts": mounts})
     assert [mount["name"] for mount in made["spec"]["containers"][0]["volumeMounts"]] == ["own", "odd"]
+
+
+def http(**fields: Any) -> dict[str, Any]:
+    return {"run": {"http": {"method": "POST", "url": {"value": "http://shop/"}, **fields}}}
+
+
+def test_a_request_is_made_by_the_agent_in_the_runtime_image_whatever_image_python_has() -> None:
+    defaults = {"image": "shop:1", "modules": {"configMapRef": {"name": "m"}}}
+    manifest = pod(http(), defaults=defaults)
+    container = main_of(manifest)
+    assert container["image"] == "reactor-runtime:1"
+    assert container["command"] == ["python3", "-m", "reactor"]
+    assert env_of(container)["REACTOR_HTTP"] == "1"
+    assert not {"REACTOR_HANDLER", "REACTOR_SOURCE", "REACTOR_MODULES"} & env_of(container).keys()
+    assert "volumes" not in manifest["spec"]
+
+
+def test_a_header_from_a_secret_reaches_the_pod_as_a_reference() -> None:
+    headers = {
+        "X-Mode": {"configMapKeyRef": {"name": "shop", "key": "mode"}},
+        "Accept": {"value": "text/plain"},
+        "Authorization": {"secretKeyRef": {"name": "shop", "key": "token"}},
+    }
+    arguments = {"token": {"secretKeyRef": {"name": "other", "key": "token"}}}
+    variables = env_of(main_of(pod({**http(headers=headers), "arguments": arguments})))
+    assert {name: found for name, found in variables.items() if isinstance(found, dict)} == {
+        "REACTOR_HEADER_0": {"secretKeyRef": {"name": "shop", "key": "token"}},
+        "REACTOR_HEADER_1": {"configMapKeyRef": {"name": "shop", "key": "mode"}},
+    }
+
+
+def test_what_a_request_sends_is_not_in_its_pod() -> None:
+    assert "s3cret" not in json.dumps(pod(http(), request=b'{"body":"s3cret"}'))
+
+
+def test_a_request_may_be_a_job() -> None:
+    assert pod({**http(), "placement": "job"})["kind"] == "Job"

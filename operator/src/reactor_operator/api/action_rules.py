@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from reactor_operator.api.actions import ActionSpec, ExitCodes
+from reactor_operator.api.http_rules import http_problems
 from reactor_operator.api.problems import Problem
 from reactor_operator.engine.identity import Action
 
@@ -23,13 +24,18 @@ def action_problems(spec: ActionSpec, action: Action, path: str) -> Iterator[Pro
     """Yield what is wrong with the action at `path`, its shape being right."""
     if spec.exit_codes is not None:
         if spec.container is None:
-            message = "found it beside python, expected it beside container: a handler raises instead"
+            other = "python, expected it beside container: a handler raises instead"
+            if spec.http is not None:
+                other = "http, expected it beside container: see successCodes"
+            message = f"found it beside {other}"
             yield Problem(f"{path}.exitCodes", message, "InvalidValue")
         yield from _exit_codes(spec.exit_codes, action, f"{path}.exitCodes")
     if spec.python is not None and spec.python.source is not None:
         fault = _script_fault(spec.python.source)
         if fault is not None:
             yield Problem(f"{path}.python.source", fault, "InvalidSource")
+    if spec.http is not None:
+        yield from http_problems(spec.http, action, f"{path}.http")
 
 
 def _exit_codes(codes: ExitCodes, action: Action, path: str) -> Iterator[Problem]:

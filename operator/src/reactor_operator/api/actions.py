@@ -1,4 +1,4 @@
-"""What a step does: call Python or run a container; and what its exit codes mean.
+"""What a step does: call Python, run a container or make a request; and what its exit codes mean.
 
 In: one object of a manifest. Out: frozen actions. Never here: pods, and policies of the step (`reactor.Step`).
 """
@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from reactor_operator.api.http import HttpAction
 from reactor_operator.api.model import (
     ArgumentName,
     Duration,
@@ -152,13 +153,19 @@ class ExitCodes(Model):
 
 
 class ActionSpec(OneOf):
-    """What is done: exactly one of python and container."""
+    """What is done: exactly one of python, container and http."""
 
-    forms = ("python", "container")
+    forms = ("python", "container", "http")
 
     python: Optional[PythonAction] = Field(default=None, description="Call a Python function.")
     container: Optional[ContainerAction] = Field(default=None, description="Run a container.")
+    http: Optional[HttpAction] = Field(default=None, description="Make one HTTP request.")
     exit_codes: Optional[ExitCodes] = Field(default=None, description="What exit codes of the container mean.")
+
+    @property
+    def by_agent(self) -> bool:
+        """Whether the runtime does it: a task that checks in before it acts and reports its outcome itself."""
+        return self.container is None
 
 
 RetryOn = Annotated[tuple[FailureKind, ...], Field(max_length=32)]
@@ -166,6 +173,10 @@ RetryOn = Annotated[tuple[FailureKind, ...], Field(max_length=32)]
 
 class CleanupSpec(ActionSpec):
     """What compensates or undoes a step, with policies of its own."""
+
+    http: Optional[HttpAction] = Field(
+        default=None, description="Make one HTTP request, as http of run.", json_schema_extra={"x-brief": True}
+    )
 
     retries: Optional[Retries] = Field(default=None, description="Unset: rollback.retries.")
     timeout: Optional[Timeout] = Field(

@@ -19,7 +19,10 @@ SECRET_PREFIX = "REACTOR_SECRET_"  # noqa: S105 - a prefix of variable names
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effective:
-    """What holds for a task. `image` is None where nothing names one: then it is the operator's runtime image."""
+    """What holds for a task.
+
+    `image` is None where nothing names one, and for a request: then it is the operator's runtime image.
+    """
 
     image: str | None
     modules: Modules | None
@@ -35,10 +38,11 @@ class Effective:
 def effective(spec: ReactorSpec, step: Step, action: ActionSpec | None = None) -> Effective:
     """Return the settings of a task of `step`; where `action` is a container, what it says of itself comes first."""
     defaults, container = spec.defaults, action.container if action is not None else None
+    is_python = action is None or action.python is not None
     own = (container, step, defaults) if container is not None else (step, defaults)
     return Effective(
-        image=container.image if container is not None else _first(step.image, defaults.image),
-        modules=_first(step.modules, defaults.modules),
+        image=container.image if container is not None else _first(step.image, defaults.image) if is_python else None,
+        modules=_first(step.modules, defaults.modules) if is_python else None,
         placement=_first(step.placement, defaults.placement) or Placement.POD,
         env=_first(*(one.env for one in own)) or (),
         env_from=_first(*(one.env_from for one in own)) or (),

@@ -66,12 +66,12 @@ class _Token:
 _END = _Token("end", "")
 
 
-def references(expression: str, *, arguments: bool = False) -> References:
+def references(expression: str, *, arguments: bool = False, beside: tuple[str, ...] = ()) -> References:
     """Return the results that `expression` reads, in order and once each, and everything that hides what it reads.
 
-    `arguments`: it may read `args` too.
+    `arguments`: it may read `args` too; `beside` names what else (`result` in an undo).
     """
-    variables = (*VARIABLES, ARGUMENTS) if arguments else VARIABLES
+    variables = (*VARIABLES, *((ARGUMENTS,) if arguments else ()), *beside)
     tokens: list[_Token] = []
     at = 0
     while at < len(expression):
@@ -108,9 +108,9 @@ def references(expression: str, *, arguments: bool = False) -> References:
 
 
 @lru_cache(maxsize=32_768)
-def expression_references(expression: str, *, arguments: bool = False) -> References:
+def expression_references(expression: str, *, arguments: bool = False, beside: tuple[str, ...] = ()) -> References:
     """Return `references(…)`, remembered: checking, planning and evaluating all ask."""
-    return references(expression, arguments=arguments)
+    return references(expression, arguments=arguments, beside=beside)
 
 
 def _token(tokens: list[_Token], place: int) -> _Token:

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from reactor_operator.api.actions import ActionSpec
 from reactor_operator.api.bodies import Body
 from reactor_operator.api.expressions import expression_references
 from reactor_operator.api.problems import Problem, nearest, path_to, render_found
 from reactor_operator.api.reactor import Step
 from reactor_operator.api.sources import Source
+from reactor_operator.engine.identity import Action
 
 CYCLES_SHOWN = 100
 CYCLE_LENGTH_SHOWN = 20
@@ -207,11 +209,24 @@ def _sources(step: Step) -> Iterator[tuple[tuple[str | int, ...], Source]]:
         yield ("arguments", argument), source
     if step.transform is not None:
         yield ("transform",), step.transform
+    yield from request_sources(step)
     for keys, body in bodies_of(step):
         if body.transform is not None:
             yield (*keys, "transform"), body.transform
         for name, source in (body.inputs or {}).items():
             yield (*keys, "inputs", name), source
+
+
+def request_sources(step: Step) -> Iterator[tuple[tuple[str | int, ...], Source]]:
+    """Yield the sources of the requests of a step and its bodies, each with where it is written."""
+    written: list[tuple[tuple[str | int, ...], ActionSpec | None]] = [
+        ((one.value,), step.action(one)) for one in Action
+    ]
+    written += [((*keys, "run"), body.run) for keys, body in bodies_of(step)]
+    for keys, action in written:
+        if action is not None and action.http is not None:
+            for inner, source in action.http.sources():
+                yield (*keys, "http", *inner), source
 
 
 def bodies_of(step: Step) -> Iterator[tuple[tuple[str | int, ...], Body]]:

@@ -6,7 +6,7 @@ In: a `Blueprint`. Out: `engine.plan.Plan`. Never here: what is inside what (see
 from collections.abc import Sequence
 from functools import lru_cache
 
-from reactor_operator.api.actions import CleanupSpec, Retries
+from reactor_operator.api.actions import ActionSpec, CleanupSpec, Retries
 from reactor_operator.api.blueprint import Blueprint, Node
 from reactor_operator.api.building import building
 from reactor_operator.api.duration import parse_duration
@@ -79,23 +79,30 @@ class _Policies:
         step = node.step
         if node.kind is not StepKind.TASK:  # the defaults are for tasks
             retries = _policy(step.retries) if step.retries is not None else RetryPolicy()
-            return _action_plan(retries, None, _kinds(step.retry_on), False)
-        return _action_plan(
+            return _action_plan(retries, None, _kinds(step.retry_on), False, False)
+        return _planned(
             _policy(step.retries) if step.retries is not None else self._retries,
             _milliseconds(step.timeout) if step.timeout is not None else self._timeout_ms,
             _kinds(step.retry_on),
-            step.run is not None and step.run.python is not None,
+            step.run,
         )
 
     def of_cleanup(self, node: Node, action: CleanupSpec | None) -> ActionPlan | None:
         if action is None or node.kind is StepKind.SWITCH:  # its bodies have them
             return None
-        return _action_plan(
+        return _planned(
             _policy(action.retries) if action.retries is not None else self._rollback,
             _milliseconds(action.timeout) if action.timeout is not None else self._timeout_ms,
             _kinds(action.retry_on),
-            action.python is not None,
+            action,
         )
+
+
+def _planned(
+    retries: RetryPolicy, timeout_ms: int | None, retry_on: frozenset[FailureKind] | None, action: ActionSpec | None
+) -> ActionPlan:
+    by_agent, is_request = (action.by_agent, action.http is not None) if action is not None else (False, False)
+    return _action_plan(retries, timeout_ms, retry_on, by_agent, is_request)
 
 
 def _kinds(listed: Sequence[FailureKind] | None) -> frozenset[FailureKind] | None:
@@ -127,8 +134,11 @@ def _action_plan(
     timeout_ms: int | None,
     retry_on: frozenset[FailureKind] | None,
     checks_in: bool,
+    has_request: bool,
 ) -> ActionPlan:
-    return ActionPlan(retries=retries, timeout_ms=timeout_ms, retry_on=retry_on, checks_in=checks_in)
+    return ActionPlan(
+        retries=retries, timeout_ms=timeout_ms, retry_on=retry_on, checks_in=checks_in, has_request=has_request
+    )
 
 
 def _milliseconds(text: str | None) -> int | None:

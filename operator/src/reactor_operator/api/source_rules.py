@@ -17,13 +17,18 @@ _SAID = 200
 _SYNTAX_ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
 
 
-def source_problems(source: Source, path: str, *, arguments: bool = False) -> Iterator[Problem]:
-    """Yield what is wrong with the source at `path`, its shape being right. `arguments`: it may read `args`."""
+def source_problems(
+    source: Source, path: str, *, arguments: bool = False, beside: tuple[str, ...] = ()
+) -> Iterator[Problem]:
+    """Yield what is wrong with the source at `path`, its shape being right.
+
+    `arguments`: it may read `args`; `beside` names what else.
+    """
     for name, written in (("input", source.input), ("path", source.path)):
-        if written is not None and (fault := _path_fault(written)) is not None:
+        if written is not None and (fault := path_fault(written)) is not None:
             yield Problem(f"{path}.{name}", fault, "InvalidPath")
     if source.expr is not None:
-        yield from expression_problems(source.expr, f"{path}.expr", arguments=arguments)
+        yield from expression_problems(source.expr, f"{path}.expr", arguments=arguments, beside=beside)
     if source.by_reference:
         yield from _parts_of_references(source, path)
 
@@ -44,17 +49,23 @@ def returns_problems(source: Source, path: str) -> Iterator[Problem]:
         yield Problem(path, message, "InvalidValue")
 
 
-def expression_problems(expression: str, path: str, *, arguments: bool = False) -> Iterator[Problem]:
-    """Yield what is wrong with a CEL expression: its syntax, or else what it reads. `arguments`: it may read `args`."""
+def expression_problems(
+    expression: str, path: str, *, arguments: bool = False, beside: tuple[str, ...] = ()
+) -> Iterator[Problem]:
+    """Yield what is wrong with a CEL expression: its syntax, or else what it reads.
+
+    `arguments`: it may read `args`; `beside` names what else.
+    """
     if (fault := _syntax_fault(expression)) is not None:
         yield Problem(path, f"not a CEL expression: {fault}", "InvalidExpression")
         return
-    for message in expression_references(expression, arguments=arguments).problems:
+    for message in expression_references(expression, arguments=arguments, beside=beside).problems:
         yield Problem(path, message, "InvalidExpression")
 
 
 @lru_cache(maxsize=4_096)
-def _path_fault(path: str) -> str | None:
+def path_fault(path: str) -> str | None:
+    """Return why `path` cannot be read, None where it can."""
     try:
         parse_path(path)
     except ValueError as error:

@@ -9,7 +9,7 @@ from reactor_operator.api.action_rules import action_problems
 from reactor_operator.api.actions import EnvVar
 from reactor_operator.api.body_rules import MAX_DEPTH, body_problems
 from reactor_operator.api.effective import reference_variable, referenced_arguments
-from reactor_operator.api.graph import bodies_of
+from reactor_operator.api.graph import bodies_of, request_sources
 from reactor_operator.api.problems import Problem, nearest, path_to
 from reactor_operator.api.reactor import Step
 from reactor_operator.api.source_rules import expression_problems, source_problems
@@ -69,6 +69,8 @@ def step_warnings(step: Step, path: str) -> Iterator[Problem]:
         yield Problem(path, message, "NoCompensate")
     for name, source in step.arguments.items():
         yield from _nulls(source, f"{path}.arguments.{name}")
+    for keys, source in request_sources(step):
+        yield from _nulls(source, path_to(path, keys))
     yield from _never_retried(step.retry_on, path)
     for action, cleanup in (("compensate", step.compensate), ("undo", step.undo)):
         if cleanup is not None:

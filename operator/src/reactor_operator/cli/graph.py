@@ -11,6 +11,7 @@ from html import escape
 from reactor_operator.api import blueprint as blueprints
 from reactor_operator.api.actions import ActionSpec
 from reactor_operator.api.blueprint import Blueprint
+from reactor_operator.api.sources import Source
 from reactor_operator.engine.failures import render_message
 from reactor_operator.engine.plan import FINALLY, ROOT, Plan
 
@@ -100,12 +101,23 @@ def _is_order_only(blueprint: Blueprint, start: str, end: str) -> bool:
 
 
 def words_of(action: ActionSpec) -> str:
-    """Return what an action does in a few words: its handler, its image, or that it is a script."""
+    """Return what an action does in a few words: its handler, its image, its request, or that it is a script."""
     if action.container is not None:
         return _cut(action.container.image)
     if action.python is not None and action.python.handler is not None:
         return _cut(action.python.handler)
+    if action.http is not None:
+        return _cut(f"{action.http.method.value} {words_of_url(action.http.url)}")
     return "inline script"
+
+
+def words_of_url(url: Source) -> str:
+    """Return an address as it is written, a literal one without its query and credentials; else where it comes from."""
+    if isinstance(url.value, str):
+        scheme, _, rest = url.value.partition("?")[0].partition("#")[0].partition("://")
+        authority, slash, path = rest.partition("/")
+        return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+    return url.expr or (f"(input {url.input})" if url.input is not None else f"(result of {url.result})")
 
 
 def words_of_node(node: blueprints.Node) -> str:

@@ -31,8 +31,21 @@ class EvaluateReturns:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateRequest:
+    """Evaluate what the tasks of an action send; answer with RequestEvaluated, or with TaskFailed: it never started.
+
+    `result` is for an undo, `failure` for a compensate.
+    """
+
+    task: Task
+    arguments: ValueRef | None = None
+    result: ValueRef | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartTask:
-    """Launch a task. `result` is for an undo, `failure` for a compensate, both by reference.
+    """Launch a task. `result` is for an undo, `failure` for a compensate, `request` is what it is to send.
 
     `after` names the task of the same step whose pod must be known dead first.
     """
@@ -41,6 +54,7 @@ class StartTask:
     arguments: ValueRef | None = None
     result: ValueRef | None = None
     failure: Failure | None = None
+    request: ValueRef | None = None
     uncertain: bool = False
     after: Task | None = None
     type: Literal["StartTask"] = "StartTask"
@@ -67,6 +81,6 @@ class Announce:
     type: Literal["Announce"] = "Announce"
 
 
-Evaluation = EvaluateStep | EvaluateReturns
+Evaluation = EvaluateStep | EvaluateReturns | EvaluateRequest
 Effect = StartTask | RetireTask | Announce
 EngineAction = Evaluation | Effect

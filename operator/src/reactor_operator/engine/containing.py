@@ -68,7 +68,7 @@ def end_containing(draft: Draft) -> Failure | None:
         return failure
     for path in inside:
         draft.renew(path)
-    schedule_attempt(draft, scope, failed)
+    schedule_attempt(draft, scope, failed, failure.retry_after_ms)
     return None
 
 

@@ -60,6 +60,15 @@ class ReturnsEvaluationFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequestEvaluated:
+    """What the open task, and every further one of its action in this round, is to send."""
+
+    task: Task
+    request: ValueRef
+    type: Literal["RequestEvaluated"] = "RequestEvaluated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskStarted:
     """The task made its first call (a container: was seen running) at `at`, int ms since the epoch."""
 
@@ -232,7 +241,7 @@ class TimePassed:
 
 Outcome = TaskSucceeded | TaskSkipped | TaskHalted | TaskContinued | TaskFailed | TaskLost
 Signal = CancelRequested | UndoRequested | RetryRequested | SkipRequested | RequestUnreadable
-TaskEvent = TaskStarted | TaskWaiting | TaskUploaded | Outcome
+TaskEvent = RequestEvaluated | TaskStarted | TaskWaiting | TaskUploaded | Outcome
 Event = (
     StepEvaluated
     | StepEvaluationFailed

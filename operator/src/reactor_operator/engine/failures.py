@@ -23,6 +23,7 @@ class FailureKind(StrEnum):
     OUT_OF_MEMORY = "OutOfMemory"
     NO_OUTCOME = "NoOutcome"
     RESULT_LOST = "ResultLost"
+    HTTP = "Http"
     LOST = "Lost"
     INVALID_RESULT = "InvalidResult"
     INVALID_ARGUMENTS = "InvalidArguments"
@@ -62,6 +63,7 @@ RULES: dict[FailureKind, KindRule] = {
     FailureKind.OUT_OF_MEMORY: KindRule(_U, True),
     FailureKind.NO_OUTCOME: KindRule(_U, True),
     FailureKind.RESULT_LOST: KindRule(_U, True),
+    FailureKind.HTTP: KindRule(_U, True),
     FailureKind.LOST: KindRule(_U, False),
     FailureKind.INVALID_RESULT: KindRule(_U, False),
     FailureKind.INVALID_ARGUMENTS: KindRule(_N, False),
@@ -74,6 +76,9 @@ RULES: dict[FailureKind, KindRule] = {
     FailureKind.RUN_TIMEOUT: KindRule(_N, False),
     FailureKind.UNCERTAIN: KindRule(_U, False),
 }
+TELLS_CERTAINTY = frozenset({FailureKind.HTTP})
+"""The kinds that leave it open: a failure says itself whether it is certain what the task did."""
+RETRY_AFTER_LIMIT_MS = 3_600_000
 RETRYABLE_KINDS = tuple(kind for kind, rule in RULES.items() if rule.retryable)
 
 
@@ -82,8 +87,10 @@ class Failure:
     """One failure: its kind, one message of at most `MESSAGE_LIMIT` characters, and where the details are.
 
     `retryable` may narrow what the kind allows (`Failure(retryable=False)` in a handler), never widen it.
+    `told` is what the task knows of its effects, where its kind leaves that open (`TELLS_CERTAINTY`).
+    `retry_after_ms` is how long the service wants to be left alone, at most `RETRY_AFTER_LIMIT_MS`.
     `file` and `line` say where in the author's code. `detail` points to a JSON object that explains the failure:
-    the lines around, the traceback, the last lines of a log, or the `details` its author gave.
+    the lines around, the traceback, the last lines of a log, the `details` its author gave, or the answer to a request.
     """
 
     kind: FailureKind
@@ -93,11 +100,14 @@ class Failure:
     file: str | None = None
     line: int | None = None
     detail: ValueRef | None = None
+    told: Certainty | None = None
+    retry_after_ms: int = 0
 
     @property
     def certainty(self) -> Certainty:
         """What is known of the effects of the task that failed so."""
-        return RULES[self.kind].certainty
+        told = self.told if self.kind in TELLS_CERTAINTY else None
+        return told or RULES[self.kind].certainty
 
     @property
     def may_retry(self) -> bool:

@@ -5,14 +5,21 @@ Never here: what an outcome means for the run.
 """
 
 from collections.abc import Mapping
+from typing import TypedDict
 
-from reactor_operator.engine.actions import RetireTask, StartTask
+from reactor_operator.engine.actions import EvaluateRequest, RetireTask, StartTask
 from reactor_operator.engine.draft import Draft, waits_for_resume
 from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.identity import Action, Task, jitter_fraction
 from reactor_operator.engine.plan import ActionPlan, Backoff, RetryPolicy, StepPlan
-from reactor_operator.engine.state import StepPhase, Timer
+from reactor_operator.engine.state import StepPhase, StepState, Timer
 from reactor_operator.engine.values import ValueRef
+
+
+class _Read(TypedDict):
+    result: ValueRef | None
+    failure: Failure | None
+
 
 _PHASE = {
     Action.RUN: StepPhase.RUNNING,
@@ -36,8 +43,9 @@ def action_plan(plan: StepPlan, action: Action) -> ActionPlan:
 def launch(
     draft: Draft, path: str, action: Action, attempt: int, launch_number: int, **changes: ValueRef | None
 ) -> None:
-    """Open a task for the step, after `changes` to it, and order its start."""
+    """Open a task for the step, after `changes` to it, and order its start; first what it sends is evaluated, once."""
     step = draft.step(path)
+    same = step.previous is not None and step.previous.action is action
     task = Task(path, action, step.round, attempt, launch_number)
     step = draft.put(
         path,
@@ -48,21 +56,45 @@ def launch(
         attempt=attempt,
         launch=launch_number,
         run_attempts=max(step.run_attempts, attempt) if action is Action.RUN else step.run_attempts,
+        request=step.request if same else None,
         uploaded=None,
         uploaded_text=False,
         timer=Timer.PENDING if step.pending_until is not None else None,
         due_at=step.pending_until,
     )
+    if step.request is None and action_plan(draft.plan.steps[path], action).has_request:
+        draft.act(EvaluateRequest(task=task, arguments=step.arguments, **_read_by(step, action)))
+    else:
+        _order_start(draft, task)
+
+
+def request_known(draft: Draft, task: Task, request: ValueRef) -> None:
+    """Take down what the open task is to send, and order its start."""
+    if draft.step(task.path).request is None:
+        draft.put(task.path, request=request)
+        _order_start(draft, task)
+
+
+def _order_start(draft: Draft, task: Task) -> None:
+    step = draft.step(task.path)
     draft.act(
         StartTask(
             task=task,
             arguments=step.arguments,
-            result=step.result if action is Action.UNDO else None,
-            failure=step.failure if action is Action.COMPENSATE else None,
-            uncertain=step.uncertain and action is not Action.RUN,
+            **_read_by(step, task.action),
+            request=step.request,
+            uncertain=step.uncertain and task.action is not Action.RUN,
             after=step.previous,
         )
     )
+
+
+def _read_by(step: StepState, action: Action) -> _Read:
+    """Return what an action is told beside the arguments: of an undo the result, of a compensate the failure."""
+    return {
+        "result": step.result if action is Action.UNDO else None,
+        "failure": step.failure if action is Action.COMPENSATE else None,
+    }
 
 
 def start_again(draft: Draft, path: str) -> None:
@@ -129,9 +161,12 @@ def terminate(draft: Draft, path: str) -> None:
     )
 
 
-def schedule_attempt(draft: Draft, path: str, failed: Task) -> None:
-    """Plan the attempt after `failed`, after its backoff; the step waits without holding a task."""
-    delay = retry_delay_ms(draft, failed)
+def schedule_attempt(draft: Draft, path: str, failed: Task, at_least_ms: int = 0) -> None:
+    """Plan the attempt after `failed`, after its backoff; the step waits without holding a task.
+
+    `at_least_ms`: a service asked to be left alone for so long.
+    """
+    delay = max(retry_delay_ms(draft, failed), at_least_ms)
     draft.put(
         path,
         phase=StepPhase.RETRYING if failed.action is Action.RUN else draft.step(path).phase,

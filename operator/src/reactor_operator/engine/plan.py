@@ -61,14 +61,16 @@ class RetryPolicy:
 class ActionPlan:
     """The policies of one action of a step. `retry_on` of None means every kind that is retryable.
 
-    `checks_in`: the action begins only after its start was recorded (Python); where it does not (a container), a task
-    that was never seen running may have acted all the same.
+    `checks_in`: the action begins only after its start was recorded (Python, http); where it does not (a container), a
+    task that was never seen running may have acted all the same.
+    `has_request`: what its tasks send is told by expressions, evaluated before the first of them.
     """
 
     retries: RetryPolicy = RetryPolicy()
     timeout_ms: int | None = None
     retry_on: frozenset[FailureKind] | None = None
     checks_in: bool = True
+    has_request: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from reactor_operator.engine.launching import (
     close,
     mark_started,
     may_attempt_again,
+    request_known,
     schedule_attempt,
     schedule_replacement,
 )
@@ -28,6 +29,8 @@ def task_reported(draft: Draft, event: ev.TaskEvent) -> None:
     """Take down what an open task tells."""
     path = event.task.path
     match event:
+        case ev.RequestEvaluated():
+            request_known(draft, event.task, event.request)
         case ev.TaskStarted():
             mark_started(draft, path, event.at)
         case ev.TaskWaiting():
@@ -122,12 +125,12 @@ def task_failed(draft: Draft, task: Task, failure: Failure) -> None:
         uncertain = step.uncertain or failure.certainty is Certainty.UNCERTAIN
         draft.put(path, acted=step.acted or not never_started, uncertain=uncertain, failure=failure)
         if again:
-            schedule_attempt(draft, path, task)
+            schedule_attempt(draft, path, task, failure.retry_after_ms)
         else:
             finally_fail(draft, path, failure)
     elif again:
         draft.put(path, cleanup_failure=failure)
-        schedule_attempt(draft, path, task)
+        schedule_attempt(draft, path, task, failure.retry_after_ms)
     else:
         cleanup_failed(draft, path, failure)
 

@@ -113,6 +113,7 @@ class StepState:
     `given` are arguments that a retry brought, instead of those that its sources say.
     `start_order` and `completion` number first starts and successes in the run, from 1 (0: not yet).
     `acted`: a task of it that did not succeed may have changed the world; `uncertain`: and what it did is not known.
+    `request` is what the tasks of the action in hand send, evaluated once.
     `inputs` are those of a compose by `reactorRef`: what the steps inside it read.
     `failure` is the step's own; `cleanup_failure` that of its compensate or undo.
     `reason` says why the open task cannot start; `pending_until` is when the attempt has waited for that too long.
@@ -134,6 +135,7 @@ class StepState:
     uncertain: bool = False
     arguments: ValueRef | None = None
     given: ValueRef | None = None
+    request: ValueRef | None = None
     inputs: ValueRef | None = None
     fallback: ValueRef | None = None
     result: ValueRef | None = None

@@ -27,11 +27,15 @@ def evaluate(expression: str, variables: Mapping[str, object]) -> object:
 
 
 def variables_of(
-    inputs: object, results: Mapping[str, object], run: Mapping[str, object], arguments: object = None
+    inputs: object,
+    results: Mapping[str, object],
+    run: Mapping[str, object],
+    arguments: object = None,
+    beside: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
     """Return what expressions may read; the result of `book-courier` also is `results.book_courier`."""
     spoken = {name.replace("-", "_"): value for name, value in results.items() if "-" in name}
-    return {"inputs": inputs, "results": {**spoken, **results}, "run": dict(run), "args": arguments}
+    return {"inputs": inputs, "results": {**spoken, **results}, "run": dict(run), "args": arguments, **(beside or {})}
 
 
 @lru_cache(maxsize=1024)

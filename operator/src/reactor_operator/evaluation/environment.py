@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 class Environment:
     """Parsed JSON by name: the run's `inputs`, `results` by step name (only those the step needs), and `run` facts.
 
-    `arguments` are those of the step, once they are known. `inputs_schema` tells expressions which numbers of the
+    `arguments` are those of the step, once they are known; `beside` is what its action reads beside them: the `result`
+    in an undo, the `failure` in a compensate. `inputs_schema` tells expressions which numbers of the
     inputs are ints and which are doubles.
     """
 
@@ -21,3 +22,4 @@ class Environment:
     run: Mapping[str, object] = field(default_factory=dict)
     inputs_schema: Mapping[str, object] | None = None
     arguments: object = None
+    beside: Mapping[str, object] = field(default_factory=dict)

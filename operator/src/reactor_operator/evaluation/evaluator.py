@@ -178,6 +178,9 @@ def _question(asked: Sequence[_Asked], environment: Environment, *, condition: b
         },
         "run": dict(environment.run),
         "args": environment.arguments,
+        "beside": {
+            name: value for name, value in environment.beside.items() if any(name in one.expression for one in asked)
+        },
     }
 
 

@@ -1,6 +1,7 @@
 """The process in which expressions are evaluated, so that one that never ends can be killed.
 
-In: frames on standard input, each a question `{expressions, condition, inputs, schema, results, run, args, seconds}`.
+In: frames on standard input, each a question `{expressions, condition, inputs, schema, results, run, args, beside,
+seconds}`.
 Out: frames on standard output: first `{"ready": true}`, then for each expression of a question `{"value": …}` or
 `{"fault": "…"}`; after a fault, or a condition that is not true, the rest of the question is dropped.
 Never here: anything that is not an expression.
@@ -38,7 +39,7 @@ def main() -> None:
 def _answer(question: Any, out: BinaryIO) -> None:
     signal.setitimer(signal.ITIMER_PROF, question["seconds"])
     inputs = question["inputs"] if question["schema"] is None else typed(question["inputs"], question["schema"])
-    variables = variables_of(inputs, question["results"], question["run"], question["args"])
+    variables = variables_of(inputs, question["results"], question["run"], question["args"], question["beside"])
     for place, expression in enumerate(question["expressions"]):
         answer = _evaluate(expression, variables)
         _send(out, answer)

@@ -13,7 +13,14 @@ from typing import Any, NoReturn
 import orjson
 
 from reactor_operator.engine.events import Outcome, TaskContinued, TaskFailed, TaskHalted, TaskSkipped, TaskSucceeded
-from reactor_operator.engine.failures import Failure, FailureKind, render_message
+from reactor_operator.engine.failures import (
+    RETRY_AFTER_LIMIT_MS,
+    TELLS_CERTAINTY,
+    Certainty,
+    Failure,
+    FailureKind,
+    render_message,
+)
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.values import ValueRef, reference_to
 from reactor_operator.gateway.members import MEMBERS_LIMIT, has_too_many_members
@@ -27,6 +34,7 @@ _REPORTED_KINDS = (
     FailureKind.INVALID_ARGUMENTS,
     FailureKind.INVALID_RESULT,
     FailureKind.CANNOT_START,
+    FailureKind.HTTP,
 )
 _WITH_RESULT: Mapping[str, Callable[[Task, ValueRef | None], Outcome]] = {
     "succeeded": lambda task, result: TaskSucceeded(task=task, result=result),
@@ -146,7 +154,25 @@ def _failure_from(found: Any, values: Values) -> Failure:
         file=text_at(place, "file") or None,
         line=int_at(place, "line"),
         detail=_keep(document, values) if document is not None else None,
+        told=_told_certainty(found.get("certainty"), FailureKind(kind)),
+        retry_after_ms=_retry_after_ms(found.get("retryAfterMs", 0)),
     )
+
+
+def _told_certainty(found: Any, kind: FailureKind) -> Certainty | None:
+    if found is None:
+        return None
+    if kind not in TELLS_CERTAINTY:
+        _refuse("failure.certainty", found, f"none beside kind {kind}, which says it")
+    if found not in (Certainty.CERTAIN, Certainty.UNCERTAIN):
+        _refuse("failure.certainty", found, "certain or uncertain")
+    return Certainty(found)
+
+
+def _retry_after_ms(found: Any) -> int:
+    if isinstance(found, bool) or not isinstance(found, int) or found < 0:
+        _refuse("failure.retryAfterMs", found, "a number of milliseconds")
+    return min(found, RETRY_AFTER_LIMIT_MS)
 
 
 def _check_type(type_: str, task: Task) -> None:

@@ -21,26 +21,27 @@ class OpenRecord:
     """An open task as the gateway answers for it.
 
     arguments, result: references into the values of the run; a `result` only for an undo.
+    request:           reference to what an http action sends.
     failure:           the JSON document of the failure a compensate cleans up after, kept in the record itself.
     uncertain:         the action it reverses may have acted, and what it did is not known.
     """
 
     arguments: ValueRef | None = None
     result: ValueRef | None = None
+    request: ValueRef | None = None
     failure: bytes | None = None
     uncertain: bool = False
 
 
 def encode_record(record: OpenRecord) -> bytes:
     """Render a record. The failure must be a JSON document."""
-    return orjson.dumps(
-        {
-            "arguments": record.arguments,
-            "result": record.result,
-            "failure": None if record.failure is None else orjson.Fragment(record.failure),
-            "uncertain": record.uncertain,
-        }
-    )
+    document: dict[str, object] = {
+        "arguments": record.arguments,
+        "result": record.result,
+        "failure": None if record.failure is None else orjson.Fragment(record.failure),
+        "uncertain": record.uncertain,
+    }
+    return orjson.dumps(document if record.request is None else {**document, "request": record.request})
 
 
 def decode_record(body: bytes) -> OpenRecord:
@@ -51,6 +52,7 @@ def decode_record(body: bytes) -> OpenRecord:
         return OpenRecord(
             arguments=_reference(document["arguments"]),
             result=_reference(document["result"]),
+            request=_reference(document.get("request")),
             failure=None if failure is None else orjson.dumps(failure),
             uncertain=bool(document["uncertain"]),
         )

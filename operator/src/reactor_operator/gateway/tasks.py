@@ -67,7 +67,7 @@ class TaskService:
         if found.outcome and found.binding != binding:
             raise Refusal(410, _CLOSED)
         record = decode_record(found.record)
-        values = await self._values(request.run, record.arguments, record.result)
+        values = await self._values(request.run, record.arguments, record.result, record.request)
         entry = Entry(
             run=request.run,
             task=request.task.key,
@@ -77,12 +77,13 @@ class TaskService:
         )
         _accept(await self._store.append(entry), conflict=Refusal(409, _BOUND))
         return Answer(
-            b'{"arguments":%b,"result":%b,"failure":%b,"uncertain":%b}'
+            b'{"arguments":%b,"result":%b,"failure":%b,"uncertain":%b%b}'
             % (
                 _NO_ARGUMENTS if record.arguments is None else values[record.arguments.digest],
                 b"null" if record.result is None else values[record.result.digest],
                 b"null" if record.failure is None else record.failure,
                 b"true" if record.uncertain else b"false",
+                b"" if record.request is None else b',"request":%b' % values[record.request.digest],
             )
         )
 

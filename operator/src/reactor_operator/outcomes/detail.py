@@ -18,13 +18,23 @@ _LOG_READ = 64 * 1024
 _TOLD_WHOLE = 200
 _ORIGIN_LIMIT = 400
 _NAME_LIMIT = 253
-_LARGEST_LINE = 2**31 - 1
+_LARGEST_NUMBER = 2**31 - 1
 
 
 def render_detail(found: Mapping[str, Any]) -> bytes | None:
-    """Return what an agent tells, field by field within its share; None where nothing of it explains anything."""
-    fields = {name: _FIELDS[name](told) for name, told in found.items() if name in _FIELDS}
-    return _dump({name: told for name, told in fields.items() if told is not None})
+    """Return what an agent tells, field by field within its share, the foremost first while there is room.
+
+    None where nothing of it explains anything.
+    """
+    kept: dict[str, Any] = {}
+    room = DETAIL_LIMIT
+    for name, bounded in _FIELDS.items():
+        told = bounded(found[name]) if name in found else None
+        size = len(_encode({name: told}))
+        if told is not None and size <= room:
+            kept[name] = told
+            room -= size
+    return _dump({name: kept[name] for name in found if name in kept})
 
 
 def render_log(text: str) -> bytes | None:
@@ -89,9 +99,13 @@ def _name(told: Any) -> str | None:
     return printable(_clip(told, _NAME_LIMIT), keep="") if isinstance(told, str) and told else None
 
 
-def _line(told: Any) -> int | None:
-    is_line = isinstance(told, int) and not isinstance(told, bool) and 0 < told <= _LARGEST_LINE
-    return told if is_line else None
+def _text(told: Any, limit: int, *, from_end: bool = False) -> str | None:
+    return fit_lines(told, limit, from_end=from_end) if isinstance(told, str) else None
+
+
+def _number(told: Any) -> int | None:
+    is_number = isinstance(told, int) and not isinstance(told, bool) and 0 < told <= _LARGEST_NUMBER
+    return told if is_number else None
 
 
 def _origins(told: Any) -> list[str] | None:
@@ -109,12 +123,16 @@ def _details(told: Any) -> Any:
 
 _FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "file": _name,
-    "line": _line,
+    "line": _number,
     "function": _name,
-    "source": lambda told: fit_lines(told, 2 * 1024) if isinstance(told, str) else None,
-    "origins": _origins,
-    "traceback": lambda told: fit_lines(told, 5 * 1024, from_end=True) if isinstance(told, str) else None,
+    "method": _name,
+    "status": _number,
+    "url": lambda told: _text(told, 2 * 1024),
+    "answer": lambda told: _text(told, 2 * 1024),
+    "source": lambda told: _text(told, 2 * 1024),
     "details": _details,
+    "origins": _origins,
+    "traceback": lambda told: _text(told, 5 * 1024, from_end=True),
 }
 
 

@@ -7,16 +7,14 @@ Never here: a decision, a commit. An order that cannot be performed now stays in
 import asyncio
 from dataclasses import dataclass
 
-import orjson
-
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Announce, Effect, RetireTask, StartTask
-from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.identity import Action, digest_of, idempotency_key
 from reactor_operator.engine.state import Stage
 from reactor_operator.ports import Board, Launched, Launcher, NotYet, Refused, TaskOrder, Unavailable
 from reactor_operator.reconciling.documents import Documents
-from reactor_operator.reconciling.records import KnownRun, failure_document
+from reactor_operator.reconciling.failures import read_failure
+from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.store.port import StoreUnavailable
 
 _AGAIN_MS = 1_000
@@ -126,14 +124,10 @@ async def _task_order(known: KnownRun, order: StartTask, documents: Documents) -
         task=task,
         arguments=await documents.one(order.arguments) if order.arguments is not None else b"{}",
         result=await documents.one(order.result) if task.action is Action.UNDO else None,
-        failure=await _failure(order.failure, documents) if task.action is Action.COMPENSATE else None,
+        failure=await read_failure(order.failure, documents) if task.action is Action.COMPENSATE else None,
+        request=await documents.one(order.request) if order.request is not None else None,
         uncertain=order.uncertain,
         idempotency_key=idempotency_key(run.uid, task.path, task.action, task.round),
         forward_key=idempotency_key(run.uid, task.path, Action.RUN, task.round),
         after=order.after,
     )
-
-
-async def _failure(failure: Failure | None, documents: Documents) -> bytes:
-    detail = orjson.loads(await documents.one(failure.detail)) if failure is not None and failure.detail else None
-    return failure_document(failure, detail)

@@ -14,7 +14,7 @@ from reactor_operator.api.inputs import apply_inputs
 from reactor_operator.api.reactor import Step
 from reactor_operator.api.sources import Source
 from reactor_operator.engine import events as ev
-from reactor_operator.engine.actions import EvaluateReturns, EvaluateStep, Evaluation
+from reactor_operator.engine.actions import EvaluateRequest, EvaluateReturns, EvaluateStep, Evaluation
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.plan import ROOT, StepKind
 from reactor_operator.engine.state import RunState
@@ -24,6 +24,7 @@ from reactor_operator.evaluation.environment import Environment
 from reactor_operator.ports import Evaluator
 from reactor_operator.reconciling.documents import Documents
 from reactor_operator.reconciling.records import KnownRun
+from reactor_operator.reconciling.requests import evaluate_request, sources_of
 
 VALUE_BYTES = 32 << 20
 _PROBLEMS_SHOWN = 5
@@ -42,7 +43,14 @@ async def answer(
 ) -> Answered:
     """Evaluate what the engine asked for. Raises StoreUnavailable where a document cannot be read now."""
     answering = _Answering(known, state, evaluator, documents)
-    event = await (answering.step(asked) if isinstance(asked, EvaluateStep) else answering.returns(asked))
+    event: ev.Event
+    match asked:
+        case EvaluateStep():
+            event = await answering.step(asked)
+        case EvaluateReturns():
+            event = await answering.returns(asked)
+        case EvaluateRequest():
+            event = await answering.request(asked)
     return Answered(event, answering.values)
 
 
@@ -138,6 +146,18 @@ class _Answering:
             message = f"{subject}: no case of the switch is true and it has no default: {compared}"
             return Failure(kind=FailureKind.EXPRESSION, message=render_message(message), retryable=False)
         return node.bodies[place if place is not None else -1][1]
+
+    async def request(self, asked: EvaluateRequest) -> ev.RequestEvaluated | ev.TaskFailed:
+        """Answer what the tasks of an action send."""
+        assert self.known.blueprint is not None
+        task = asked.task
+        scope = self.known.blueprint.nodes[task.path].scope
+        environment = await self._environment(scope, scope.results_of(sources_of(self.known, task).values()))
+        request = await evaluate_request(asked, self.known, environment, self.evaluator, self.documents)
+        kept = request if isinstance(request, Failure) else self._document(request, f"step {task.path}: its request")
+        if isinstance(kept, Failure):
+            return ev.TaskFailed(task=task, failure=kept)
+        return ev.RequestEvaluated(task=task, request=kept)
 
     async def returns(self, asked: EvaluateReturns) -> ev.ReturnsEvaluated | ev.ReturnsEvaluationFailed:
         """Answer what a run or a compose returns; unset, that is the result of the step written last."""

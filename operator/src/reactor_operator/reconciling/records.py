@@ -149,6 +149,7 @@ def _open_record(action: StartTask) -> OpenRecord:
     return OpenRecord(
         arguments=action.arguments,
         result=action.result,
+        request=action.request,
         failure=failure_document(action.failure) if action.task.action is Action.COMPENSATE else None,
         uncertain=action.uncertain,
     )

@@ -1,4 +1,4 @@
-"""Tasks on a laptop: Python in worker processes, containers by docker or podman, and no gateway.
+"""Tasks on a laptop: Python and requests in worker processes, containers by docker or podman, and no gateway.
 
 In: `TaskOrder`s. Out: entries in the inbox, the very ones the gateway would have recorded; lines of output.
 Never here: a timer (the engine's timeouts come as `retire(stop=True)`), a task that outlives this process, an outcome
@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reactor_operator.api.actions import ActionSpec, PythonAction
+from reactor_operator.api.actions import ActionSpec
 from reactor_operator.api.effective import effective
 from reactor_operator.api.reactor import ReactorSpec, Step
 from reactor_operator.engine.events import TaskFailed
@@ -32,7 +32,7 @@ from reactor_operator.tasks.laptop.messages import (
     started_entry,
     worker_order,
 )
-from reactor_operator.tasks.laptop.variables import Config, python_variables
+from reactor_operator.tasks.laptop.variables import Config, agent_variables
 from reactor_operator.tasks.laptop.worker import Worker, new_mark
 from reactor_operator.tasks.laptop.workers import Workers
 from reactor_operator.tasks.manifest_env import Unlaunchable
@@ -130,8 +130,8 @@ class LocalLauncher:
         if action is None:
             raise AssertionError(f"step {order.step.name!r} has no {order.task.action}")
         try:
-            if action.python is not None:
-                self._start_python(order, action, action.python)
+            if action.by_agent:
+                self._start_in_worker(order, action)
                 return Launched()
             return await self._start_container(order, action)
         except Unlaunchable as problem:
@@ -177,11 +177,11 @@ class LocalLauncher:
                 await one.container.remove()
         await self._workers.close()
 
-    def _start_python(self, order: TaskOrder, action: ActionSpec, python: PythonAction) -> None:
+    def _start_in_worker(self, order: TaskOrder, action: ActionSpec) -> None:
         chosen = effective(order.spec, order.step, action)
-        variables = python_variables(order, python, chosen, self._settings.modules, self._settings.config)
+        variables = agent_variables(order, action, chosen, self._settings.modules, self._settings.config)
         worker = self._workers.take()
-        self._launch(order, lambda: self._do_python(order, variables, worker), worker=worker)
+        self._launch(order, lambda: self._do_in_worker(order, variables, worker), worker=worker)
 
     async def _start_container(self, order: TaskOrder, action: ActionSpec) -> Launched | Refused:
         if self._engine is None:
@@ -227,7 +227,7 @@ class LocalLauncher:
             event = TaskFailed(task=order.task, failure=failure)
             await self._tell(order, event_entry(order.run, order.task, event))
 
-    async def _do_python(self, order: TaskOrder, variables: Mapping[str, str], worker: Worker) -> None:
+    async def _do_in_worker(self, order: TaskOrder, variables: Mapping[str, str], worker: Worker) -> None:
         try:
             if not await self._tell_started(order):
                 return

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping
 
 import orjson
 
-from reactor_operator.api.actions import EnvVar
+from reactor_operator.api.actions import ActionSpec, EnvVar
 from reactor_operator.api.effective import reference_variable, referenced_arguments
 from reactor_operator.api.reactor import Step
+from reactor_operator.api.sources import Source
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.identity import Action
 from reactor_operator.ports import TaskOrder
@@ -84,21 +85,40 @@ def literal_entries(variables: Mapping[str, str]) -> list[EnvEntry]:
     return [{"name": name, "value": escape_dollars(value)} for name, value in variables.items()]
 
 
-def reference_entries(step: Step) -> list[EnvEntry]:
-    """Return `env` entries for the arguments whose text only kubelet reads (keys of Secrets and ConfigMaps)."""
-    entries: list[EnvEntry] = []
-    for name, source in referenced_arguments(step).items():
-        reference = source.secret_key_ref or source.config_map_key_ref
-        if reference is None:
-            raise AssertionError(f"argument {name!r} is by reference and refers to nothing")
-        kind = "secretKeyRef" if source.secret_key_ref is not None else "configMapKeyRef"
-        entries.append(
-            {
-                "name": reference_variable(name),
-                "valueFrom": {kind: {"name": reference.name, "key": reference.key}},
-            }
-        )
-    return entries
+def agent_variables(order: TaskOrder, action: ActionSpec) -> dict[str, str]:
+    """Return the variables that tell the runtime what to do. Raises Unlaunchable."""
+    if action.http is not None:
+        return {"REACTOR_HTTP": "1"}
+    python = action.python
+    if python is None:
+        raise AssertionError(f"step {order.step.name!r} has neither python nor http")
+    if python.handler is not None:
+        variables = {"REACTOR_HANDLER": python.handler}
+    else:
+        variables = {"REACTOR_SOURCE": fitting(python.source or "", f"step {order.task.path!r}: python.source")}
+    references = referenced_arguments(order.step)
+    if references:
+        named = {name: reference_variable(name) for name in references}
+        variables["REACTOR_SECRET_ARGUMENTS"] = orjson.dumps(named).decode()
+    return variables
+
+
+def reference_entries(step: Step, action: ActionSpec) -> list[EnvEntry]:
+    """Return `env` entries for the arguments whose text only kubelet reads (keys of Secrets and ConfigMaps).
+
+    A request has no use for them; it has headers of the kind.
+    """
+    if action.http is not None:
+        return [_reference_entry(variable, source) for variable, source in action.http.references().values()]
+    return [_reference_entry(reference_variable(name), source) for name, source in referenced_arguments(step).items()]
+
+
+def _reference_entry(variable: str, source: Source) -> EnvEntry:
+    reference = source.secret_key_ref or source.config_map_key_ref
+    if reference is None:
+        raise AssertionError(f"{variable} is by reference and refers to nothing")
+    kind = "secretKeyRef" if source.secret_key_ref is not None else "configMapKeyRef"
+    return {"name": variable, "valueFrom": {kind: {"name": reference.name, "key": reference.key}}}
 
 
 def author_entries(order: TaskOrder, written: Iterable[EnvVar]) -> list[EnvEntry]:
@@ -114,7 +134,7 @@ def author_entries(order: TaskOrder, written: Iterable[EnvVar]) -> list[EnvEntry
             else:
                 entry["value"] = variable.value or ""
         elif variable.argument in references:
-            entry = {"name": variable.name, **_without_name(reference_entries(order.step), variable.argument)}
+            entry = _reference_entry(variable.name, references[variable.argument])
         else:
             where = f"step {order.task.path!r}: env {variable.name!r}"
             if variable.argument not in arguments:
@@ -128,11 +148,6 @@ def author_entries(order: TaskOrder, written: Iterable[EnvVar]) -> list[EnvEntry
             }
         entries.append(entry)
     return entries
-
-
-def _without_name(entries: list[EnvEntry], argument: str) -> EnvEntry:
-    found = next(entry for entry in entries if entry["name"] == reference_variable(argument))
-    return {"valueFrom": found["valueFrom"]}
 
 
 def _text_of(value: object, where: str, argument: str) -> str:

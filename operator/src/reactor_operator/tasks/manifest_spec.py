@@ -13,10 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-import orjson
-
-from reactor_operator.api.actions import ActionSpec, ContainerAction, PythonAction
-from reactor_operator.api.effective import Effective, reference_variable, referenced_arguments
+from reactor_operator.api.actions import ActionSpec
+from reactor_operator.api.effective import Effective
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.gateway.tokens import task_token
 from reactor_operator.ports import TaskOrder
@@ -57,13 +55,11 @@ def render_pod_spec(order: TaskOrder, settings: TaskSettings, action: ActionSpec
     """Return the PodSpec of a task. Raises Unlaunchable."""
     theirs = dict(chosen.pod.spec) if chosen.pod is not None and chosen.pod.spec is not None else {}
     defaults = _pod_defaults(settings, has_upload=action.container is not None and _output_path(action) is not None)
-    if action.python is not None:
-        main, volumes = _python(order, settings, action.python, chosen)
-        beside: list[Manifest] = []
-    elif action.container is not None:
-        main, volumes, beside = _container(order, settings, action.container, chosen)
+    beside: list[Manifest] = []
+    if action.container is not None:
+        main, volumes, beside = _container(order, settings, action, chosen)
     else:
-        raise AssertionError(f"step {order.step.name!r} has neither python nor container")
+        main, volumes = _agent(order, settings, action, chosen)
     ours: Manifest = {"restartPolicy": "Never", "containers": [main]}
     if volumes:
         ours["volumes"] = volumes
@@ -110,9 +106,11 @@ def _writable_tmp() -> tuple[list[Manifest], list[Manifest]]:
     return [{"name": TMP, "emptyDir": {}}], [{"name": TMP, "mountPath": "/tmp"}]  # noqa: S108
 
 
-def _common(order: TaskOrder, chosen: Effective, variables: Mapping[str, str], mounts: list[Manifest]) -> Manifest:
+def _common(
+    order: TaskOrder, action: ActionSpec, chosen: Effective, variables: Mapping[str, str], mounts: list[Manifest]
+) -> Manifest:
     """Return what containers of both forms have: environment, mounts, and the resources the author chose."""
-    ours = env.literal_entries(variables) + env.reference_entries(order.step)
+    ours = env.literal_entries(variables) + env.reference_entries(order.step, action)
     taken = {entry["name"] for entry in ours}
     theirs = [entry for entry in env.author_entries(order, chosen.env) if entry["name"] not in taken]
     container: Manifest = {"name": STEP, "env": ours + theirs}
@@ -133,26 +131,19 @@ def _one_per_path(mounts: object) -> list[object]:
     return [*last.values(), *(mount for mount in mounts if key_of(mount, "mountPath") is None)]
 
 
-def _python(
-    order: TaskOrder, settings: TaskSettings, action: PythonAction, chosen: Effective
+def _agent(
+    order: TaskOrder, settings: TaskSettings, action: ActionSpec, chosen: Effective
 ) -> tuple[Manifest, list[Manifest]]:
-    variables = env.facts_of(order) | _address(order, settings)
+    """Return the container in which the runtime calls Python or makes a request."""
+    variables = env.facts_of(order) | _address(order, settings) | env.agent_variables(order, action)
     # In our own image /tmp is memory: a volume of any kind costs a pod 0.3 s, for kubelet asks three times a second
     # whether all are mounted.
     volumes, mounts = _writable_tmp() if chosen.image is not None else ([], [])
-    if action.handler is not None:
-        variables["REACTOR_HANDLER"] = action.handler
-    else:
-        variables["REACTOR_SOURCE"] = env.fitting(action.source or "", f"step {order.task.path!r}: python.source")
-    references = referenced_arguments(order.step)
-    if references:
-        named = {name: reference_variable(name) for name in references}
-        variables["REACTOR_SECRET_ARGUMENTS"] = orjson.dumps(named).decode()
     if chosen.modules is not None:
         variables["REACTOR_MODULES"] = _MODULES
         mounts.append({"name": "reactor-modules", "mountPath": _MODULES, "readOnly": True})
         volumes.append({"name": "reactor-modules", "configMap": {"name": chosen.modules.config_map_ref.name}})
-    container = _common(order, chosen, variables, mounts) | {
+    container = _common(order, action, chosen, variables, mounts) | {
         "image": chosen.image or settings.runtime_image,
         "command": ["python3", "-m", "reactor"],
         "terminationMessagePath": TERMINATION_LOG,
@@ -166,10 +157,11 @@ def _python(
 def _container(
     order: TaskOrder,
     settings: TaskSettings,
-    action: ContainerAction,
+    action: ActionSpec,
     chosen: Effective,
 ) -> tuple[Manifest, list[Manifest], list[Manifest]]:
-    path = action.output.path if action.output is not None else None
+    written, path = action.container, _output_path(action)
+    assert written is not None
     variables = (
         env.facts_of(order)
         | _address(order, settings)
@@ -189,20 +181,20 @@ def _container(
             volumes.append({"name": str(shared["name"]), "emptyDir": {}})
             mounts.append(shared)
         beside.append(_helper(order, settings, OUTPUT, ["output", path], [shared]) | {"restartPolicy": "Always"})
-    container = _common(order, chosen, variables, mounts) | {
-        "image": action.image,
+    container = _common(order, action, chosen, variables, mounts) | {
+        "image": written.image,
         "terminationMessagePath": TERMINATION_LOG,
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
     optional = {
-        "imagePullPolicy": action.image_pull_policy.value if action.image_pull_policy is not None else None,
-        "command": list(action.command) or None,
-        "args": list(action.args) or None,
-        "workingDir": action.working_dir,
+        "imagePullPolicy": written.image_pull_policy.value if written.image_pull_policy is not None else None,
+        "command": list(written.command) or None,
+        "args": list(written.args) or None,
+        "workingDir": written.working_dir,
     }
     container |= {name: value for name, value in optional.items() if value is not None}
-    if action.security_context is not None:
-        container["securityContext"] = merge_objects(_restricted(), action.security_context)
+    if written.security_context is not None:
+        container["securityContext"] = merge_objects(_restricted(), written.security_context)
     return container, volumes, beside
 
 

@@ -135,7 +135,7 @@ def prepare(order: TaskOrder, action: ActionSpec, engine: Engine, config: Config
             f"step {order.task.path!r}: its container mounts volumes, which a laptop does not have; use a cluster",
         )
     path = container.output.path if container.output is not None else None
-    variables = container_variables(order, chosen, path or TERMINATION_LOG, config)
+    variables = container_variables(order, action, chosen, path or TERMINATION_LOG, config)
     folder = tempfile.TemporaryDirectory(prefix="reactor-", ignore_cleanup_errors=True)
     files = Path(folder.name)
     name = pod_name(order.run.name, order.run.uid, order.task)

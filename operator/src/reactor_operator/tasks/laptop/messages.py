@@ -27,6 +27,7 @@ def worker_order(order: TaskOrder, variables: Mapping[str, str], mark: str) -> b
             "arguments": orjson.Fragment(order.arguments),
             "result": orjson.Fragment(order.result or b"null"),
             "failure": orjson.Fragment(order.failure or b"null"),
+            "request": orjson.Fragment(order.request or b"null"),
             "uncertain": order.uncertain,
             "mark": mark,
         }

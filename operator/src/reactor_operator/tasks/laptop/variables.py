@@ -8,10 +8,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-import orjson
-
-from reactor_operator.api.actions import PythonAction
-from reactor_operator.api.effective import Effective, reference_variable, referenced_arguments
+from reactor_operator.api.actions import ActionSpec
+from reactor_operator.api.effective import Effective
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.ports import TaskOrder
 from reactor_operator.tasks import manifest_env as env
@@ -25,31 +23,27 @@ _KINDS = {"secretKeyRef": "Secret", "configMapKeyRef": "ConfigMap"}
 _KINDS_FROM = {"secretRef": "Secret", "configMapRef": "ConfigMap"}
 
 
-def python_variables(
-    order: TaskOrder, action: PythonAction, chosen: Effective, modules: Path, config: Config
+def agent_variables(
+    order: TaskOrder, action: ActionSpec, chosen: Effective, modules: Path, config: Config
 ) -> dict[str, str]:
-    """Return the variables of a Python task. Raises Unlaunchable."""
-    variables = env.facts_of(order) | {"REACTOR_MODULES": str(modules)}
-    if action.handler is not None:
-        variables["REACTOR_HANDLER"] = action.handler
-    else:
-        variables["REACTOR_SOURCE"] = env.fitting(action.source or "", f"step {order.task.path!r}: python.source")
-    references = referenced_arguments(order.step)
-    if references:
-        named = {name: reference_variable(name) for name in references}
-        variables["REACTOR_SECRET_ARGUMENTS"] = orjson.dumps(named).decode()
-    return resolve(order, variables, chosen, config)
+    """Return the variables of a task that a worker does. Raises Unlaunchable."""
+    variables = env.facts_of(order) | {"REACTOR_MODULES": str(modules)} | env.agent_variables(order, action)
+    return resolve(order, action, variables, chosen, config)
 
 
-def container_variables(order: TaskOrder, chosen: Effective, result_path: str, config: Config) -> dict[str, str]:
+def container_variables(
+    order: TaskOrder, action: ActionSpec, chosen: Effective, result_path: str, config: Config
+) -> dict[str, str]:
     """Return the variables of a container. Raises Unlaunchable."""
     variables = env.facts_of(order) | env.inline_documents(order) | {"REACTOR_RESULT_PATH": result_path}
-    return resolve(order, variables, chosen, config)
+    return resolve(order, action, variables, chosen, config)
 
 
-def resolve(order: TaskOrder, variables: Mapping[str, str], chosen: Effective, config: Config) -> dict[str, str]:
-    """Return our `variables`, the referenced arguments, and what the author wrote in env and envFrom, resolved."""
-    ours = env.literal_entries(variables) + env.reference_entries(order.step)
+def resolve(
+    order: TaskOrder, action: ActionSpec, variables: Mapping[str, str], chosen: Effective, config: Config
+) -> dict[str, str]:
+    """Return our `variables`, what the step refers to, and what the author wrote in env and envFrom, resolved."""
+    ours = env.literal_entries(variables) + env.reference_entries(order.step, action)
     taken = {entry["name"] for entry in ours}
     theirs = [entry for entry in env.author_entries(order, chosen.env) if entry["name"] not in taken]
     found: dict[str, str] = {}
