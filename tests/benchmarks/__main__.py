@@ -21,6 +21,7 @@ from tests.benchmarks.cluster.place import Place, a_place
 from tests.benchmarks.cluster.writes import measure_writes
 from tests.benchmarks.cold_start import measure_cold_start
 from tests.benchmarks.decide import measure_decide
+from tests.benchmarks.laptop import measure_one_step, measure_transforms
 from tests.benchmarks.machine import ROOT, machine_facts
 from tests.benchmarks.planning import measure_planning
 from tests.benchmarks.report import render_document, render_table
@@ -66,6 +67,10 @@ class _OnCluster:
 _LOCAL = (
     _Local(rows=frozenset({"decide"}), measure=lambda effort: measure_decide(effort.folds)),
     _Local(rows=frozenset({"plan", "plan-linear"}), measure=lambda effort: measure_planning(effort.ratios)),
+    _Local(
+        rows=frozenset({"transforms", "transforms-linear"}), measure=lambda effort: measure_transforms(effort.ratios)
+    ),
+    _Local(rows=frozenset({"one-step"}), measure=lambda effort: measure_one_step(effort.ratios)),
     _Local(rows=frozenset({"hello"}), measure=lambda effort: measure_cold_start(effort.starts)),
 )
 _ON_CLUSTER = (

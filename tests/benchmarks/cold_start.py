@@ -13,36 +13,38 @@ from tests.benchmarks.machine import ROOT
 from tests.benchmarks.rows import BenchmarkFailed, Measured
 from tests.benchmarks.samples import Samples
 
-_COMMAND = (str(ROOT / ".venv/bin/reactor"), "run", "examples/01-hello")
+_COMMAND = (str(ROOT / ".venv/bin/reactor"), "run")
+_HELLO = "examples/01-hello"
+_SAYS = "Hello, world!"
 _LIMIT_SECONDS = 30
 
 
 def measure_cold_start(repetitions: int) -> Mapping[str, Measured]:
     """Run the example once to fill caches, then `repetitions` times."""
-    first = _seconds()
-    used = _cpu_seconds()
-    samples = Samples(tuple(_seconds() for _ in range(repetitions)))
-    details = {"firstSeconds": first, "cpuSeconds": (_cpu_seconds() - used) / repetitions}
+    first = command_seconds(_HELLO, says=_SAYS)
+    used = children_seconds()
+    samples = Samples(tuple(command_seconds(_HELLO, says=_SAYS) for _ in range(repetitions)))
+    details = {"firstSeconds": first, "cpuSeconds": (children_seconds() - used) / repetitions}
     measured = Measured(value=samples.median, spread=samples.spread, arms={"reactor run": samples}, details=details)
     return {"hello": measured}
 
 
-def _cpu_seconds() -> float:
-    """Return what the processes started so far have used, their own children included."""
+def children_seconds() -> float:
+    """Return the CPU time that the processes started so far have used, their own children included."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
-def _seconds() -> float:
+def command_seconds(path: str, *, says: str) -> float:
+    """Run the manifests at `path` in a process of its own and return how long it took. Raises BenchmarkFailed."""
     began = perf_counter()
+    command = (*_COMMAND, path)
     try:
-        done = subprocess.run(_COMMAND, cwd=ROOT, capture_output=True, text=True, timeout=_LIMIT_SECONDS, check=False)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_LIMIT_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as problem:
-        raise BenchmarkFailed(f"reactor run examples/01-hello: {problem}") from problem
+        raise BenchmarkFailed(f"reactor run {path}: {problem}") from problem
     took = perf_counter() - began
-    if done.returncode or "Hello, world!" not in done.stdout:
+    if done.returncode or says not in done.stdout:
         told = (done.stderr or done.stdout).strip().splitlines()
-        raise BenchmarkFailed(
-            f"reactor run examples/01-hello ended {done.returncode}: {told[-1] if told else 'silent'}"
-        )
+        raise BenchmarkFailed(f"reactor run {path} ended {done.returncode}: {told[-1] if told else 'silent'}")
     return took

@@ -31,6 +31,9 @@ ROWS = (
     Row(name="decide", title="decide on a 100-step graph, per event", unit="µs", must=60, aim=25),
     Row(name="plan", title="plan a 10,000-step reactor", unit="s", must=1.0),
     Row(name="plan-linear", title="plan of 10,000 steps ÷ of 1,000 steps", must=13),
+    Row(name="transforms", title="reactor run of a chain of 1,000 transforms, wall", unit="s", must=2.0),
+    Row(name="transforms-linear", title="chain of 4,000 transforms ÷ of 1,000, CPU", must=5),
+    Row(name="one-step", title="reconciler CPU per one-step run, in process", unit="ms", must=3),
     Row(name="hello", title="reactor run of 01-hello, cold, wall", unit="s", must=0.7, aim=0.4),
 )
 
