@@ -24,6 +24,7 @@ from reactor_operator.ports import (
     Unavailable,
 )
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
+from reactor_operator.reconciling.places import Alone
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import Appended, Entry
@@ -48,6 +49,7 @@ class World:
             launcher=self,
             board=self,
             evaluator=self,
+            siblings=Alone(),
             clock=FixedClock(1_000),
             epoch=epoch,
             settings=ReconcileSettings(),
