@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from reactor_operator.changes.history import Trimmer
 from reactor_operator.changes.metrics import ChangeMetrics
 from reactor_operator.changes.queue import ReconcileQueue
-from reactor_operator.changes.siblings import Kept, ToldRuns
+from reactor_operator.changes.siblings import Shelf, ToldRuns
 from reactor_operator.changes.turns import AT_ONCE, Turns
 from reactor_operator.kube.definitions import ClusterDefinitions
 from reactor_operator.ports import ReactorObject, RunObject, RunRef
@@ -129,4 +129,4 @@ async def test_one_that_was_deleted_before_the_list_was_read_is_not_waited_for(t
 async def test_finished_runs_are_counted_by_how_they_ended(trial: Trial) -> None:
     for phase in ("Succeeded", "Halted", "Failed", "Cancelled", "Undone", "Running", "Pending", "Suspended"):
         trial.note(a_run(phase.lower(), phase))
-    assert (trial.told.count(X, Kept.SUCCEEDED), trial.told.count(X, Kept.FAILED)) == (2, 3)
+    assert (trial.told.count(X, Shelf.SUCCEEDED), trial.told.count(X, Shelf.FAILED)) == (2, 3)

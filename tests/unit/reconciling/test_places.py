@@ -201,7 +201,7 @@ async def test_a_run_that_was_opened_and_not_told_so_before_the_restart_counts()
 async def test_until_all_runs_are_told_none_starts_and_nobody_is_told_anything() -> None:
     shop = Shop(runs=1)
     shop.hidden = None
-    assert await shop.look() == T0 + 11_000
+    assert await shop.look() == T0 + 15_000
     assert shop.phases() == {"r1": "None"}
     shop.hidden = set()
     await shop.look()

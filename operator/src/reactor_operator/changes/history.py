@@ -14,7 +14,7 @@ import structlog
 from reactor_operator.api.envelope import check_model
 from reactor_operator.api.reactor import History
 from reactor_operator.changes.removal import remove_finished
-from reactor_operator.changes.siblings import Kept, Reactor, ToldRuns
+from reactor_operator.changes.siblings import KEPT, Reactor, Shelf, ToldRuns
 from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.errors import ApiError
 from reactor_operator.ports import Definitions, ReactorObject, RunRef, Unavailable
@@ -55,7 +55,7 @@ class Trimmer:
     def ended(self, reactor: Reactor) -> None:
         """A run of the reactor has ended: look whether there are too many by now."""
         limit = self._limits.get(reactor)
-        if limit is not None and any(self._surplus(reactor, kept, limit) > 0 for kept in Kept):
+        if limit is not None and any(self._surplus(reactor, kept, limit) > 0 for kept in KEPT):
             self._full[reactor] = None
             self._wake.set()
 
@@ -95,7 +95,7 @@ class Trimmer:
         if limit is None:
             return True
         done = True
-        for kept in Kept:
+        for kept in KEPT:
             surplus = self._surplus(reactor, kept, limit)
             for run in self._told.oldest_ended(reactor, kept, min(surplus, AT_ONCE)):
                 done = await self._delete(run.ref) and done
@@ -104,8 +104,8 @@ class Trimmer:
             self.ended(reactor)
         return done
 
-    def _surplus(self, reactor: Reactor, kept: Kept, limit: History) -> int:
-        most = limit.succeeded if kept is Kept.SUCCEEDED else limit.failed
+    def _surplus(self, reactor: Reactor, kept: Shelf, limit: History) -> int:
+        most = limit.succeeded if kept is Shelf.SUCCEEDED else limit.failed
         return max(self._told.count(reactor, kept) - most, 0)
 
     async def _delete(self, ref: RunRef) -> bool:

@@ -21,18 +21,26 @@ _ENDED = frozenset(phase.value for phase in ENDED)
 _WELL = (RunPhase.SUCCEEDED.value, RunPhase.HALTED.value)
 
 
-class Kept(StrEnum):
-    """Which number of `history` a finished run counts against."""
+class Shelf(StrEnum):
+    """Where a run is, as far as others are concerned."""
 
+    PENDING = "pending"
+    ACTIVE = "active"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
 
 
-def kept_as(run: ToldRun) -> Kept | None:
-    """Return what the run is kept as, None where it has not ended."""
+KEPT = (Shelf.SUCCEEDED, Shelf.FAILED)
+"""The shelves of finished runs, each with a number of its own in `history`."""
+
+
+def shelf_of(run: ToldRun) -> Shelf:
+    """Return where the run is."""
+    if run.is_pending:
+        return Shelf.PENDING
     if run.phase not in _ENDED:
-        return None
-    return Kept.SUCCEEDED if run.phase in _WELL else Kept.FAILED
+        return Shelf.ACTIVE
+    return Shelf.SUCCEEDED if run.phase in _WELL else Shelf.FAILED
 
 
 class ToldRuns:
@@ -40,7 +48,7 @@ class ToldRuns:
 
     def __init__(self) -> None:
         self._runs: dict[str, ToldRun] = {}
-        self._shelves: dict[tuple[Reactor, Kept | None], dict[str, ToldRun]] = {}
+        self._shelves: dict[tuple[Reactor, Shelf], dict[str, ToldRun]] = {}
         self._gone: set[str] = set()
         self._untold: set[str] = set()
         self._listed = False
@@ -57,7 +65,7 @@ class ToldRuns:
         before = self.drop(run.ref.uid)
         self._gone.discard(run.ref.uid)
         self._runs[run.ref.uid] = told
-        self._shelves.setdefault(_shelf(told), {})[run.ref.uid] = told
+        self._shelves.setdefault(_place(told), {})[run.ref.uid] = told
         return before, told
 
     def drop(self, uid: str) -> ToldRun | None:
@@ -69,10 +77,10 @@ class ToldRuns:
             self._gone.add(uid)
         told = self._runs.pop(uid, None)
         if told is not None:
-            shelf = self._shelves[_shelf(told)]
+            shelf = self._shelves[_place(told)]
             del shelf[uid]
             if not shelf:
-                del self._shelves[_shelf(told)]
+                del self._shelves[_place(told)]
         return told
 
     def knows(self, uid: str) -> bool:
@@ -94,31 +102,32 @@ class ToldRuns:
         """Return the runs of a reactor that were not told as ended; None while not all runs have been told yet."""
         if not self.is_complete:
             return None
-        return list(self._shelf_of((namespace, reactor), None).values())
+        where = (namespace, reactor)
+        return [*self._on(where, Shelf.PENDING).values(), *self._on(where, Shelf.ACTIVE).values()]
 
     def waiting(self, reactor: Reactor, most: int | None = None) -> Sequence[ToldRun]:
         """Return the runs that were not told as started, oldest first, at `most` so many."""
-        waiting = [run for run in self._shelf_of(reactor, None).values() if run.is_pending]
+        waiting = self._on(reactor, Shelf.PENDING).values()
         return sorted(waiting, key=_age) if most is None else heapq.nsmallest(most, waiting, key=_age)
 
     def waited_for(self) -> set[Reactor]:
-        """Return the reactors of which any run has not ended."""
-        return {reactor for reactor, kept in self._shelves if kept is None}
+        """Return the reactors of which any run waits."""
+        return {reactor for reactor, shelf in self._shelves if shelf is Shelf.PENDING}
 
-    def count(self, reactor: Reactor, kept: Kept) -> int:
-        """Return how many finished runs there are."""
-        return len(self._shelf_of(reactor, kept))
+    def count(self, reactor: Reactor, shelf: Shelf) -> int:
+        """Return how many runs there are."""
+        return len(self._on(reactor, shelf))
 
-    def oldest_ended(self, reactor: Reactor, kept: Kept, most: int) -> Sequence[ToldRun]:
+    def oldest_ended(self, reactor: Reactor, shelf: Shelf, most: int) -> Sequence[ToldRun]:
         """Return at `most` so many finished runs, those first that ended first."""
-        return heapq.nsmallest(most, self._shelf_of(reactor, kept).values(), key=_end)
+        return heapq.nsmallest(most, self._on(reactor, shelf).values(), key=_end)
 
-    def _shelf_of(self, reactor: Reactor, kept: Kept | None) -> Mapping[str, ToldRun]:
-        return self._shelves.get((reactor, kept), {})
+    def _on(self, reactor: Reactor, shelf: Shelf) -> Mapping[str, ToldRun]:
+        return self._shelves.get((reactor, shelf), {})
 
 
-def _shelf(run: ToldRun) -> tuple[Reactor, Kept | None]:
-    return (run.ref.namespace, run.reactor), kept_as(run)
+def _place(run: ToldRun) -> tuple[Reactor, Shelf]:
+    return (run.ref.namespace, run.reactor), shelf_of(run)
 
 
 def _age(run: ToldRun) -> tuple[int, str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from reactor_operator.changes.history import Trimmer
 from reactor_operator.changes.queue import ReconcileQueue
-from reactor_operator.changes.siblings import Reactor, ToldRuns, kept_as
+from reactor_operator.changes.siblings import KEPT, Reactor, Shelf, ToldRuns, shelf_of
 from reactor_operator.kube.fields import int_at
 from reactor_operator.ports import ReactorObject, RunObject, RunRef
 
@@ -29,12 +29,11 @@ class Turns:
         """Take down where a run is. One that ended has made a place, and one that started lets others move up."""
         before, now = self._told.put(run)
         reactor = (run.ref.namespace, now.reactor)
-        ended = kept_as(now) is not None
-        just_ended = ended and (before is None or kept_as(before) is None)
-        just_started = before is not None and before.is_pending and not now.is_pending
-        if just_ended or just_started:
+        was, shelf = shelf_of(before) if before is not None else None, shelf_of(now)
+        just_ended = shelf in KEPT and was not in KEPT
+        if just_ended or (was is Shelf.PENDING and shelf is Shelf.ACTIVE):
             self._mark_next(reactor)
-        if ended:
+        if shelf in KEPT:
             self._trimmer.ended(reactor)
         self._look_whether_all_told()
 
@@ -46,7 +45,7 @@ class Turns:
     def drop(self, ref: RunRef) -> None:
         """A run is gone or going: where it had not ended it had a place, or stood before others."""
         told = self._told.drop(ref.uid)
-        if told is not None and kept_as(told) is None:
+        if told is not None and shelf_of(told) not in KEPT:
             self._mark_next((ref.namespace, told.reactor))
         self._look_whether_all_told()
 

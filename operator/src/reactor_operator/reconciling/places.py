@@ -22,7 +22,7 @@ from reactor_operator.reconciling.records import read_stage
 from reactor_operator.store.codec import Unreadable
 from reactor_operator.store.port import RunStore
 
-_NOT_TOLD_MS = 1_000
+_NOT_TOLD_MS = 5_000
 _FIRST_LOOK_MS = 5_000
 _MORE_FOR_EACH_MS = 1_000
 _LONGEST_MS = 1_800_000
