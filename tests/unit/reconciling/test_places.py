@@ -186,16 +186,15 @@ async def test_after_a_restart_those_that_run_still_count_and_the_queue_goes_on(
     assert after.phases() == {"r1": "Succeeded", "r2": "Running", "r3": "Pending"}
 
 
-async def test_a_run_that_was_opened_and_not_told_so_before_the_restart_counts() -> None:
-    shop = Shop(runs=2)
-    await shop.look("r2", "r1")
+async def test_a_run_that_was_opened_and_not_told_so_before_the_restart_counts_also_for_an_older_one() -> None:
+    shop = Shop(runs=1)
     untold = shop.runs["r1"]
-    shop.runs["r1"] = RunObject(
-        ref=untold.ref, generation=1, created_at=untold.created_at, spec=untold.spec, annotations={}, status={}
-    )
+    await shop.look("r1")
+    shop.runs["r1"] = untold
     after = shop.restart()
-    await after.look("r2")
-    assert after.phases()["r2"] == "Pending"
+    after.add("older", created_at=1)
+    await after.look("older")
+    assert after.phases() == {"r1": "None", "older": "Pending"}
 
 
 async def test_until_all_runs_are_told_none_starts_and_nobody_is_told_anything() -> None:
