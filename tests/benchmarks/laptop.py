@@ -20,6 +20,7 @@ from reactor_operator.engine.identity import Task
 from reactor_operator.evaluation.evaluator import ProcessEvaluator
 from reactor_operator.ports import Launched, RunRef, TaskOrder
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
+from reactor_operator.reconciling.places import Alone
 from reactor_operator.store.memory import MemoryStore
 from reactor_operator.tasks.laptop.messages import outcome_entry
 from tests.benchmarks.cold_start import children_seconds, command_seconds
@@ -112,6 +113,7 @@ async def _drive(
         launcher=_AtOnce(store),
         board=board,
         evaluator=evaluator,
+        siblings=Alone(),
         clock=clock,
         epoch=1,
         settings=ReconcileSettings(start_deadline_ms=0),

@@ -114,6 +114,8 @@ class FakeCluster:
         elif after < before:
             self._outdated.add(ref.uid)
         self.runs[ref.uid] = replace(run, status=status)
+        if str(status.get("message", "")).startswith("waiting: "):
+            self.coverage.note(Seen.QUEUED)
         self.ledger.told(ref.uid, str(status.get("phase")))
         self.changed(ref.uid)
 
@@ -121,6 +123,7 @@ class FakeCluster:
         """Somebody deletes a run; its pods follow when the garbage collector comes to them."""
         del self.runs[ref.uid]
         self.deleted[ref.uid] = ref
+        self.ledger.deleted(ref.uid)
         self.coverage.note(Fault.DELETE_RUN)
         self.changed(ref.uid)
 

@@ -4,7 +4,7 @@ In: calls of the ports, and looks at pods. Out: what the cluster answers, or Una
 Never here: what goes wrong with nodes and objects (`cluster.py`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from reactor_operator.api.reactor import PodRetention, ReactorSpec, Step
@@ -12,6 +12,7 @@ from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Announce
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.identity import Task, digest_of, pod_name
+from reactor_operator.engine.state import ENDED
 from reactor_operator.engine.values import reference_to
 from reactor_operator.ports import (
     Launched,
@@ -22,8 +23,10 @@ from reactor_operator.ports import (
     RunObject,
     RunRef,
     TaskOrder,
+    ToldRun,
     Unavailable,
 )
+from reactor_operator.reconciling.told import told_reactor
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Appended, Entry
 from tests.simulation.checkpoints import Checkpoints
@@ -33,12 +36,13 @@ from tests.simulation.pods import RESULT, Pod
 
 LINGER_MS = 30_000
 """How long a closed task's pod may go on by itself before it is stopped."""
+_ENDED = frozenset(phase.value for phase in ENDED)
 _NOT_COMPARED = ("store", "duration")
 Answer = TypeVar("Answer")
 
 
 class Connection:
-    """Implements Definitions, Launcher, Board and Clock for the operator `owner`.
+    """Implements Definitions, Siblings, Launcher, Board and Clock for the operator `owner`.
 
     in_charge: nobody has taken over from it.
     fenced:    its lease has run out by its own clock, so that it writes no more.
@@ -50,8 +54,11 @@ class Connection:
         self.checkpoints = checkpoints
         self.in_charge = True
         self.fenced = False
+        self._seen = set(cluster.runs)
+        self._told: dict[str, str] = {}
         self._met: dict[int, Pod] = {}
         self._settled: set[int] = set()
+        self._times_forgotten = 0
         self._asked_to_go: dict[str, int] = {}
 
     def now(self) -> int:
@@ -61,6 +68,7 @@ class Connection:
     # Definitions
 
     async def get_run(self, ref: RunRef) -> RunObject | None:
+        self._seen.add(ref.uid)
         return await self._read(Place.GET_RUN, lambda: self.cluster.runs.get(ref.uid))
 
     async def get_reactor(self, namespace: str, name: str) -> ReactorObject | None:
@@ -68,6 +76,20 @@ class Connection:
 
     async def get_config(self, namespace: str, name: str, key: str) -> str | None:
         raise AssertionError("no reactor of the simulation names a ConfigMap")
+
+    # Siblings
+
+    def unfinished(self, namespace: str, reactor: str) -> Sequence[ToldRun]:
+        """Return the reactor's runs as a watch tells them: a new one late, and of some the status is an old one."""
+        self._seen |= {uid for uid in self.cluster.runs if self.cluster.faults.random() < 0.5}
+        for uid, run in self.cluster.runs.items():
+            if self.cluster.faults.random() < 0.5:
+                self._told[uid] = str(run.status.get("phase", ""))
+        return [
+            ToldRun(ref=run.ref, reactor=reactor, created_at=run.created_at, phase=phase)
+            for uid, run in self.cluster.runs.items()
+            if (phase := self._told.get(uid, "")) not in _ENDED and uid in self._seen and told_reactor(run) == reactor
+        ]
 
     # Launcher
 
@@ -124,7 +146,8 @@ class Connection:
     # the watch of pods
 
     def forget_what_was_told(self) -> None:
-        """Tell everything that pods show once more."""
+        """Tell everything that pods show once more, also what is being told just now."""
+        self._times_forgotten += 1
         self._settled.clear()
         for pod in self._met.values():
             pod.start_told = False
@@ -150,8 +173,9 @@ class Connection:
         first_time = pod.uid not in self._met
         self._met[pod.uid] = pod
         if not pod.python and pod.acted and not pod.start_told:
+            times_forgotten = self._times_forgotten
             await self._tell(pod.run, ev.TaskStarted(task=pod.task, at=self.now()), "started", final=False)
-            pod.start_told = True
+            pod.start_told = times_forgotten == self._times_forgotten
         if pod.is_ended() or pod.is_given_up(self.now()):
             if pod.uid not in self._settled:
                 await self._tell_end(pod, _end_of(pod))
@@ -178,13 +202,16 @@ class Connection:
         await self._after(Place.POD_DELETED)
 
     async def _tell_end(self, pod: Pod, event: ev.Outcome) -> None:
+        times_forgotten = self._times_forgotten
         if pod.left is not None and pod.python and not isinstance(event, ev.TaskLost):
             answer = await self._append(outcome_entry(pod, event), event)
         else:
             answer = await self._tell(pod.run, event, f"end/{pod.uid}", final=True)
         if answer is Appended.RECORDED and isinstance(event, ev.TaskLost):
             pod.told_lost = True
-        if answer is not Appended.UNKNOWN:
+        if answer is Appended.CLOSED and pod.run.uid in self.cluster.ledger.lost:
+            return  # an older copy of the store may not have opened the task yet, and open it again
+        if answer is not Appended.UNKNOWN and times_forgotten == self._times_forgotten:
             self._settled.add(pod.uid)
 
     async def _tell(self, run: RunRef, event: ev.TaskEvent, digest: str, *, final: bool) -> Appended:

@@ -79,6 +79,7 @@ class Seen(StrEnum):
     START_UNSEEN = "container whose start nobody saw"
     STATUS_REPAIRED = "older status overwritten"
     ORDER_REPEATED = "order performed again"
+    QUEUED = "run waited for its turn"
 
 
 @dataclass

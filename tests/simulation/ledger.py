@@ -34,7 +34,10 @@ class Act:
 class Ledger:
     """The outside's view.
 
-    `spared` are runs of which state was lost in a way that nobody can know, `asked` those that somebody took up again.
+    spared:      runs of which state was lost in a way that nobody can know.
+    asked:       runs that somebody took up again.
+    limits:      how many runs of a reactor may be active.
+    reactor_of:  the reactor of each run.
     """
 
     coverage: Coverage
@@ -44,6 +47,10 @@ class Ledger:
     asked: set[str] = field(default_factory=set)
     lost: set[str] = field(default_factory=set)
     epoch: int = 0
+    limits: dict[str, int] = field(default_factory=dict)
+    reactor_of: dict[str, str] = field(default_factory=dict)
+    _active: set[str] = field(default_factory=set)
+    _gone: set[str] = field(default_factory=set)
     _opened: set[tuple[str, str]] = field(default_factory=set)
     _closed: set[tuple[str, str]] = field(default_factory=set)
     _created: set[tuple[str, str]] = field(default_factory=set)
@@ -66,6 +73,22 @@ class Ledger:
             self._opened.add((run, key))
         for key in commit.closes:
             self._closed.add((run, key))
+        if not commit.active:
+            self._active.discard(run)
+        elif run not in self._gone:
+            self._active.add(run)
+            self._check_limit(self.reactor_of[run])
+
+    def deleted(self, run: str) -> None:
+        """The object of a run is gone, and with it its place."""
+        self._active.discard(run)
+        self._gone.add(run)
+
+    def _check_limit(self, reactor: str) -> None:
+        """O6: never more runs of a reactor are active than it allows. A lost store may have forgotten which are."""
+        active = {run for run in self._active if self.reactor_of[run] == reactor}
+        limit = self.limits.get(reactor, len(active))
+        assert len(active) <= limit or active & self.lost, f"O6: of {reactor} {active} are active, {limit} may be"
 
     def recorded(self, run: str, event: ev.TaskEvent, digest: str, *, final: bool) -> None:
         """The inbox took an entry for new."""

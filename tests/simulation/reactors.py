@@ -19,6 +19,8 @@ def random_reactor(random: Random, *, comparable: bool) -> dict[str, object]:
         "rollback": {"retries": {"maxAttempts": 2, "baseDelay": "10ms"}},
         "steps": random_steps(random, count, "s", comparable=comparable),
     }
+    if random.random() < 0.4:
+        spec["maxActiveRuns"] = random.randint(1, 2)
     if not comparable:
         spec["infrastructureRetries"] = random.choice([0, 1, 5, 1000])
         if random.random() < 0.5:

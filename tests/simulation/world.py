@@ -58,23 +58,33 @@ class World:
         self.faults = Faults(self, dict(mischief.faults))
         self.operators: list[Operator] = []
         self.evaluator = ProcessEvaluator()
+        self._later: list[tuple[RunRef, str]] = []
         for number, (name, spec) in enumerate(sorted(reactors.items())):
             self._apply(number, name, spec)
 
     def _apply(self, number: int, name: str, spec: dict[str, object]) -> None:
-        """Somebody applies a Reactor and a run of it."""
-        ref = RunRef("shop", f"run-{name}", f"uid-{number}")
+        """Somebody applies a Reactor and a run of it; of a limited one more runs than may be active at once."""
         self.cluster.reactors[name] = ReactorObject(
             namespace="shop", name=name, uid=f"reactor-{number}", generation=1, spec=spec
         )
+        limit = spec.get("maxActiveRuns")
+        self._apply_run(RunRef("shop", f"run-{name}", f"uid-{number}"), name)
+        if isinstance(limit, int):
+            self.ledger.limits[name] = limit
+            more = [(RunRef("shop", f"run-{name}-{n}", f"uid-{number}-{n}"), name) for n in range(1, limit + 2)]
+            self._later += self.random.sample(more, len(more))
+
+    def _apply_run(self, ref: RunRef, reactor: str) -> None:
+        self.ledger.reactor_of[ref.uid] = reactor
         self.cluster.runs[ref.uid] = RunObject(
             ref=ref,
             generation=1,
             created_at=self.cluster.now_ms,
-            spec={"reactorRef": {"name": name}, "inputs": {}},
+            spec={"reactorRef": {"name": reactor}, "inputs": {}},
             annotations={},
             status={},
         )
+        self.cluster.rung.add(ref.uid)
 
     async def run(self) -> None:
         """Run with faults for a while, then without, until everything has ended and is tidied up."""
@@ -96,7 +106,9 @@ class World:
         raise AssertionError(f"O1: not at rest after {TURNS_AT_MOST} turns: {stuck}")
 
     async def stop_faults(self) -> None:
-        """From here on everything works."""
+        """From here on everything works, and nobody starts another run."""
+        while self._later:
+            self._apply_run(*self._later.pop())
         self.set_fault_rate(0.0)
         await self.faults.stop()
 
@@ -122,6 +134,7 @@ class World:
             launcher=connection,
             board=connection,
             evaluator=self.evaluator,
+            siblings=connection,
             clock=connection,
             epoch=epoch,
             settings=ReconcileSettings(),
@@ -136,6 +149,8 @@ class World:
         dice = self.random.random()
         if dice < 0.03 and await self.faults.strike():
             return
+        if self._later and dice < 0.10:
+            self._apply_run(*self._later.pop())
         if dice < 0.50 and self.checkpoints.resume_one():
             return
         if dice < 0.70 and await self._move_a_pod():

@@ -101,3 +101,11 @@ def test_secrets_are_not_in_the_words_for_the_settings(environment: dict[str, st
 def test_an_address_that_the_agent_in_a_pod_does_not_speak_is_refused(environment: dict[str, str]) -> None:
     with pytest.raises(BadSettings, match="REACTOR_GATEWAY_URL"):
         load_operator_settings({**environment, "REACTOR_GATEWAY_URL": "https://gateway:8443"})
+
+
+def test_a_ttl_of_finished_runs_is_taken_and_unset_means_never(environment: dict[str, str]) -> None:
+    assert load_operator_settings(environment).ttl_after_finished_ms is None
+    said = {**environment, "REACTOR_TTL_AFTER_FINISHED": "72h"}
+    assert load_operator_settings(said).ttl_after_finished_ms == 72 * 3_600_000
+    with pytest.raises(BadSettings, match="REACTOR_TTL_AFTER_FINISHED"):
+        load_operator_settings({**environment, "REACTOR_TTL_AFTER_FINISHED": "a while"})

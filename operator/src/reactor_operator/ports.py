@@ -12,6 +12,7 @@ from reactor_operator.api.sources import Source
 from reactor_operator.engine.actions import Announce
 from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.identity import Task
+from reactor_operator.engine.state import RunPhase
 from reactor_operator.evaluation.environment import Environment
 
 
@@ -64,6 +65,32 @@ class Definitions(Protocol):
 
     async def get_config(self, namespace: str, name: str, key: str) -> str | None:
         """Return one key of a ConfigMap (for `inputsSchemaFrom`), None where map or key is missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldRun:
+    """A run as it was last told by a watch: which it is, since when it exists, and the phase in its status.
+
+    finished_at: int ms, None while it has not ended.
+    """
+
+    ref: RunRef
+    reactor: str
+    created_at: int
+    phase: str
+    finished_at: int | None = None
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether nothing was told of its start."""
+        return self.phase in ("", RunPhase.PENDING.value)
+
+
+class Siblings(Protocol):
+    """The runs of one reactor, as a watch tells them: all that exist are there, their phases may be a moment old."""
+
+    def unfinished(self, namespace: str, reactor: str) -> Sequence[ToldRun] | None:
+        """Return the runs that were not told as ended; None while not all runs have been told yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

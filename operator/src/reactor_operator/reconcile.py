@@ -19,18 +19,30 @@ from reactor_operator.engine.actions import Effect, Evaluation
 from reactor_operator.engine.decide import begin, decide_together, recovering, stillborn
 from reactor_operator.engine.identity import Task
 from reactor_operator.engine.state import RunPhase, Stage
-from reactor_operator.ports import Board, Clock, Definitions, Evaluator, Launcher, Rendering, RunObject, RunRef
+from reactor_operator.ports import (
+    Board,
+    Clock,
+    Definitions,
+    Evaluator,
+    Launcher,
+    Rendering,
+    RunObject,
+    RunRef,
+    Siblings,
+    Unavailable,
+)
 from reactor_operator.reconciling.definition import Definition, compile_definition
 from reactor_operator.reconciling.documents import DocumentCache, Documents, ValueLost
 from reactor_operator.reconciling.effects import Effects, Performed
 from reactor_operator.reconciling.evaluations import answer
 from reactor_operator.reconciling.memory import Memory
 from reactor_operator.reconciling.opening import CannotOpen, Opened, OpenLater, judge
+from reactor_operator.reconciling.places import Places
 from reactor_operator.reconciling.records import Decided, KnownRun, make_commit, read_run
 from reactor_operator.reconciling.told import told_end, told_reactor, told_recovering, told_sequence
 from reactor_operator.status.render import RunFacts, render_pending, render_status, wanted_values
 from reactor_operator.store.codec import decode_event
-from reactor_operator.store.port import InboxAhead, StaleRevision, Store
+from reactor_operator.store.port import CommitRefused, InboxAhead, StaleRevision, Store, StoreUnavailable
 
 _TRIES = 50
 _RECOVERING = (
@@ -72,6 +84,7 @@ class Reconciler:
         launcher: Launcher,
         board: Board,
         evaluator: Evaluator,
+        siblings: Siblings,
         clock: Clock,
         epoch: int,
         settings: ReconcileSettings,
@@ -85,6 +98,7 @@ class Reconciler:
         self._epoch = epoch
         self._settings = settings
         self._memory = Memory()
+        self._places = Places(store, siblings, self._memory)
         self._cache = DocumentCache()
         self._incarnation = ""
 
@@ -101,16 +115,23 @@ class Reconciler:
                 self._memory.unsure.add(ref.uid)
             except ValueLost:
                 await self._recover(ref)
+            except (CommitRefused, StoreUnavailable, Unavailable):
+                raise
+            except Exception:
+                self._places.pass_over(ref.uid)
+                raise
         raise AssertionError(f"run {ref.namespace}/{ref.name}: somebody else commits it all the time in our epoch")
 
     def forget(self, ref: RunRef) -> None:
         """Drop what is remembered of a run, because it is gone."""
         self._memory.drop(ref.uid)
+        self._places.drop(ref.uid)
         self._effects.forget(ref.uid)
 
     def distrust(self) -> list[RunRef]:
         """The store may be another, or an older copy: read each known run anew before its next action. Return them."""
         self._memory.unsure.update(self._memory.known)
+        self._places.distrust()
         self._cache = DocumentCache()
         self._incarnation = ""
         return [known.definition.run for known in self._memory.known.values()]
@@ -148,6 +169,7 @@ class Reconciler:
             memory.drop(ref.uid)
             return None
         memory.keep(known)  # also where nothing is decided: whoever looks for its pods asks what is known
+        self._places.stored(ref.uid)
         passing = self._pass(known)
         passing.acknowledged = memory.acknowledged.pop(ref.uid, set())
         events = [decode_event(body) for _, body in snapshot.inbox]
@@ -201,6 +223,7 @@ class Reconciler:
         self._memory.known.pop(ref.uid, None)
         run = await self._definitions.get_run(ref)
         if run is None or run.deleting:
+            self._places.drop(ref.uid)
             return None
         now = self._clock.now()
         if (lost or told_sequence(run) > 0) and not told_end(run):
@@ -208,9 +231,12 @@ class Reconciler:
         if told_end(run):
             return None
         judged = await judge(run, self._definitions, now, self._settings.start_deadline_ms)
+        if isinstance(judged, Opened):
+            judged = await self._places.take(run, judged, now)
         if isinstance(judged, OpenLater):
-            pending = render_pending(run.generation, judged.message, run.created_at)
-            await self._board.report(ref, RunPhase.PENDING.value, _rendered(pending))
+            if judged.message:
+                pending = render_pending(run.generation, judged.message, judged.since, queued=judged.queued)
+                await self._board.report(ref, RunPhase.PENDING.value, _rendered(pending))
             return judged.until
         if isinstance(judged, CannotOpen):
             dead = stillborn(ref.uid, judged.failure, now)
@@ -298,6 +324,7 @@ class Reconciler:
         passing.known = after
         passing.acknowledged -= commit.acknowledged
         self._memory.keep(after)
+        self._places.stored(after.definition.run.uid)
 
     def _worth_flushing(self, passing: _Pass) -> bool:
         """Acknowledgements travel with the next commit; only an ended run has none to wait for."""

@@ -46,7 +46,10 @@ class GatewaySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorSettings:
-    """What the operator needs. `namespaces` is empty for all of them; times are int milliseconds."""
+    """What the operator needs. `namespaces` is empty for all of them; times are int milliseconds.
+
+    ttl_after_finished_ms: for runs of which neither they nor their reactor say one; None: they are never deleted.
+    """
 
     shared: GatewaySettings
     namespaces: tuple[str, ...]
@@ -57,6 +60,7 @@ class OperatorSettings:
     pending_timeout_ms: int
     lost_timeout_ms: int
     sweep_grace_ms: int
+    ttl_after_finished_ms: int | None = None
 
 
 def load_gateway_settings(environment: Mapping[str, str]) -> GatewaySettings:
@@ -80,6 +84,7 @@ def load_operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
         pending_timeout_ms=reading.take("REACTOR_PENDING_TIMEOUT", parse_duration, default="10m"),
         lost_timeout_ms=reading.take("REACTOR_LOST_TIMEOUT", parse_duration, default="5m"),
         sweep_grace_ms=reading.take("REACTOR_SWEEP_GRACE", parse_duration, default="10m"),
+        ttl_after_finished_ms=reading.take("REACTOR_TTL_AFTER_FINISHED", _duration_or_never, default=_NEVER),
     )
     reading.finish()
     return settings
@@ -111,6 +116,12 @@ class _Reading:
 
 
 _UNUSABLE = object()
+_NEVER = "never"
+"""Stands for a variable that is not set: no user writes it, for the chart leaves the variable away."""
+
+
+def _duration_or_never(text: str) -> int | None:
+    return None if text == _NEVER else parse_duration(text)
 
 
 def _shared(reading: _Reading) -> GatewaySettings:

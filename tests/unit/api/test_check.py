@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from reactor_operator.api.check import check_reactor, check_spec
+from reactor_operator.api.reactor import OnLimit
 from tests.unit.api.documents import CONTAINER, PYTHON, check, found, reactor, sound, spec, step
 
 FULL: Mapping[str, Any] = {
@@ -343,7 +344,18 @@ RULES: list[tuple[str, Mapping[str, Any], str, str]] = [
         "InvalidValue",
     ),
     ("a boolean key", {"steps": [{"name": "a", "run": PYTHON, True: 1}]}, "spec.steps[0]", "InvalidKey"),
-    ("what is not built", spec(step("a"), maxActiveRuns=3), "spec.maxActiveRuns", "UnknownField"),
+    ("what is not built", spec(step("a"), webhooks=[]), "spec.webhooks", "UnknownField"),
+    ("no run at all", spec(step("a"), maxActiveRuns=0), "spec.maxActiveRuns", "InvalidValue"),
+    ("a limit that is no number", spec(step("a"), maxActiveRuns="3"), "spec.maxActiveRuns", "InvalidValue"),
+    ("a limit of null", spec(step("a"), maxActiveRuns=None), "spec.maxActiveRuns", "InvalidValue"),
+    (
+        "an unknown answer to the limit",
+        spec(step("a"), maxActiveRuns=1, onLimit="Wait"),
+        "spec.onLimit",
+        "InvalidValue",
+    ),
+    ("less than no history", spec(step("a"), history={"failed": -1}), "spec.history.failed", "InvalidValue"),
+    ("a typo in history", spec(step("a"), history={"success": 1}), "spec.history.success", "UnknownField"),
 ]
 
 
@@ -603,3 +615,20 @@ def test_object_names_of_253_characters_work() -> None:
 def test_a_document_of_any_type_is_a_problem_and_not_a_crash(document: Any) -> None:
     assert check_reactor(document).problems
     assert check_spec(document).problems
+
+
+def test_history_has_a_hundred_of_each_where_nothing_is_said_and_one_number_leaves_the_other() -> None:
+    unset, one = check_spec(spec(step("a"))).spec, check_spec(spec(step("a"), history={"failed": 0})).spec
+    assert unset is not None
+    assert one is not None
+    assert (unset.history.succeeded, unset.history.failed) == (100, 100)
+    assert (one.history.succeeded, one.history.failed) == (100, 0)
+    assert (unset.max_active_runs, unset.on_limit) == (None, OnLimit.QUEUE)
+
+
+def test_an_answer_to_a_limit_that_there_is_not_deserves_a_second_look() -> None:
+    assert [(one.path, one.reason) for one in check_spec(spec(step("a"), onLimit="Reject")).warnings] == [
+        ("spec.onLimit", "NoLimit")
+    ]
+    assert not check_spec(spec(step("a"), onLimit="Reject", maxActiveRuns=2)).warnings
+    assert not check_spec(spec(step("a"))).warnings

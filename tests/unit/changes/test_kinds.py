@@ -11,6 +11,7 @@ from aiohttp import web
 from reactor_operator.changes.kinds import KindWatch
 from reactor_operator.changes.runs import RunChanges
 from reactor_operator.changes.served import Served
+from reactor_operator.changes.turns import Turns
 from reactor_operator.kube.fields import JsonObject
 from reactor_operator.kube.paths import REACTOR, REACTOR_RUN
 from reactor_operator.ports import ReactorObject
@@ -60,6 +61,7 @@ class Told:
         self.events: list[tuple[str | None, str]] = []
         self.changed_once = asyncio.Event()
         self.judged_once = asyncio.Event()
+        self.gone_once = asyncio.Event()
 
     async def changed(self, kind: str | None, object_: JsonObject) -> None:
         self.events.append((kind, object_["metadata"]["name"]))
@@ -69,8 +71,12 @@ class Told:
         self.events.append(("judged", reactor.name))
         self.judged_once.set()
 
-    def reactor_changed(self, namespace: str, name: str) -> None:
-        self.events.append(("reactor", name))
+    def reactor_changed(self, reactor: ReactorObject) -> None:
+        self.events.append(("reactor", reactor.name))
+
+    def reactor_gone(self, reactor: ReactorObject) -> None:
+        self.events.append(("gone", reactor.name))
+        self.gone_once.set()
 
 
 @pytest_asyncio.fixture
@@ -84,6 +90,7 @@ def watch(server: ApiServer, client: Any, told: Told, namespaces: tuple[str, ...
         access=server.access(),
         served=Served(client, namespaces, look_seconds=0.05),
         runs=cast("RunChanges", told),
+        turns=cast("Turns", told),
         judge=cast("ReactorJudge", told),
         started=lambda: None,
     )
@@ -101,6 +108,8 @@ async def test_both_kinds_are_told_and_nothing_is_written(server: Discovered, na
                 await told.judged_once.wait()
                 await server.put(PATH, {"kind": REACTOR_RUN.name, "spec": {}})
                 await told.changed_once.wait()
+                await server.remove(REACTOR.object("shop", "x"))
+                await told.gone_once.wait()
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)

@@ -9,15 +9,18 @@ import pytest_asyncio
 from prometheus_client import CollectorRegistry
 
 from reactor_operator.changes.expiry import Expiry
+from reactor_operator.changes.history import Trimmer
 from reactor_operator.changes.leftovers import find_leftovers, list_runs, tell_missed
 from reactor_operator.changes.metrics import ChangeMetrics
 from reactor_operator.changes.queue import ReconcileQueue
 from reactor_operator.changes.runs import RunChanges
+from reactor_operator.changes.siblings import ToldRuns
 from reactor_operator.changes.sweep import Sweeper
+from reactor_operator.changes.turns import Turns
 from reactor_operator.engine.events import CancelRequested, SpecChanged
 from reactor_operator.kube.definitions import ClusterDefinitions, parse_run
 from reactor_operator.kube.paths import REACTOR_RUN
-from reactor_operator.ports import RunRef
+from reactor_operator.ports import ReactorObject, RunRef
 from reactor_operator.reconciling.definition import RECORD, Definition, encode_definition
 from reactor_operator.status.board import ClusterBoard
 from reactor_operator.store.codec import decode_event
@@ -56,6 +59,7 @@ class Trial:
         self.monotonic = 0.0
         self.queue = MarkingQueue(self.clock)
         self.active: frozenset[str] = frozenset()
+        self.default_ttl_ms: int | None = None
         self.swept: list[RunRef] = []
 
     @asynccontextmanager
@@ -63,7 +67,10 @@ class Trial:
         async with self.server.client(timeout_seconds=2.0) as client:
             definitions = ClusterDefinitions(client)
             board = ClusterBoard(client, self.clock, instance="operator")
-            self.expiry = Expiry(client, definitions, self.store, self.clock)
+            self.expiry = Expiry(client, definitions, self.store, self.clock, default_ttl_ms=self.default_ttl_ms)
+            self.told = ToldRuns()
+            self.trimmer = Trimmer(client, definitions, self.store, self.told)
+            self.turns = Turns(self.queue, self.told, self.trimmer)
             runs = RunChanges(
                 queue=self.queue,
                 board=board,
@@ -71,6 +78,7 @@ class Trial:
                 client=client,
                 definitions=definitions,
                 expiry=self.expiry,
+                turns=self.turns,
                 active=self.active,
             )
             self.sweeper = Sweeper(
@@ -99,6 +107,10 @@ class Trial:
         assert snapshot is not None
         events = [decode_event(body) for _, body in snapshot.inbox]
         return [event for event in events if isinstance(event, CancelRequested)]
+
+
+def a_reactor(name: str, **spec: object) -> ReactorObject:
+    return ReactorObject(namespace="shop", name=name, uid=f"uid-{name}", generation=1, spec=spec)
 
 
 @pytest_asyncio.fixture
@@ -142,9 +154,9 @@ class TestMarks:
         async with trial.following() as runs:
             await runs.changed("ADDED", await trial.put())
             trial.queue.taken()
-            runs.reactor_changed("shop", "another")
+            trial.turns.reactor_changed(a_reactor("another"))
             assert trial.queue.taken() == []
-            runs.reactor_changed("shop", "x")
+            trial.turns.reactor_changed(a_reactor("x"))
             assert trial.queue.taken() == [REF]
 
     async def test_the_inbox_wakes_known_runs_alone(self, trial: Trial) -> None:
@@ -281,6 +293,26 @@ class TestExpiry:
         await trial.store_run(active=False, ttl="1m")
         assert await self.expire(trial, await self.finished(trial), after_ms=60_000)
 
+    async def test_the_ttl_of_the_operator_counts_where_neither_says_one(self, trial: Trial) -> None:
+        trial.default_ttl_ms = 60_000
+        await trial.store_run(active=False)
+        assert not await self.expire(trial, await self.finished(trial), after_ms=59_999)
+        assert await self.expire(trial, await self.finished(trial), after_ms=60_000)
+
+    @pytest.mark.parametrize(("own", "of_reactor"), [("1h", None), (None, "1h"), ("1h", "1s")])
+    async def test_what_the_run_or_its_reactor_says_comes_before_it(
+        self, trial: Trial, own: str | None, of_reactor: str | None
+    ) -> None:
+        trial.default_ttl_ms = 60_000
+        await trial.store_run(active=False, ttl=of_reactor)
+        assert not await self.expire(trial, await self.finished(trial, own), after_ms=3_599_999)
+
+    async def test_where_the_state_was_lost_nobody_knows_what_the_reactor_said_and_the_run_stays(
+        self, trial: Trial
+    ) -> None:
+        trial.default_ttl_ms = 60_000
+        assert not await self.expire(trial, await self.finished(trial), after_ms=10**12)
+
     async def test_without_a_ttl_it_stays(self, trial: Trial) -> None:
         await trial.store_run(active=False)
         assert not await self.expire(trial, await self.finished(trial), after_ms=10**12)
@@ -331,7 +363,7 @@ class TestSweep:
         async with trial.following() as runs:
             await runs.changed("ADDED", await trial.put())
             runs.gone(REF)
-            assert not runs._waiting
+            assert not trial.told.waiting(("shop", "x"))
 
 
 class TestLeftovers:

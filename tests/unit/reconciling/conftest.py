@@ -21,6 +21,7 @@ from reactor_operator.ports import (
     RunObject,
     RunRef,
     TaskOrder,
+    ToldRun,
     Unavailable,
 )
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
@@ -42,13 +43,15 @@ class World:
         self.status: Mapping[str, object] = {}
         self.started: list[Task] = []
         self.away = False
+        self.clock = FixedClock(1_000)
         self.reconciler = Reconciler(
             store=self.store,
             definitions=self,
             launcher=self,
             board=self,
             evaluator=self,
-            clock=FixedClock(1_000),
+            siblings=self,
+            clock=self.clock,
             epoch=epoch,
             settings=ReconcileSettings(),
         )
@@ -75,6 +78,9 @@ class World:
 
     async def get_config(self, namespace: str, name: str, key: str) -> str | None:
         return None
+
+    def unfinished(self, namespace: str, reactor: str) -> Sequence[ToldRun] | None:
+        return ()
 
     async def start(self, order: TaskOrder) -> Launched | NotYet | Refused:
         self.started.append(order.task)

@@ -78,6 +78,9 @@ def _check(document: object) -> CheckedReactor:
         problems.append(Problem("spec.inputsSchemaFrom", message, "InvalidValue"))
     if parts.inputs_schema is not None:
         problems += schema_problems(parts.inputs_schema, "spec.inputsSchema")
+    if spec is not None and "on_limit" in spec.model_fields_set and spec.max_active_runs is None:
+        message = "found it without maxActiveRuns: there is no limit for it to be about"
+        warnings.append(Problem("spec.onLimit", message, "NoLimit"))
     return CheckedReactor(None if problems else spec, tuple(dict.fromkeys(problems)), tuple(warnings))
 
 

@@ -175,6 +175,27 @@ class Rollback(Model):
     )
 
 
+class OnLimit(StrEnum):
+    """What becomes of a run beyond `maxActiveRuns`."""
+
+    QUEUE = "Queue"
+    REJECT = "Reject"
+
+
+KeptRuns = Annotated[Integer, Field(ge=0, le=100_000)]
+
+
+class History(Model):
+    """How many finished runs are kept."""
+
+    succeeded: KeptRuns = Field(
+        default=100, description="Runs kept that are Succeeded or Halted, the newest ones. 100 when unset."
+    )
+    failed: KeptRuns = Field(
+        default=100, description="Runs kept that are Failed, Cancelled or Undone, the newest ones. 100 when unset."
+    )
+
+
 class ReactorSpec(Model):
     """A saga: steps in the order their data needs, and how to take them back."""
 
@@ -200,7 +221,21 @@ class ReactorSpec(Model):
     )
     rollback: Rollback = Field(default_factory=Rollback, description="How long and how often undoing is tried.")
     ttl_after_finished: Optional[Duration] = Field(
-        default=None, description="Finished runs are deleted after this time. A run may say otherwise. Unset: never."
+        default=None,
+        description="Finished runs are deleted after this time. A run may say otherwise. Unset: as the operator is set"
+        " (never, unless it is told).",
+    )
+    history: History = Field(
+        default_factory=History,
+        description="How many finished runs are kept; the oldest beyond that are deleted. 100 of each when unset.",
+    )
+    max_active_runs: Optional[Annotated[Integer, Field(ge=1, le=1_000_000)]] = Field(
+        default=None, description="At most this many runs are active (started and not ended) at once. Unset: no limit."
+    )
+    on_limit: OnLimit = Field(
+        default=OnLimit.QUEUE,
+        description="What becomes of a run beyond maxActiveRuns: Queue (default; it waits its turn, oldest first) or"
+        " Reject (it fails at once).",
     )
     steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=MAX_STEPS)] = Field(
         description="The steps. Their order here is for people; arguments, when and waitFor say what waits for what."

@@ -30,7 +30,8 @@ class RunSpec(Model):
         default=None, description="The inputs, as the reactor's inputsSchema says. Unset: {}."
     )
     ttl_after_finished: Optional[Duration] = Field(
-        default=None, description="The run is deleted this long after it finished. Unset: as the reactor says."
+        default=None,
+        description="The run is deleted this long after it finished. Unset: as the reactor says, else the operator.",
     )
     suspend: Optional[Boolean] = Field(
         default=None,

@@ -10,13 +10,13 @@ import orjson
 import structlog
 
 from reactor_operator.api.duration import parse_duration
+from reactor_operator.changes.removal import remove_finished
 from reactor_operator.changes.timetable import Timetable
 from reactor_operator.engine.state import ENDED
 from reactor_operator.kube.client import KubeClient
-from reactor_operator.kube.errors import ApiError, ApiUnavailable, Conflict
+from reactor_operator.kube.errors import ApiError, ApiUnavailable
 from reactor_operator.kube.fields import text_at
 from reactor_operator.kube.moments import parse_moment
-from reactor_operator.kube.paths import REACTOR_RUN
 from reactor_operator.ports import Clock, Definitions, RunObject, RunRef, Unavailable
 from reactor_operator.reconciling.definition import RECORD
 from reactor_operator.store.port import RunStore, StoreUnavailable
@@ -30,7 +30,17 @@ _log = structlog.get_logger("reactor_operator.changes")
 class Expiry:
     """Deletes finished runs when their time has come."""
 
-    def __init__(self, client: KubeClient, definitions: Definitions, store: RunStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        definitions: Definitions,
+        store: RunStore,
+        clock: Clock,
+        *,
+        default_ttl_ms: int | None = None,
+    ) -> None:
+        """`default_ttl_ms` is for runs of which neither they nor their reactor say one."""
+        self._default_ttl_ms = default_ttl_ms
         self._client = client
         self._definitions = definitions
         self._store = store
@@ -74,13 +84,10 @@ class Expiry:
             at = await self._time_of(run)
             if at is None:
                 return
-            if at > self._clock.now() or ref.uid in await self._store.active_runs():
+            if at > self._clock.now() or not await remove_finished(self._client, self._store, run):
                 self._times.put(ref, max(at, self._clock.now() + _AGAIN_MS))
                 return
-            await self._client.delete(REACTOR_RUN.object(ref.namespace, ref.name), uid=ref.uid)
             _log.info("a finished run was deleted after its TTL", run=where)
-        except Conflict:
-            return
         except (Unavailable, StoreUnavailable, ApiUnavailable, ApiError) as problem:
             _log.warning("a finished run could not be deleted", run=where, problem=str(problem))
             self._times.put(ref, self._clock.now() + _AGAIN_MS)
@@ -88,7 +95,7 @@ class Expiry:
             _log.exception("a finished run cannot be deleted: this is a bug", run=where)
 
     async def _time_of(self, run: RunObject) -> int | None:
-        """Return when the run is to go: its own TTL counts, else the one pinned with its reactor."""
+        """Return when the run is to go: its own TTL counts, else that of its reactor, else the operator's."""
         finished_at = parse_moment(text_at(run.status, "finishedAt"))
         if text_at(run.status, "phase") not in _ENDED or finished_at is None:
             return None
@@ -97,11 +104,14 @@ class Expiry:
         return None if ttl is None else finished_at + ttl
 
     async def _pinned_ttl(self, ref: RunRef) -> int | None:
+        """Return what holds for a run that says nothing; None where what its reactor said was lost."""
         if ref.uid not in self._pinned:
             snapshot = await self._store.load(ref.uid)
             record = snapshot.records.get(RECORD) if snapshot is not None and snapshot.records is not None else None
-            ttl = orjson.loads(record).get("ttl") if record is not None else None
-            self._pinned[ref.uid] = _parse(ttl) if isinstance(ttl, str) else None
+            pinned = orjson.loads(record) if record is not None else {"lost": True}
+            ttl = pinned.get("ttl")
+            default = None if pinned.get("lost") else self._default_ttl_ms
+            self._pinned[ref.uid] = _parse(ttl) if isinstance(ttl, str) else default
         return self._pinned[ref.uid]
 
 

@@ -1,7 +1,7 @@
 """Our own kinds, watched by kopf: async event handlers that return nothing and mark what changed.
 
-In: events of Reactors and ReactorRuns. Out: calls of `RunChanges` and `ReactorJudge`. Never here: create or update
-handlers, daemons, timers or indices of kopf (each writes annotations or finalizers, or costs a task per object).
+In: events of Reactors and ReactorRuns. Out: calls of `RunChanges`, `Turns` and `ReactorJudge`. Never here: create or
+update handlers, daemons, timers or indices of kopf (each writes annotations or finalizers, or costs a task per object).
 """
 
 import asyncio
@@ -15,6 +15,7 @@ import structlog
 
 from reactor_operator.changes.runs import RunChanges
 from reactor_operator.changes.served import Served
+from reactor_operator.changes.turns import Turns
 from reactor_operator.kube.access import Access
 from reactor_operator.kube.definitions import parse_reactor
 from reactor_operator.kube.fields import map_at
@@ -38,6 +39,7 @@ class KindWatch:
         access: Access,
         served: Served,
         runs: RunChanges,
+        turns: Turns,
         judge: ReactorJudge,
         started: Callable[[], None],
     ) -> None:
@@ -45,6 +47,7 @@ class KindWatch:
         self._access = access
         self._served = served
         self._runs = runs
+        self._turns = turns
         self._judge = judge
         self._started = started
         self._retries: set[asyncio.Task[None]] = set()
@@ -87,7 +90,9 @@ class KindWatch:
 
         @kopf.on.event(REACTOR.group, REACTOR.version, REACTOR.plural, registry=registry)
         async def reactor_changed(event: Mapping[str, Any], **_: Any) -> None:
-            if event["type"] != "DELETED":
+            if event["type"] == "DELETED":
+                self._turns.reactor_gone(parse_reactor(event["object"]))
+            else:
                 await self._reactor_changed(event["object"])
 
         return registry
@@ -102,7 +107,7 @@ class KindWatch:
             retry = asyncio.create_task(self._again(found))
             self._retries.add(retry)
             retry.add_done_callback(self._retries.discard)
-        self._runs.reactor_changed(reactor.namespace, reactor.name)
+        self._turns.reactor_changed(reactor)
 
     async def _again(self, found: Mapping[str, Any]) -> None:
         await asyncio.sleep(_AGAIN_SECONDS)

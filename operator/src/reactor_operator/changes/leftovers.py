@@ -1,8 +1,8 @@
 """Runs compared with what is really there: what no watch told is found by a list, every minute.
 
 In: the store's runs, the roster of known ones, and a live list of objects (their metadata). Out: runs told as gone, and
-runs told anew that a watch has missed. Never here: a sweep (the sweeper looks twice by itself), or a run told as gone
-because its namespace could not be listed.
+runs told anew that a watch has missed; which runs there were at the start. Never here: a sweep (the sweeper looks twice
+by itself), or a run told as gone because its namespace could not be listed.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import structlog
 
 from reactor_operator.changes.metrics import ChangeMetrics
 from reactor_operator.changes.runs import RunChanges
+from reactor_operator.changes.turns import Turns
 from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.definitions import ref_of
 from reactor_operator.kube.errors import ApiError
@@ -36,7 +37,12 @@ class Listed:
 
 
 async def follow_leftovers(
-    client: KubeClient, namespaces: Sequence[str | None], store: Store, runs: RunChanges, metrics: ChangeMetrics
+    client: KubeClient,
+    namespaces: Sequence[str | None],
+    store: Store,
+    runs: RunChanges,
+    turns: Turns,
+    metrics: ChangeMetrics,
 ) -> None:
     """Look at once for what is gone, and every minute also for what the watch has missed, until cancelled."""
     first = True
@@ -44,6 +50,7 @@ async def follow_leftovers(
         try:
             stored, roster = await store.stored_runs(), runs.roster()
             listed = await list_runs(client, namespaces)
+            turns.expect(listed.versions)
             for ref in await find_leftovers(stored, listed, store, roster):
                 _log.debug("a run has no object any more", run=f"{ref.namespace}/{ref.name}", uid=ref.uid)
                 runs.gone(ref)

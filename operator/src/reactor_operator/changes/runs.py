@@ -16,6 +16,7 @@ from reactor_operator.changes.expiry import Expiry
 from reactor_operator.changes.queue import ReconcileQueue
 from reactor_operator.changes.requests import Request, parse_annotations, parse_status_requests
 from reactor_operator.changes.sweep import Sweeper
+from reactor_operator.changes.turns import Turns
 from reactor_operator.engine.actions import Announce
 from reactor_operator.engine.events import SpecChanged
 from reactor_operator.engine.identity import digest_of
@@ -48,6 +49,7 @@ class RunChanges:
         client: KubeClient,
         definitions: Definitions,
         expiry: Expiry,
+        turns: Turns,
         active: frozenset[str],
     ) -> None:
         self._queue = queue
@@ -56,11 +58,11 @@ class RunChanges:
         self._client = client
         self._definitions = definitions
         self._expiry = expiry
+        self._turns = turns
         self._active = active
         self._roster: dict[str, RunRef] = {}
         self._versions: dict[str, str] = {}
         self._suspensions: dict[str, tuple[int, bool]] = {}
-        self._waiting: dict[tuple[str, str], set[RunRef]] = {}
         self._unsettled: set[RunRef] = set()
         self.sweeper: Sweeper | None = None
 
@@ -74,9 +76,10 @@ class RunChanges:
         if run.deleting:
             self._roster.pop(run.ref.uid, None)
             self._queue.forget(run.ref)
+            self._turns.drop(run.ref)
             return
         self._roster[run.ref.uid] = run.ref
-        self._note_waiting(run)
+        self._turns.note(run)
         ended = text_at(run.status, "phase") in _ENDED
         if kind is None and ended and run.ref.uid not in self._active:
             self._board.observe(run.ref, run.status)
@@ -97,19 +100,13 @@ class RunChanges:
             if ref is not None:
                 self._queue.mark(ref)
 
-    def reactor_changed(self, namespace: str, name: str) -> None:
-        """Reconcile the runs that wait for a reactor."""
-        for ref in self._waiting.get((namespace, name), ()):
-            self.mark(ref)
-
     def gone(self, ref: RunRef) -> None:
         """A run's object is said to be gone: nothing is done for it any more, and its state is looked at."""
         self._roster.pop(ref.uid, None)
         self._versions.pop(ref.uid, None)
         self._suspensions.pop(ref.uid, None)
         self._unsettled.discard(ref)
-        for reactor in [reactor for reactor, waiting in self._waiting.items() if ref in waiting]:
-            self._waits_no_more(reactor, ref)
+        self._turns.drop(ref)
         self._queue.forget(ref)
         self._expiry.forget(ref)
         self._board.forget(ref.uid)
@@ -119,6 +116,7 @@ class RunChanges:
     def back(self, ref: RunRef) -> None:
         """A run that was said to be gone is there after all."""
         self._roster[ref.uid] = ref
+        self._unsettled.add(ref)
         self._queue.mark(ref)
 
     def roster(self) -> dict[str, RunRef]:
@@ -141,6 +139,8 @@ class RunChanges:
                     self._unsettled.add(ref)
                     continue
                 if run is not None:
+                    if ref.uid in self._roster:
+                        self._turns.note_again(run)
                     await self._attend_safely(run)
 
     async def _attend_safely(self, run: RunObject) -> None:
@@ -202,21 +202,6 @@ class RunChanges:
         except ApiError as error:
             # The test failed: somebody changed or removed it. Another event tells what it says now.
             _log.debug("a request was not removed", run=f"{ref.namespace}/{ref.name}", problem=str(error))
-
-    def _note_waiting(self, run: RunObject) -> None:
-        reference = run.spec.get("reactorRef")
-        name = text_at(reference, "name")
-        reactor = (run.ref.namespace, name)
-        if text_at(run.status, "phase") in ("", "Pending"):
-            self._waiting.setdefault(reactor, set()).add(run.ref)
-        else:
-            self._waits_no_more(reactor, run.ref)
-
-    def _waits_no_more(self, reactor: tuple[str, str], ref: RunRef) -> None:
-        waiting = self._waiting.get(reactor, set())
-        waiting.discard(ref)
-        if not waiting:
-            self._waiting.pop(reactor, None)
 
 
 def _refusal(run: RunObject, asked: Request) -> Announce:

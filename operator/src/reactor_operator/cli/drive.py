@@ -22,6 +22,7 @@ from reactor_operator.engine.state import RunPhase
 from reactor_operator.evaluation.evaluator import ProcessEvaluator
 from reactor_operator.ports import RunRef
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
+from reactor_operator.reconciling.places import Alone
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry, OldEpoch, Store
@@ -120,6 +121,7 @@ class Driver:
             launcher=launcher,
             board=board,
             evaluator=evaluator,
+            siblings=Alone(),
             clock=self._clock,
             epoch=self._epoch,
             settings=ReconcileSettings(start_deadline_ms=0),

@@ -174,6 +174,24 @@ def start(
     raise typer.Exit(start_command(reactor, InputOptions(inputs, tuple(set_ or ())), target, name=name, wait=wait))
 
 
+@app.command("rerun")
+def rerun(
+    run: RunName,
+    inputs: InputsFile = None,
+    set_: SetInputs = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the new run. Default: RUN-rerun-xxxxx.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Show the run until it ends; the exit code tells how.")] = False,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Start a new run of the same Reactor with the same inputs, or with some of them changed."""
+    from reactor_operator.cli.rerun import rerun_command
+
+    target = ClusterOptions(namespace, context, kubeconfig)
+    raise typer.Exit(rerun_command(run, InputOptions(inputs, tuple(set_ or ())), target, name=name, wait=wait))
+
+
 @app.command("list")
 def list_(
     reactor: ReactorName = None,

@@ -34,6 +34,7 @@ class FailureKind(StrEnum):
     INVALID_REACTOR = "InvalidReactor"
     REACTOR_NOT_FOUND = "ReactorNotFound"
     RUN_TIMEOUT = "RunTimeout"
+    TOO_MANY_RUNS = "TooManyRuns"
     UNCERTAIN = "Uncertain"
 
 
@@ -74,6 +75,7 @@ RULES: dict[FailureKind, KindRule] = {
     FailureKind.INVALID_REACTOR: KindRule(_N, False),
     FailureKind.REACTOR_NOT_FOUND: KindRule(_N, False),
     FailureKind.RUN_TIMEOUT: KindRule(_N, False),
+    FailureKind.TOO_MANY_RUNS: KindRule(_N, False),
     FailureKind.UNCERTAIN: KindRule(_U, False),
 }
 TELLS_CERTAINTY = frozenset({FailureKind.HTTP})

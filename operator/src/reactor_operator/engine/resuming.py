@@ -20,7 +20,14 @@ from reactor_operator.engine.values import ValueRef
 
 _STANDS = frozenset({StepPhase.SUCCEEDED, StepPhase.SKIPPED, StepPhase.IGNORED, StepPhase.PENDING})
 """The phases of steps that a retry leaves as they are, unless they depend on one that begins anew."""
-_NEVER_BEGAN = frozenset({FailureKind.INVALID_INPUTS, FailureKind.INVALID_REACTOR, FailureKind.REACTOR_NOT_FOUND})
+_NEVER_BEGAN = frozenset(
+    {
+        FailureKind.INVALID_INPUTS,
+        FailureKind.INVALID_REACTOR,
+        FailureKind.REACTOR_NOT_FOUND,
+        FailureKind.TOO_MANY_RUNS,
+    }
+)
 
 
 def refuse_undo(draft: Draft) -> str:

@@ -28,15 +28,17 @@ from reactor_operator.reconciling.composing import (
     load_shared_schema,
 )
 from reactor_operator.reconciling.definition import Definition
+from reactor_operator.reconciling.told import told_wait
 
 _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """The run may start: what is pinned, the bytes of its inputs, and whether it is to hold still first."""
+    """The run may start: what is pinned, its reactor, the bytes of its inputs, whether it is to hold still first."""
 
     definition: Definition
+    reactor: ReactorSpec
     inputs: bytes
     suspended: bool = False
 
@@ -51,10 +53,25 @@ class CannotOpen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenLater:
-    """Something the run names is not there yet; it may still come until `until` (int ms)."""
+    """The run is to wait: look again at `until` (int ms), and tell people `message`, where there is one.
+
+    Something that it names is not there yet, for which it has waited since `since`; or (`queued`) too many runs of its
+    reactor are active.
+    """
 
     until: int
+    since: int
     message: str
+    queued: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wait:
+    """How long the run has waited for what it names, and how long it may."""
+
+    now: int
+    since: int
+    longest_ms: int
 
 
 async def judge(
@@ -68,11 +85,11 @@ async def judge(
     if checked.spec is None:
         return _cannot(base, FailureKind.INVALID_INPUTS, "ReactorRun", checked.problems)
     name = checked.spec.reactor_ref.name
-    until = run.created_at + start_deadline_ms
+    wait = _Wait(now=now, since=told_wait(run, now), longest_ms=start_deadline_ms)
     reactor = await definitions.get_reactor(run.ref.namespace, name)
     if reactor is None:
         message = f"spec.reactorRef.name: found no Reactor {name!r} in namespace {run.ref.namespace!r}; apply it first"
-        return _late_or_later(base, FailureKind.REACTOR_NOT_FOUND, message, now, until)
+        return _late_or_later(base, FailureKind.REACTOR_NOT_FOUND, message, wait)
     judged = _check(reactor.spec)
     pinned = _pin(run, checked.spec, reactor, judged.spec)
     if judged.spec is None:
@@ -81,7 +98,7 @@ async def judge(
     composed = await load_composed(judged.spec, definitions, run.ref.namespace, _check)
     for found in (shared, composed):
         if isinstance(found, NotThere):
-            return _late_or_later(pinned, found.kind, found.message, now, until)
+            return _late_or_later(pinned, found.kind, found.message, wait)
         if isinstance(found, NotSound):
             return _cannot(pinned, FailureKind.INVALID_REACTOR, found.what, found.problems)
     assert isinstance(composed, Composed)
@@ -102,7 +119,8 @@ async def judge(
         composed=composed.specs,
         composed_schemas=composed.schemas,
     )
-    return Opened(definition=definition, inputs=document, suspended=checked.spec.suspend is True)
+    suspended = checked.spec.suspend is True
+    return Opened(definition=definition, reactor=judged.spec, inputs=document, suspended=suspended)
 
 
 def _check(spec: Mapping[str, object]) -> CheckedReactor:
@@ -139,11 +157,10 @@ def _pin(run: RunObject, spec: RunSpec, reactor: ReactorObject, sound: ReactorSp
     )
 
 
-def _late_or_later(
-    definition: Definition, kind: FailureKind, message: str, now: int, until: int
-) -> CannotOpen | OpenLater:
-    if now < until:
-        return OpenLater(until=until, message=message)
+def _late_or_later(definition: Definition, kind: FailureKind, message: str, wait: _Wait) -> CannotOpen | OpenLater:
+    until = wait.since + wait.longest_ms
+    if wait.now < until:
+        return OpenLater(until=until, since=wait.since, message=message)
     return CannotOpen(definition=definition, failure=Failure(kind=kind, message=render_message(message)))
 
 

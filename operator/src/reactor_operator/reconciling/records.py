@@ -32,7 +32,7 @@ from reactor_operator.store.codec import (
     encode_header,
     encode_step,
 )
-from reactor_operator.store.port import Commit
+from reactor_operator.store.port import Commit, Snapshot
 
 _HEADER = "header"
 _STEP = "step/"
@@ -75,6 +75,12 @@ def read_run(
         revision=revision,
         outbox={name: decode_action(body) for name, body in actions.items()},
     )
+
+
+def read_stage(snapshot: Snapshot | None) -> Stage | None:
+    """Return what a stored run is doing, None where nothing is stored of it. Raises Unreadable."""
+    header = snapshot.records.get(_HEADER) if snapshot is not None and snapshot.records is not None else None
+    return decode_header(header).stage if header is not None else None
 
 
 def action_id(action: Effect) -> str:

@@ -1,4 +1,5 @@
-"""What people were told of a run: its status, read back for the one question whether the store has lost something.
+"""What people were told of a run: its status, read back to see whether the store has lost something, and for how long a
+run that is not stored yet has waited.
 
 In: a run as the API server has it. Out: single facts of its status. Total: any status has an answer.
 Never here: a status taken for the truth about a run.
@@ -7,7 +8,10 @@ Never here: a status taken for the truth about a run.
 from collections.abc import Mapping
 
 from reactor_operator.engine.state import ENDED, RunPhase
+from reactor_operator.kube.fields import maps_at, text_at
+from reactor_operator.kube.moments import parse_moment
 from reactor_operator.ports import RunObject
+from reactor_operator.status.conditions import QUEUED
 
 _ENDED = frozenset(phase.value for phase in ENDED)
 
@@ -27,6 +31,17 @@ def told_end(run: RunObject) -> bool:
 def told_recovering(run: RunObject) -> bool:
     """Tell whether the status says that state was lost: a state that knows nothing of it is an older copy."""
     return run.status.get("phase") == RunPhase.RECOVERING.value
+
+
+def told_wait(run: RunObject, now: int) -> int:
+    """Return since when (int ms) the run waits for what it names. The time in which it was queued does not count."""
+    if run.status.get("phase") != RunPhase.PENDING.value:
+        return run.created_at
+    told = [one for one in maps_at(run.status, "conditions") if text_at(one, "type") == "Reconciling"]
+    if any(text_at(one, "reason") == QUEUED for one in told):
+        return now
+    since = [moment for one in told if (moment := parse_moment(text_at(one, "lastTransitionTime"))) is not None]
+    return min(max([run.created_at, *since]), max(now, run.created_at))
 
 
 def told_reactor(run: RunObject) -> str:

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from reactor_operator.changes.audit import Audit
 from reactor_operator.changes.expiry import Expiry
+from reactor_operator.changes.history import Trimmer
 from reactor_operator.changes.incarnation import follow_incarnation
 from reactor_operator.changes.kinds import KindWatch
 from reactor_operator.changes.lease import Leadership, LeaseTerms
@@ -21,8 +22,10 @@ from reactor_operator.changes.pods import PodWatch, union_of
 from reactor_operator.changes.queue import ReconcileQueue
 from reactor_operator.changes.runs import RunChanges
 from reactor_operator.changes.served import Served
+from reactor_operator.changes.siblings import ToldRuns
 from reactor_operator.changes.stalls import Stalls
 from reactor_operator.changes.sweep import Sweeper
+from reactor_operator.changes.turns import Turns
 from reactor_operator.engine.identity import Task
 from reactor_operator.evaluation.evaluator import ProcessEvaluator
 from reactor_operator.gateway.operations import create_operations_app
@@ -128,6 +131,7 @@ async def _work(
     )
     definitions = ClusterDefinitions(client)
     board = ClusterBoard(client, clock, instance=settings.shared.pod_name)
+    told = ToldRuns()
     watches: list[PodWatch] = []
 
     def sight(run: RunRef, task: Task) -> Sighting | None:
@@ -139,6 +143,7 @@ async def _work(
         launcher=ClusterLauncher(client, task_settings, clock, sight),
         board=board,
         evaluator=evaluator,
+        siblings=told,
         clock=clock,
         epoch=epoch,
         settings=ReconcileSettings(
@@ -146,7 +151,9 @@ async def _work(
         ),
     )
     queue = ReconcileQueue(reconciler.reconcile, clock, metrics)
-    expiry = Expiry(client, definitions, store, clock)
+    expiry = Expiry(client, definitions, store, clock, default_ttl_ms=settings.ttl_after_finished_ms)
+    trimmer = Trimmer(client, definitions, store, told)
+    turns = Turns(queue, told, trimmer)
     runs = RunChanges(
         queue=queue,
         board=board,
@@ -154,6 +161,7 @@ async def _work(
         client=client,
         definitions=definitions,
         expiry=expiry,
+        turns=turns,
         active=await store.active_runs(),
     )
 
@@ -193,6 +201,7 @@ async def _work(
         access=access,
         served=Served(client, settings.namespaces),
         runs=runs,
+        turns=turns,
         judge=ReactorJudge(client, clock),
         started=listen,
     )
@@ -212,9 +221,10 @@ async def _work(
         "runs": runs.run(),
         "incarnation": follow_incarnation(store, incarnation, distrust),
         "expiry": expiry.run(),
+        "history": trimmer.run(),
         "sweeper": sweeper.run(),
         "audit": audit.run(),
-        "leftovers": follow_leftovers(client, namespaces, store, runs, metrics),
+        "leftovers": follow_leftovers(client, namespaces, store, runs, turns, metrics),
     } | {f"pods of {name or 'all namespaces'}": watch.run() for name, watch in zip(namespaces, watches, strict=True)}
     try:
         async with asyncio.TaskGroup() as group:

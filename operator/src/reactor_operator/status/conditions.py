@@ -10,16 +10,20 @@ Flux whatever is neither is healthy. A run that was cancelled, halted or undone 
 from reactor_operator.engine.state import ENDED, Header, RollbackState, RunPhase, Stage
 from reactor_operator.kube.moments import render_moment
 
+QUEUED = "Queued"
+"""The reason of all conditions of a run that waits because others of its reactor are active."""
 _MESSAGE_LIMIT = 1024
 Condition = dict[str, object]
 
 
-def render_conditions(header: Header, generation: int, message: str, *, stalled: str = "") -> list[Condition]:
+def render_conditions(
+    header: Header, generation: int, message: str, *, stalled: str = "", queued: bool = False
+) -> list[Condition]:
     """Return Finished, Complete, Failed, RolledBack, Reconciling and Stalled."""
     phase = header.phase
     ended = phase in ENDED
     end_at = header.finished_at if ended and header.finished_at is not None else header.started_at
-    reason = phase.value
+    reason = QUEUED if queued else phase.value
     told = message[:_MESSAGE_LIMIT]
 
     def condition(name: str, truth: bool, at: int, why: str, words: str = "") -> Condition:

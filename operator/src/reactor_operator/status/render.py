@@ -113,14 +113,14 @@ def render_status(
     return status
 
 
-def render_pending(generation: int, message: str, since: int) -> dict[str, object]:
-    """Return the status of a run that waits for its Reactor; `since` (int ms) is when it was created."""
+def render_pending(generation: int, message: str, since: int, *, queued: bool = False) -> dict[str, object]:
+    """Return the status of a run that waits since `since` (int ms) for its Reactor, or (`queued`) for its turn."""
     header = Header(phase=RunPhase.PENDING, started_at=since, now=since)
     return {
         "phase": RunPhase.PENDING.value,
         "message": message[:_MESSAGE_LIMIT],
         "observedGeneration": generation,
-        "conditions": render_conditions(header, generation, message),
+        "conditions": render_conditions(header, generation, message, queued=queued),
     }
 
 
