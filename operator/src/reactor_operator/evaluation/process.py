@@ -63,7 +63,9 @@ class Worker:
             raise RuntimeError("a process that was started with pipes has none")
         worker = cls(process, process.stdin, process.stdout)
         try:
-            await asyncio.wait_for(worker._read(), START_SECONDS)
+            # not wait_for: before Python 3.12 it forgets a cancellation that comes with the answer
+            async with asyncio.timeout(START_SECONDS):
+                await worker._read()
         except (TimeoutError, EOFError) as error:
             await worker.kill()
             raise Unavailable("the worker of expressions did not become ready") from error
@@ -106,7 +108,8 @@ class Worker:
         A signal to it now might hide how it ended: `Popen.send_signal` reaps a process that is dead.
         """
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait(), _END_SECONDS)
+            async with asyncio.timeout(_END_SECONDS):
+                await self._process.wait()
 
     async def _write(self, frame: bytes) -> None:
         self._questions.write(frame)
