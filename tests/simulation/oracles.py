@@ -98,7 +98,7 @@ def check_rollback(known: KnownRun, acts: list[Act]) -> None:
         return
     rounds = {(act.task.path, act.task.round) for act in acts if not act.superseded and not act.orphan}
     listed = {failure.step for failure in state.header.rollback_failures}
-    for path in {act.task.path for act in acts if not act.orphan}:
+    for path in {act.task.path for act in acts if not act.orphan} - set(known.plan.finals):
         step, plan = state.step(path), known.plan.steps[path]
         told = path in listed or path in state.header.undone
         surely_skipped = step.phase is StepPhase.SKIPPED  # an attempt before it that surely failed needs nothing

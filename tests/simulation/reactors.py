@@ -21,6 +21,8 @@ def random_reactor(random: Random, *, comparable: bool) -> dict[str, object]:
     }
     if random.random() < 0.4:
         spec["maxActiveRuns"] = random.randint(1, 2)
+    if random.random() < 0.25:
+        spec["finally"] = [random_final(random, f"end{number}") for number in range(random.randint(1, 2))]
     if not comparable:
         spec["infrastructureRetries"] = random.choice([0, 1, 5, 1000])
         if random.random() < 0.5:
@@ -31,6 +33,20 @@ def random_reactor(random: Random, *, comparable: bool) -> dict[str, object]:
             deadline = random.choice(["2s", "1m"])
             spec["rollback"] = {"deadline": deadline, "retries": {"maxAttempts": 3, "baseDelay": "900ms"}}
     return spec
+
+
+def random_final(random: Random, name: str) -> dict[str, object]:
+    """Return a step that runs at every end, and knows how that is."""
+    step: dict[str, object] = {
+        "name": name,
+        "arguments": {"phase": {"expr": "run.phase"}},
+        "run": random_action(random),
+    }
+    if name != "end0":
+        step["waitFor"] = ["end0"]
+    if random.random() < 0.4:
+        step["retries"] = {"maxAttempts": 2, "baseDelay": "100ms"}
+    return step
 
 
 def random_steps(random: Random, count: int, prefix: str, *, comparable: bool) -> list[dict[str, object]]:

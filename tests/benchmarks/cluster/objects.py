@@ -13,6 +13,7 @@ from tests.benchmarks.rows import BenchmarkFailed
 Manifest = dict[str, Any]
 _IMAGES = ROOT / "build" / "images.env"
 _COMMAND = ["true"]
+_KEPT = {"history": {"succeeded": 100_000, "failed": 100_000}}
 _SOURCE = "def main(before=None):\n    return 1\n"
 
 
@@ -94,7 +95,7 @@ def chain(make: Any, length: int) -> list[Manifest]:
 
 def reactor(name: str, steps: list[Manifest], **spec: object) -> Manifest:
     """Return a Reactor."""
-    return {**_OURS, "kind": "Reactor", "metadata": {"name": name}, "spec": {"steps": steps, **spec}}
+    return {**_OURS, "kind": "Reactor", "metadata": {"name": name}, "spec": {"steps": steps, **_KEPT, **spec}}
 
 
 def run_of(reactor_name: str, name: str, inputs: Manifest | None = None) -> Manifest:
