@@ -40,7 +40,13 @@ def test_the_reactor_of_the_readme_is_sound_and_is_rolled_back_as_it_says(reacto
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "docs/cli.md", *(f"examples/{one.name}/README.md" for one in EXAMPLES.glob("0*"))]
+    "document",
+    [
+        "README.md",
+        "docs/cli.md",
+        "docs/failure-matrix.md",
+        *(f"examples/{one.name}/README.md" for one in EXAMPLES.glob("0*")),
+    ],
 )
 def test_links_lead_somewhere(document: str) -> None:
     file = ROOT / document

@@ -43,6 +43,13 @@ def test_their_failure_is_told_and_changes_nothing() -> None:
     assert run.header.rollback_failures == ()
 
 
+def test_those_that_do_not_wait_for_one_that_failed_run_all_the_same() -> None:
+    run = Run(step("a"), finals=[*FINALS, step("close")], parallelism=1).start().succeeds("a").fails("tell")
+    assert list(run.open) == ["close"]
+    assert run.succeeds("close").phase is RunPhase.SUCCEEDED
+    assert run.at("clean") is StepPhase.PENDING
+
+
 def test_they_are_attempted_again_by_their_policy_and_replaced_when_lost() -> None:
     run = Run(step("a"), finals=[step("tell", run=attempts(2))]).start().succeeds("a").fails("tell").wakes()
     assert run.launches[-1] == "tell.run.1.2.1"

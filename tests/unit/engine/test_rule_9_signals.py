@@ -212,6 +212,16 @@ def test_a_run_that_could_never_start_is_not_retried() -> None:
     assert run.is_retried().answer == (False, "the run could never start, or its definition is lost: start another run")
 
 
+def test_a_run_of_which_nothing_is_left_is_neither_retried_nor_undone() -> None:
+    run = Run()
+    run.state = restore(run.plan, recovering(run.header, run.now), {})
+    assert run.is_retried().answer == (False, "the run could never start, or its definition is lost: start another run")
+    accepted, reason = run.is_to_be_undone().answer
+    assert not accepted
+    assert "its state was lost" in reason
+    assert run.phase is RunPhase.RECOVERING
+
+
 def test_a_run_that_lost_state_goes_on_with_a_new_round_of_what_was_in_flight() -> None:
     run = recovering_run().is_retried()
     assert (run.phase, run.at("a"), list(run.open)) == (RunPhase.RUNNING, StepPhase.SUCCEEDED, ["b"])
