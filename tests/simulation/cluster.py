@@ -70,6 +70,10 @@ class FakeCluster:
         """Return the pod objects of a run."""
         return [pod for pod in self.pods.values() if pod.run == run and not pod.foreign]
 
+    def siblings_of(self, run: RunRef, task: Task) -> list[Pod]:
+        """Return the pod objects of the other tasks of a step."""
+        return [pod for pod in self.pods_of(run) if pod.task.path == task.path and pod.task != task]
+
     def create_pod(self, order: TaskOrder, *, in_charge: bool) -> Launched | Refused:
         """Create the task's pod, or find it there."""
         name = pod_name(order.run.name, order.run.uid, order.task)
@@ -82,8 +86,7 @@ class FakeCluster:
             return Launched()
         self._uids += 1
         pod = self.script.make_pod(order, name, self._uids, self.now_ms)
-        siblings = [other for other in self.pods_of(order.run) if other.task.path == order.task.path]
-        self.ledger.created(order, pod, siblings, self.now_ms, in_charge=in_charge)
+        self.ledger.created(order, pod, self.siblings_of(order.run, order.task), self.now_ms, in_charge=in_charge)
         if pod.is_stuck(self.now_ms):
             self.coverage.note(Fault.STUCK)
         if order.task.launch > 1:

@@ -103,7 +103,8 @@ class Connection:
             raise
         if order.after is not None:
             before = self.cluster.pods.get(pod_name(order.run.name, order.run.uid, order.after))
-            if before is not None and not before.foreign and not before.is_known_dead(self.now()):
+            others = [before] if before is not None else self.cluster.siblings_of(order.run, order.task)
+            if any(not pod.foreign and not pod.is_known_dead(self.now()) for pod in others):
                 return NotYet(again_ms=500)
         answer = self.cluster.create_pod(order, in_charge=self.in_charge)
         await self._after(Place.POD_CREATED)

@@ -163,8 +163,8 @@ class ApiServer:
         prefix, _, plural = request.path.rpartition("/")
         if path.split("/")[-2] != plural or not path.startswith(prefix):
             return False
-        label, _, value = request.query.get("labelSelector", "").partition("=")
-        if label and one["metadata"].get("labels", {}).get(label) != value:
+        wanted = dict(part.split("=") for part in request.query.get("labelSelector", "").split(",") if part)
+        if not wanted.items() <= one["metadata"].get("labels", {}).items():
             return False
         uid = request.query.get("fieldSelector", "").partition("involvedObject.uid=")[2].partition(",")[0]
         return not uid or one.get("involvedObject", {}).get("uid") == uid

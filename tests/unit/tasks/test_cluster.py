@@ -132,6 +132,17 @@ class TestAfter:
     async def test_unless_it_is_gone(self, launcher: ClusterLauncher) -> None:
         assert await launcher.start(self.second) == Launched()
 
+    async def test_one_that_was_never_made_hides_none_before_it(
+        self, server: ApiServer, launcher: ClusterLauncher
+    ) -> None:
+        await launcher.start(order())
+        server.objects[PATH]["status"] = RUNNING
+        third = order(task=Task("work", Action.RUN, 1, 3, 1), after=self.second.task)
+        assert isinstance(await launcher.start(third), NotYet)
+        server.objects[PATH]["status"] = ENDED
+        assert await launcher.start(third) == Launched()
+        assert await launcher.start(third) == Launched(), "its own pod is no other"
+
     async def test_unless_its_node_was_given_up(
         self, server: ApiServer, launcher: ClusterLauncher, clock: FixedClock
     ) -> None:

@@ -48,6 +48,7 @@ class Places:
         self._opened: set[str] = set()
         self._passed_over: set[str] = set()
         self._held_before: frozenset[str] | None = None
+        self._stores_seen = 0
 
     async def take(self, run: RunObject, opened: Opened, now: int) -> Opened | OpenLater | CannotOpen:
         """Give the run a place, if there is one. It keeps it until it is stored or dropped. Raises StoreUnavailable."""
@@ -93,18 +94,25 @@ class Places:
     def distrust(self) -> None:
         """The store may be another: ask it again who is active."""
         self._held_before = None
+        self._stores_seen += 1
 
     async def _count(self, run: RunObject, siblings: Sequence[ToldRun]) -> tuple[int, int]:
         """Return how many siblings are active, and how many others wait that are older than the run."""
-        if self._held_before is None:
-            self._held_before = await self._store.active_runs()
+        held_before = self._held_before
+        if held_before is None:
+            store = self._stores_seen
+            held_before = await self._store.active_runs()
+            if (
+                store == self._stores_seen
+            ):  # else it was distrusted meanwhile, and may have been the old one that answered
+                self._held_before = held_before
         active = before = 0
         own_turn = (run.created_at, run.ref.name)
         for sibling in siblings:
             uid = sibling.ref.uid
             if uid == run.ref.uid:
                 continue
-            if await self._is_active(sibling, self._held_before):
+            if await self._is_active(sibling, held_before):
                 active += 1
             elif sibling.is_pending and uid not in self._opened and uid not in self._passed_over:
                 before += (sibling.created_at, sibling.ref.name) < own_turn

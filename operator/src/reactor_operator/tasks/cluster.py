@@ -19,7 +19,7 @@ from reactor_operator.kube.fields import JsonObject, int_at, map_at, text_at
 from reactor_operator.kube.paths import JOB, POD
 from reactor_operator.outcomes import pod_facts as facts
 from reactor_operator.ports import Clock, Launched, NotYet, Refused, RunRef, TaskOrder
-from reactor_operator.tasks.manifest import render_manifest
+from reactor_operator.tasks.manifest import RUN_UID, STEP_PATH, label_value, render_manifest
 from reactor_operator.tasks.manifest_env import Unlaunchable
 from reactor_operator.tasks.manifest_seal import is_owned_by, open_seal
 from reactor_operator.tasks.manifest_spec import GRACE_SECONDS, STEP, TaskSettings
@@ -138,16 +138,30 @@ class ClusterLauncher:
         return sealed is not None and (sealed.run, sealed.task) == (run, task) and is_owned_by(found, run)
 
     async def _is_dead(self, order: TaskOrder, previous: Task) -> bool:
-        """Return whether the pod of the step's previous task runs no longer (or its node was given up)."""
+        """Return whether the pod of the step's previous task runs no longer (or its node was given up).
+
+        One that is not there may never have been made, because it was closed first. Then nobody has waited for the task
+        before that one, so all pods of the step count.
+        """
         run = order.run
         name = pod_name(run.name, run.uid, previous)
         if effective(order.spec, order.step).placement is Placement.JOB:
             selector = {"labelSelector": f"batch.kubernetes.io/job-name={name}"}
             pods = (await self._client.list(POD.collection(run.namespace), selector)).items
             job = await self._client.get(JOB.object(run.namespace, name))
-            return all(self._is_pod_dead(pod) for pod in pods) and (job is None or bool(pods) or _has_ended(job))
-        pod = await self._client.get(POD.object(run.namespace, name))
-        return pod is None or self._is_pod_dead(pod)
+            if job is not None or pods:
+                return all(self._is_pod_dead(pod) for pod in pods) and (job is None or bool(pods) or _has_ended(job))
+        else:
+            pod = await self._client.get(POD.object(run.namespace, name))
+            if pod is not None:
+                return self._is_pod_dead(pod)
+        selector = {"labelSelector": f"{RUN_UID}={run.uid},{STEP_PATH}={label_value(order.task.path)}"}
+        listed = (await self._client.list(POD.collection(run.namespace), selector)).items
+        return all(self._is_pod_dead(pod) for pod in listed if self._is_of_another_task(pod, order))
+
+    def _is_of_another_task(self, pod: JsonObject, order: TaskOrder) -> bool:
+        sealed = open_seal(self._settings.key, pod)
+        return sealed is not None and sealed.run == order.run and sealed.task != order.task
 
     def _is_pod_dead(self, pod: JsonObject) -> bool:
         if facts.has_ended(pod, STEP):

@@ -26,6 +26,7 @@ MANAGED_BY = "reactor-operator"
 SELECTOR = f"app.kubernetes.io/managed-by={MANAGED_BY}"
 MANIFEST_LIMIT = 1_000_000
 
+RUN_UID, STEP_PATH = "reactor.run/run-uid", "reactor.run/step"
 _LABEL_LIMIT = 63
 
 
@@ -68,9 +69,9 @@ def _metadata(order: TaskOrder, chosen: Effective) -> Manifest:
     theirs = chosen.pod.metadata if chosen.pod is not None else None
     ours = {
         "reactor.run/run": label_value(order.run.name),
-        "reactor.run/run-uid": order.run.uid,
+        RUN_UID: order.run.uid,
         "reactor.run/reactor": label_value(order.reactor),
-        "reactor.run/step": label_value(task.path),
+        STEP_PATH: label_value(task.path),
         "reactor.run/action": task.action.value,
         "reactor.run/attempt": str(task.attempt),
         "app.kubernetes.io/managed-by": MANAGED_BY,
