@@ -46,7 +46,10 @@ def resume(history: History, done: int) -> Sequence[RunState]:
         state = stored_after(history, done)
     except Exception as problem:
         raise _parted(history, done, f"what was stored by then cannot be taken up: {problem!r}") from problem
-    return [state, *_fold(history, state, done)]
+    try:
+        return [state, *_fold(history, state, done)]
+    except Parted as parted:
+        raise Parted(f"taken up as it was stored after step {done}: {parted}") from parted
 
 
 def stored_after(history: History, done: int) -> RunState:

@@ -346,6 +346,19 @@ def http_request(run: RecordedRun) -> None:
 
 
 @scenario(
+    "What a compose returns cannot be told: it fails, what is inside is undone, and the run is rolled back.",
+    step("reserve", **UNDO),
+    step("ship", "reserve", compose={"steps": [step("pack", **UNDO)], "returns": {"result": "pack", "path": "id"}}),
+)
+def returns_that_cannot_be_told(run: RecordedRun) -> None:
+    broken = failure(FailureKind.EXPRESSION, "step ship: returns: no such key: id")
+    run.results["ship"] = ev.ReturnsEvaluationFailed(scope="ship", failure=broken)
+    run.start().succeeds("reserve", "reserved").succeeds("ship/pack", "packed")
+    run.succeeds("ship/pack").succeeds("reserve")
+    assert (run.phase, run.why_it_failed) == (RunPhase.FAILED, ("ship", FailureKind.EXPRESSION))
+
+
+@scenario(
     "A step ends the run on purpose: what is in flight drains, nothing is reversed.",
     step("look", **UNDO),
     step("price", **UNDO),

@@ -16,6 +16,7 @@ import pytest
 from reactor_operator.engine import actions, events, failures, identity, state
 from reactor_operator.engine.derive import restore
 from reactor_operator.gateway.record import decode_record
+from reactor_operator.gateway.tokens import task_token
 from reactor_operator.reconciling.definition import RECORD, compile_definition, decode_definition
 from reactor_operator.reconciling.records import read_run
 from reactor_operator.store.codec import decode_action, decode_event, decode_header, decode_step
@@ -95,6 +96,19 @@ def test_a_stored_word_means_what_it_meant(name: str) -> None:
     words = engine_class(name)
     for member, word in listed("words")[name].items():
         assert words(word) is words[member], f"{word!r} was {name}.{member}"
+
+
+@pytest.mark.parametrize("key", listed("names"))
+def test_a_task_has_the_names_that_it_had(key: str) -> None:
+    """A pod of before is found, a service that was called before knows the call again, and its token still opens."""
+    uid, task = first_values.HEADERS[0].uid, identity.parse_task_key(key)
+    assert task is not None
+    assert listed("names")[key] == {
+        "pod": identity.pod_name("checkout-o-1", uid, task),
+        "idempotencyKey": identity.idempotency_key(uid, task.path, task.action, task.round),
+        "jitter": identity.jitter_fraction(uid, task),
+        "token": task_token(b"k" * 32, f"{uid}/{key}"),
+    }
 
 
 def test_a_whole_run_of_the_first_version_is_read() -> None:
