@@ -33,7 +33,7 @@ def _answer_of(step: StepPlan) -> Evaluation:
             path=path,
             round=round_,
             proceed=True,
-            arguments=value(f"{path} arguments") if step.kind is StepKind.TASK else None,
+            arguments=value(f"{path} arguments"),
             inputs=value(f"{path} inputs") if step.kind is StepKind.COMPOSE else None,
             result=value(f"{path} value") if step.kind is StepKind.TRANSFORM else None,
             chosen=step.children[0] if step.kind is StepKind.SWITCH else "",
