@@ -56,7 +56,7 @@ check-generated: setup
 	  diff -r "$$scratch" "$$folder" || { echo "error: $$folder is not what the models render: run make crds" >&2; exit 1; }
 	done
 check-tests: setup
-	@REACTOR_SEEDS=100 $(PYTEST) -q -n 3 tests/unit tests/property tests/simulation # many wait: more than there are cores
+	@REACTOR_SEEDS=100 $(PYTEST) -q -n 3 tests/unit tests/property tests/replay tests/simulation # many wait: more than there are cores
 
 .PHONY: format
 format: setup ## put format and imports right
@@ -85,6 +85,10 @@ crds: setup ## render crds/ from the models, the chart's copy, and docs/phases.m
 	@$(VENV)/python -m reactor_operator.api.crd crds
 	@$(VENV)/python -m reactor_operator.api.phases docs/phases.md
 	@rm -f charts/reactor-operator/files/crds/*.yaml && cp crds/*.yaml charts/reactor-operator/files/crds/
+
+.PHONY: histories
+histories: setup ## record tests/replay/histories anew, after a change that is meant
+	@$(VENV)/python -m tests.replay.record
 
 .PHONY: lock
 lock: setup ## resolve the dependencies anew

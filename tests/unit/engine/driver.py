@@ -18,7 +18,7 @@ from reactor_operator.engine.actions import (
     RetireTask,
     StartTask,
 )
-from reactor_operator.engine.decide import begin, decide
+from reactor_operator.engine.decide import begin, decide_together
 from reactor_operator.engine.derive import restore
 from reactor_operator.engine.draft import Decision
 from reactor_operator.engine.failures import Failure, FailureKind
@@ -160,7 +160,10 @@ class Run:
     """One run under test. Verbs tell it what happened and return it; the rest reads what came of it."""
 
     def __init__(self, *steps: Written, uid: str = "run-1", finals: Sequence[StepPlan] = (), **limits: object) -> None:
-        self.plan = plan_of(*steps, finals=finals, **limits)
+        self._begin(plan_of(*steps, finals=finals, **limits), uid)
+
+    def _begin(self, plan: Plan, uid: str) -> None:
+        self.plan = plan
         self.now = START
         self.state: RunState = begin(self.plan, uid, self.now)
         self.last = Decision(state=self.state)
@@ -256,12 +259,12 @@ class Run:
         """Whether the newest request was accepted, and the reason."""
         return self.header.signals[-1].accepted, self.header.signals[-1].reason
 
-    def feed(self, event: ev.Event) -> Self:
-        """Tell one event and keep what the engine says."""
+    def feed(self, *events: ev.Event) -> Self:
+        """Tell one event, or several that were recorded together, and keep what the engine says."""
         before = self.state
-        self.last = decide(self.plan, before, event, self.now)
+        self.last = decide_together(self.plan, before, events, self.now)
         self.state = self.last.state
-        self._check(before, event)
+        self._check(before, events)
         asked: list[ev.Event] = []
         for action in self.last.actions:
             match action:
@@ -288,11 +291,11 @@ class Run:
             self.feed(answer)
         return self
 
-    def _check(self, before: RunState, event: ev.Event) -> None:
+    def _check(self, before: RunState, events: tuple[ev.Event, ...]) -> None:
         state = self.state
-        if not isinstance(event, ev.TimePassed):
-            again = decide(self.plan, state, event, self.now)
-            assert again.state is state, f"{event!s:.200} changed something when it was told again"
+        if not any(isinstance(event, ev.TimePassed) for event in events):
+            again = decide_together(self.plan, state, events, self.now)
+            assert again.state is state, f"{events!s:.200} changed something when told again"
             assert not again.actions
         changed = {path for path in state.steps if before.steps.get(path) is not state.steps[path]}
         assert changed == self.last.touched

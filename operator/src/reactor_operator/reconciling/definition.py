@@ -56,7 +56,7 @@ def decode_definition(body: bytes) -> Definition:
     """Return the definition that `encode_definition` rendered."""
     document = orjson.loads(body)
     document["run"] = RunRef(**document["run"])
-    if document["inputs"] is not None:
+    if document.get("inputs") is not None:
         document["inputs"] = ValueRef(**document["inputs"])
     return Definition(**document)
 
