@@ -46,8 +46,12 @@ from reactor_operator.store.port import CommitRefused, InboxAhead, StaleRevision
 
 _TRIES = 50
 _RECOVERING = (
-    "the stored state of this run was lost or is older than what was told of it, so nothing more is started: "
+    "the stored state of this run is older than what was told of it, so nothing more is started: "
     "look at what its steps did, then retry, undo or cancel it (annotations reactor.run/retry, undo, cancel)"
+)
+_LOST = (
+    "the stored state of this run was lost, so nothing more is started: look at what its steps did, then cancel it "
+    "(annotation reactor.run/cancel), and start another run where that is right"
 )
 _TOLD_OF_A_LOST_RUN = frozenset(
     {"phase", "message", "observedGeneration", "store", "conditions", "finishedAt", "signals"}
@@ -390,7 +394,8 @@ class Reconciler:
         except ValueLost:
             values = {}
         recovering_now = known.state.header.stage is Stage.RECOVERING
-        status = render_status(facts, known.plan, known.state, values, stalled=_RECOVERING if recovering_now else "")
+        stalled = (_LOST if definition.lost else _RECOVERING) if recovering_now else ""
+        status = render_status(facts, known.plan, known.state, values, stalled=stalled)
         if definition.lost:
             # What was told of the steps before the loss is all that is left of them.
             status = {name: value for name, value in status.items() if name in _TOLD_OF_A_LOST_RUN}
