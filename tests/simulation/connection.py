@@ -106,6 +106,10 @@ class Connection:
             others = [before] if before is not None else self.cluster.siblings_of(order.run, order.task)
             if any(not pod.foreign and not pod.is_known_dead(self.now()) for pod in others):
                 return NotYet(again_ms=500)
+        name = pod_name(order.run.name, order.run.uid, order.task)
+        for pod in [pod for pod in self._met.values() if pod.name == name and not pod.gone]:
+            pod.start_told = False  # it was there before its task was opened, and might not have been listened to
+            self._settled.discard(pod.uid)
         answer = self.cluster.create_pod(order, in_charge=self.in_charge)
         await self._after(Place.POD_CREATED)
         return answer
@@ -175,8 +179,8 @@ class Connection:
         self._met[pod.uid] = pod
         if not pod.python and pod.acted and not pod.start_told:
             times_forgotten = self._times_forgotten
-            await self._tell(pod.run, ev.TaskStarted(task=pod.task, at=self.now()), "started", final=False)
-            pod.start_told = times_forgotten == self._times_forgotten
+            answer = await self._tell(pod.run, ev.TaskStarted(task=pod.task, at=self.now()), "started", final=False)
+            pod.start_told = answer is not Appended.UNKNOWN and times_forgotten == self._times_forgotten
         if pod.is_ended() or pod.is_given_up(self.now()):
             if pod.uid not in self._settled:
                 await self._tell_end(pod, _end_of(pod))
@@ -210,8 +214,6 @@ class Connection:
             answer = await self._tell(pod.run, event, f"end/{pod.uid}", final=True)
         if answer is Appended.RECORDED and isinstance(event, ev.TaskLost):
             pod.told_lost = True
-        if answer is Appended.CLOSED and pod.run.uid in self.cluster.ledger.lost:
-            return  # an older copy of the store may not have opened the task yet, and open it again
         if answer is not Appended.UNKNOWN and times_forgotten == self._times_forgotten:
             self._settled.add(pod.uid)
 

@@ -280,6 +280,19 @@ async def test_an_end_that_the_store_has_lost_is_told_again(trial: Trial) -> Non
     assert trial.missed() == 0
 
 
+async def test_the_pod_of_a_task_that_is_opened_late_is_told_again(trial: Trial) -> None:
+    opened = await store_with_task()
+    await close_task(trial.store)
+    sealed = sealed_of(made())
+    async with trial.watching() as watch:
+        await trial.server.put(PATH, ended(made(), 0, "1"))
+        async with asyncio.timeout(5):
+            await trial.has_marked.wait()
+        trial.store.__dict__.update(opened.__dict__ | {"_bell": trial.store._bell})
+        watch.adopted(sealed.run, sealed.task)
+        await trial.wait_for(TaskSucceeded)
+
+
 class TestStalls:
     async def reason(self, trial: Trial, pod: Json, age_ms: int) -> str:
         trial.clock.time = CREATED_MS + age_ms

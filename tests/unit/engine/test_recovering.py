@@ -48,6 +48,11 @@ def test_a_failed_undo_is_not_repeated() -> None:
     assert run.is_cancelled().phase is RunPhase.CANCELLED
 
 
+def test_a_cancel_runs_no_finally_steps_for_they_may_have_run_already() -> None:
+    run = lose(Run(step("a"), finals=[step("tell")]).start()).is_cancelled()
+    assert (run.phase, run.launches) == (RunPhase.CANCELLED, ["a.run.1.1.1"])
+
+
 def test_a_cancel_ends_it_at_once_and_stops_what_may_still_run() -> None:
     run = lose(Run(step("a"), step("b", run=attempts(2))).start().begins("a").fails("b")).is_cancelled(reason="")
     assert run.phase is RunPhase.CANCELLED

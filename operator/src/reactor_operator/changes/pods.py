@@ -112,6 +112,14 @@ class PodWatch:
             seen.version = ""
         self._relist_now.set()
 
+    def adopted(self, run: RunRef, task: Task) -> None:
+        """Read a task's pod again, soon: it was there before its task was opened, and may have spoken to nobody."""
+        seen = self._seen.get(self._tasks.get((run.uid, task.key), ""))
+        if seen is not None:
+            self._reader.forget(seen.pod, seen.sealed)
+            seen.version = ""
+            self._relist_now.set()
+
     def sight(self, run: RunRef, task: Task) -> Sighting | None:
         """Return what is known of a task's own pod; None where it was not seen, or may not be what it seems."""
         uid = self._tasks.get((run.uid, task.key), "")

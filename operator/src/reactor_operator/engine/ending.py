@@ -156,8 +156,9 @@ def cancel(draft: Draft, reason: str) -> None:
     lost = draft.header.stage is Stage.RECOVERING
     begin_ending(draft, Goal.CANCEL)
     if lost:
-        draft.set(cancel_reason=reason or "cancelled while recovering")
         stop_everything(draft)
+        close_scopes(draft, ROOT)
+        finish(draft, RunPhase.CANCELLED, "Cancelled", reason or "cancelled while recovering", finals=())
 
 
 def stop_everything(draft: Draft) -> None:
@@ -216,13 +217,24 @@ def revert(draft: Draft) -> None:
         finish(draft, RunPhase.FAILED, "Failed", failure.failure.message if failure else "")
 
 
-def finish(draft: Draft, phase: RunPhase, reason: str, message: str, result: ValueRef | None = None) -> None:
-    """End the run, after its `finally` steps, if it has any: each end gives them a round of their own."""
+def finish(
+    draft: Draft,
+    phase: RunPhase,
+    reason: str,
+    message: str,
+    result: ValueRef | None = None,
+    finals: tuple[str, ...] | None = None,
+) -> None:
+    """End the run, after its `finally` steps, if it has any: each end gives them a round of their own.
+
+    `finals` are those to run, all when left out: where state was lost, they may have been run already.
+    """
+    finals = draft.plan.finals if finals is None else finals
     draft.set(stage=Stage.FINISHING, ending=Ending(phase=phase, reason=reason, message=message), result=result)
     draft.ready = ()
-    for path in draft.plan.finals:
+    for path in finals:
         draft.renew(path)
-    for path in draft.plan.finals:
+    for path in finals:
         if not draft.plan.steps[path].needs:
             draft.make_ready(path)
 

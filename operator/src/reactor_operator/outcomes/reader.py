@@ -54,8 +54,9 @@ class PodReader:
         if reading.started_at is not None and self._told.get(key) not in (_STARTED, _SETTLED):
             # Kubelet rounds down to the second; rounding up keeps a timeout from firing early.
             at = min(reading.started_at + _SECOND_MS, self._clock.now())
-            await self._append(sealed, TaskStarted(task=sealed.task, at=at), digest_of("started", sealed.task.key))
-            self._remember(key, _STARTED)
+            started = TaskStarted(task=sealed.task, at=at)
+            if await self._append(sealed, started, digest_of("started", sealed.task.key)) is not Appended.UNKNOWN:
+                self._remember(key, _STARTED)
         outcome = reading.outcome
         if live and outcome is None and not reading.dead and self._is_given_up(pod):
             outcome = read_unreachable(pod, sealed)
@@ -71,6 +72,10 @@ class PodReader:
     def distrust(self) -> None:
         """Tell everything again: the store may have lost what was told."""
         self._told.clear()
+
+    def forget(self, pod: JsonObject, sealed: Sealed) -> None:
+        """Tell again what this pod tells."""
+        self._told.pop(self._key(pod, sealed), None)
 
     async def vanished(self, pod: JsonObject, sealed: Sealed) -> None:
         """Tell that a pod is gone. Call this only after a live GET said so; `pod` is what was last seen of it."""

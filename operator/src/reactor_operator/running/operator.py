@@ -137,10 +137,14 @@ async def _work(
     def sight(run: RunRef, task: Task) -> Sighting | None:
         return next((found for watch in watches if (found := watch.sight(run, task)) is not None), None)
 
+    def adopted(run: RunRef, task: Task) -> None:
+        for watch in watches:
+            watch.adopted(run, task)
+
     reconciler = Reconciler(
         store=store,
         definitions=definitions,
-        launcher=ClusterLauncher(client, task_settings, clock, sight),
+        launcher=ClusterLauncher(client, task_settings, clock, sight, adopted),
         board=board,
         evaluator=evaluator,
         siblings=told,

@@ -42,6 +42,7 @@ class ClusterLauncher:
     """Implements `ports.Launcher` on the API server.
 
     `sight` tells what the watch knows of a task's pod; it spares most of the requests before a removal.
+    `adopted` is told of a pod that was there when it was to be made.
     """
 
     def __init__(
@@ -50,11 +51,13 @@ class ClusterLauncher:
         settings: TaskSettings,
         clock: Clock,
         sight: Callable[[RunRef, Task], Sighting | None] = lambda run, task: None,
+        adopted: Callable[[RunRef, Task], None] = lambda run, task: None,
     ) -> None:
         self._client = client
         self._settings = settings
         self._clock = clock
         self._sight = sight
+        self._adopted = adopted
         self._retiring: OrderedDict[str, int] = OrderedDict()
 
     async def start(self, order: TaskOrder) -> Launched | NotYet | Refused:
@@ -127,6 +130,7 @@ class ClusterLauncher:
         if found is None:
             return NotYet(again_ms=_AGAIN_MS)
         if self._is_ours(found, order.run, order.task):
+            self._adopted(order.run, order.task)
             return Launched()
         return _refuse(
             f"ForeignPod: a {kind.name} {name} that this run did not make has the task's name in namespace "
