@@ -1,0 +1,33 @@
+"""The engine ends every scripted run as the reference model says: DESIGN 4 told twice, by two ways of thinking.
+
+`REACTOR_EXAMPLES` says how many runs each rule is tried on.
+"""
+
+import os
+from dataclasses import fields
+
+from hypothesis import given, settings
+
+from tests.property.reference import Reference
+from tests.property.scenarios import Scenario, flat_scenarios
+from tests.property.scripted import ScriptedWorld
+
+tried = settings(max_examples=int(os.environ.get("REACTOR_EXAMPLES", "60")), deadline=None)
+
+
+def agree(scenario: Scenario) -> None:
+    """Compare the two ends; what differs is told with the manifest and the script."""
+    expected = Reference(scenario.spec, scenario.script).end()
+    found = ScriptedWorld(scenario.spec, scenario.script).end()
+    differs = [
+        f"{field.name}:\n  model:  {getattr(expected, field.name)}\n  engine: {getattr(found, field.name)}"
+        for field in fields(expected)
+        if getattr(expected, field.name) != getattr(found, field.name)
+    ]
+    assert not differs, "\n".join(["the engine and the model disagree on", *differs, repr(scenario)])
+
+
+@tried
+@given(flat_scenarios())
+def test_a_run_of_independent_and_dependent_steps_ends_as_the_rules_say(scenario: Scenario) -> None:
+    agree(scenario)
