@@ -1,8 +1,8 @@
 """What a saga comes to, told by a small model that knows the rules of DESIGN 4 and nothing of the engine.
 
 In: the spec of a reactor as it is written (plain dicts), and a script: how the tasks of each (path, action) end, one
-after the other. Out: an `End`. Tasks run one at a time, in the order of the manifest where the graph leaves it open; in a
-scope with scopes inside it does not: each step waits for the one before.
+after the other. Out: an `End`. Tasks run one at a time, in the order of the manifest where the graph leaves it open; in
+a scope with scopes inside it does not: each step waits for the one before.
 Never here: events, timers, anything of `reactor_operator`.
 
 Endings of a script: `ok` (also where it says no more), `skip`, `halt`, `continue` (of a compensate), or a kind of
@@ -33,6 +33,7 @@ class Node:
     kind: str
     needs: tuple[str, ...] = ()
     inside: list["Node"] = field(default_factory=list)
+    around: "Node | None" = None
     phase: str = "Pending"
     round: int = 1
     attempt: int = 0
@@ -51,11 +52,21 @@ class Node:
         policy = self.written if action == "run" else self.written[action]
         return int(policy.get("retries", {}).get("maxAttempts", 1))
 
+    def has_acted(self) -> None:
+        """Remember that it may have changed the world, and so may what it is inside of."""
+        self.acted = True
+        if self.around is not None:
+            self.around.has_acted()
+
     def all_inside(self) -> "Iterator[Node]":
         """Every step inside, however deep."""
         for node in self.inside:
             yield node
             yield from node.all_inside()
+
+
+class Unsaid(Exception):
+    """The rules leave open how the run goes on."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +105,8 @@ def lay_out(steps: Sequence[Mapping[str, Any]], prefix: str = "") -> list[Node]:
             bodies = {str(number): body for number, body in enumerate(written["switch"]["cases"])}
             bodies["default"] = written["switch"]["default"]
             node.inside = [_body(node, name, body) for name, body in bodies.items()]
+        for inside in node.inside:
+            inside.around = node
         nodes.append(node)
     return nodes
 
@@ -105,7 +118,10 @@ def _body(switch: Node, name: str, body: Mapping[str, Any]) -> Node:
         key: switch.written[key] for key in ("retries", "compensate", "undo", "onError") if key in switch.written
     }
     if "steps" in body:
-        return Node(path, policies, "compose", inside=lay_out(body["steps"], path + "/"))
+        node = Node(path, policies, "compose", inside=lay_out(body["steps"], path + "/"))
+        for inside in node.inside:
+            inside.around = node
+        return node
     return Node(path, policies, "run" if "run" in body else "transform")
 
 
@@ -173,13 +189,14 @@ class Reference:
     def task(self, node: Node) -> Broken | str | None:
         """One attempt (rules 2, 3, 11)."""
         ending = self.launch(node, "run", node.attempt + 1)
+        if ending not in NEVER_STARTED:
+            node.has_acted()
         if ending in {"ok", HALT}:
             self.succeed(node)
             return HALT if ending == HALT else None
         if ending == "skip":
             node.phase = "Skipped"
             return None
-        node.acted |= ending not in NEVER_STARTED
         node.uncertain |= ending in UNCERTAIN
         if ending in RETRYABLE and node.attempt < node.attempts_of("run"):
             node.phase = "Retrying"
@@ -200,7 +217,10 @@ class Reference:
         if outcome is None:
             self.succeed(node)
             return None
-        if isinstance(outcome, str) or not node.contains_failures:
+        if isinstance(outcome, str):
+            return outcome
+        if not node.contains_failures:
+            node.phase = "Failed"
             return outcome
         self.stop(node)
         self.roll_back(node)
@@ -210,7 +230,8 @@ class Reference:
                 renew(inside)
             node.attempt += 1
             return self.compose(node)
-        node.acted = True
+        if not node.acted and "compensate" in node.written:
+            raise Unsaid("a compose has finally failed, and no task inside it began: is there anything to compensate?")
         return self.fail(node, "Error" if outcome.may_retry else "Fatal")
 
     def switch(self, node: Node) -> Broken | str | None:
@@ -228,6 +249,8 @@ class Reference:
             node.phase = body.phase
             self.numbers += 1
             node.completed = self.numbers
+        elif isinstance(outcome, Broken):
+            node.phase = "Failed"
         return outcome
 
     def fail(self, node: Node, kind: str) -> Broken | None:
@@ -331,6 +354,8 @@ def skip(node: Node) -> None:
 
 
 def renew(node: Node) -> None:
-    """Begin a new round, of which nothing is known yet."""
+    """Begin a new round, of which nothing is known yet; a step that is pending is not made pending again."""
+    if node.phase == "Pending":
+        return
     node.phase, node.round, node.attempt, node.begun, node.completed = "Pending", node.round + 1, 0, 0, 0
     node.acted = node.uncertain = False

@@ -128,3 +128,58 @@ def asked(nodes: list[Node]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         if "undo" in node.written and node.kind == "run":
             yield node.path, "undo", CLEANUP_ENDINGS
         yield from asked(node.inside)
+
+
+@st.composite
+def nested_steps(draw: st.DrawFn, names: Iterator[str], deep: int) -> list[dict[str, Any]]:
+    """Draw steps with steps inside, each waiting for the one before, so that nothing is free."""
+    if deep == 0 or draw(st.integers(0, 3)) == 3:
+        return draw(flat_steps(names, 3))
+    steps: list[dict[str, Any]] = []
+    for _ in range(draw(st.integers(1, 3))):
+        step: dict[str, Any] = {"name": next(names)}
+        if steps:
+            step["waitFor"] = [steps[-1]["name"]]
+        if draw(st.integers(0, 4)) == 4:
+            step["when"] = "inputs.go"
+        step |= draw(st.sampled_from([tasks(), composes(names, deep - 1), switches(names, deep - 1)]).flatmap(_itself))
+        steps.append(step)
+    return steps
+
+
+def _itself(strategy: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    return strategy
+
+
+def tasks() -> st.SearchStrategy[dict[str, Any]]:
+    """Draw what a task says."""
+    return policies().map(lambda said: {"run": python(), **said})
+
+
+@st.composite
+def composes(draw: st.DrawFn, names: Iterator[str], deep: int) -> dict[str, Any]:
+    """Draw steps that are one, and whether what fails inside stays inside."""
+    said = draw(policies())
+    said.pop("undo", None)
+    return {"compose": {"steps": draw(nested_steps(names, deep))}, **said}
+
+
+@st.composite
+def switches(draw: st.DrawFn, names: Iterator[str], deep: int) -> dict[str, Any]:
+    """Draw bodies of which one is chosen; policies, which are those of the body, only where each is a task."""
+    inner = draw(st.booleans())
+
+    def body() -> dict[str, Any]:
+        if inner and draw(st.booleans()):
+            return {"steps": draw(nested_steps(names, deep))}
+        return {"transform": {"value": 1}} if inner else {"run": python()}
+
+    cases = [{"when": "inputs.go", **body()} for _ in range(draw(st.integers(1, 2)))]
+    return {"switch": {"cases": cases, "default": body()}, **({} if inner else draw(policies()))}
+
+
+@st.composite
+def nested_scenarios(draw: st.DrawFn) -> Scenario:
+    """Draw a reactor with composes and switches."""
+    names = (f"s{number}" for number in range(100))
+    return draw(scripted({"parallelism": 1, "steps": draw(nested_steps(names, 2))}))
