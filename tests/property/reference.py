@@ -34,6 +34,7 @@ class Node:
     needs: tuple[str, ...] = ()
     inside: list["Node"] = field(default_factory=list)
     around: "Node | None" = None
+    is_final: bool = False
     phase: str = "Pending"
     round: int = 1
     attempt: int = 0
@@ -131,6 +132,8 @@ class Reference:
     def __init__(self, spec: Mapping[str, Any], script: Script) -> None:
         self.top = Node("", {}, "compose", inside=lay_out(spec["steps"]))
         self.finals = lay_out(spec.get("finally", ()))
+        for node in self.finals:
+            node.is_final = True
         self.script = {key: list(endings) for key, endings in script.items()}
         self.launches: list[Launch] = []
         self.reversed: list[str] = []
@@ -256,6 +259,8 @@ class Reference:
     def fail(self, node: Node, kind: str) -> Broken | None:
         """Rule 3: a step that has finally failed cleans up after itself; the run may go on all the same."""
         node.phase = "Failed"
+        if node.is_final:
+            return None
         self.clean_up(node)
         if node.phase == "Succeeded":
             return None

@@ -14,7 +14,10 @@ from tests.property.reference import Node, Script, lay_out
 
 HANDLER = "shop:work"
 RUN_ENDINGS = ("ok", "Error", "Fatal", "Timeout", "InvalidResult", "CannotStart", "skip", "halt")
+WHEN_ENDINGS = ("true", "false", "Expression")
+VALUE_ENDINGS = ("ok", "Expression")
 CLEANUP_ENDINGS = ("ok", "Error", "Fatal", "Timeout")
+FINAL_ENDINGS = {"run": RUN_ENDINGS, "when": WHEN_ENDINGS, "transform": VALUE_ENDINGS}
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,8 @@ def flat_scenarios(draw: st.DrawFn) -> Scenario:
 def scripted(draw: st.DrawFn, spec: Mapping[str, Any]) -> Scenario:
     """Draw a script for a reactor."""
     script: dict[tuple[str, str], list[str]] = {}
-    for path, action, endings in asked(lay_out(spec["steps"])):
+    finals = [(path, action, FINAL_ENDINGS[action]) for path, action, _ in asked(lay_out(spec.get("finally", ())))]
+    for path, action, endings in [*asked(lay_out(spec["steps"])), *finals]:
         drawn = draw(st.lists(st.sampled_from(endings), max_size=3))
         if drawn:
             script[path, action] = drawn
@@ -116,11 +120,11 @@ def asked(nodes: list[Node]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Yield what a script may say: of whom, of what, and which words."""
     for node in nodes:
         if "when" in node.written:
-            yield node.path, "when", ("true", "false", "Expression")
+            yield node.path, "when", WHEN_ENDINGS
         if node.kind == "run":
             yield node.path, "run", RUN_ENDINGS
         if node.kind == "transform":
-            yield node.path, "transform", ("ok", "Expression")
+            yield node.path, "transform", VALUE_ENDINGS
         if node.kind == "switch":
             yield node.path, "switch", tuple(body.path.split("[")[-1][:-1] for body in node.inside)
         if "compensate" in node.written and node.kind != "switch":
@@ -183,3 +187,15 @@ def nested_scenarios(draw: st.DrawFn) -> Scenario:
     """Draw a reactor with composes and switches."""
     names = (f"s{number}" for number in range(100))
     return draw(scripted({"parallelism": 1, "steps": draw(nested_steps(names, 2))}))
+
+
+@st.composite
+def finally_scenarios(draw: st.DrawFn) -> Scenario:
+    """Draw a reactor with steps at every end."""
+    names = (f"s{number}" for number in range(100))
+    steps = draw(flat_steps(names, 3))
+    finals = draw(flat_steps(names, 3))
+    for step in finals:
+        for field in ("compensate", "undo", "onError"):
+            step.pop(field, None)
+    return draw(scripted({"parallelism": 1, "steps": steps, "finally": finals}))

@@ -9,7 +9,7 @@ from dataclasses import fields
 from hypothesis import given, reject, settings
 
 from tests.property.reference import Reference, Unsaid
-from tests.property.scenarios import Scenario, flat_scenarios, nested_scenarios
+from tests.property.scenarios import Scenario, finally_scenarios, flat_scenarios, nested_scenarios
 from tests.property.scripted import ScriptedWorld
 
 tried = settings(max_examples=int(os.environ.get("REACTOR_EXAMPLES", "60")), deadline=None)
@@ -39,4 +39,10 @@ def test_a_run_of_independent_and_dependent_steps_ends_as_the_rules_say(scenario
 @tried
 @given(nested_scenarios())
 def test_a_run_with_steps_inside_steps_ends_as_the_rules_say(scenario: Scenario) -> None:
+    agree(scenario)
+
+
+@tried
+@given(finally_scenarios())
+def test_steps_at_every_end_run_as_the_rules_say_and_change_nothing(scenario: Scenario) -> None:
     agree(scenario)
