@@ -21,6 +21,7 @@ Launch = tuple[str, str, int, int]
 RETRYABLE = frozenset({"Error", "Timeout"})
 UNCERTAIN = frozenset({"Timeout", "InvalidResult"})
 NEVER_STARTED = frozenset({"CannotStart", "Expression"})
+NOT_KEPT = frozenset({"Failed", "Cancelled", "Undone", "Compensated"})
 HALT = "halt"
 
 
@@ -40,6 +41,7 @@ class Node:
     attempt: int = 0
     begun: int = 0
     completed: int = 0
+    cleanups: dict[str, int] = field(default_factory=dict)
     acted: bool = False
     uncertain: bool = False
 
@@ -67,7 +69,7 @@ class Node:
 
 
 class Unsaid(Exception):
-    """The rules leave open how the run goes on."""
+    """How the run goes on is left open by the rules, or is not yet as they say."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ class End:
     rollback: str
     has_result: bool
     failed_step: str
+    answers: Sequence[bool]
 
 
 def lay_out(steps: Sequence[Mapping[str, Any]], prefix: str = "") -> list[Node]:
@@ -139,26 +142,78 @@ class Reference:
         self.reversed: list[str] = []
         self.failures: list[tuple[str, str]] = []
         self.numbers = 0
+        self.phase = self.rollback = self.failed_step = ""
 
-    def end(self) -> End:
-        """Run to the end: rules 1 to 7, 10 and 11."""
-        outcome = self.scope(self.top)
-        self.stop(self.top)
-        if isinstance(outcome, Broken):
-            self.roll_back(self.top)
-        self.finish()
-        went_back = isinstance(outcome, Broken) and bool(self.reversed)
-        rollback = "Incomplete" if self.failures else "Complete" if went_back else "NotNeeded"
+    def end(self, *signals: str) -> End:
+        """Run to the end, and to one more for each signal that is then given and accepted: rules 1 to 7, 9 to 11."""
+        self.go()
+        self.answers = [self.accepts(signal) for signal in signals]
         return End(
-            phase="Failed" if isinstance(outcome, Broken) else "Halted" if outcome == HALT else "Succeeded",
+            phase=self.phase,
             steps={node.path: node.phase for node in [*self.top.all_inside(), *self.finals]},
             launches=self.launches,
             reversed=self.reversed,
             failures=self.failures,
-            rollback=rollback,
-            has_result=outcome is None,
-            failed_step=outcome.path if isinstance(outcome, Broken) else "",
+            rollback=self.rollback,
+            has_result=self.phase == "Succeeded",
+            failed_step=self.failed_step,
+            answers=self.answers,
         )
+
+    def go(self) -> None:
+        """Go forward, and back where that does not end well."""
+        outcome = self.scope(self.top)
+        self.stop(self.top)
+        self.failed_step = outcome.path if isinstance(outcome, Broken) else ""
+        if isinstance(outcome, Broken):
+            self.roll_back(self.top)
+        self.finish("Failed" if isinstance(outcome, Broken) else "Halted" if outcome == HALT else "Succeeded")
+
+    def accepts(self, signal: str) -> bool:
+        """Rule 9: do what a person asks for when the run has ended; tell whether it may be done."""
+        return self.undo() if signal == "undo" else self.retry()
+
+    def undo(self) -> bool:
+        """Take everything back; what could not be reversed before is tried again."""
+        if self.phase == "Failed" and self.rollback == "NotNeeded":
+            raise Unsaid("of failed runs only one whose rollback is incomplete may be undone, and this one had none")
+        if self.phase == "Undone" or self.rollback == "Complete":
+            return False
+        self.refuse_ignored(self.top)
+        self.failures = []
+        for node in self.top.all_inside():
+            if node.phase == "RollbackFailed":
+                node.phase = "Succeeded" if node.completed else "Failed"
+        self.roll_back(self.top)
+        self.finish("Failed" if self.failures else "Undone")
+        return True
+
+    def refuse_ignored(self, scope: Node) -> None:
+        """Leave out runs that go on over an optional step that is ignored and listed as not reversed.
+
+        Rules 4, 7, 9: it stays listed until an undo repeats what is missing, an uncertain one begins a new round with
+        a retry, and nothing acts again on top of what may still stand.
+        """
+        listed = {path for path, _ in self.failures}
+        if any(node.phase == "Ignored" and node.path in listed for node in scope.all_inside()):
+            raise Unsaid("an optional step is ignored, and what it did may still stand")
+
+    def retry(self) -> bool:
+        """What failed or was reversed begins a new round, with what depends on it; the others keep their results."""
+        nodes = list(self.top.all_inside())
+        if self.phase != "Failed" or any(node.phase == "RollbackFailed" for node in nodes):
+            return False
+        self.refuse_ignored(self.top)
+        self.failures = []
+        self.reversed = []
+        again: set[str] = set()
+        for _ in nodes:
+            again |= {node.path for node in nodes if node.phase in NOT_KEPT or again.intersection(node.needs)}
+        for node in nodes:
+            if node.path in again:
+                renew(node)
+        self.go()
+        return True
 
     # Forward: each returns None where the run may go on.
 
@@ -229,6 +284,7 @@ class Reference:
         self.roll_back(node)
         stands = any(inside.phase == "RollbackFailed" for inside in node.all_inside())
         if outcome.may_retry and node.attempt < node.attempts_of("run") and not stands:
+            self.refuse_ignored(node)
             for inside in node.all_inside():
                 renew(inside)
             node.attempt += 1
@@ -299,8 +355,9 @@ class Reference:
 
     def reverse(self, node: Node, action: str) -> None:
         """Rule 7: attempt it by its policy; what fails for good is listed, and the rollback goes on."""
-        for attempt in range(1, node.attempts_of(action) + 1):
-            ending = self.launch(node, action, attempt)
+        for _ in range(node.attempts_of(action)):
+            node.cleanups[action] = node.cleanups.get(action, 0) + 1
+            ending = self.launch(node, action, node.cleanups[action])
             if ending == "continue":
                 return self.succeed(node)
             if ending == "ok":
@@ -311,11 +368,17 @@ class Reference:
         node.phase = "RollbackFailed"
         return self.failures.append((node.path, ending))
 
-    def finish(self) -> None:
-        """Rule 10: `finally` steps run at every end; their failure changes nothing."""
+    def finish(self, phase: str) -> None:
+        """Rule 10: `finally` steps run at every end, with a round of their own; their failure changes nothing."""
+        went_back = phase in {"Failed", "Undone"} and bool(self.reversed)
+        self.rollback = "Incomplete" if self.failures else "Complete" if went_back else "NotNeeded"
         around = Node("", {}, "compose", inside=self.finals)
+        if self.phase:
+            for node in self.finals:
+                renew(node)
         while self.scope(around) is not None:
             pass
+        self.phase = phase
 
     # Small things.
 
@@ -359,8 +422,9 @@ def skip(node: Node) -> None:
 
 
 def renew(node: Node) -> None:
-    """Begin a new round, of which nothing is known yet; a step that is pending is not made pending again."""
-    if node.phase == "Pending":
+    """Begin a new round, of which nothing is known yet; a step that was never reached has its first one before it."""
+    if node.phase == "Pending" and node.round == 1:
         return
     node.phase, node.round, node.attempt, node.begun, node.completed = "Pending", node.round + 1, 0, 0, 0
+    node.cleanups = {}
     node.acted = node.uncertain = False

@@ -4,7 +4,7 @@ In: Hypothesis. Out: a `Scenario`, which reads as a manifest and a table.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
@@ -26,9 +26,10 @@ class Scenario:
 
     spec: Mapping[str, Any]
     script: Script
+    signals: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return f"\n{self.manifest()}\n{self.table()}"
+        return f"\n{self.manifest()}\n{self.table()}\nthen asked for: {', '.join(self.signals) or 'nothing'}"
 
     def manifest(self) -> str:
         """Render the reactor."""
@@ -190,12 +191,13 @@ def nested_scenarios(draw: st.DrawFn) -> Scenario:
 
 
 @st.composite
-def finally_scenarios(draw: st.DrawFn) -> Scenario:
-    """Draw a reactor with steps at every end."""
+def finally_scenarios(draw: st.DrawFn, *, asks: int = 0) -> Scenario:
+    """Draw a reactor with steps at every end, and what people ask for then, at most `asks` times."""
     names = (f"s{number}" for number in range(100))
     steps = draw(flat_steps(names, 3))
     finals = draw(flat_steps(names, 3))
     for step in finals:
         for field in ("compensate", "undo", "onError"):
             step.pop(field, None)
-    return draw(scripted({"parallelism": 1, "steps": steps, "finally": finals}))
+    signals = draw(st.lists(st.sampled_from(["undo", "retry"]), min_size=min(asks, 1), max_size=asks))
+    return replace(draw(scripted({"parallelism": 1, "steps": steps, "finally": finals})), signals=tuple(signals))

@@ -92,9 +92,13 @@ class ScriptedWorld(World):
         """Every scope returns something."""
         return ev.ReturnsEvaluated(scope=scope, result=RESULT)
 
-    def end(self) -> End:
-        """Run to the end and tell how it went."""
+    def end(self, *signals: str) -> End:
+        """Run to the end, and to one more for each signal that is then given and accepted; tell how it went."""
         state = self.run()
+        for number, signal in enumerate(signals):
+            name = f"ask-{number}"
+            self.feed(ev.UndoRequested(id=name) if signal == "undo" else ev.RetryRequested(id=name))
+            state = self.run()
         assert not self.open
         header = state.header
         return End(
@@ -106,4 +110,5 @@ class ScriptedWorld(World):
             rollback=header.rollback.value,
             has_result=header.result is not None,
             failed_step=header.failure.step if header.failure else "",
+            answers=[answer.accepted for answer in header.signals],
         )

@@ -18,10 +18,10 @@ tried = settings(max_examples=int(os.environ.get("REACTOR_EXAMPLES", "60")), dea
 def agree(scenario: Scenario) -> None:
     """Compare the two ends; what differs is told with the manifest and the script."""
     try:
-        expected = Reference(scenario.spec, scenario.script).end()
+        expected = Reference(scenario.spec, scenario.script).end(*scenario.signals)
     except Unsaid:
         reject()
-    found = ScriptedWorld(scenario.spec, scenario.script).end()
+    found = ScriptedWorld(scenario.spec, scenario.script).end(*scenario.signals)
     differs = [
         f"{field.name}:\n  model:  {getattr(expected, field.name)}\n  engine: {getattr(found, field.name)}"
         for field in fields(expected)
@@ -45,4 +45,10 @@ def test_a_run_with_steps_inside_steps_ends_as_the_rules_say(scenario: Scenario)
 @tried
 @given(finally_scenarios())
 def test_steps_at_every_end_run_as_the_rules_say_and_change_nothing(scenario: Scenario) -> None:
+    agree(scenario)
+
+
+@tried
+@given(finally_scenarios(asks=3))
+def test_a_run_that_is_undone_or_retried_at_its_end_ends_again_as_the_rules_say(scenario: Scenario) -> None:
     agree(scenario)
