@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from tests.property.reference import Node, Script, lay_out
+from tests.property.reference import Script
+from tests.property.written import Node, lay_out
 
 HANDLER = "shop:work"
 RUN_ENDINGS = ("ok", "Error", "Fatal", "Timeout", "InvalidResult", "CannotStart", "skip", "halt")
