@@ -14,7 +14,7 @@ from tests.property.reference import Script
 from tests.property.written import Node, lay_out
 
 HANDLER = "shop:work"
-RUN_ENDINGS = ("ok", "Error", "Fatal", "Timeout", "InvalidResult", "CannotStart", "skip", "halt")
+RUN_ENDINGS = ("ok", "Error", "Timeout", "Error", "Fatal", "InvalidResult", "CannotStart", "skip", "halt")
 WHEN_ENDINGS = ("true", "false", "Expression")
 VALUE_ENDINGS = ("ok", "Expression")
 CLEANUP_ENDINGS = ("ok", "Error", "Fatal", "Timeout")
@@ -69,10 +69,10 @@ def retries(attempts: int) -> dict[str, Any]:
 def policies(draw: st.DrawFn, *, optional: bool = True) -> dict[str, Any]:
     """Draw what a task says of its failures."""
     said: dict[str, Any] = {}
-    if draw(st.booleans()):
+    if draw(st.integers(0, 3)):
         said["retries"] = retries(draw(st.integers(1, 3)))
     for action in ("compensate", "undo"):
-        if draw(st.booleans()):
+        if draw(st.integers(0, 3)):
             said[action] = {**python(), "retries": retries(draw(st.integers(1, 2)))}
     if optional and draw(st.integers(0, 4)) == 4:
         said["onError"] = {"action": "Continue", "value": None}
