@@ -6,13 +6,23 @@
 import os
 from dataclasses import fields
 
-from hypothesis import given, reject, settings
+from hypothesis import example, given, reject, settings
 
 from tests.property.reference import Reference, Unsaid
-from tests.property.scenarios import Scenario, finally_scenarios, flat_scenarios, nested_scenarios
+from tests.property.scenarios import Scenario, finally_scenarios, flat_scenarios, nested_scenarios, python, retries
 from tests.property.scripted import ScriptedWorld
 
 tried = settings(max_examples=int(os.environ.get("REACTOR_EXAMPLES", "60")), deadline=None)
+
+TRIES_TWICE = {"run": python(), "retries": retries(2), "compensate": python()}
+TWO_WAIT = Scenario(
+    {
+        "parallelism": 1,
+        "steps": [{"name": "a", **TRIES_TWICE}, {"name": "b", **TRIES_TWICE}, {"name": "c", "run": python()}],
+    },
+    {(name, "run"): ["Error"] for name in "abc"},
+)
+"""Two steps wait for their next attempt when a third one fails for good: rare, and the newest start comes first."""
 
 
 def agree(scenario: Scenario) -> None:
@@ -32,6 +42,7 @@ def agree(scenario: Scenario) -> None:
 
 @tried
 @given(flat_scenarios())
+@example(TWO_WAIT)
 def test_a_run_of_independent_and_dependent_steps_ends_as_the_rules_say(scenario: Scenario) -> None:
     agree(scenario)
 
