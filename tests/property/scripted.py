@@ -1,0 +1,114 @@
+"""A world that follows a script: the engine's run of a written reactor, one task at a time, told as the model tells it.
+
+In: the spec of a reactor and a script (see `reference`). Out: an `End`. Nothing here is left to chance.
+"""
+
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+from reactor_operator.api.blueprint import blueprint_of
+from reactor_operator.api.check import check_spec
+from reactor_operator.api.planning import plan_of
+from reactor_operator.engine import events as ev
+from reactor_operator.engine.failures import Failure, FailureKind
+from reactor_operator.engine.identity import Task
+from reactor_operator.engine.plan import Plan, StepKind
+from reactor_operator.engine.state import RunState, Stage
+from reactor_operator.engine.values import reference_to
+from tests.property.reference import End, Script
+from tests.property.world import STEP_LIMIT, World
+
+RESULT = reference_to(b"1")
+
+
+def plan_from(spec: Mapping[str, Any]) -> Plan:
+    """Read a spec as the operator does."""
+    checked = check_spec(spec)
+    assert not checked.problems, checked.problems
+    assert checked.spec is not None
+    return plan_of(blueprint_of(checked.spec), pending_timeout_ms=600_000)
+
+
+class ScriptedWorld(World):
+    """Whatever is asked is answered by the script."""
+
+    def __init__(self, spec: Mapping[str, Any], script: Script) -> None:
+        super().__init__(plan_from(spec), Random(0), cancels=False)
+        self.written = spec
+        self.script = {key: list(endings) for key, endings in script.items()}
+
+    def run(self) -> RunState:
+        """Let the open task end, and where there is none let time pass, until the run is over."""
+        self.feed(ev.TimePassed())
+        for _ in range(STEP_LIMIT):
+            if self.state.header.stage is Stage.OVER:
+                return self.state
+            if self.open:
+                self.end_of(next(iter(self.open)))
+            else:
+                assert self.wake_at is not None, "the run is stuck"
+                self.now = max(self.now, self.wake_at)
+                self.feed(ev.TimePassed())
+        raise AssertionError("the run does not end")
+
+    def line(self, path: str, action: str, otherwise: str) -> str:
+        """Take the next line of the script."""
+        left = self.script.get((path, action))
+        return left.pop(0) if left else otherwise
+
+    def end_of(self, task: Task) -> None:
+        """The task begins, unless it is to fail before that, and ends."""
+        ending = self.line(task.path, task.action.value, "ok")
+        if ending != FailureKind.CANNOT_START:
+            self.feed(ev.TaskStarted(task=task, at=self.now))
+        match ending:
+            case "ok":
+                self.feed(ev.TaskSucceeded(task=task, result=RESULT))
+            case "skip":
+                self.feed(ev.TaskSkipped(task=task, result=RESULT))
+            case "halt":
+                self.feed(ev.TaskHalted(task=task, reason="enough"))
+            case "continue":
+                self.feed(ev.TaskContinued(task=task, result=RESULT))
+            case _:
+                self.feed(ev.TaskFailed(task=task, failure=Failure(kind=FailureKind(ending), message="as scripted")))
+
+    def evaluation(self, path: str, round_: int) -> ev.Event:
+        """Answer `when`, and what a transform or a switch comes to."""
+        kind = self.plan.steps[path].kind
+        proceed, chosen = self.line(path, "when", "true"), ""
+        failed = proceed == "Expression"
+        if proceed == "true" and kind is StepKind.TRANSFORM:
+            failed = self.line(path, "transform", "ok") != "ok"
+        if proceed == "true" and kind is StepKind.SWITCH:
+            chosen = f"{path}[{self.line(path, 'switch', 'default')}]"
+        if failed:
+            failure = Failure(kind=FailureKind.EXPRESSION, message="as scripted", retryable=False)
+            return ev.StepEvaluationFailed(path=path, round=round_, failure=failure)
+        return ev.StepEvaluated(path=path, round=round_, proceed=proceed == "true", chosen=chosen)
+
+    def returns(self, scope: str) -> ev.Event:
+        """Every scope returns something."""
+        return ev.ReturnsEvaluated(scope=scope, result=RESULT)
+
+    def end(self, *signals: str) -> End:
+        """Run to the end, and to one more for each signal that is then given and accepted; tell how it went."""
+        state = self.run()
+        for number, signal in enumerate(signals):
+            name = f"ask-{number}"
+            self.feed(ev.UndoRequested(id=name) if signal == "undo" else ev.RetryRequested(id=name))
+            state = self.run()
+        assert not self.open
+        header = state.header
+        return End(
+            phase=header.phase.value,
+            steps={path: state.step(path).phase.value for path in self.plan.steps},
+            launches=[(task.path, task.action.value, task.round, task.attempt) for task in self.ledger.started],
+            reversed=list(header.undone),
+            failures=[(failure.step, failure.kind.value) for failure in header.rollback_failures],
+            rollback=header.rollback.value,
+            has_result=header.result is not None,
+            failed_step=header.failure.step if header.failure else "",
+            answers=[answer.accepted for answer in header.signals],
+        )
