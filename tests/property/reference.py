@@ -2,7 +2,8 @@
 
 In: the spec of a reactor as it is written (plain dicts), and a script: how the tasks of each (path, action) end, one
 after the other. Out: an `End`. Tasks run one at a time, in the order of the manifest where the graph leaves it open; in
-a scope with scopes inside it does not: each step waits for the one before.
+a scope with scopes inside it does not: each step waits for the one before. All waits between attempts are equally long,
+and nothing else takes time.
 Never here: events, timers, anything of `reactor_operator`.
 
 Endings of a script: `ok` (also where it says no more), `skip`, `halt`, `continue` (of a compensate), or a kind of
@@ -14,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.property.written import Node, is_startable, lay_out, renew, skip
+from tests.property.written import Node, is_startable, keep, lay_out, renew, skip
 
 Script = Mapping[tuple[str, str], Sequence[str]]
 Launch = tuple[str, str, int, int]
@@ -23,12 +24,8 @@ Launch = tuple[str, str, int, int]
 RETRYABLE = frozenset({"Error", "Timeout"})
 UNCERTAIN = frozenset({"Timeout", "InvalidResult"})
 NEVER_STARTED = frozenset({"CannotStart", "Expression"})
-NOT_KEPT = frozenset({"Failed", "Cancelled", "Undone", "Compensated"})
+NOT_KEPT = frozenset({"Failed", "Cancelled", "Undone", "Compensated", "RollbackFailed"})
 HALT = "halt"
-
-
-class Unsaid(Exception):
-    """How the run goes on is left open by the rules, or is not yet as they say."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ class Reference:
         self.launches: list[Launch] = []
         self.reversed: list[str] = []
         self.failures: list[tuple[str, str]] = []
-        self.numbers = 0
+        self.numbers = self.clock = 0
         self.phase = self.rollback = self.failed_step = ""
 
     def end(self, *signals: str) -> End:
@@ -100,66 +97,79 @@ class Reference:
 
     def undo(self) -> bool:
         """Take everything back; what could not be reversed before is tried again."""
-        if self.phase == "Failed" and self.rollback == "NotNeeded":
-            raise Unsaid("of failed runs only one whose rollback is incomplete may be undone, and this one had none")
-        if self.phase == "Undone" or self.rollback == "Complete":
+        if self.phase == "Undone" or (self.phase == "Failed" and self.rollback != "Incomplete"):
             return False
-        self.refuse_ignored(self.top)
+        listed = self.listed()
         self.failures = []
         for node in self.top.all_inside():
-            if node.phase == "RollbackFailed":
+            if node.phase == "RollbackFailed" or (node.phase == "Ignored" and node.path in listed):
                 node.phase = "Succeeded" if node.completed else "Failed"
         self.roll_back(self.top)
         self.finish("Failed" if self.failures else "Undone")
         return True
 
-    def refuse_ignored(self, scope: Node) -> None:
-        """Leave out runs that go on over an optional step that is ignored and listed as not reversed.
-
-        Rules 4, 7, 9: it stays listed until an undo repeats what is missing, an uncertain one begins a new round with
-        a retry, and nothing acts again on top of what may still stand.
-        """
-        listed = {path for path, _ in self.failures}
-        if any(node.phase == "Ignored" and node.path in listed for node in scope.all_inside()):
-            raise Unsaid("an optional step is ignored, and what it did may still stand")
+    def listed(self) -> set[str]:
+        """Name the steps of which something may still stand (rules 4 and 7)."""
+        return {path for path, _ in self.failures}
 
     def retry(self) -> bool:
         """What failed or was reversed begins a new round, with what depends on it; the others keep their results."""
-        nodes = list(self.top.all_inside())
-        if self.phase != "Failed" or any(node.phase == "RollbackFailed" for node in nodes):
+        again = self.again()
+        if self.phase != "Failed" or again & self.listed():
             return False
-        self.refuse_ignored(self.top)
-        self.failures = []
+        self.failures = [listed for listed in self.failures if listed[0] not in again]
         self.reversed = []
-        again: set[str] = set()
-        for _ in nodes:
-            again |= {node.path for node in nodes if node.phase in NOT_KEPT or again.intersection(node.needs)}
-        for node in nodes:
-            if node.path in again:
-                renew(node)
+        self.renew_inside(self.top, again)
         self.go()
         return True
+
+    def again(self) -> set[str]:
+        """Name what begins a new round; not what is inside of what was optional, and is ignored as a whole."""
+        again: set[str] = set()
+        nodes = list(self.top.all_inside())
+        for node in nodes:
+            if node.phase in NOT_KEPT and not any(around.phase == "Ignored" for around in node.all_around()):
+                again.add(node.path)
+        for _ in nodes:
+            for node in nodes:
+                if again.intersection(node.needs):
+                    again |= {node.path, *(inside.path for inside in node.all_inside())}
+                if again.intersection(inside.path for inside in node.inside):
+                    again.add(node.path)
+        return again
+
+    def renew_inside(self, scope: Node, again: set[str]) -> None:
+        """Begin the new rounds; a scope that was entered, and waits for nothing new, keeps what stands inside."""
+        for node in scope.inside:
+            if node.path not in again:
+                continue
+            if node.inside and node.begun and not again.intersection(node.needs):
+                self.renew_inside(node, again)
+                keep(node)
+            else:
+                for one in (node, *node.all_inside()):
+                    renew(one)
 
     # Forward: each returns None where the run may go on.
 
     def scope(self, scope: Node) -> Broken | str | None:
         """Rules 1 and 2: start what may start, in order; a step that waits for its next attempt holds nobody."""
-        due: set[str] = set()
         while True:
-            able = [node for node in scope.inside if node.path in due or is_startable(node, scope)]
+            waiting = [node for node in scope.inside if node.phase == "Retrying"]
+            due = [node for node in waiting if node.due <= self.clock]
+            able = [node for node in scope.inside if node in due or is_startable(node, scope)]
             if able:
-                due.discard(able[0].path)
                 outcome = self.step(able[0])
                 if outcome is not None:
                     return outcome
-                continue
-            due = {node.path for node in scope.inside if node.phase == "Retrying"}
-            if not due:
+            elif waiting:
+                self.clock = min(node.due for node in waiting)
+            else:
                 return None
 
     def step(self, node: Node) -> Broken | str | None:
         """Start a step, or attempt it again."""
-        if node.phase == "Pending" and "when" in node.written:
+        if node.phase == "Pending" and "when" in node.written and not node.is_kept:
             proceed = self.next_of(node.path, "when", "true")
             if proceed == "false":
                 skip(node)
@@ -182,7 +192,7 @@ class Reference:
             return None
         node.uncertain |= ending in UNCERTAIN
         if ending in RETRYABLE and node.attempt < node.attempts_of("run"):
-            node.phase = "Retrying"
+            node.phase, node.due = "Retrying", self.clock + 1
             return None
         return self.fail(node, ending)
 
@@ -207,27 +217,29 @@ class Reference:
             return outcome
         self.stop(node)
         self.roll_back(node)
-        stands = any(inside.phase == "RollbackFailed" for inside in node.all_inside())
+        stands = self.listed().intersection(inside.path for inside in node.all_inside())
         if outcome.may_retry and node.attempt < node.attempts_of("run") and not stands:
-            self.refuse_ignored(node)
             for inside in node.all_inside():
                 renew(inside)
             node.attempt += 1
+            self.clock += 1
             return self.compose(node)
-        if not node.acted and "compensate" in node.written:
-            raise Unsaid("a compose has finally failed, and no task inside it began: is there anything to compensate?")
         return self.fail(node, "Error" if outcome.may_retry else "Fatal")
 
     def switch(self, node: Node) -> Broken | str | None:
         """One body runs, the others are skipped; the switch ends as its body does."""
         self.enter(node)
-        chosen = f"{node.path}[{self.next_of(node.path, 'switch', 'default')}]"
-        body = next(body for body in node.inside if body.path == chosen)
+        if node.is_kept:
+            body = next(body for body in node.inside if body.phase != "Skipped")
+        else:
+            chosen = f"{node.path}[{self.next_of(node.path, 'switch', 'default')}]"
+            body = next(body for body in node.inside if body.path == chosen)
         for other in node.inside:
             if other is not body:
                 skip(other)
         outcome = self.step(body)
         while outcome is None and body.phase == "Retrying":
+            self.clock = max(self.clock, body.due)
             outcome = self.step(body)
         if outcome is None:
             node.phase = body.phase
@@ -259,14 +271,25 @@ class Reference:
                 node.phase = "Cancelled"
 
     def roll_back(self, scope: Node) -> None:
-        """Rules 3 to 5: what did not succeed, newest start first; then what did, newest completion first."""
+        """Rules 3 to 5: what did not succeed, newest start first; then what did, newest completion first.
+
+        A compose cleans up after itself once nothing inside it is left.
+        """
         nodes = list(scope.all_inside())
-        for node in sorted(nodes, key=lambda node: -node.begun):
-            if node.phase in {"Failed", "Cancelled"} or (node.phase == "Skipped" and node.uncertain):
-                self.clean_up(node)
-        for node in sorted(nodes, key=lambda node: -node.completed):
-            if node.phase == "Succeeded" and "undo" in node.written and node.kind == "run":
-                self.reverse(node, "undo")
+        tried: set[tuple[str, str]] = set()
+        while True:
+            failed = [node for node in nodes if node.may_need_cleanup]
+            done = [node for node in nodes if node.can_be_undone]
+            order = sorted(failed, key=lambda node: -node.begun) + sorted(done, key=lambda node: -node.completed)
+            left = [node for node in order if (node.path, node.phase) not in tried]
+            free = [node for node in left if not any(node in other.all_around() for other in left)]
+            if not free:
+                return
+            tried.add((free[0].path, free[0].phase))
+            if free[0].can_be_undone:
+                self.reverse(free[0], "undo")
+            else:
+                self.clean_up(free[0])
 
     def clean_up(self, node: Node) -> None:
         """Rules 3 and 4, for one step: its compensate; else, where it is uncertain, its undo; else it is listed."""
@@ -280,15 +303,11 @@ class Reference:
 
     def reverse(self, node: Node, action: str) -> None:
         """Rule 7: attempt it by its policy; what fails for good is listed, and the rollback goes on."""
-        is_repeated = action in node.cleanups
-        for _ in range(node.attempts_of(action)):
+        for number in range(node.attempts_of(action)):
+            self.clock += number > 0
             node.cleanups[action] = node.cleanups.get(action, 0) + 1
             ending = self.launch(node, action, node.cleanups[action])
             if ending == "continue":
-                if is_repeated and "undo" in node.written:
-                    raise Unsaid(
-                        "attempts count from 1 for each action, but not of this undo after a repeated compensate"
-                    )
                 return self.succeed(node)
             if ending == "ok":
                 node.phase = "Compensated" if action == "compensate" else "Undone"

@@ -185,10 +185,16 @@ def switches(draw: st.DrawFn, names: Iterator[str], deep: int) -> dict[str, Any]
 
 
 @st.composite
-def nested_scenarios(draw: st.DrawFn) -> Scenario:
-    """Draw a reactor with composes and switches."""
+def nested_scenarios(draw: st.DrawFn, *, asks: int = 0) -> Scenario:
+    """Draw a reactor with composes and switches, and what people ask for at its end, at most `asks` times."""
     names = (f"s{number}" for number in range(100))
-    return draw(scripted({"parallelism": 1, "steps": draw(nested_steps(names, 2))}))
+    signals = draw(requests(asks))
+    return replace(draw(scripted({"parallelism": 1, "steps": draw(nested_steps(names, 2))})), signals=signals)
+
+
+def requests(asks: int) -> st.SearchStrategy[tuple[str, ...]]:
+    """Draw what people ask for once a run has ended."""
+    return st.lists(st.sampled_from(["undo", "retry"]), min_size=min(asks, 1), max_size=asks).map(tuple)
 
 
 @st.composite
@@ -200,5 +206,5 @@ def finally_scenarios(draw: st.DrawFn, *, asks: int = 0) -> Scenario:
     for step in finals:
         for field in ("compensate", "undo", "onError"):
             step.pop(field, None)
-    signals = draw(st.lists(st.sampled_from(["undo", "retry"]), min_size=min(asks, 1), max_size=asks))
-    return replace(draw(scripted({"parallelism": 1, "steps": steps, "finally": finals})), signals=tuple(signals))
+    signals = draw(requests(asks))
+    return replace(draw(scripted({"parallelism": 1, "steps": steps, "finally": finals})), signals=signals)

@@ -10,7 +10,11 @@ from typing import Any
 
 @dataclass
 class Node:
-    """A step, or a body that a switch may choose, and how it stands. `inside` are the steps of a scope."""
+    """A step, or a body that a switch may choose, and how it stands. `inside` are the steps of a scope.
+
+    `due` is when it may be attempted again, on a clock that only waiting moves. A scope that `is_kept` is entered where
+    it was left.
+    """
 
     path: str
     written: Mapping[str, Any]
@@ -19,9 +23,11 @@ class Node:
     inside: list["Node"] = field(default_factory=list)
     around: "Node | None" = None
     is_final: bool = False
+    is_kept: bool = False
     phase: str = "Pending"
     round: int = 1
     attempt: int = 0
+    due: int = 0
     begun: int = 0
     completed: int = 0
     cleanups: dict[str, int] = field(default_factory=dict)
@@ -33,6 +39,16 @@ class Node:
         """Whether a failure inside stays inside at first (rule 6; an optional step is worth nothing without it)."""
         return self.kind == "compose" and any(key in self.written for key in ("retries", "compensate", "onError"))
 
+    @property
+    def may_need_cleanup(self) -> bool:
+        """Whether it may have begun without succeeding."""
+        return self.phase in {"Failed", "Cancelled"} or (self.phase == "Skipped" and self.uncertain)
+
+    @property
+    def can_be_undone(self) -> bool:
+        """Whether it is in the undo log."""
+        return self.phase == "Succeeded" and "undo" in self.written and self.kind == "run"
+
     def attempts_of(self, action: str) -> int:
         """How often the step, or what reverses it, may be attempted."""
         policy = self.written if action == "run" else self.written[action]
@@ -43,6 +59,12 @@ class Node:
         self.acted = True
         if self.around is not None:
             self.around.has_acted()
+
+    def all_around(self) -> "Iterator[Node]":
+        """Every scope around, innermost first."""
+        if self.around is not None:
+            yield self.around
+            yield from self.around.all_around()
 
     def all_inside(self) -> "Iterator[Node]":
         """Every step inside, however deep."""
@@ -97,10 +119,17 @@ def skip(node: Node) -> None:
         one.phase = "Skipped"
 
 
+def keep(scope: Node) -> None:
+    """Begin a new round of a scope that keeps what stands inside."""
+    renew(scope)
+    scope.is_kept = True
+    scope.acted = any(node.acted for node in scope.all_inside())
+
+
 def renew(node: Node) -> None:
     """Begin a new round, of which nothing is known yet; a step that was never reached has its first one before it."""
     if node.phase == "Pending" and node.round == 1:
         return
     node.phase, node.round, node.attempt, node.begun, node.completed = "Pending", node.round + 1, 0, 0, 0
     node.cleanups = {}
-    node.acted = node.uncertain = False
+    node.acted = node.uncertain = node.is_kept = False

@@ -96,7 +96,7 @@ def test_a_repeated_undo_has_all_the_attempts_of_its_policy_again() -> None:
 
 def test_a_run_that_was_rolled_back_completely_has_nothing_to_undo() -> None:
     run = Run(*undoable("a", "b")).start().succeeds("a").fails("b").succeeds("a").is_to_be_undone()
-    assert run.answer == (False, "the run was rolled back completely: nothing is left to undo")
+    assert run.answer == (False, "the run was rolled back already: nothing is left to undo")
 
 
 def test_an_undo_has_the_whole_deadline_of_a_rollback() -> None:

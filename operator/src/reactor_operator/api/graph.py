@@ -14,7 +14,6 @@ from reactor_operator.api.expressions import expression_references
 from reactor_operator.api.problems import Problem, nearest, path_to, render_found
 from reactor_operator.api.reactor import Step
 from reactor_operator.api.sources import Source
-from reactor_operator.engine.identity import Action
 
 CYCLES_SHOWN = 100
 CYCLE_LENGTH_SHOWN = 20
@@ -220,7 +219,9 @@ def _sources(step: Step) -> Iterator[tuple[tuple[str | int, ...], Source]]:
 def request_sources(step: Step) -> Iterator[tuple[tuple[str | int, ...], Source]]:
     """Yield the sources of the requests of a step and its bodies, each with where it is written."""
     written: list[tuple[tuple[str | int, ...], ActionSpec | None]] = [
-        ((one.value,), step.action(one)) for one in Action
+        (("run",), step.run),
+        (("compensate",), step.compensate),
+        (("undo",), step.undo),
     ]
     written += [((*keys, "run"), body.run) for keys, body in bodies_of(step)]
     for keys, action in written:

@@ -11,8 +11,8 @@ from reactor_operator.engine.draft import Draft, returns_of
 from reactor_operator.engine.failures import Failure, render_message
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.launching import NOT_WAITING, may_attempt_again, schedule_attempt, terminate
-from reactor_operator.engine.plan import ROOT, SCOPES, OnFailure
-from reactor_operator.engine.reverting import reverse_one, revert_order
+from reactor_operator.engine.plan import ROOT, SCOPES, OnFailure, StepKind
+from reactor_operator.engine.reverting import listed, reverse_one, revert_order
 from reactor_operator.engine.state import RunFailure, StepPhase
 
 
@@ -61,15 +61,21 @@ def end_containing(draft: Draft) -> Failure | None:
     inner = contained.failure
     message = f"{contained.step}: {inner.message}" if contained.step != scope else inner.message
     failure = replace(inner, message=render_message(message))
-    draft.put(scope, failure=failure, acted=step.acted or any(draft.step(path).start_order for path in inside))
+    draft.put(scope, failure=failure, acted=step.acted or _acted_inside(draft, scope))
     failed = Task(scope, Action.RUN, step.round, step.attempt, 1)
-    reversed_all = all(draft.step(path).phase is not StepPhase.ROLLBACK_FAILED for path in inside)
-    if not reversed_all or not may_attempt_again(draft.plan.steps[scope], failed, failure):
+    stands = any(draft.plan.is_inside(path, scope) for path in listed(draft))
+    if stands or not may_attempt_again(draft.plan.steps[scope], failed, failure):
         return failure
     for path in inside:
         draft.renew(path)
     schedule_attempt(draft, scope, failed, failure.retry_after_ms)
     return None
+
+
+def _acted_inside(draft: Draft, scope: str) -> bool:
+    """Tell whether a task inside began: a scope that was entered, and a value that was told, changed nothing."""
+    steps = ((draft.plan.steps[path], draft.step(path)) for path in draft.plan.inside(scope))
+    return any(step.acted or (plan.kind is StepKind.TASK and step.start_order > 0) for plan, step in steps)
 
 
 def close_scopes(draft: Draft, within: str) -> None:
@@ -86,6 +92,6 @@ def close_scopes(draft: Draft, within: str) -> None:
             path,
             phase=StepPhase.FAILED if failed_inside else StepPhase.CANCELLED,
             failure=failure.failure if failed_inside and failure is not None else step.failure,
-            acted=step.acted or any(draft.step(inner).start_order for inner in inside),
+            acted=step.acted or _acted_inside(draft, path),
             finished_at=draft.now,
         )

@@ -83,6 +83,7 @@ def _ended_well(draft: Draft, event: ev.TaskSucceeded | ev.TaskSkipped | ev.Task
             draft.set(halting=True, halt_reason=render_message(event.reason))
         case Action.COMPENSATE, ev.TaskContinued():
             complete(draft, path, event.result)
+            draft.put(path, cleanup_failure=None, cleanup_attempts=0)  # its undo has attempts of its own
             if draft.header.stage is Stage.REVERTING:
                 draft.revert = revert_order(draft.plan, draft.steps)
         case Action.COMPENSATE, _:

@@ -5,21 +5,16 @@ Never here: the answer that people read (`signals`).
 Source of the rules: DESIGN 4, rules 7 and 9.
 """
 
-from collections.abc import Iterator, Mapping
-
-from reactor_operator.engine.derive import restore
 from reactor_operator.engine.draft import CLEANUP, Draft
 from reactor_operator.engine.ending import begin_ending, go_back, stop_everything
 from reactor_operator.engine.events import RetryRequested, SkipRequested, SpecChanged
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.forward import skip
 from reactor_operator.engine.launching import NOT_WAITING
-from reactor_operator.engine.plan import OUTERMOST, ROOT, SCOPES
+from reactor_operator.engine.renewing import STANDS, anew_of, standing, take_up
+from reactor_operator.engine.reverting import listed
 from reactor_operator.engine.state import Goal, RollbackState, RunPhase, Stage, StepPhase
-from reactor_operator.engine.values import ValueRef
 
-_STANDS = frozenset({StepPhase.SUCCEEDED, StepPhase.SKIPPED, StepPhase.IGNORED, StepPhase.PENDING})
-"""The phases of steps that a retry leaves as they are, unless they depend on one that begins anew."""
 _NEVER_BEGAN = frozenset(
     {
         FailureKind.INVALID_INPUTS,
@@ -36,17 +31,20 @@ def refuse_undo(draft: Draft) -> str:
     if not draft.plan.steps:
         return "what the run did is not known: its state was lost, or it never started"
     if header.stage is Stage.OVER:
-        complete = header.phase is RunPhase.FAILED and header.rollback is RollbackState.COMPLETE
-        return "the run was rolled back completely: nothing is left to undo" if complete else ""
+        complete = header.phase is RunPhase.FAILED and header.rollback is not RollbackState.INCOMPLETE
+        return "the run was rolled back already: nothing is left to undo" if complete else ""
     doing = {Goal.CANCEL: "cancelled", Goal.ROLL_BACK: "rolled back", Goal.UNDO: "undone"}.get(header.goal)
     return f"the run is being {doing} already" if doing else ""
 
 
 def undo(draft: Draft, reason: str) -> None:
-    """Take the whole run back. What could not be reversed before is tried again."""
+    """Take the whole run back. What could not be reversed before is tried again, also of a step that was ignored."""
     stage = draft.header.stage
+    open_ = _open(draft)
     draft.set(undo_reason=reason, rollback_failures=(), rollback=RollbackState.IN_PROGRESS, finished_at=None)
-    for path in [path for path, step in draft.steps.items() if step.phase is StepPhase.ROLLBACK_FAILED]:
+    for path in open_:
+        if draft.step(path).phase not in {StepPhase.ROLLBACK_FAILED, StepPhase.IGNORED}:
+            continue
         succeeded = draft.step(path).completion > 0 and draft.plan.steps[path].undo is not None
         draft.reopen(path, StepPhase.SUCCEEDED if succeeded else StepPhase.FAILED)
     draft.announce("Undoing", "Undoing the run" + (f": {reason}" if reason else ""))
@@ -70,11 +68,11 @@ def refuse_retry(draft: Draft, event: RetryRequested) -> str:
     for path in (*event.standing, *event.undone, *([event.step] if event.step else [])):
         if path not in known:
             return f"the run has no step {path}"
-    if event.step and event.step in _standing(draft):
+    if event.step and event.step in standing(draft):
         return f"step {event.step} has not failed: its result stands, and other arguments would change nothing"
     assumed = {*event.standing, *event.undone}
-    open_ = [path for path, step in draft.steps.items() if step.phase is StepPhase.ROLLBACK_FAILED]
-    left = [path for path in open_ if path not in assumed]
+    anew = anew_of(draft)
+    left = [path for path in _open(draft) if path in anew and path not in assumed]
     if left:
         return (
             f"{', '.join(left[:5])} could not be reversed: undo the run again, or say assume: "
@@ -96,7 +94,8 @@ def retry(draft: Draft, event: RetryRequested) -> None:
             number = step.completion or draft.header.completions + 1
             draft.set(completions=max(draft.header.completions, number))
             draft.reopen(path, StepPhase.SUCCEEDED, completion=number, failure=None, uncertain=False)
-    _take_up(draft, {event.step: event.arguments} if event.arguments is not None else {})
+    given = {event.step: event.arguments} if event.arguments is not None else {}
+    take_up(draft, given, undone=frozenset(event.undone))
     draft.announce("Retrying", "Going on after a retry" + (f": {event.reason}" if event.reason else ""))
 
 
@@ -108,7 +107,7 @@ def refuse_skip(draft: Draft, event: SkipRequested) -> str:
     if event.step in draft.plan.finals:
         return f"step {event.step} is a finally step: it runs at every end, and its failure changes nothing"
     if draft.header.stage is Stage.OVER:
-        if phase in _STANDS:
+        if phase in STANDS:
             return f"step {event.step} is {phase}: only one that failed, or was reversed, can be skipped"
         return refuse_retry(draft, RetryRequested(id=event.id))
     if phase is not StepPhase.RETRYING:
@@ -119,7 +118,7 @@ def refuse_skip(draft: Draft, event: SkipRequested) -> str:
 def skip_step(draft: Draft, event: SkipRequested) -> None:
     """Give a step a value, and go on with it."""
     if draft.header.stage is Stage.OVER:
-        _take_up(draft, {})
+        take_up(draft, {})
     else:
         draft.put(event.step, **NOT_WAITING)
     if event.step in draft.ready:
@@ -141,79 +140,11 @@ def spec_changed(draft: Draft, event: SpecChanged) -> None:
     draft.announce("Suspended" if suspended else "Resumed", "spec.suspend is " + ("true" if suspended else "false"))
 
 
-def _standing(draft: Draft) -> set[str]:
-    """Return the steps that keep what they have: they stand, and so does everything that they depend on."""
-    return set(draft.plan.steps) - _anew(draft)
-
-
-def _anew(draft: Draft) -> set[str]:
-    """Return the steps that begin a new round: what failed or was reversed, what depends on it, the scopes around."""
-    finals = set(draft.plan.finals)  # they begin anew at every end
-    anew = {path for path, step in draft.steps.items() if step.phase not in _STANDS and path not in finals}
-    waiting = list(anew)
-    while waiting:
-        for path in _follow(draft, waiting.pop()):
-            if path not in anew:
-                anew.add(path)
-                waiting.append(path)
-    return anew
-
-
-def _follow(draft: Draft, path: str) -> Iterator[str]:
-    """Yield what begins anew because a step does: what waits for it, all inside that, and the scope around it."""
-    plan = draft.plan
-    for dependent in plan.steps[path].dependents:
-        yield dependent
-        yield from plan.inside(dependent)
-    if plan.steps[path].scope not in OUTERMOST:
-        yield plan.steps[path].scope
-
-
-def _take_up(draft: Draft, given: Mapping[str, ValueRef]) -> None:
-    """Go forward again. `given` are arguments for steps, instead of those that their sources say.
-
-    A scope whose own needs stand is entered where it was left: it keeps its inputs, its choice, and what stands inside.
-    """
-    plan, anew = draft.plan, _anew(draft)
-    draft.set(
-        stage=Stage.FORWARD,
-        goal=Goal.COMPLETE,
-        failure=None,
-        result=None,
-        halting=False,
-        finished_at=None,
-        deadline=None if plan.timeout_ms is None else draft.now + plan.timeout_ms,
-        rollback_deadline=None,
-        rollback=RollbackState.NOT_NEEDED,
-        rollback_failures=(),
-        undone=(),
-    )
-    entered, fresh = {ROOT}, dict[str, None]()
-    for path in sorted(anew, key=lambda path: plan.steps[path].index):
-        planned = plan.steps[path]
-        kept = planned.kind in SCOPES and draft.step(path).start_order > 0 and anew.isdisjoint(planned.needs)
-        if kept and planned.scope in entered:
-            entered.add(path)
-            _enter_again(draft, path)
-        else:
-            fresh |= dict.fromkeys((path, *plan.inside(path)))
-    for path in fresh:
-        draft.renew(path, **({"given": given[path]} if path in given else {}))
-    draft.take_over(restore(plan, draft.header, dict(draft.steps)))
-
-
-def _enter_again(draft: Draft, path: str) -> None:
-    step = draft.step(path)
-    order = draft.header.starts + 1
-    draft.set(starts=order)
-    draft.renew(
-        path,
-        phase=StepPhase.RUNNING,
-        attempt=1,
-        run_attempts=1,
-        start_order=order,
-        arguments=step.arguments,
-        inputs=step.inputs,
-        fallback=step.fallback,
-        started_at=draft.now,
-    )
+def _open(draft: Draft) -> list[str]:
+    """Return the steps whose effect may still stand: a reversal failed or came too late, or none is declared."""
+    named = listed(draft)
+    return [
+        path
+        for path, step in draft.steps.items()
+        if step.phase is StepPhase.ROLLBACK_FAILED or (path in named and step.phase is not StepPhase.SUCCEEDED)
+    ]

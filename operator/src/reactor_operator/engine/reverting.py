@@ -91,6 +91,11 @@ def list_unreversed(draft: Draft, path: str, kind: FailureKind, message: str) ->
     draft.set(rollback_failures=(*draft.header.rollback_failures, listed))
 
 
+def listed(draft: Draft) -> frozenset[str]:
+    """Return the steps that are listed as not reversed: what they did may still stand."""
+    return frozenset(failure.step for failure in draft.header.rollback_failures)
+
+
 def reversed_one(draft: Draft, path: str, phase: StepPhase) -> None:
     """A compensate or undo did its work."""
     draft.put(path, phase=phase, cleanup_failure=None)
