@@ -21,11 +21,15 @@ Script = Mapping[tuple[str, str], Sequence[str]]
 Launch = tuple[str, str, int, int]
 """Path, action, round, attempt."""
 
+Interruption = tuple[int, str]
+"""While which launch is in flight, counted from 1, a person asks for what: `cancel` or `undo`."""
+
+NEVER: Interruption = (0, "")
 RETRYABLE = frozenset({"Error", "Timeout"})
 UNCERTAIN = frozenset({"Timeout", "InvalidResult"})
 NEVER_STARTED = frozenset({"CannotStart", "Expression"})
 NOT_KEPT = frozenset({"Failed", "Cancelled", "Undone", "Compensated", "RollbackFailed"})
-HALT = "halt"
+HALT, STOP = "halt", "stop"
 
 
 @dataclass(frozen=True)
@@ -54,12 +58,16 @@ class End:
 class Reference:
     """One run of a reactor by a script."""
 
-    def __init__(self, spec: Mapping[str, Any], script: Script) -> None:
+    def __init__(self, spec: Mapping[str, Any], script: Script, interruption: Interruption = NEVER) -> None:
         self.top = Node("", {}, "compose", inside=lay_out(spec["steps"]))
         self.finals = lay_out(spec.get("finally", ()))
         for node in self.finals:
             node.is_final = True
         self.script = {key: list(endings) for key, endings in script.items()}
+        self.interruption = interruption
+        self.asked = ""
+        self.is_going_back = self.is_finishing = False
+        self.answers: list[bool] = []
         self.launches: list[Launch] = []
         self.reversed: list[str] = []
         self.failures: list[tuple[str, str]] = []
@@ -69,7 +77,8 @@ class Reference:
     def end(self, *signals: str) -> End:
         """Run to the end, and to one more for each signal that is then given and accepted: rules 1 to 7, 9 to 11."""
         self.go()
-        self.answers = [self.accepts(signal) for signal in signals]
+        for signal in signals:
+            self.obey(signal)
         return End(
             phase=self.phase,
             steps={node.path: node.phase for node in [*self.top.all_inside(), *self.finals]},
@@ -84,44 +93,64 @@ class Reference:
 
     def go(self) -> None:
         """Go forward, and back where that does not end well."""
+        self.asked, self.is_going_back = "", False
         outcome = self.scope(self.top)
         self.stop(self.top)
         self.failed_step = outcome.path if isinstance(outcome, Broken) else ""
         if isinstance(outcome, Broken):
-            self.roll_back(self.top)
-        self.finish("Failed" if isinstance(outcome, Broken) else "Halted" if outcome == HALT else "Succeeded")
+            self.go_back("Failed")
+        elif outcome == STOP and self.asked == "undo":
+            self.go_back("Undone")
+        else:
+            self.finish({None: "Succeeded", HALT: "Halted", STOP: "Cancelled"}[outcome])
 
-    def accepts(self, signal: str) -> bool:
-        """Rule 9: do what a person asks for when the run has ended; tell whether it may be done."""
-        return self.undo() if signal == "undo" else self.retry()
+    def go_back(self, phase: str) -> None:
+        """Reverse everything, unless a cancel ends that."""
+        self.asked, self.is_going_back = "", True
+        self.roll_back(self.top)
+        self.finish("Cancelled" if self.asked else "Failed" if self.failures else phase)
 
-    def undo(self) -> bool:
-        """Take everything back; what could not be reversed before is tried again."""
-        if self.phase == "Undone" or (self.phase == "Failed" and self.rollback != "Incomplete"):
-            return False
+    def hear(self, signal: str) -> None:
+        """Rule 9: a person asks while a task is in flight, which is waited for."""
+        accepted = not self.is_finishing and not (signal == "undo" and self.is_going_back)
+        self.answers.append(accepted)
+        if accepted:
+            self.asked = signal
+        if accepted and signal == "undo":
+            self.reopen()
+
+    def obey(self, signal: str) -> None:
+        """Rule 9: do what a person asks for when the run has ended, if it may be done."""
+        again = self.again()
+        if signal == "undo":
+            accepted = self.phase != "Undone" and not (self.phase == "Failed" and self.rollback != "Incomplete")
+        else:
+            accepted = self.phase == "Failed" and not again & self.listed()
+        self.answers.append(accepted)
+        if accepted and signal == "undo":
+            self.reopen()
+            self.go_back("Undone")
+        elif accepted:
+            self.retry(again)
+
+    def reopen(self) -> None:
+        """What could not be reversed before is tried again."""
         listed = self.listed()
         self.failures = []
         for node in self.top.all_inside():
             if node.phase == "RollbackFailed" or (node.phase == "Ignored" and node.path in listed):
                 node.phase = "Succeeded" if node.completed else "Failed"
-        self.roll_back(self.top)
-        self.finish("Failed" if self.failures else "Undone")
-        return True
 
     def listed(self) -> set[str]:
         """Name the steps of which something may still stand (rules 4 and 7)."""
         return {path for path, _ in self.failures}
 
-    def retry(self) -> bool:
+    def retry(self, again: set[str]) -> None:
         """What failed or was reversed begins a new round, with what depends on it; the others keep their results."""
-        again = self.again()
-        if self.phase != "Failed" or again & self.listed():
-            return False
         self.failures = [listed for listed in self.failures if listed[0] not in again]
         self.reversed = []
         self.renew_inside(self.top, again)
         self.go()
-        return True
 
     def again(self) -> set[str]:
         """Name what begins a new round; not what is inside of what was optional, and is ignored as a whole."""
@@ -186,17 +215,17 @@ class Reference:
             node.has_acted()
         if ending in {"ok", HALT}:
             self.succeed(node)
-            return HALT if ending == HALT else None
+            return STOP if self.asked else HALT if ending == HALT else None
         if ending == "skip":
             node.phase = "Skipped"
-            return None
+            return STOP if self.asked else None
         node.uncertain |= ending in UNCERTAIN
-        if ending in RETRYABLE and node.attempt < node.attempts_of("run"):
+        if not self.asked and ending in RETRYABLE and node.attempt < node.attempts_of("run"):
             node.phase, node.due = "Retrying", self.clock + 1
             return None
         return self.fail(node, ending)
 
-    def transform(self, node: Node) -> Broken | None:
+    def transform(self, node: Node) -> Broken | str | None:
         """A value: nothing is launched."""
         if self.next_of(node.path, "transform", "ok") == "ok":
             self.succeed(node)
@@ -217,6 +246,8 @@ class Reference:
             return outcome
         self.stop(node)
         self.roll_back(node)
+        if self.asked:
+            return STOP
         stands = self.listed().intersection(inside.path for inside in node.all_inside())
         if outcome.may_retry and node.attempt < node.attempts_of("run") and not stands:
             for inside in node.all_inside():
@@ -249,12 +280,15 @@ class Reference:
             node.phase = "Failed"
         return outcome
 
-    def fail(self, node: Node, kind: str) -> Broken | None:
+    def fail(self, node: Node, kind: str) -> Broken | str | None:
         """Rule 3: a step that has finally failed cleans up after itself; the run may go on all the same."""
         node.phase = "Failed"
         if node.is_final:
             return None
-        self.clean_up(node)
+        if not self.asked:
+            self.clean_up(node)
+        if self.asked:
+            return STOP
         if node.phase == "Succeeded":
             return None
         if "onError" in node.written:
@@ -277,7 +311,7 @@ class Reference:
         """
         nodes = list(scope.all_inside())
         tried: set[tuple[str, str]] = set()
-        while True:
+        while self.asked != "cancel" and (self.is_going_back or not self.asked):
             failed = [node for node in nodes if node.may_need_cleanup]
             done = [node for node in nodes if node.can_be_undone]
             order = sorted(failed, key=lambda node: -node.begun) + sorted(done, key=lambda node: -node.completed)
@@ -312,21 +346,24 @@ class Reference:
             if ending == "ok":
                 node.phase = "Compensated" if action == "compensate" else "Undone"
                 return self.reversed.append(node.path)
-            if ending not in RETRYABLE:
+            if ending not in RETRYABLE or self.asked == "cancel":
                 break
         node.phase = "RollbackFailed"
         return self.failures.append((node.path, ending))
 
     def finish(self, phase: str) -> None:
         """Rule 10: `finally` steps run at every end, with a round of their own; their failure changes nothing."""
+        cut_short = phase == "Cancelled" and self.is_going_back
         went_back = phase in {"Failed", "Undone"} and bool(self.reversed)
-        self.rollback = "Incomplete" if self.failures else "Complete" if went_back else "NotNeeded"
+        self.rollback = "Incomplete" if self.failures or cut_short else "Complete" if went_back else "NotNeeded"
+        self.asked, self.is_finishing = "", True
         around = Node("", {}, "compose", inside=self.finals)
         if self.phase:
             for node in self.finals:
                 renew(node)
         while self.scope(around) is not None:
             pass
+        self.is_finishing = False
         self.phase = phase
 
     # Small things.
@@ -337,6 +374,9 @@ class Reference:
             self.enter(node)
             node.attempt = attempt
         self.launches.append((node.path, action, node.round, attempt))
+        number, signal = self.interruption
+        if signal and len(self.launches) == number:
+            self.hear(signal)
         return self.next_of(node.path, action, "ok")
 
     def enter(self, node: Node) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from tests.property.reference import Script
+from tests.property.reference import NEVER, Interruption, Script
 from tests.property.written import Node, lay_out
 
 HANDLER = "shop:work"
@@ -28,9 +28,12 @@ class Scenario:
     spec: Mapping[str, Any]
     script: Script
     signals: tuple[str, ...] = ()
+    interruption: Interruption = NEVER
 
     def __repr__(self) -> str:
-        return f"\n{self.manifest()}\n{self.table()}\nthen asked for: {', '.join(self.signals) or 'nothing'}"
+        number, signal = self.interruption
+        asked = f"while launch {number} is in flight: {signal}\n" if signal else ""
+        return f"\n{self.manifest()}\n{self.table()}\n{asked}then asked for: {', '.join(self.signals) or 'nothing'}"
 
     def manifest(self) -> str:
         """Render the reactor."""
@@ -208,3 +211,10 @@ def finally_scenarios(draw: st.DrawFn, *, asks: int = 0) -> Scenario:
             step.pop(field, None)
     signals = draw(requests(asks))
     return replace(draw(scripted({"parallelism": 1, "steps": steps, "finally": finals})), signals=signals)
+
+
+@st.composite
+def interrupted_scenarios(draw: st.DrawFn) -> Scenario:
+    """Draw any of them, and what a person asks for while one of its tasks is in flight."""
+    scenario = draw(st.one_of(flat_scenarios(), nested_scenarios(asks=2), finally_scenarios(asks=2)))
+    return replace(scenario, interruption=(draw(st.integers(1, 12)), draw(st.sampled_from(["cancel", "undo"]))))

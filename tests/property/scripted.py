@@ -16,7 +16,7 @@ from reactor_operator.engine.identity import Task
 from reactor_operator.engine.plan import Plan, StepKind
 from reactor_operator.engine.state import RunState, Stage
 from reactor_operator.engine.values import reference_to
-from tests.property.reference import End, Script
+from tests.property.reference import NEVER, End, Interruption, Script
 from tests.property.world import STEP_LIMIT, World
 
 RESULT = reference_to(b"1")
@@ -33,10 +33,11 @@ def plan_from(spec: Mapping[str, Any]) -> Plan:
 class ScriptedWorld(World):
     """Whatever is asked is answered by the script."""
 
-    def __init__(self, spec: Mapping[str, Any], script: Script) -> None:
+    def __init__(self, spec: Mapping[str, Any], script: Script, interruption: Interruption = NEVER) -> None:
         super().__init__(plan_from(spec), Random(0), cancels=False)
         self.written = spec
         self.script = {key: list(endings) for key, endings in script.items()}
+        self.interruption = interruption
 
     def run(self) -> RunState:
         """Let the open task end, and where there is none let time pass, until the run is over."""
@@ -59,6 +60,10 @@ class ScriptedWorld(World):
 
     def end_of(self, task: Task) -> None:
         """The task begins, unless it is to fail before that, and ends."""
+        number, signal = self.interruption
+        if signal and len(self.ledger.started) == number:
+            self.interruption = NEVER
+            self.feed(ev.CancelRequested(id=signal) if signal == "cancel" else ev.UndoRequested(id="meanwhile"))
         ending = self.line(task.path, task.action.value, "ok")
         if ending != FailureKind.CANNOT_START:
             self.feed(ev.TaskStarted(task=task, at=self.now))

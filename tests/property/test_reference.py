@@ -9,7 +9,15 @@ from dataclasses import fields
 from hypothesis import example, given, settings
 
 from tests.property.reference import Reference
-from tests.property.scenarios import Scenario, finally_scenarios, flat_scenarios, nested_scenarios, python, retries
+from tests.property.scenarios import (
+    Scenario,
+    finally_scenarios,
+    flat_scenarios,
+    interrupted_scenarios,
+    nested_scenarios,
+    python,
+    retries,
+)
 from tests.property.scripted import ScriptedWorld
 
 tried = settings(max_examples=int(os.environ.get("REACTOR_EXAMPLES", "60")), deadline=None)
@@ -27,8 +35,8 @@ TWO_WAIT = Scenario(
 
 def agree(scenario: Scenario) -> None:
     """Compare the two ends; what differs is told with the manifest and the script."""
-    expected = Reference(scenario.spec, scenario.script).end(*scenario.signals)
-    found = ScriptedWorld(scenario.spec, scenario.script).end(*scenario.signals)
+    expected = Reference(scenario.spec, scenario.script, scenario.interruption).end(*scenario.signals)
+    found = ScriptedWorld(scenario.spec, scenario.script, scenario.interruption).end(*scenario.signals)
     differs = [
         f"{field.name}:\n  model:  {getattr(expected, field.name)}\n  engine: {getattr(found, field.name)}"
         for field in fields(expected)
@@ -65,4 +73,10 @@ def test_a_run_that_is_undone_or_retried_at_its_end_ends_again_as_the_rules_say(
 @tried
 @given(nested_scenarios(asks=3))
 def test_steps_inside_steps_that_are_undone_or_retried_end_again_as_the_rules_say(scenario: Scenario) -> None:
+    agree(scenario)
+
+
+@tried
+@given(interrupted_scenarios())
+def test_a_run_that_is_cancelled_or_undone_while_it_goes_on_ends_as_the_rules_say(scenario: Scenario) -> None:
     agree(scenario)
