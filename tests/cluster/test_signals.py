@@ -37,6 +37,17 @@ def test_a_run_that_succeeded_is_undone_by_annotation(namespace: Namespace) -> N
     wait_until("the annotation is taken away", annotations)
 
 
+def test_a_run_that_is_undone_to_be_deleted_goes(namespace: Namespace) -> None:
+    assert undoable(namespace, "gone", "good")["phase"] == "Succeeded"
+    namespace.kubectl("annotate", "rctrun", "gone-1", 'reactor.run/undo={"delete": true}')
+    wait_until("it is deleted", lambda: not namespace.kubectl("get", "rctrun", "gone-1", "--ignore-not-found"))
+
+    def undone() -> bool:
+        return "Undone" in namespace.kubectl("get", "events", "-o", "jsonpath={.items[*].reason}")
+
+    wait_until("an Event tells that it was undone", undone)
+
+
 def test_a_failed_run_is_retried_by_an_entry_of_the_status(namespace: Namespace) -> None:
     assert undoable(namespace, "entered", "bad")["phase"] == "Failed"
     request = {"id": "7", "action": "retry", "step": "charge", "arguments": {"card": "good"}, "by": "ann"}

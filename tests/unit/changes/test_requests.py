@@ -115,6 +115,11 @@ def test_a_retry_says_what_it_may() -> None:
     assert request.entry_for(REF).values == {ref.digest: b'{"card":"2"}'}
 
 
+def test_an_undo_may_say_that_the_run_goes_then() -> None:
+    assert asked("undo", {"delete": True})[0] == UndoRequested(id="1", by="annotation", delete=True)
+    assert asked("undo", {"delete": False})[0] == UndoRequested(id="1", by="annotation")
+
+
 def test_a_skip_brings_a_value_and_null_is_one() -> None:
     event, _ = asked("skip", {"step": "charge", "payload": {"id": 7}})
     assert event == SkipRequested(id="1", step="charge", value=reference_to(b'{"id":7}'), by="annotation")
@@ -124,7 +129,8 @@ def test_a_skip_brings_a_value_and_null_is_one() -> None:
 @pytest.mark.parametrize(
     ("action", "said", "told"),
     [
-        ("undo", {"resaon": "x"}, "unknown field 'resaon' in undo, expected reason"),
+        ("undo", {"resaon": "x"}, "unknown field 'resaon' in undo, expected delete, reason"),
+        ("undo", {"delete": "yes"}, "delete: expected true or false"),
         ("skip", {}, "expected step"),
         ("skip", {"step": 3}, "step: expected text"),
         ("skip", "charge", "expected a JSON object"),

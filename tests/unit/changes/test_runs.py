@@ -18,12 +18,13 @@ from reactor_operator.changes.siblings import ToldRuns
 from reactor_operator.changes.sweep import Sweeper
 from reactor_operator.changes.turns import Turns
 from reactor_operator.engine.events import CancelRequested, SpecChanged
+from reactor_operator.engine.state import Header, RunPhase, Stage
 from reactor_operator.kube.definitions import ClusterDefinitions, parse_run
 from reactor_operator.kube.paths import REACTOR_RUN
 from reactor_operator.ports import ReactorObject, RunRef
 from reactor_operator.reconciling.definition import RECORD, Definition, encode_definition
 from reactor_operator.status.board import ClusterBoard
-from reactor_operator.store.codec import decode_event
+from reactor_operator.store.codec import decode_event, encode_header
 from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import Commit
 from tests.unit.kube.api_server import ApiServer, Json
@@ -31,6 +32,7 @@ from tests.unit.outcomes.stores import FixedClock
 
 PATH = REACTOR_RUN.object("shop", "r")
 REF = RunRef("shop", "r", "uid")
+U, F = RunPhase.UNDONE, RunPhase.FAILED
 FINISHED_MS = 1_795_348_800_000
 FINISHED = {"phase": "Succeeded", "finishedAt": "2026-11-22T12:00:00Z"}
 
@@ -312,6 +314,15 @@ class TestExpiry:
     ) -> None:
         trial.default_ttl_ms = 60_000
         assert not await self.expire(trial, await self.finished(trial), after_ms=10**12)
+
+    @pytest.mark.parametrize(("phase", "delete", "gone"), [(U, True, True), (U, False, False), (F, True, False)])
+    async def test_one_that_was_undone_to_be_deleted_goes_at_once(
+        self, trial: Trial, phase: RunPhase, delete: bool, gone: bool
+    ) -> None:
+        records = {"header": encode_header(Header(stage=Stage.OVER, phase=phase, delete_undone=delete))}
+        await trial.store.commit(Commit(run="uid", revision=0, epoch=1, records=records, active=False))
+        run = await trial.put(spec={}, status={**FINISHED, "phase": phase.value})
+        assert await self.expire(trial, run, after_ms=0) is gone
 
     async def test_without_a_ttl_it_stays(self, trial: Trial) -> None:
         await trial.store_run(active=False)

@@ -80,6 +80,14 @@ def test_a_run_that_succeeded_is_undone(laptop: Laptop) -> None:
     assert (laptop.status["phase"], laptop.status["message"]) == ("Undone", "a mistake (rolled back: charge, reserve)")
 
 
+def test_a_run_that_is_undone_may_be_deleted_with_that(laptop: Laptop) -> None:
+    assert laptop.run() == 0
+    assert laptop.ask("undo", "one", "--delete") == (0, "")
+    assert laptop.log == "rcCR"
+    assert laptop.run() == 0  # the state file knows nothing of it: this is another run
+    assert laptop.log == "rcCRrc"
+
+
 def test_a_failed_run_is_retried_with_other_arguments(laptop: Laptop) -> None:
     assert laptop.run("bad") == 1
     arguments = json.dumps({"card": "other", "log": str(laptop.folder / "log"), "reservation": 1})

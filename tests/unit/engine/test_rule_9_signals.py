@@ -99,6 +99,13 @@ def test_a_run_that_was_rolled_back_completely_has_nothing_to_undo() -> None:
     assert run.answer == (False, "the run was rolled back already: nothing is left to undo")
 
 
+def test_who_asks_for_the_undo_may_want_the_run_gone_once_it_is_undone() -> None:
+    run = failed_incomplete().feed(ev.UndoRequested(id="undo", delete=True))
+    assert run.header.delete_undone
+    run.fails("a").is_to_be_undone("the last word counts")
+    assert not run.header.delete_undone
+
+
 def test_an_undo_has_the_whole_deadline_of_a_rollback() -> None:
     run = Run(*undoable("a"), rollback_deadline_ms=MINUTE).start().succeeds("a").later(10 * MINUTE).is_to_be_undone()
     assert list(run.open) == ["a"]

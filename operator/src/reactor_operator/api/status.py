@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from reactor_operator.api.model import Integer, Json, Model, Object, Optional
+from reactor_operator.api.model import Boolean, Integer, Json, Model, Object, Optional
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.state import RunPhase, StepPhase
 
@@ -158,6 +158,7 @@ class StatusRequest(Model):
     assume: Optional[Annotated[dict[StepPath, Word], Field(max_length=1_000)]] = Field(
         default=None, description="Of retry: standing or undone, for each step that could not be reversed."
     )
+    delete: Optional[Boolean] = Field(default=None, description="Of undo: the run is deleted once it is undone.")
     reason: Optional[Message] = Field(default=None, description="Why, for people.")
     by: Optional[Word] = Field(default=None, description="Who asks.")
 

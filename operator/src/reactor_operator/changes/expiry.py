@@ -1,4 +1,4 @@
-"""Finished runs that are deleted after their TTL.
+"""Finished runs that are deleted: after their TTL, or once they are undone where that was asked for.
 
 In: finished runs as the watch tells them. Out: deletions of objects, each after a live read and a look into the store.
 Never here: the deletion of a run that the store calls unfinished, whatever its status says.
@@ -12,13 +12,14 @@ import structlog
 from reactor_operator.api.duration import parse_duration
 from reactor_operator.changes.removal import remove_finished
 from reactor_operator.changes.timetable import Timetable
-from reactor_operator.engine.state import ENDED
+from reactor_operator.engine.state import ENDED, RunPhase
 from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.errors import ApiError, ApiUnavailable
 from reactor_operator.kube.fields import text_at
 from reactor_operator.kube.moments import parse_moment
 from reactor_operator.ports import Clock, Definitions, RunObject, RunRef, Unavailable
 from reactor_operator.reconciling.definition import RECORD
+from reactor_operator.reconciling.records import read_header
 from reactor_operator.store.port import RunStore, StoreUnavailable
 
 _LONGEST_SLEEP_SECONDS = 30.0
@@ -47,6 +48,7 @@ class Expiry:
         self._clock = clock
         self._times = Timetable()
         self._pinned: dict[str, int | None] = {}
+        self._to_go: dict[str, bool] = {}
         self._wake = asyncio.Event()
 
     async def note(self, run: RunObject) -> None:
@@ -62,6 +64,7 @@ class Expiry:
         """Drop what is known of a run that is gone."""
         self._times.drop(ref)
         self._pinned.pop(ref.uid, None)
+        self._to_go.pop(ref.uid, None)
 
     async def run(self) -> None:
         """Delete what is due, until cancelled."""
@@ -87,7 +90,7 @@ class Expiry:
             if at > self._clock.now() or not await remove_finished(self._client, self._store, run):
                 self._times.put(ref, max(at, self._clock.now() + _AGAIN_MS))
                 return
-            _log.info("a finished run was deleted after its TTL", run=where)
+            _log.info("a finished run was deleted, for its time had come", run=where)
         except (Unavailable, StoreUnavailable, ApiUnavailable, ApiError) as problem:
             _log.warning("a finished run could not be deleted", run=where, problem=str(problem))
             self._times.put(ref, self._clock.now() + _AGAIN_MS)
@@ -95,13 +98,25 @@ class Expiry:
             _log.exception("a finished run cannot be deleted: this is a bug", run=where)
 
     async def _time_of(self, run: RunObject) -> int | None:
-        """Return when the run is to go: its own TTL counts, else that of its reactor, else the operator's."""
+        """Return when the run is to go: at once where it was undone to be deleted, else after a TTL.
+
+        Its own TTL counts, else that of its reactor, else the operator's.
+        """
         finished_at = parse_moment(text_at(run.status, "finishedAt"))
         if text_at(run.status, "phase") not in _ENDED or finished_at is None:
             return None
+        if text_at(run.status, "phase") == RunPhase.UNDONE and await self._is_to_go(run.ref):
+            return finished_at
         own = run.spec.get("ttlAfterFinished")
         ttl = _parse(own) if isinstance(own, str) else await self._pinned_ttl(run.ref)
         return None if ttl is None else finished_at + ttl
+
+    async def _is_to_go(self, ref: RunRef) -> bool:
+        """Tell whether the run was to be deleted once it is undone. That is never changed after its end."""
+        if ref.uid not in self._to_go:
+            header = read_header(await self._store.load(ref.uid))
+            self._to_go[ref.uid] = header is not None and header.delete_undone
+        return self._to_go[ref.uid]
 
     async def _pinned_ttl(self, ref: RunRef) -> int | None:
         """Return what holds for a run that says nothing; None where what its reactor said was lost."""

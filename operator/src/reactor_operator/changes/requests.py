@@ -35,7 +35,7 @@ _ID_LIMIT = 200
 _VALUE_LIMIT = 64 * 1024
 _FIELDS = {
     "cancel": frozenset({"reason"}),
-    "undo": frozenset({"reason"}),
+    "undo": frozenset({"reason", "delete"}),
     "retry": frozenset({"reason", "step", "arguments", "assume"}),
     "skip": frozenset({"reason", "step", "payload"}),
 }
@@ -147,7 +147,7 @@ def _event(name: str, action: str, said: object, by: str, values: dict[str, byte
         case "cancel":
             return CancelRequested(id=name, reason=reason, by=by)
         case "undo":
-            return UndoRequested(id=name, reason=reason, by=by)
+            return UndoRequested(id=name, reason=reason, by=by, delete=_flag(said, "delete"))
         case "retry":
             standing, undone = _assumed(said.get("assume"))
             arguments = _arguments(said, values)
@@ -189,6 +189,13 @@ def _text(said: Mapping[str, object], name: str) -> str:
     if not isinstance(found, str):
         raise _Unreadable(f"{name}: expected text")
     return render_message(found)
+
+
+def _flag(said: Mapping[str, object], name: str) -> bool:
+    found = said.get(name)
+    if found is not None and not isinstance(found, bool):
+        raise _Unreadable(f"{name}: expected true or false")
+    return found is True
 
 
 def _assumed(assume: object) -> tuple[tuple[str, ...], tuple[str, ...]]:

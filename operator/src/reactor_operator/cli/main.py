@@ -267,6 +267,7 @@ def cancel(
 @app.command("undo")
 def undo(
     run: RunName,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete the run once it is undone.")] = False,
     reason: Reason = "",
     state: StateFile = None,
     path: ManifestsOption = ".",
@@ -278,8 +279,9 @@ def undo(
     from reactor_operator.cli.asked import Asked
     from reactor_operator.cli.signals import signal_command
 
+    asked = Asked.of(run, "undo", reason=reason, delete=delete or None)
     target = ClusterOptions(namespace, context, kubeconfig)
-    raise typer.Exit(signal_command(Asked.of(run, "undo", reason=reason), target, StateOptions(state, path)))
+    raise typer.Exit(signal_command(asked, target, StateOptions(state, path)))
 
 
 @app.command("retry")

@@ -30,7 +30,7 @@ from reactor_operator.cli.state_file import open_store
 from reactor_operator.cli.stored import load_inputs, load_known, load_tracebacks
 from reactor_operator.engine.events import SpecChanged
 from reactor_operator.engine.identity import digest_of
-from reactor_operator.engine.state import ENDED
+from reactor_operator.engine.state import ENDED, RunPhase
 from reactor_operator.ports import RunRef
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.store.codec import encode_event
@@ -104,10 +104,19 @@ class RunCommand:
                 answer = find_answer(done[-1].status, asked) if asked is not None and done else None
                 if answer is not None:
                     refuse_rejected(answer)
+                await self._delete_undone(store, run, progress)
         self._print(done)
         if self.asked is not None and done and done[-1].phase == self.asked.wanted:
             return EXIT_OK
         return EXIT_INTERRUPTED if killed else exit_code_of(done)
+
+    async def _delete_undone(self, store: Store, run: LaptopRun, progress: Progress) -> None:
+        """Delete a run that was undone to be deleted."""
+        known = await load_known(store, run.ref)
+        header = known.state.header if known is not None else None
+        if header is not None and header.phase is RunPhase.UNDONE and header.delete_undone:
+            await store.forget(run.ref.uid)
+            progress.say(f"{run.ref.name} is undone and deleted")
 
     async def _find(self, store: Store, sound: SoundRun, inputs: Inputs) -> tuple[LaptopRun, KnownRun | None]:
         """Return the run under its uid, and what the state file knows of it: then it has the inputs it started with."""

@@ -34,18 +34,20 @@ def signal_command(asked: Asked, target: ClusterOptions, state: StateOptions) ->
         annotations = {f"reactor.run/{asked.action}.{name}": json.dumps(asked.said)}
         path = REACTOR_RUN.object(cluster.namespace, asked.run)
         await cluster.client.patch(path, {"metadata": {"annotations": annotations}})
-        return await _answer(cluster, path, name)
+        return await _answer(cluster, path, name, deletes=asked.said.get("delete") is True)
 
     phase = on_cluster(target, work)
     print(f"reactorrun.reactor.run/{asked.run} {asked.action} accepted, the run is {phase}")
     return EXIT_OK
 
 
-async def _answer(cluster: Cluster, path: str, name: str) -> str:
+async def _answer(cluster: Cluster, path: str, name: str, *, deletes: bool) -> str:
     """Wait for the answer and return the phase of the run. Raises CommandError where it is refused or does not come."""
     give_up_at = time.monotonic() + ANSWER_SECONDS
     while time.monotonic() < give_up_at:
         found = await cluster.client.get(path)
+        if found is None and deletes:  # it was asked to go, and went faster than the next look
+            return "Undone and deleted"
         if found is None:
             raise CommandError("the run was deleted before it was answered")
         if (answer := find_answer(map_at(found, "status"), name)) is not None:

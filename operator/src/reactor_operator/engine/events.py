@@ -174,11 +174,12 @@ class CancelRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndoRequested:
-    """Someone asked to take the whole run back, whether it goes on or has ended."""
+    """Someone asked to take the whole run back, whether it goes on or has ended; `delete`: and to delete it then."""
 
     id: str
     reason: str = ""
     by: str = ""
+    delete: bool = False
     type: Literal["UndoRequested"] = "UndoRequested"
 
 

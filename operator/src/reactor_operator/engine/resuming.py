@@ -37,11 +37,17 @@ def refuse_undo(draft: Draft) -> str:
     return f"the run is being {doing} already" if doing else ""
 
 
-def undo(draft: Draft, reason: str) -> None:
+def undo(draft: Draft, reason: str, *, delete: bool = False) -> None:
     """Take the whole run back. What could not be reversed before is tried again, also of a step that was ignored."""
     stage = draft.header.stage
     open_ = _open(draft)
-    draft.set(undo_reason=reason, rollback_failures=(), rollback=RollbackState.IN_PROGRESS, finished_at=None)
+    draft.set(
+        undo_reason=reason,
+        delete_undone=delete,
+        rollback_failures=(),
+        rollback=RollbackState.IN_PROGRESS,
+        finished_at=None,
+    )
     for path in open_:
         if draft.step(path).phase not in {StepPhase.ROLLBACK_FAILED, StepPhase.IGNORED}:
             continue

@@ -100,7 +100,7 @@ def requested(draft: Draft, event: Signal) -> None:
         case CancelRequested():
             cancel(draft, reason)
         case UndoRequested():
-            undo(draft, reason)
+            undo(draft, reason, delete=event.delete)
         case RetryRequested():
             retry(draft, event)
         case SkipRequested():

@@ -198,6 +198,7 @@ class Header:
     `containing` is the scope whose inside is being reversed because of `contained`, a failure inside it.
     `uid` is the run's; jitter depends on it. `now` is the latest time the run has seen.
     `undone` lists what was compensated or undone, in order; `signals` the newest answers.
+    `delete_undone`: whoever asked for the undo wants the run gone once it is undone.
     """
 
     uid: str = ""
@@ -221,6 +222,7 @@ class Header:
     halt_reason: str = ""
     cancel_reason: str = ""
     undo_reason: str = ""
+    delete_undone: bool = False
     failure: RunFailure | None = None
     ending: Ending | None = None
     result: ValueRef | None = None

@@ -18,7 +18,7 @@ from reactor_operator.engine.state import Stage
 from reactor_operator.ports import RunObject, Siblings, ToldRun
 from reactor_operator.reconciling.memory import Memory
 from reactor_operator.reconciling.opening import CannotOpen, Opened, OpenLater
-from reactor_operator.reconciling.records import read_stage
+from reactor_operator.reconciling.records import read_header
 from reactor_operator.store.codec import Unreadable
 from reactor_operator.store.port import RunStore
 
@@ -130,7 +130,8 @@ class Places:
         # Not looked at yet by this operator, or over and not told so yet: the store tells, unless it lost the run. Then
         # nobody has ended what people were told of.
         try:
-            stage = read_stage(await self._store.load(uid))
+            header = read_header(await self._store.load(uid))
+            stage = header.stage if header is not None else None
         except Unreadable:
             return True
         return stage is not Stage.OVER if stage is not None else not sibling.is_pending

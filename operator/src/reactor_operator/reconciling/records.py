@@ -15,7 +15,7 @@ from reactor_operator.engine.derive import restore
 from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.identity import Action
 from reactor_operator.engine.plan import Plan
-from reactor_operator.engine.state import RunState, Stage
+from reactor_operator.engine.state import Header, RunState, Stage
 from reactor_operator.gateway.record import OpenRecord, encode_record
 from reactor_operator.reconciling.definition import (
     RECORD,
@@ -77,10 +77,10 @@ def read_run(
     )
 
 
-def read_stage(snapshot: Snapshot | None) -> Stage | None:
-    """Return what a stored run is doing, None where nothing is stored of it. Raises Unreadable."""
+def read_header(snapshot: Snapshot | None) -> Header | None:
+    """Return the header of a stored run, None where nothing is stored of it. Raises Unreadable."""
     header = snapshot.records.get(_HEADER) if snapshot is not None and snapshot.records is not None else None
-    return decode_header(header).stage if header is not None else None
+    return decode_header(header) if header is not None else None
 
 
 def action_id(action: Effect) -> str:
