@@ -7,7 +7,7 @@ QUICK = "def main():\n    return 1\n"
 
 def test_a_run_beyond_the_limit_waits_its_turn_and_is_opened_when_one_ends(namespace: Namespace, busybox: str) -> None:
     namespace.apply(reactor("few", [container_step("a", "sleep 15", busybox)], maxActiveRuns=1))
-    for number in (1, 2, 3):
+    for number in (1, 2, 3, 4):
         namespace.apply(run_of("few", f"few-{number}"))
         namespace.wait_status(f"few-{number}", "is told of", lambda status: bool(status.get("phase")))
     said = "waiting: 1 run before this one; at most 1 is active"
@@ -15,6 +15,10 @@ def test_a_run_beyond_the_limit_waits_its_turn_and_is_opened_when_one_ends(names
     phases = [namespace.status(f"few-{number}")["phase"] for number in (1, 2, 3)]
     assert phases == ["Running", "Pending", "Pending"]
     assert not namespace.pods("few-2")
+    namespace.kubectl("annotate", "rctrun", "few-4", "reactor.run/cancel=not needed any more")
+    cancelled = namespace.wait_finished("few-4", 30)
+    assert (cancelled["phase"], cancelled["message"]) == ("Cancelled", "not needed any more")
+    assert [(one["action"], one["phase"]) for one in cancelled["signals"]] == [("cancel", "Accepted")]
     namespace.kubectl("delete", "rctrun", "few-2")
     assert namespace.wait_finished("few-1")["phase"] == "Succeeded"
     namespace.wait_status("few-3", "has started", lambda status: status.get("phase") == "Running", 20)

@@ -16,8 +16,11 @@ from dataclasses import dataclass, field, replace
 
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Effect, Evaluation
-from reactor_operator.engine.decide import begin, decide_together, recovering, stillborn
+from reactor_operator.engine.decide import begin, decide_together, recovering, stillborn, withdrawn
+from reactor_operator.engine.draft import Decision
+from reactor_operator.engine.failures import render_message
 from reactor_operator.engine.identity import Task
+from reactor_operator.engine.signals import answer_unstarted
 from reactor_operator.engine.state import RunPhase, Stage
 from reactor_operator.ports import (
     Board,
@@ -39,6 +42,7 @@ from reactor_operator.reconciling.memory import Memory
 from reactor_operator.reconciling.opening import CannotOpen, Opened, OpenLater, judge
 from reactor_operator.reconciling.places import Places
 from reactor_operator.reconciling.records import Decided, KnownRun, make_commit, read_run
+from reactor_operator.reconciling.signals import parse_requests
 from reactor_operator.reconciling.told import told_end, told_reactor, told_recovering, told_sequence
 from reactor_operator.status.render import RunFacts, render_pending, render_status, wanted_values
 from reactor_operator.store.codec import decode_event
@@ -235,20 +239,31 @@ class Reconciler:
         if told_end(run):
             return None
         judged = await judge(run, self._definitions, now, self._settings.start_deadline_ms)
+        asked = [one.event for one in parse_requests(run)]
+        cancel = next((event for event in asked if isinstance(event, ev.CancelRequested)), None)
+        answers = tuple(answer_unstarted(event, now) for event in asked)
+        if cancel is not None and not isinstance(judged, CannotOpen):
+            ended = withdrawn(ref.uid, render_message(cancel.reason), answers, now)
+            return await self._end_unstarted(judged.definition, ended)
         if isinstance(judged, Opened):
             judged = await self._places.take(run, judged, now)
         if isinstance(judged, OpenLater):
-            if judged.message:
-                pending = render_pending(run.generation, judged.message, judged.since, queued=judged.queued)
+            if judged.message or answers:
+                pending = render_pending(
+                    run.generation, judged.message, judged.since, queued=judged.queued, answers=answers
+                )
                 await self._board.report(ref, RunPhase.PENDING.value, _rendered(pending))
             return judged.until
         if isinstance(judged, CannotOpen):
-            dead = stillborn(ref.uid, judged.failure, now)
-            passing = self._fresh(judged.definition, Decided(state=dead.state))
-            effects = tuple(action for action in dead.actions if not isinstance(action, Evaluation))
-            await self._save(passing, Decided(state=dead.state, actions=effects), 0)
-            return await self._act_and_report(passing)
+            return await self._end_unstarted(judged.definition, stillborn(ref.uid, judged.failure, now))
         return await self._open_sound(judged, now)
+
+    async def _end_unstarted(self, definition: Definition, ended: Decision) -> int | None:
+        """Store and tell the end of a run that never started."""
+        passing = self._fresh(definition, Decided(state=ended.state))
+        effects = tuple(action for action in ended.actions if not isinstance(action, Evaluation))
+        await self._save(passing, Decided(state=ended.state, actions=effects), 0)
+        return await self._act_and_report(passing)
 
     async def _open_sound(self, judged: Opened, now: int) -> int | None:
         inputs = judged.definition.inputs

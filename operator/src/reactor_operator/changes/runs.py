@@ -14,7 +14,6 @@ import structlog
 
 from reactor_operator.changes.expiry import Expiry
 from reactor_operator.changes.queue import ReconcileQueue
-from reactor_operator.changes.requests import Request, parse_annotations, parse_status_requests
 from reactor_operator.changes.sweep import Sweeper
 from reactor_operator.changes.turns import Turns
 from reactor_operator.engine.actions import Announce
@@ -27,6 +26,7 @@ from reactor_operator.kube.errors import ApiError
 from reactor_operator.kube.fields import JsonObject, maps_at, text_at
 from reactor_operator.kube.paths import REACTOR_RUN
 from reactor_operator.ports import Definitions, RunObject, RunRef, Unavailable
+from reactor_operator.reconciling.signals import Request, parse_requests
 from reactor_operator.status.board import ClusterBoard
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Appended, Entry, Inbox, StoreUnavailable
@@ -153,7 +153,7 @@ class RunChanges:
     async def _attend(self, run: RunObject) -> None:
         """See to what people ask and to the TTL; what cannot be done now is done later."""
         try:
-            for asked in (*parse_annotations(run.annotations), *parse_status_requests(run.status.get("requests"))):
+            for asked in parse_requests(run):
                 if not await self._hand_in(run, asked):
                     self._unsettled.add(run.ref)
             if not await self._suspend(run):
@@ -176,9 +176,10 @@ class RunChanges:
             await self._board.announce(run.ref, _refusal(run, asked))
             await self._remove(run.ref, asked)
             return True
-        if answer is Appended.REPEATED:
-            self._queue.mark(run.ref)  # recorded before this process began, and perhaps not read yet
-        # Nothing is stored yet of a run that waits for its Reactor. The answer comes with the status.
+        if answer in {Appended.REPEATED, Appended.UNKNOWN}:
+            # Recorded before this process began, and perhaps not read yet; or nothing is stored yet of a run that waits
+            # for its Reactor or its turn, and is answered as it is opened.
+            self._queue.mark(run.ref)
         return answer is not Appended.UNKNOWN
 
     async def _suspend(self, run: RunObject) -> bool:

@@ -152,7 +152,7 @@ class RunCommand:
             return None
         if known is None:
             raise CommandError(f"--state {self.state}: found no run '{run.ref.name}', expected one that was started")
-        from reactor_operator.changes.requests import request_of
+        from reactor_operator.reconciling.signals import request_of
 
         request = request_of(f"cli-{secrets.token_hex(6)}", self.asked.action, self.asked.said, "command line")
         await store.append(request.entry_for(run.ref))

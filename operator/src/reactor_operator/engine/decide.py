@@ -31,7 +31,7 @@ from reactor_operator.engine.plan import ROOT, Plan, StepKind
 from reactor_operator.engine.reports import task_reported
 from reactor_operator.engine.resuming import spec_changed
 from reactor_operator.engine.signals import requested
-from reactor_operator.engine.state import Goal, Header, RunFailure, RunPhase, RunState, Stage, phase_of
+from reactor_operator.engine.state import Goal, Header, RunFailure, RunPhase, RunState, SignalAnswer, Stage, phase_of
 from reactor_operator.engine.timers import fire_due
 
 
@@ -62,6 +62,23 @@ def stillborn(uid: str, failure: Failure, now: int) -> Decision:
     )
     told = Announce(ordinal=1, reason="Failed", message=f"{failure.kind}: {failure.message}", warning=True)
     return Decision(state=state, actions=(told,))
+
+
+def withdrawn(uid: str, reason: str, answers: tuple[SignalAnswer, ...], now: int) -> Decision:
+    """Return the end of a run that was cancelled before it started; `answers` are those to what people asked of it."""
+    header = Header(
+        uid=uid,
+        stage=Stage.OVER,
+        phase=RunPhase.CANCELLED,
+        now=now,
+        started_at=now,
+        finished_at=now,
+        cancel_reason=reason or "cancelled before it started",
+        announcements=1,
+        signals=answers,
+    )
+    told = Announce(ordinal=1, reason="Cancelled", message=header.cancel_reason, warning=True)
+    return Decision(state=RunState(header=header, remaining={ROOT: 0}), actions=(told,))
 
 
 def recovering(header: Header, now: int) -> Header:

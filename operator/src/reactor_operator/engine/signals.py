@@ -31,7 +31,7 @@ _NOT_FAILED = "only a run that Failed can be retried, and this one is {phase}: s
 _NOTHING_FAILED = "only a step of a run that goes on or Failed can be skipped, and this one is {phase}"
 
 TABLE: dict[RunPhase, dict[str, str]] = {
-    RunPhase.PENDING: dict.fromkeys(("cancel", "undo", "retry", "skip"), "the run has not started"),
+    RunPhase.PENDING: {"cancel": "", **dict.fromkeys(("undo", "retry", "skip"), "the run has not started")},
     RunPhase.RUNNING: {"cancel": "", "undo": "", "retry": _GOES_ON, "skip": ""},
     RunPhase.SUSPENDED: {"cancel": "", "undo": "", "retry": _GOES_ON, "skip": ""},
     RunPhase.ROLLING_BACK: {
@@ -77,6 +77,25 @@ def action_of(event: Signal) -> str:
             assert_never(event)
 
 
+def answer_to(event: Signal, refused: str, now: int) -> SignalAnswer:
+    """Return the answer that people read: accepted, or refused and why."""
+    return SignalAnswer(
+        id=event.id[:_NAME_LIMIT],
+        action=action_of(event),
+        accepted=not refused,
+        reason=refused or render_message(event.reason),
+        by=event.by[:_NAME_LIMIT],
+        at=now,
+    )
+
+
+def answer_unstarted(event: Signal, now: int) -> SignalAnswer:
+    """Answer a request to a run of which nothing is stored yet; a cancel that is accepted ends it (`withdrawn`)."""
+    unreadable = isinstance(event, RequestUnreadable)
+    refused = event.reason or "it has no meaning" if unreadable else TABLE[RunPhase.PENDING][action_of(event)]
+    return answer_to(event, refused, now)
+
+
 def requested(draft: Draft, event: Signal) -> None:
     """Answer a request. One that was answered before changes nothing."""
     name, action = event.id[:_NAME_LIMIT], action_of(event)
@@ -84,14 +103,7 @@ def requested(draft: Draft, event: Signal) -> None:
         return
     refused = _refusal(draft, event)
     reason = render_message(event.reason)
-    answer = SignalAnswer(
-        id=name,
-        action=action,
-        accepted=not refused,
-        reason=refused or reason,
-        by=event.by[:_NAME_LIMIT],
-        at=draft.now,
-    )
+    answer = answer_to(event, refused, draft.now)
     draft.set(signals=(*draft.header.signals, answer)[-_KEPT:])
     if refused:
         draft.announce(f"{action.capitalize()}Refused", f"{action} is refused: {refused}", warning=True)

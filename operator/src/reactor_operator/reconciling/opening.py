@@ -59,6 +59,7 @@ class OpenLater:
     reactor are active.
     """
 
+    definition: Definition
     until: int
     since: int
     message: str
@@ -160,7 +161,7 @@ def _pin(run: RunObject, spec: RunSpec, reactor: ReactorObject, sound: ReactorSp
 def _late_or_later(definition: Definition, kind: FailureKind, message: str, wait: _Wait) -> CannotOpen | OpenLater:
     until = wait.since + wait.longest_ms
     if wait.now < until:
-        return OpenLater(until=until, since=wait.since, message=message)
+        return OpenLater(definition=definition, until=until, since=wait.since, message=message)
     return CannotOpen(definition=definition, failure=Failure(kind=kind, message=render_message(message)))
 
 

@@ -55,12 +55,13 @@ class Places:
         limit = opened.reactor.max_active_runs
         if limit is None:
             return opened
-        reactor = (run.ref.namespace, opened.definition.reactor_name)
+        pinned = opened.definition
+        reactor = (run.ref.namespace, pinned.reactor_name)
         # One at a time: two that count at the same moment would both find the last place free.
         async with self._turns.setdefault(reactor, asyncio.Lock()):
             siblings = self._siblings.unfinished(*reactor)
             if siblings is None:
-                return OpenLater(until=now + _NOT_TOLD_MS, since=run.created_at, message="")
+                return OpenLater(definition=pinned, until=now + _NOT_TOLD_MS, since=run.created_at, message="")
             active, before = await self._count(run, siblings)
             if active + before < limit:
                 self._given.add(run.ref.uid)
@@ -69,10 +70,10 @@ class Places:
             self._given.discard(run.ref.uid)
         if opened.reactor.on_limit is OnLimit.REJECT:
             failure = Failure(kind=FailureKind.TOO_MANY_RUNS, message=_rejected(reactor[1], limit, active, before))
-            return CannotOpen(definition=opened.definition, failure=failure)
+            return CannotOpen(definition=pinned, failure=failure)
         pause = min(_FIRST_LOOK_MS + before * _MORE_FOR_EACH_MS, _LONGEST_MS)
         message = _waits(before, limit)
-        return OpenLater(until=now + pause, since=run.created_at, message=message, queued=True)
+        return OpenLater(definition=pinned, until=now + pause, since=run.created_at, message=message, queued=True)
 
     def stored(self, uid: str) -> None:
         """The run is stored: from here on the store and the memory tell whether it is active."""

@@ -113,14 +113,20 @@ def render_status(
     return status
 
 
-def render_pending(generation: int, message: str, since: int, *, queued: bool = False) -> dict[str, object]:
-    """Return the status of a run that waits since `since` (int ms) for its Reactor, or (`queued`) for its turn."""
+def render_pending(
+    generation: int, message: str, since: int, *, queued: bool = False, answers: Sequence[SignalAnswer] = ()
+) -> dict[str, object]:
+    """Return the status of a run that waits since `since` (int ms) for its Reactor, or (`queued`) for its turn.
+
+    `answers` are those to what people ask of it meanwhile.
+    """
     header = Header(phase=RunPhase.PENDING, started_at=since, now=since)
     return {
         "phase": RunPhase.PENDING.value,
         "message": message[:_MESSAGE_LIMIT],
         "observedGeneration": generation,
         "conditions": render_conditions(header, generation, message, queued=queued),
+        **({"signals": [_signal(answer) for answer in answers]} if answers else {}),
     }
 
 

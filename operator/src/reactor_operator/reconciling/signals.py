@@ -24,7 +24,7 @@ from reactor_operator.engine.failures import render_message
 from reactor_operator.engine.identity import digest_of
 from reactor_operator.engine.signals import action_of
 from reactor_operator.engine.values import ValueRef, reference_to
-from reactor_operator.ports import RunRef
+from reactor_operator.ports import RunObject, RunRef
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry
 
@@ -68,6 +68,11 @@ class Request:
 
 class _Unreadable(Exception):
     """The request says something that has no meaning; the message says what."""
+
+
+def parse_requests(run: RunObject) -> list[Request]:
+    """Return what is asked of a run now, by annotation and in its status."""
+    return [*parse_annotations(run.annotations), *parse_status_requests(run.status.get("requests"))]
 
 
 def parse_annotations(annotations: Mapping[str, str]) -> list[Request]:

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reactor_operator.changes.requests import Request, parse_annotations, parse_status_requests
 from reactor_operator.engine.events import (
     CancelRequested,
     RequestUnreadable,
@@ -16,6 +15,7 @@ from reactor_operator.engine.events import (
 )
 from reactor_operator.engine.values import reference_to
 from reactor_operator.ports import RunRef
+from reactor_operator.reconciling.signals import Request, parse_annotations, parse_status_requests
 from reactor_operator.store.codec import decode_event
 
 KEY = "reactor.run/cancel"

@@ -1,0 +1,70 @@
+"""What people ask of a run that waits to be started: a cancel ends it, everything else is refused."""
+
+from dataclasses import replace
+
+import pytest
+
+from reactor_operator.kube.fields import maps_at
+from tests.unit.reconciling.test_places import Shop
+
+
+async def waiting(**annotations: str) -> Shop:
+    """A shop whose second run waits for its turn, and is asked for what the annotations say."""
+    shop = Shop(runs=3)
+    await shop.look()
+    asked = {f"reactor.run/{action}": value for action, value in annotations.items()}
+    shop.runs["r2"] = replace(shop.runs["r2"], annotations=asked)
+    return shop
+
+
+def answers(shop: Shop) -> list[tuple[object, object, object]]:
+    signals = maps_at(shop.runs["r2"].status, "signals")
+    return [(one["action"], one["phase"], one.get("reason")) for one in signals]
+
+
+async def test_a_cancel_ends_it_before_it_starts_and_makes_room_for_the_next() -> None:
+    shop = await waiting(cancel="too late")
+    await shop.look("r2")
+    assert shop.phases() == {"r1": "Running", "r2": "Cancelled", "r3": "Pending"}
+    assert answers(shop) == [("cancel", "Accepted", "too late")]
+    assert shop.told("r2") == "too late"
+    await shop.end("r1")
+    await shop.look()
+    assert shop.phases() == {"r1": "Succeeded", "r2": "Cancelled", "r3": "Running"}
+    assert [task.path for task in shop.started] == ["a", "a"]
+
+
+async def test_it_stays_cancelled_over_a_restart() -> None:
+    shop = await waiting(cancel="")
+    await shop.look("r2")
+    after = shop.restart()
+    await after.look()
+    assert after.phases()["r2"] == "Cancelled"
+
+
+async def test_a_run_that_is_to_be_cancelled_never_starts_though_its_turn_has_come() -> None:
+    shop = await waiting(cancel="")
+    await shop.end("r1")
+    await shop.look("r2", "r3")
+    assert shop.phases() == {"r1": "Succeeded", "r2": "Cancelled", "r3": "Running"}
+
+
+@pytest.mark.parametrize("action", ["undo", "retry", "skip"])
+async def test_what_makes_no_sense_yet_is_refused_and_it_waits_on(action: str) -> None:
+    shop = await waiting(**{action: '{"step": "a"}' if action == "skip" else "{}"})
+    await shop.look("r2")
+    assert shop.phases()["r2"] == "Pending"
+    assert answers(shop) == [(action, "Rejected", "the run has not started")]
+
+
+async def test_what_cannot_be_read_is_refused_with_what_is_wrong() -> None:
+    shop = await waiting(skip="{{{")
+    await shop.look("r2")
+    assert answers(shop) == [("skip", "Rejected", 'expected a JSON object such as {"step": "charge"}')]
+
+
+async def test_one_that_waits_for_its_reactor_is_cancelled_too() -> None:
+    shop = await waiting(cancel="")
+    shop.spec = None
+    await shop.look("r2")
+    assert shop.phases()["r2"] == "Cancelled"
