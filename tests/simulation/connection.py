@@ -63,6 +63,7 @@ class Connection:
 
     def now(self) -> int:
         """The virtual clock."""
+        self.cluster.trace.note("now", self.owner, self.cluster.now_ms)
         return self.cluster.now_ms
 
     # Definitions
@@ -194,11 +195,12 @@ class Connection:
 
     async def _remove_orphan(self, pod: Pod) -> None:
         """Delete a pod whose task is closed: its create came through after all was over, or it does not end."""
-        if await self.cluster.store.now.open_task(pod.run.uid, pod.task.key) is not None:
+        await self.checkpoints.reach(self.owner, Place.OPEN_TASK)
+        if await self.cluster.store.open_task(pod.run.uid, pod.task.key) is not None:
             return
         question = encode_event(ev.TaskWaiting(task=pod.task, reason=""))
         asked = Entry(run=pod.run.uid, task=pod.task.key, digest="asked", body=question)
-        if await self.cluster.store.now.append(asked) is not Appended.CLOSED:
+        if await self.cluster.store.append(asked) is not Appended.CLOSED:
             return
         await self._before(Place.DELETE_POD)
         if pod.orphan:
@@ -231,8 +233,7 @@ class Connection:
 
     async def _append(self, entry: Entry, event: ev.TaskEvent) -> Appended:
         await self.checkpoints.reach(self.owner, Place.TELL)
-        with self.checkpoints.waiting():
-            answer = await self.cluster.tell(entry, event)
+        answer = await self.cluster.tell(entry, event)
         await self.checkpoints.reach(self.owner, Place.TOLD)
         return answer
 

@@ -17,6 +17,9 @@ class Place(StrEnum):
     COMMIT = "before commit"
     COMMITTED = "after commit"
     GET_VALUES = "before get values"
+    ACTIVE_RUNS = "before asking which runs are active"
+    INCARNATION = "before asking which store it is"
+    EVALUATE = "before evaluating"
     GET_RUN = "before get run"
     GET_REACTOR = "before get reactor"
     CREATE_POD = "before create pod"
@@ -27,6 +30,7 @@ class Place(StrEnum):
     STATUS_PATCHED = "after patch status"
     CREATE_EVENT = "before create event"
     EVENT_CREATED = "after create event"
+    OPEN_TASK = "before asking whether a pod's task is open"
     TELL = "before telling the inbox what a pod shows"
     TOLD = "after telling the inbox what a pod shows"
 

@@ -47,11 +47,12 @@ class Faults:
     async def strike(self) -> bool:
         """Let one of the faults that are left happen; False where none can now."""
         if self._left.get(Fault.STORE_ROLLED_BACK) and self._random.random() < 0.3:
-            self._world.shared.copy()
+            await self._world.shared.copy()
         left = [fault for fault, times in self._left.items() if times]
         if not left:
             return False
         fault = self._random.choice(left)
+        self._world.trace.note("fault", fault)
         struck = await self._do[fault]()
         self._left[fault] -= struck
         return struck
@@ -100,7 +101,7 @@ class Faults:
         world, paused = self._world, self._leader()
         world.coverage.note(Fault.PAUSE)
         world.checkpoints.held.add(paused.name)
-        world.cluster.now_ms += PAUSE_MS
+        world.cluster.pass_to(world.cluster.now_ms + PAUSE_MS)
         paused.connection.fenced = True
         await world.start_operator()
         return True
@@ -187,7 +188,7 @@ class Faults:
         """FLUSHALL: every run that was told of anything must notice; of the others nothing was ever told."""
         world = self._world
         world.coverage.note(Fault.STORE_EMPTIED)
-        world.shared.empty()
+        await world.shared.empty()
         await self._lose()
         return True
 
@@ -196,7 +197,7 @@ class Faults:
         if not world.shared.has_copies():
             return False
         world.coverage.note(Fault.STORE_ROLLED_BACK)
-        world.shared.roll_back(self._random)
+        await world.shared.roll_back(self._random)
         await self._lose()
         return True
 
@@ -204,7 +205,7 @@ class Faults:
         """Say which runs lost state, and for which of them a live read can tell."""
         world = self._world
         for uid, run in world.cluster.runs.items():
-            stored = await world.shared.now.load(uid)
+            stored = await world.shared.load(uid)
             revision = stored.revision if stored is not None else 0
             world.ledger.lose(uid, detectable=told_sequence(run) > revision)
         for uid in world.cluster.deleted:

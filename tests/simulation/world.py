@@ -16,17 +16,20 @@ from reactor_operator.ports import ReactorObject, RunObject, RunRef
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
 from reactor_operator.reconciling.records import KnownRun, read_run
 from reactor_operator.store.codec import encode_event
-from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import Entry
+from tests.simulation.asking import Asking
 from tests.simulation.checkpoints import Checkpoints
 from tests.simulation.cluster import FakeCluster
 from tests.simulation.connection import Connection
 from tests.simulation.coverage import Coverage, Fault, Seen
+from tests.simulation.disks import Disk, MemoryDisk
 from tests.simulation.faults import Faults
-from tests.simulation.faulty_store import FaultyStore, SharedStore
+from tests.simulation.faulty_store import FaultyStore
 from tests.simulation.ledger import Ledger
 from tests.simulation.operators import RELIST_MS, Operator
 from tests.simulation.pods import Script
+from tests.simulation.shared_store import SharedStore
+from tests.simulation.trace import Trace
 
 TURNS_WITH_FAULTS = 400
 TURNS_AT_MOST = 30_000
@@ -45,16 +48,23 @@ class Mischief:
 class World:
     """Everything of one seed."""
 
-    def __init__(self, seed: int, reactors: dict[str, dict[str, object]], mischief: Mischief) -> None:
+    def __init__(
+        self,
+        seed: int,
+        reactors: dict[str, dict[str, object]],
+        mischief: Mischief,
+        disk: Disk | None = None,
+        trace: Trace | None = None,
+    ) -> None:
         self.seed = seed
         self.mischief = mischief
         self.random = Random(seed)
+        self.trace = trace or Trace()
         self.coverage = Coverage(seeds=1)
-        self.checkpoints = Checkpoints(Random(seed ^ 0xC0DE), self.coverage)
+        self.checkpoints = Checkpoints(Random(seed ^ 0xC0DE), self.coverage, self.trace)
         self.ledger = Ledger(self.coverage)
-        self.shared = SharedStore(MemoryStore())
-        script = Script(seed, slow=mischief.slow)
-        self.cluster = FakeCluster(self.shared, self.ledger, self.coverage, script, seed)
+        self.shared = SharedStore(disk or MemoryDisk(), self.checkpoints, self.trace)
+        self.cluster = FakeCluster(self.shared, self.ledger, Script(seed, slow=mischief.slow), self.trace)
         self.faults = Faults(self, dict(mischief.faults))
         self.operators: list[Operator] = []
         self.evaluator = ProcessEvaluator()
@@ -122,18 +132,17 @@ class World:
         """A new operator takes the next epoch and looks at every run."""
         for operator in self.operators:
             operator.connection.in_charge = False
-        epoch = await self.shared.now.claim_epoch(self.ledger.epoch)
+        epoch = await self.shared.claim_epoch(self.ledger.epoch)
         self.ledger.epoch = epoch
         name = f"operator-{epoch}"
-        store = FaultyStore(name, self.shared, self.checkpoints, self.ledger, self.coverage)
-        store.fault_rate = self.cluster.fault_rate
+        store = FaultyStore(name, self.cluster, self.checkpoints)
         connection = Connection(name, self.cluster, self.checkpoints)
         reconciler = Reconciler(
             store=store,
             definitions=connection,
             launcher=connection,
             board=connection,
-            evaluator=self.evaluator,
+            evaluator=Asking(name, self.evaluator, self.checkpoints),
             siblings=connection,
             clock=connection,
             epoch=epoch,
@@ -210,7 +219,7 @@ class World:
         """Nothing else can happen: go to the next time that anybody waits for."""
         now = self.cluster.now_ms
         times = [at for operator in self.operators for at in operator.next_time()]
-        self.cluster.now_ms = min(at for at in (*times, *self.cluster.next_times(), now + 60_000) if at > now)
+        self.cluster.pass_to(min(at for at in (*times, *self.cluster.next_times(), now + 60_000) if at > now))
 
     async def cancel(self, run: str, name: str) -> None:
         """Somebody cancels the run."""
@@ -222,12 +231,12 @@ class World:
         await self._hand_in(run, request, name)
 
     async def _hand_in(self, run: str, event: ev.Event, name: str) -> None:
-        await self.shared.now.append(Entry(run=run, digest=name, body=encode_event(event)))
+        await self.shared.append(Entry(run=run, digest=name, body=encode_event(event)))
         self.cluster.rung.add(run)
 
     async def known(self, uid: str) -> KnownRun | None:
         """A run as stored."""
-        snapshot = await self.shared.now.load(uid)
+        snapshot = await self.shared.load(uid)
         if snapshot is None or snapshot.records is None or snapshot.actions is None:
             return None
         return read_run(snapshot.records, snapshot.actions, snapshot.revision, pending_timeout_ms=600_000)
@@ -240,7 +249,7 @@ class World:
             elif run.status.get("phase") == "Suspended":
                 await self._hand_in(uid, ev.SpecChanged(suspended=False, generation=10), "resumed")
         for uid, ref in self.cluster.deleted.items():
-            await self.shared.now.forget(uid)
+            await self.shared.forget(uid)
             for operator in self.operators:
                 operator.reconciler.forget(ref)
 
@@ -286,3 +295,4 @@ class World:
         for operator in self.operators:
             await operator.stop()
         await self.evaluator.close()
+        await self.shared.close()
