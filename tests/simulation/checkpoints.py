@@ -36,6 +36,7 @@ class Checkpoints:
         self.trace = trace
         self.paused: list[Paused] = []
         self.held: set[str] = set()
+        self._stirred = True
         self._nothing_is_under_way = asyncio.Event()
         self._nothing_is_under_way.set()
 
@@ -71,10 +72,18 @@ class Checkpoints:
         if chosen is not None:
             self.trace.note("resume", chosen.owner, chosen.place)
             chosen.future.set_result(None)
+            self.stir()
         return chosen is not None
+
+    def stir(self) -> None:
+        """Say that a coroutine was begun or told to go on."""
+        self._stirred = True
 
     async def settle(self) -> None:
         """Let every coroutine run until it waits at a checkpoint or is done; what is under way is waited for."""
+        if not self._stirred:
+            return
+        self._stirred = False
         quiet = 0
         while quiet < _ROUNDS:
             await asyncio.sleep(0)

@@ -45,6 +45,7 @@ class FaultyStore:
 
     async def load(self, run: str, known_revision: int = 0) -> Snapshot | None:
         await self._before(Place.LOAD)
+        self.ledger.looked(self.owner, run)
         return await self.shared.load(run, known_revision)
 
     async def commit(self, commit: Commit) -> int:
@@ -60,7 +61,7 @@ class FaultyStore:
         except OldEpoch:
             self.coverage.note(Seen.OLD_EPOCH)
             raise
-        self.ledger.committed(commit)
+        self.ledger.committed(commit, self.owner)
         await self._after(Place.COMMITTED)
         return revision
 

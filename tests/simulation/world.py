@@ -113,7 +113,8 @@ class World:
                     return
             await self.turn()
         stuck = {run.ref.name: run.status.get("phase") for run in self.cluster.runs.values()}
-        raise AssertionError(f"O1: not at rest after {TURNS_AT_MOST} turns: {stuck}")
+        active = sorted(await self.shared.active_runs() - self.ledger.lost)
+        raise AssertionError(f"O1: not at rest after {TURNS_AT_MOST} turns: {stuck}, of which the store has {active}")
 
     async def stop_faults(self) -> None:
         """From here on everything works, and nobody starts another run."""
@@ -174,6 +175,8 @@ class World:
     def _begin(self) -> bool:
         runs = {uid: run.ref for uid, run in self.cluster.runs.items()}
         begun = [operator.begin(runs, self.cluster.now_ms) for operator in self.operators]
+        if any(begun):
+            self.checkpoints.stir()
         return any(begun)
 
     async def _move_a_pod(self) -> bool:
@@ -270,6 +273,8 @@ class World:
             known = await self.known(uid) if uid not in self.ledger.lost else None
             if known is not None and (known.state.header.stage is not Stage.OVER or known.outbox):
                 return False
+        if await self.shared.active_runs() - self.ledger.lost:
+            return False  # something waits in an inbox of which the news were lost: found when all is listed again
         return all(pod.is_ended() or pod.foreign for pod in self.cluster.pods.values())
 
     async def _note_ends(self) -> None:
