@@ -4,6 +4,7 @@ In: writes and reads of operators (`connection.py`), moves of pods. Out: pods th
 Never here: an operator; pods are started and reports are taken whoever is in charge.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
 
@@ -31,8 +32,10 @@ _TAKEN = (Appended.RECORDED, Appended.REPEATED)
 class FakeCluster:
     """The API server, the kubelets and the gateway in one.
 
+    told_first: the first status of each run.
     rung:      runs of which something changed that watches tell.      sent: what was told so far.
     under_way: creates that nobody waits for any more, and when they were sent.
+    refuses_creates: the next create is told to be invalid (422).
     strayed:   a pod was refused as the second of its launch, so that runs may end otherwise than without faults.
     """
 
@@ -47,6 +50,7 @@ class FakeCluster:
         self.fault_rate = 0.0
         self.now_ms = 1_700_000_000_000
         self.runs: dict[str, RunObject] = {}
+        self.told_first: dict[str, Mapping[str, object]] = {}
         self.deleted: dict[str, RunRef] = {}
         self.reactors: dict[str, ReactorObject] = {}
         self.pods: dict[str, Pod] = {}
@@ -54,6 +58,7 @@ class FakeCluster:
         self.sent: list[tuple[Entry, ev.TaskEvent]] = []
         self.under_way: list[tuple[TaskOrder, int]] = []
         self.strayed = False
+        self.refuses_creates = False
         self._uids = 0
         self._outdated: set[str] = set()
 
@@ -106,6 +111,18 @@ class FakeCluster:
         self.changed(order.run.uid)
         return Launched()
 
+    def refuse_create(self) -> Refused:
+        """A webhook, or a rule of the API server, calls one pod invalid."""
+        self.refuses_creates = False
+        self.coverage.note(Fault.CREATE_REFUSED)
+        return Refused(Failure(kind=FailureKind.CANNOT_START, message="Invalid"))
+
+    def overwrite_status(self, uid: str, status: dict[str, object]) -> None:
+        """Somebody who may, or a tool gone wrong, replaces the status of a run."""
+        self.coverage.note(Fault.STATUS_OVERWRITTEN)
+        self.runs[uid] = replace(self.runs[uid], status=status)
+        self.changed(uid)
+
     def delete_pod(self, pod: Pod) -> None:
         """Ask for a pod to go: at once where nothing of it runs, else once its kubelet has stopped it."""
         if pod.stopping:
@@ -131,6 +148,7 @@ class FakeCluster:
         elif after < before:
             self._outdated.add(ref.uid)
         self.runs[ref.uid] = replace(run, status=status)
+        self.told_first.setdefault(ref.uid, status)
         if str(status.get("message", "")).startswith("waiting: "):
             self.coverage.note(Seen.QUEUED)
         self.ledger.told(ref.uid, str(status.get("phase")))

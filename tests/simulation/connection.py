@@ -46,6 +46,7 @@ class Connection:
 
     in_charge: nobody has taken over from it.
     fenced:    its lease has run out by its own clock, so that it writes no more.
+    cut_off_until: until when (int ms) it does not reach the API server.
     """
 
     def __init__(self, owner: str, cluster: FakeCluster, checkpoints: Checkpoints) -> None:
@@ -54,6 +55,7 @@ class Connection:
         self.checkpoints = checkpoints
         self.in_charge = True
         self.fenced = False
+        self.cut_off_until = 0
         self._seen = set(cluster.runs)
         self._told: dict[str, str] = {}
         self._met: dict[int, Pod] = {}
@@ -84,8 +86,11 @@ class Connection:
         """Return the reactor's runs as a watch tells them: a new one late, and of some the status is an old one."""
         self._seen |= {uid for uid in self.cluster.runs if self.cluster.faults.random() < 0.5}
         for uid, run in self.cluster.runs.items():
+            phase = str(run.status.get("phase", ""))
             if self.cluster.faults.random() < 0.5:
-                self._told[uid] = str(run.status.get("phase", ""))
+                self._told[uid] = phase
+            elif self._told.get(uid, "") != phase:
+                self.cluster.coverage.note(Fault.OLD_TOLD)
         return [
             ToldRun(ref=run.ref, reactor=reactor, created_at=run.created_at, phase=phase)
             for uid, run in self.cluster.runs.items()
@@ -111,6 +116,8 @@ class Connection:
         for pod in [pod for pod in self._met.values() if pod.name == name and not pod.gone]:
             pod.start_told = False  # it was there before its task was opened, and might not have been listened to
             self._settled.discard(pod.uid)
+        if self.cluster.refuses_creates and name not in self.cluster.pods:
+            return self.cluster.refuse_create()
         answer = self.cluster.create_pod(order, in_charge=self.in_charge)
         await self._after(Place.POD_CREATED)
         return answer
@@ -163,6 +170,7 @@ class Connection:
 
         Raises StoreUnavailable, Unavailable.
         """
+        self._reach_api("look at pods")
         for pod in self.cluster.pods_of(ref):
             await self._look_at(pod)
         for pod in [pod for pod in self._met.values() if pod.run == ref and pod.gone]:
@@ -241,18 +249,19 @@ class Connection:
 
     async def _read(self, place: Place, read: Callable[[], Answer]) -> Answer:
         await self.checkpoints.reach(self.owner, place)
-        if self.cluster.strikes():
-            self.cluster.coverage.note(Fault.CALL_FAILED)
-            raise Unavailable(f"{place}: no answer")
+        self._reach_api(place)
         return read()
 
     async def _before(self, place: Place) -> None:
         await self.checkpoints.reach(self.owner, place)
         if self.fenced:
             raise Unavailable(f"{place}: the lease has run out")
-        if self.cluster.strikes():
+        self._reach_api(place)
+
+    def _reach_api(self, what: str) -> None:
+        if self.cluster.now_ms < self.cut_off_until or self.cluster.strikes():
             self.cluster.coverage.note(Fault.CALL_FAILED)
-            raise Unavailable(f"{place}: no answer")
+            raise Unavailable(f"{what}: no answer")
 
     async def _after(self, place: Place) -> None:
         await self.checkpoints.reach(self.owner, place)

@@ -10,8 +10,9 @@ in any of them is a failure too (`coverage.py`, `conftest.py`). Rows of FAULTS a
 | F3 | old news of a pod, old entries, runs that siblings show as they once were |
 | F4 | any news lost: of a change, an end, a record in the inbox; found when all is listed again |
 | F5 | news repeated, out of order, up to 30 s late |
-| F9 | calls not applied; applied, and the answer lost; creates that come through late, or are found done (409) |
-| F10 | the leader paused 30 s, or replaced while it goes on |
+| F9 | calls not applied; applied, and the answer lost; creates that come late, are found done (409), or refused (422) |
+| F10 | the leader paused 30 s, replaced while it goes on, or cut off for 30 s from the API server or the store alone |
+| F13 | a status emptied, as it once was, nonsense, or ahead of the store (labels, owners: tests/unit) |
 | F14 | a foreign pod under a task's name |
 """
 
@@ -44,7 +45,7 @@ async def test_the_oracles_hold_after_the_faults_stop(
             await compare_with_a_quiet_world(world, sketch)
     finally:
         await world.close()
-    coverage.add(world.coverage)
+    coverage.add_world(world.coverage, kind_of(seed))
 
 
 def is_done(state: RunState, path: str) -> bool:

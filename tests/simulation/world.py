@@ -157,7 +157,7 @@ class World:
     async def turn(self) -> None:
         """Let one thing happen; time passes only when nothing else can."""
         dice = self.random.random()
-        if dice < 0.03 and await self.faults.strike():
+        if dice < 0.04 and await self.faults.strike():
             return
         if self._later and dice < 0.10:
             self._apply_run(*self._later.pop())

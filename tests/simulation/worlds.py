@@ -22,18 +22,23 @@ _MOST = {
     Fault.KILL: 2,
     Fault.VANISH: 2,
     Fault.CUT_OFF: 1,
+    Fault.CUT_FROM_API: 1,
+    Fault.CUT_FROM_STORE: 1,
 }
 """How often each fault is tried at the most; these leave the end of a chain as it is."""
 _SELDOM = {
     Fault.STALE_WAITING: 0.3,
-    Fault.FOREIGN_POD: 0.2,
+    Fault.FOREIGN_POD: 0.3,
+    Fault.CREATE_REFUSED: 0.2,
     Fault.CANCEL: 0.2,
     Fault.REQUEST: 0.25,
     Fault.DELETE_RUN: 0.15,
     Fault.STORE_EMPTIED: 0.08,
     Fault.STORE_ROLLED_BACK: 0.12,
+    Fault.STATUS_OVERWRITTEN: 0.3,
 }
 """In how many of the worlds each fault happens that may change how a run ends."""
+_LOSSES = {Fault.STORE_EMPTIED, Fault.STORE_ROLLED_BACK}
 _KINDS = (StoreKind.MEMORY, StoreKind.SQLITE, StoreKind.MEMORY, StoreKind.REDIS)
 _KIND = os.environ.get("REACTOR_STORE")
 
@@ -71,6 +76,8 @@ def mischief_of(random: Random, *, comparable: bool) -> Mischief:
     faults = {fault: random.randint(0, most) for fault, most in _MOST.items()}
     if not comparable:
         faults |= {fault: 1 for fault, share in _SELDOM.items() if random.random() < share}
+        if faults.keys() & _LOSSES:  # whoever overwrites a status then takes away what tells of the loss
+            faults.pop(Fault.STATUS_OVERWRITTEN, None)
     return Mischief(faults=faults, fault_rate=random.choice([0.0, 0.02, 0.1]), slow=not comparable)
 
 
