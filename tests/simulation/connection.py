@@ -4,7 +4,7 @@ In: calls of the ports, and looks at pods. Out: what the cluster answers, or Una
 Never here: what goes wrong with nodes and objects (`cluster.py`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import TypeVar
 
 from reactor_operator.api.reactor import PodRetention, ReactorSpec, Step
@@ -82,7 +82,7 @@ class Connection:
 
     # Siblings
 
-    def unfinished(self, namespace: str, reactor: str) -> Sequence[ToldRun]:
+    def unfinished(self, namespace: str, reactor: str, also: Set[str] = frozenset()) -> Sequence[ToldRun]:
         """Return the reactor's runs as a watch tells them: a new one late, and of some the status is an old one."""
         self._seen |= {uid for uid in self.cluster.runs if self.cluster.faults.random() < 0.5}
         for uid, run in self.cluster.runs.items():
@@ -94,7 +94,9 @@ class Connection:
         return [
             ToldRun(ref=run.ref, reactor=reactor, created_at=run.created_at, phase=phase)
             for uid, run in self.cluster.runs.items()
-            if (phase := self._told.get(uid, "")) not in _ENDED and uid in self._seen and told_reactor(run) == reactor
+            if ((phase := self._told.get(uid, "")) not in _ENDED or uid in also)
+            and uid in self._seen
+            and told_reactor(run) == reactor
         ]
 
     # Launcher

@@ -152,7 +152,8 @@ class Coverage:
     def decode(cls, document: Mapping[str, Any]) -> "Coverage":
         """Return what `encode` gave."""
         by_store = {store: Counter(counts) for store, counts in document["by_store"].items()}
-        crossed, crashed, happened = map(Counter, document["counts"])
+        counts: list[Counter[str]] = [Counter(counter) for counter in document["counts"]]
+        crossed, crashed, happened = counts
         return cls(document["seeds"], crossed, crashed, happened, by_store)
 
     def missing(self) -> list[str]:

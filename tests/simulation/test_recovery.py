@@ -9,7 +9,7 @@ import pytest
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.state import RunPhase, StepPhase
-from reactor_operator.reconcile import groups_of
+from reactor_operator.reconciling.inbox import groups_of
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import Entry, StoreUnavailable

@@ -38,6 +38,8 @@ _SELDOM = {
     Fault.STATUS_OVERWRITTEN: 0.3,
 }
 """In how many of the worlds each fault happens that may change how a run ends."""
+_OFTEN = {Fault.REQUEST: 3}
+"""What happens more than once where it happens at all."""
 _LOSSES = {Fault.STORE_EMPTIED, Fault.STORE_ROLLED_BACK}
 _KINDS = (StoreKind.MEMORY, StoreKind.SQLITE, StoreKind.MEMORY, StoreKind.REDIS)
 _KIND = os.environ.get("REACTOR_STORE")
@@ -75,7 +77,7 @@ def mischief_of(random: Random, *, comparable: bool) -> Mischief:
     """Return what goes wrong in one world."""
     faults = {fault: random.randint(0, most) for fault, most in _MOST.items()}
     if not comparable:
-        faults |= {fault: 1 for fault, share in _SELDOM.items() if random.random() < share}
+        faults |= {fault: _OFTEN.get(fault, 1) for fault, share in _SELDOM.items() if random.random() < share}
         if faults.keys() & _LOSSES:  # whoever overwrites a status then takes away what tells of the loss
             faults.pop(Fault.STATUS_OVERWRITTEN, None)
     return Mischief(faults=faults, fault_rate=random.choice([0.0, 0.02, 0.1]), slow=not comparable)

@@ -18,7 +18,6 @@ from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Effect, Evaluation
 from reactor_operator.engine.decide import begin, decide_together, recovering, stillborn
 from reactor_operator.engine.identity import Task
-from reactor_operator.engine.signals import action_of
 from reactor_operator.engine.state import RunPhase, Stage
 from reactor_operator.ports import (
     Board,
@@ -36,13 +35,13 @@ from reactor_operator.reconciling.definition import Definition, compile_definiti
 from reactor_operator.reconciling.documents import DocumentCache, Documents, ValueLost
 from reactor_operator.reconciling.effects import Effects, Performed
 from reactor_operator.reconciling.evaluations import answer
+from reactor_operator.reconciling.inbox import events_of, groups_of, last_of, refused_if_old
 from reactor_operator.reconciling.memory import Memory
 from reactor_operator.reconciling.opening import CannotOpen, Opened, OpenLater, judge
 from reactor_operator.reconciling.places import Places
 from reactor_operator.reconciling.records import Decided, KnownRun, make_commit, read_run
 from reactor_operator.reconciling.told import told_end, told_reactor, told_recovering, told_sequence
 from reactor_operator.status.render import RunFacts, render_pending, render_status, wanted_values
-from reactor_operator.store.codec import decode_event
 from reactor_operator.store.port import CommitRefused, InboxAhead, Snapshot, StaleRevision, Store, StoreUnavailable
 
 _TRIES = 50
@@ -54,7 +53,6 @@ _LOST = (
     "the stored state of this run was lost, so nothing more is started: look at what its steps did, then cancel it "
     "(annotation reactor.run/cancel), and start another run where that is right"
 )
-_ASKED_BEFORE = "state of this run was lost after this was asked: look at what its steps did, then ask again"
 _TOLD_OF_A_LOST_RUN = frozenset(
     {"phase", "message", "observedGeneration", "store", "conditions", "finishedAt", "signals"}
 )
@@ -171,16 +169,16 @@ class Reconciler:
         if snapshot.records is not None and snapshot.actions is not None:
             known = await self._read(ref, snapshot, committed)
             memory.unsure.discard(ref.uid)
+        self._places.stored(ref.uid)
         if known is None:
             memory.drop(ref.uid)
             return None
         memory.keep(known)  # also where nothing is decided: whoever looks for its pods asks what is known
-        self._places.stored(ref.uid)
         passing = self._pass(known)
         passing.acknowledged = memory.acknowledged.pop(ref.uid, set())
         unread = snapshot.inbox if known.revision == snapshot.revision else ()  # else it was read on the way
-        decided = await self._fold(passing, _events_of(unread))
-        await self._save(passing, decided, _last_of(unread))
+        decided = await self._fold(passing, events_of(unread))
+        await self._save(passing, decided, last_of(unread))
         return await self._act_and_report(passing)
 
     async def _read(self, ref: RunRef, snapshot: Snapshot, committed: int) -> KnownRun | None:
@@ -223,9 +221,9 @@ class Reconciler:
         """
         header = recovering(known.state.header, self._clock.now())
         stopped = self._pass(replace(known, state=replace(known.state, header=header)))
-        decided = await self._fold(stopped, [_refused_if_old(event) for event in _events_of(inbox)])
+        decided = await self._fold(stopped, [refused_if_old(event) for event in events_of(inbox)])
         passing = self._pass(known)
-        await self._save(passing, decided, _last_of(inbox))
+        await self._save(passing, decided, last_of(inbox))
         return passing.known
 
     async def _open(self, ref: RunRef, *, lost: bool) -> int | None:
@@ -330,6 +328,8 @@ class Reconciler:
             inbox_position=inbox_position,
             acknowledged=frozenset(passing.acknowledged),
         )
+        if decided.state.header.stage is not Stage.OVER:
+            self._places.hold(commit.run)
         await self._store.commit(commit)
         passing.known = after
         passing.acknowledged -= commit.acknowledged
@@ -408,35 +408,8 @@ class Reconciler:
         return status
 
 
-def _events_of(inbox: Sequence[tuple[int, bytes]]) -> list[ev.Event]:
-    """Return what waits, outcomes first, then signals: a cancel must not close a task whose outcome is recorded."""
-    events = [decode_event(body) for _, body in inbox]
-    return sorted(events, key=lambda event: isinstance(event, ev.Signal | ev.SpecChanged))
-
-
-def _last_of(inbox: Sequence[tuple[int, bytes]]) -> int:
-    return max((position for position, _ in inbox), default=0)
-
-
-def _refused_if_old(event: ev.Event) -> ev.Event:
-    """Return a request that would set a recovering run going as one that is refused. A cancel only ends it."""
-    if isinstance(event, ev.UndoRequested | ev.RetryRequested | ev.SkipRequested):
-        return ev.RequestUnreadable(id=event.id, action=action_of(event), reason=_ASKED_BEFORE, by=event.by)
-    return event
-
-
 def _rendered(status: Mapping[str, object]) -> Rendering:
     async def render() -> Mapping[str, object]:
         return status
 
     return render
-
-
-def groups_of(events: list[ev.Event]) -> list[list[ev.Event]]:
-    """Return the events in groups to be decided on together, in order. A halt ends its group: what follows is later."""
-    groups: list[list[ev.Event]] = [[]]
-    for event in events:
-        groups[-1].append(event)
-        if isinstance(event, ev.TaskHalted):
-            groups.append([])
-    return [group for group in groups if group]
