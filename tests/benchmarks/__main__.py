@@ -24,6 +24,7 @@ from tests.benchmarks.decide import measure_decide
 from tests.benchmarks.laptop import measure_one_step, measure_transforms
 from tests.benchmarks.machine import ROOT, machine_facts
 from tests.benchmarks.planning import measure_planning
+from tests.benchmarks.redis_cost import measure_redis
 from tests.benchmarks.report import render_document, render_table
 from tests.benchmarks.rows import ROWS, BenchmarkFailed, Measured, NotMeasured, Outcome
 from tests.benchmarks.telling import tell
@@ -71,6 +72,7 @@ _LOCAL = (
         rows=frozenset({"transforms", "transforms-linear"}), measure=lambda effort: measure_transforms(effort.ratios)
     ),
     _Local(rows=frozenset({"one-step"}), measure=lambda effort: measure_one_step(effort.ratios)),
+    _Local(rows=frozenset({"redis-round-trips", "redis-bytes"}), measure=lambda _: measure_redis()),
     _Local(rows=frozenset({"hello"}), measure=lambda effort: measure_cold_start(effort.starts)),
 )
 _ON_CLUSTER = (

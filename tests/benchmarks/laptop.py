@@ -9,22 +9,12 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from time import process_time
-from uuid import uuid4
 
-from reactor import documents
-from reactor_operator.api.reactor import ReactorSpec, Step
-from reactor_operator.cli.check import SoundRun, check_manifests
-from reactor_operator.cli.laptop import LaptopBoard, LaptopRun, Manifested, WallClock
-from reactor_operator.cli.manifests import Manifests, load_manifests
-from reactor_operator.engine.identity import Task
 from reactor_operator.evaluation.evaluator import ProcessEvaluator
-from reactor_operator.ports import Launched, RunRef, TaskOrder
-from reactor_operator.reconcile import Reconciler, ReconcileSettings
-from reactor_operator.reconciling.places import Alone
 from reactor_operator.store.memory import MemoryStore
-from reactor_operator.tasks.laptop.messages import outcome_entry
 from tests.benchmarks.cold_start import children_seconds, command_seconds
-from tests.benchmarks.rows import BenchmarkFailed, Measured
+from tests.benchmarks.driving import drive, read_run
+from tests.benchmarks.rows import Measured
 from tests.benchmarks.samples import Samples, ratio
 
 CHAIN, LONG_CHAIN = 1_000, 4_000
@@ -87,56 +77,11 @@ def measure_one_step(repetitions: int) -> Mapping[str, Measured]:
 
 
 async def _drive_all() -> float:
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "reactor.yaml").write_text(_ONE_STEP)
-        manifests = load_manifests([folder])
-    (sound,) = check_manifests(manifests, runs=manifests.runs).runs
+    written = read_run(_ONE_STEP)
     store, evaluator = MemoryStore(), ProcessEvaluator(workers=1)
     began = process_time()
     for number in range(RUNS):
-        await _drive(sound, manifests, store, evaluator, number)
+        await drive(written, store, evaluator, f"bench-{number}")
     took = process_time() - began
     await evaluator.close()
     return took
-
-
-async def _drive(
-    sound: SoundRun, manifests: Manifests, store: MemoryStore, evaluator: ProcessEvaluator, number: int
-) -> None:
-    clock = WallClock()
-    ref = RunRef("default", f"bench-{number}", str(uuid4()))
-    run = LaptopRun(sound=sound, inputs={"who": "world"}, ref=ref, created_at=clock.now())
-    board = LaptopBoard(run, lambda _: None)
-    reconciler = Reconciler(
-        store=store,
-        definitions=Manifested(run, manifests),
-        launcher=_AtOnce(store),
-        board=board,
-        evaluator=evaluator,
-        siblings=Alone(),
-        clock=clock,
-        epoch=1,
-        settings=ReconcileSettings(start_deadline_ms=0),
-    )
-    for _ in range(10):
-        await reconciler.reconcile(ref)
-        if board.last.ended:
-            break
-    if board.last.phase != "Succeeded":
-        raise BenchmarkFailed(f"a run of one step is {board.last.phase}, expected Succeeded")
-
-
-class _AtOnce:
-    """Implements `ports.Launcher`: a task has succeeded when it is started."""
-
-    def __init__(self, store: MemoryStore) -> None:
-        self._store = store
-
-    async def start(self, order: TaskOrder) -> Launched:
-        """Record the outcome."""
-        await self._store.append(outcome_entry(order, documents.succeeded("hello"), "in process"))
-        return Launched()
-
-    async def retire(self, run: RunRef, spec: ReactorSpec, step: Step, task: Task, *, stop: bool, failed: bool) -> bool:
-        """There is nothing left."""
-        return True

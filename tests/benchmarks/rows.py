@@ -34,6 +34,8 @@ ROWS = (
     Row(name="transforms", title="reactor run of a chain of 1,000 transforms, wall", unit="s", must=2.0),
     Row(name="transforms-linear", title="chain of 4,000 transforms ÷ of 1,000, CPU", must=5),
     Row(name="one-step", title="reconciler CPU per one-step run, in process", unit="ms", must=3),
+    Row(name="redis-round-trips", title="round trips to Redis per commit", must=1),
+    Row(name="redis-bytes", title="bytes Redis writes per event, chain of 1,000 ÷ of 100", must=1.1),
     Row(name="hello", title="reactor run of 01-hello, cold, wall", unit="s", must=0.7, aim=0.4),
 )
 

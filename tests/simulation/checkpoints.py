@@ -1,6 +1,8 @@
 """Where the simulation takes control: between any two effects a coroutine stops until it is told to go on, or crashes.
 
 In: coroutines that call `reach`. Out: the list of those that wait, for the scheduler to choose from.
+Never here: two answers from outside of the loop (a thread, a socket, a process) that are waited for at once. Which of
+them came first would be a matter of real time, and the seed would not repeat.
 """
 
 import asyncio
@@ -10,6 +12,7 @@ from dataclasses import dataclass
 from random import Random
 
 from tests.simulation.coverage import Coverage, Place
+from tests.simulation.trace import Trace
 
 _ROUNDS = 12
 """What a coroutine needs at most from one checkpoint to the next: a gather and a semaphore lie between."""
@@ -27,12 +30,15 @@ class Paused:
 class Checkpoints:
     """All coroutines that wait. Those of an owner in `held` are not told to go on."""
 
-    def __init__(self, random: Random, coverage: Coverage) -> None:
+    def __init__(self, random: Random, coverage: Coverage, trace: Trace) -> None:
         self.random = random
         self.coverage = coverage
+        self.trace = trace
         self.paused: list[Paused] = []
         self.held: set[str] = set()
-        self._in_flight = 0
+        self._stirred = True
+        self._nothing_is_under_way = asyncio.Event()
+        self._nothing_is_under_way.set()
 
     async def reach(self, owner: str, place: Place) -> None:
         """Stop here until resumed."""
@@ -47,12 +53,13 @@ class Checkpoints:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Say that an answer is waited for that comes from another thread."""
-        self._in_flight += 1
+        """Say that an answer is waited for, maybe from outside of the loop: nothing else moves until it is there."""
+        assert self._nothing_is_under_way.is_set(), "two answers from outside of the loop are waited for at once"
+        self._nothing_is_under_way.clear()
         try:
             yield
         finally:
-            self._in_flight -= 1
+            self._nothing_is_under_way.set()
 
     def choose(self) -> Paused | None:
         """Pick one that waits and may go on; None where there is none."""
@@ -63,12 +70,24 @@ class Checkpoints:
         """Let one that waits go on; False where none may."""
         chosen = self.choose()
         if chosen is not None:
+            self.trace.note("resume", chosen.owner, chosen.place)
             chosen.future.set_result(None)
+            self.stir()
         return chosen is not None
 
+    def stir(self) -> None:
+        """Say that a coroutine was begun or told to go on."""
+        self._stirred = True
+
     async def settle(self) -> None:
-        """Let every coroutine run until it waits at a checkpoint or is done; a call of the store is waited for."""
+        """Let every coroutine run until it waits at a checkpoint or is done; what is under way is waited for."""
+        if not self._stirred:
+            return
+        self._stirred = False
         quiet = 0
         while quiet < _ROUNDS:
             await asyncio.sleep(0)
-            quiet = 0 if self._in_flight else quiet + 1
+            quiet += 1
+            if not self._nothing_is_under_way.is_set():
+                await self._nothing_is_under_way.wait()
+                quiet = 0

@@ -4,8 +4,11 @@ In: writes and reads of operators (`connection.py`), moves of pods. Out: pods th
 Never here: an operator; pods are started and reports are taken whoever is in charge.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
+
+import orjson
 
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.failures import Failure, FailureKind
@@ -15,10 +18,11 @@ from reactor_operator.ports import Launched, ReactorObject, Refused, RunObject, 
 from reactor_operator.reconciling.told import told_sequence
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Appended, Entry, StoreUnavailable
-from tests.simulation.coverage import Coverage, Fault, Seen
-from tests.simulation.faulty_store import SharedStore
+from tests.simulation.coverage import Fault, Seen
 from tests.simulation.ledger import Ledger
 from tests.simulation.pods import LOST_MS, RESULT, Pod, PodPhase, Script
+from tests.simulation.shared_store import SharedStore
+from tests.simulation.trace import Trace
 
 LATE_MS = 60_000
 """How long a request may be under way."""
@@ -28,20 +32,25 @@ _TAKEN = (Appended.RECORDED, Appended.REPEATED)
 class FakeCluster:
     """The API server, the kubelets and the gateway in one.
 
+    told_first: the first status of each run.
     rung:      runs of which something changed that watches tell.      sent: what was told so far.
     under_way: creates that nobody waits for any more, and when they were sent.
+    refuses_creates: the next create is told to be invalid (422).
     strayed:   a pod was refused as the second of its launch, so that runs may end otherwise than without faults.
     """
 
-    def __init__(self, store: SharedStore, ledger: Ledger, coverage: Coverage, script: Script, seed: int) -> None:
+    def __init__(self, store: SharedStore, ledger: Ledger, script: Script, trace: Trace) -> None:
         self.store = store
         self.ledger = ledger
-        self.coverage = coverage
+        self.coverage = ledger.coverage
         self.script = script
-        self.faults = Random(seed ^ 0xFA17)
+        self.trace = trace
+        self.seed = script.seed
+        self.faults = Random(script.seed ^ 0xFA17)
         self.fault_rate = 0.0
         self.now_ms = 1_700_000_000_000
         self.runs: dict[str, RunObject] = {}
+        self.told_first: dict[str, Mapping[str, object]] = {}
         self.deleted: dict[str, RunRef] = {}
         self.reactors: dict[str, ReactorObject] = {}
         self.pods: dict[str, Pod] = {}
@@ -49,6 +58,7 @@ class FakeCluster:
         self.sent: list[tuple[Entry, ev.TaskEvent]] = []
         self.under_way: list[tuple[TaskOrder, int]] = []
         self.strayed = False
+        self.refuses_creates = False
         self._uids = 0
         self._outdated: set[str] = set()
 
@@ -59,6 +69,11 @@ class FakeCluster:
     def strikes(self) -> bool:
         """Tell whether a fault strikes this call."""
         return self.fault_rate > 0 and self.faults.random() < self.fault_rate
+
+    def pass_to(self, now_ms: int) -> None:
+        """Time passes."""
+        self.now_ms = now_ms
+        self.trace.note("time", now_ms)
 
     def changed(self, run: str) -> None:
         """Something about the run or its pods can be seen to have changed."""
@@ -91,14 +106,28 @@ class FakeCluster:
             self.coverage.note(Fault.STUCK)
         if order.task.launch > 1:
             self.coverage.note(Seen.REPLACED)
+        self.trace.note("create", name, pod.uid, order.idempotency_key, order.arguments, order.request)
         self.pods[name] = pod
         self.changed(order.run.uid)
         return Launched()
+
+    def refuse_create(self) -> Refused:
+        """A webhook, or a rule of the API server, calls one pod invalid."""
+        self.refuses_creates = False
+        self.coverage.note(Fault.CREATE_REFUSED)
+        return Refused(Failure(kind=FailureKind.CANNOT_START, message="Invalid"))
+
+    def overwrite_status(self, uid: str, status: dict[str, object]) -> None:
+        """Somebody who may, or a tool gone wrong, replaces the status of a run."""
+        self.coverage.note(Fault.STATUS_OVERWRITTEN)
+        self.runs[uid] = replace(self.runs[uid], status=status)
+        self.changed(uid)
 
     def delete_pod(self, pod: Pod) -> None:
         """Ask for a pod to go: at once where nothing of it runs, else once its kubelet has stopped it."""
         if pod.stopping:
             return
+        self.trace.note("delete", pod.name, pod.uid)
         if pod.is_ended():
             self._remove(pod)
         else:
@@ -111,12 +140,15 @@ class FakeCluster:
         if run is None:
             return
         before, after = told_sequence(run), told_sequence(replace(run, status=status))
+        told = {name: value for name, value in status.items() if name != "store"}  # its incarnation is random
+        self.trace.note("status", ref.uid, after, orjson.dumps(told, option=orjson.OPT_SORT_KEYS))
         if ref.uid in self._outdated and after > before:
             self._outdated.discard(ref.uid)
             self.coverage.note(Seen.STATUS_REPAIRED)
         elif after < before:
             self._outdated.add(ref.uid)
         self.runs[ref.uid] = replace(run, status=status)
+        self.told_first.setdefault(ref.uid, status)
         if str(status.get("message", "")).startswith("waiting: "):
             self.coverage.note(Seen.QUEUED)
         self.ledger.told(ref.uid, str(status.get("phase")))
@@ -164,6 +196,7 @@ class FakeCluster:
 
     async def move_pod(self, pod: Pod) -> None:
         """Let one pod make its next move."""
+        self.trace.note("move", pod.name, pod.uid, pod.phase.value)
         if pod.stopping and pod.cut_off_at is None and self.faults.random() < 0.5:
             pod.phase = PodPhase.ENDED
             self._remove(pod)
@@ -213,7 +246,7 @@ class FakeCluster:
         if self.strikes():
             self.coverage.note(Fault.CALL_FAILED)
             raise StoreUnavailable("append: not applied")
-        answer = await self.store.now.append(entry)
+        answer = await self.store.append(entry)
         if answer is Appended.RECORDED:
             self.ledger.recorded(entry.run, event, entry.digest, final=entry.final)
             self.sent.append((entry, event))
@@ -230,7 +263,7 @@ class FakeCluster:
         """Something that was told before is told again, late."""
         entry, event = self.faults.choice(self.sent[-40:])
         self.coverage.note(Fault.ENTRY_REPEATED)
-        if await self.store.now.append(entry) is Appended.RECORDED:
+        if await self.store.append(entry) is Appended.RECORDED:
             self.ledger.recorded(entry.run, event, entry.digest, final=entry.final)
             self.changed(entry.run)
 
@@ -240,7 +273,7 @@ class FakeCluster:
         digest = digest_of("stale", pod.uid, len(self.sent))
         entry = Entry(run=pod.run.uid, task=pod.task.key, digest=digest, body=encode_event(event))
         self.coverage.note(Fault.STALE_WAITING)
-        if await self.store.now.append(entry) is Appended.RECORDED:
+        if await self.store.append(entry) is Appended.RECORDED:
             self.ledger.recorded(entry.run, event, digest, final=False)
             self.changed(pod.run.uid)
 

@@ -4,11 +4,16 @@ In: each world's counts. Out: a table (`REACTOR_COVERAGE=1`), and what is missin
 """
 
 import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.contract.redis_server import RedisServer
 from tests.simulation.coverage import Coverage
+from tests.simulation.disks import Disk, MemoryDisk, RedisDisk, SqliteDisk, StoreKind
 
 _KEY = pytest.StashKey[Coverage]()
 _SENT = "simulation"
@@ -22,6 +27,38 @@ def pytest_configure(config: pytest.Config) -> None:
 def coverage(pytestconfig: pytest.Config) -> Coverage:
     """What the worlds of this process did."""
     return pytestconfig.stash[_KEY]
+
+
+@pytest.fixture(scope="session")
+def store_folder() -> Iterator[Path]:
+    """A folder in memory where there is such a thing: every write is synced to disk, and no power is cut here."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def redis_server(store_folder: Path) -> Iterator[RedisServer]:
+    """A real server for all worlds of this process, as durable as the chart's."""
+    with RedisServer(store_folder / "redis") as server:
+        yield server
+
+
+@pytest.fixture
+def make_disk(request: pytest.FixtureRequest, store_folder: Path) -> Callable[[StoreKind], Disk]:
+    """Makes what a world's store is kept in: an empty one each time."""
+
+    def make(kind: StoreKind) -> Disk:
+        match kind:
+            case StoreKind.MEMORY:
+                return MemoryDisk()
+            case StoreKind.SQLITE:
+                return SqliteDisk(store_folder)
+            case StoreKind.REDIS:
+                server: RedisServer = request.getfixturevalue("redis_server")
+                return RedisDisk(server.url)
+
+    return make
 
 
 @pytest.hookimpl(optionalhook=True)

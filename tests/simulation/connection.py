@@ -4,7 +4,7 @@ In: calls of the ports, and looks at pods. Out: what the cluster answers, or Una
 Never here: what goes wrong with nodes and objects (`cluster.py`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import TypeVar
 
 from reactor_operator.api.reactor import PodRetention, ReactorSpec, Step
@@ -46,6 +46,7 @@ class Connection:
 
     in_charge: nobody has taken over from it.
     fenced:    its lease has run out by its own clock, so that it writes no more.
+    cut_off_until: until when (int ms) it does not reach the API server.
     """
 
     def __init__(self, owner: str, cluster: FakeCluster, checkpoints: Checkpoints) -> None:
@@ -54,6 +55,7 @@ class Connection:
         self.checkpoints = checkpoints
         self.in_charge = True
         self.fenced = False
+        self.cut_off_until = 0
         self._seen = set(cluster.runs)
         self._told: dict[str, str] = {}
         self._met: dict[int, Pod] = {}
@@ -63,6 +65,7 @@ class Connection:
 
     def now(self) -> int:
         """The virtual clock."""
+        self.cluster.trace.note("now", self.owner, self.cluster.now_ms)
         return self.cluster.now_ms
 
     # Definitions
@@ -79,16 +82,21 @@ class Connection:
 
     # Siblings
 
-    def unfinished(self, namespace: str, reactor: str) -> Sequence[ToldRun]:
+    def unfinished(self, namespace: str, reactor: str, also: Set[str] = frozenset()) -> Sequence[ToldRun]:
         """Return the reactor's runs as a watch tells them: a new one late, and of some the status is an old one."""
         self._seen |= {uid for uid in self.cluster.runs if self.cluster.faults.random() < 0.5}
         for uid, run in self.cluster.runs.items():
+            phase = str(run.status.get("phase", ""))
             if self.cluster.faults.random() < 0.5:
-                self._told[uid] = str(run.status.get("phase", ""))
+                self._told[uid] = phase
+            elif self._told.get(uid, "") != phase:
+                self.cluster.coverage.note(Fault.OLD_TOLD)
         return [
             ToldRun(ref=run.ref, reactor=reactor, created_at=run.created_at, phase=phase)
             for uid, run in self.cluster.runs.items()
-            if (phase := self._told.get(uid, "")) not in _ENDED and uid in self._seen and told_reactor(run) == reactor
+            if ((phase := self._told.get(uid, "")) not in _ENDED or uid in also)
+            and uid in self._seen
+            and told_reactor(run) == reactor
         ]
 
     # Launcher
@@ -110,6 +118,8 @@ class Connection:
         for pod in [pod for pod in self._met.values() if pod.name == name and not pod.gone]:
             pod.start_told = False  # it was there before its task was opened, and might not have been listened to
             self._settled.discard(pod.uid)
+        if self.cluster.refuses_creates and name not in self.cluster.pods:
+            return self.cluster.refuse_create()
         answer = self.cluster.create_pod(order, in_charge=self.in_charge)
         await self._after(Place.POD_CREATED)
         return answer
@@ -162,6 +172,7 @@ class Connection:
 
         Raises StoreUnavailable, Unavailable.
         """
+        self._reach_api("look at pods")
         for pod in self.cluster.pods_of(ref):
             await self._look_at(pod)
         for pod in [pod for pod in self._met.values() if pod.run == ref and pod.gone]:
@@ -194,11 +205,12 @@ class Connection:
 
     async def _remove_orphan(self, pod: Pod) -> None:
         """Delete a pod whose task is closed: its create came through after all was over, or it does not end."""
-        if await self.cluster.store.now.open_task(pod.run.uid, pod.task.key) is not None:
+        await self.checkpoints.reach(self.owner, Place.OPEN_TASK)
+        if await self.cluster.store.open_task(pod.run.uid, pod.task.key) is not None:
             return
         question = encode_event(ev.TaskWaiting(task=pod.task, reason=""))
         asked = Entry(run=pod.run.uid, task=pod.task.key, digest="asked", body=question)
-        if await self.cluster.store.now.append(asked) is not Appended.CLOSED:
+        if await self.cluster.store.append(asked) is not Appended.CLOSED:
             return
         await self._before(Place.DELETE_POD)
         if pod.orphan:
@@ -231,8 +243,7 @@ class Connection:
 
     async def _append(self, entry: Entry, event: ev.TaskEvent) -> Appended:
         await self.checkpoints.reach(self.owner, Place.TELL)
-        with self.checkpoints.waiting():
-            answer = await self.cluster.tell(entry, event)
+        answer = await self.cluster.tell(entry, event)
         await self.checkpoints.reach(self.owner, Place.TOLD)
         return answer
 
@@ -240,18 +251,19 @@ class Connection:
 
     async def _read(self, place: Place, read: Callable[[], Answer]) -> Answer:
         await self.checkpoints.reach(self.owner, place)
-        if self.cluster.strikes():
-            self.cluster.coverage.note(Fault.CALL_FAILED)
-            raise Unavailable(f"{place}: no answer")
+        self._reach_api(place)
         return read()
 
     async def _before(self, place: Place) -> None:
         await self.checkpoints.reach(self.owner, place)
         if self.fenced:
             raise Unavailable(f"{place}: the lease has run out")
-        if self.cluster.strikes():
+        self._reach_api(place)
+
+    def _reach_api(self, what: str) -> None:
+        if self.cluster.now_ms < self.cut_off_until or self.cluster.strikes():
             self.cluster.coverage.note(Fault.CALL_FAILED)
-            raise Unavailable(f"{place}: no answer")
+            raise Unavailable(f"{what}: no answer")
 
     async def _after(self, place: Place) -> None:
         await self.checkpoints.reach(self.owner, place)

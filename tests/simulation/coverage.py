@@ -6,8 +6,9 @@ does not happen proves nothing about it.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 
 class Place(StrEnum):
@@ -17,6 +18,9 @@ class Place(StrEnum):
     COMMIT = "before commit"
     COMMITTED = "after commit"
     GET_VALUES = "before get values"
+    ACTIVE_RUNS = "before asking which runs are active"
+    INCARNATION = "before asking which store it is"
+    EVALUATE = "before evaluating"
     GET_RUN = "before get run"
     GET_REACTOR = "before get reactor"
     CREATE_POD = "before create pod"
@@ -27,6 +31,7 @@ class Place(StrEnum):
     STATUS_PATCHED = "after patch status"
     CREATE_EVENT = "before create event"
     EVENT_CREATED = "after create event"
+    OPEN_TASK = "before asking whether a pod's task is open"
     TELL = "before telling the inbox what a pod shows"
     TOLD = "after telling the inbox what a pod shows"
 
@@ -37,13 +42,17 @@ class Fault(StrEnum):
     CRASH = "operator crashed"
     TAKEOVER = "operator replaced while it goes on"
     PAUSE = "operator paused 30 s and replaced"
+    CUT_FROM_API = "leader cut off from the API server for 30 s"
+    CUT_FROM_STORE = "leader cut off from the store for 30 s"
     CALL_FAILED = "call not applied"
     ANSWER_LOST = "call applied, its answer lost"
+    CREATE_REFUSED = "create refused as invalid"
     LATE_CREATE = "create applied after the caller gave up"
     EVENT_LOST = "event lost"
     EVENT_REPEATED = "event repeated"
     EVENT_DELAYED = "event delayed"
     ENTRY_REPEATED = "inbox entry sent again, late"
+    OLD_TOLD = "run told as it once was"
     STALE_WAITING = "stale reason to wait told"
     KILL = "pod killed by its node"
     VANISH = "pod object deleted"
@@ -51,6 +60,7 @@ class Fault(StrEnum):
     HANG = "pod hung"
     STUCK = "pod could not start"
     FOREIGN_POD = "foreign pod under a task's name"
+    STATUS_OVERWRITTEN = "status of a run overwritten"
     CANCEL = "run cancelled"
     REQUEST = "run undone, retried, suspended or a step of it skipped on request"
     DELETE_RUN = "run deleted"
@@ -82,14 +92,33 @@ class Seen(StrEnum):
     QUEUED = "run waited for its turn"
 
 
+ROWS: dict[str, frozenset[Fault | Seen]] = {
+    "F1": frozenset({Fault.CRASH}),
+    "F3": frozenset({Fault.OLD_TOLD, Fault.STALE_WAITING, Fault.ENTRY_REPEATED}),
+    "F4": frozenset({Fault.EVENT_LOST}),
+    "F5": frozenset({Fault.EVENT_REPEATED, Fault.EVENT_DELAYED}),
+    "F9": frozenset({Fault.ANSWER_LOST, Fault.LATE_CREATE, Fault.CREATE_REFUSED, Seen.ORDER_REPEATED}),
+    "F10": frozenset({Fault.PAUSE, Fault.CUT_FROM_API, Fault.CUT_FROM_STORE}),
+    "F13": frozenset({Fault.STATUS_OVERWRITTEN}),
+    "F14": frozenset({Fault.FOREIGN_POD}),
+}
+"""Rows of FAULTS, and by what each is injected: one of these is enough for a seed to count."""
+
+
 @dataclass
 class Coverage:
-    """Counters by name of a place, fault or consequence. `seeds` is how many worlds were counted."""
+    """Counters by name of a place, fault or consequence.
+
+    seeds:    how many worlds were counted.
+    by_store: for each kind of store how many worlds had it (`seeds`), and in how many of them each row of FAULTS was
+              injected, an operator crashed at each place, and each fault of a row happened.
+    """
 
     seeds: int = 0
     crossed: Counter[str] = field(default_factory=Counter)
     crashed: Counter[str] = field(default_factory=Counter)
     happened: Counter[str] = field(default_factory=Counter)
+    by_store: dict[str, Counter[str]] = field(default_factory=dict)
 
     def note(self, what: Fault | Seen) -> None:
         """Count one fault or consequence."""
@@ -101,25 +130,31 @@ class Coverage:
         self.crossed.update(other.crossed)
         self.crashed.update(other.crashed)
         self.happened.update(other.happened)
+        for store, counts in other.by_store.items():
+            self.by_store.setdefault(store, Counter()).update(counts)
+
+    def add_world(self, other: "Coverage", store: str) -> None:
+        """Count what happened in one world."""
+        rows = {row for row, faults in ROWS.items() if any(other.happened[fault.value] for fault in faults)}
+        faults = {fault.value for fault in frozenset().union(*ROWS.values()) if other.happened[fault.value]}
+        places = {f"crash {place}" for place in Place if other.crashed[place.value]}
+        self.add(replace(other, by_store={store: Counter({"seeds", *rows, *faults, *places})}))
 
     def encode(self) -> dict[str, object]:
         """Return plain values, as they travel between processes."""
         return {
             "seeds": self.seeds,
-            "crossed": dict(self.crossed),
-            "crashed": dict(self.crashed),
-            "happened": dict(self.happened),
+            "counts": [dict(counter) for counter in (self.crossed, self.crashed, self.happened)],
+            "by_store": {store: dict(counts) for store, counts in self.by_store.items()},
         }
 
     @classmethod
-    def decode(cls, document: Mapping[str, object]) -> "Coverage":
+    def decode(cls, document: Mapping[str, Any]) -> "Coverage":
         """Return what `encode` gave."""
-        seeds, (crossed, crashed, happened) = document["seeds"], map(document.get, ("crossed", "crashed", "happened"))
-        assert isinstance(seeds, int)
-        assert isinstance(crossed, Mapping)
-        assert isinstance(crashed, Mapping)
-        assert isinstance(happened, Mapping)
-        return cls(seeds, Counter(crossed), Counter(crashed), Counter(happened))
+        by_store = {store: Counter(counts) for store, counts in document["by_store"].items()}
+        counts: list[Counter[str]] = [Counter(counter) for counter in document["counts"]]
+        crossed, crashed, happened = counts
+        return cls(document["seeds"], crossed, crashed, happened, by_store)
 
     def missing(self) -> list[str]:
         """Return what never happened, though so many seeds should have seen it."""
@@ -129,14 +164,41 @@ class Coverage:
             found += [fault.value for fault in Fault if not self.happened[fault.value]]
         if self.seeds >= SEEDS_FOR_CONSEQUENCES:
             found += [seen.value for seen in Seen if not self.happened[seen.value]]
+        for store, counts in sorted(self.by_store.items()):
+            wanted: list[str] = []
+            if counts["seeds"] >= SEEDS_FOR_ROWS:
+                wanted += [row for row in ROWS if row not in SELDOM or counts["seeds"] >= SEEDS_FOR_EVERYTHING]
+            if counts["seeds"] >= SEEDS_FOR_EVERYTHING:
+                wanted += [f"crash {place}" for place in Place]
+                wanted += sorted(what.value for what in frozenset().union(*ROWS.values()))
+            found += [f"{what}, over {store}" for what in wanted if not counts[what]]
         return found
 
     def lines(self) -> list[str]:
         """Render the table."""
         places = [f"{self.crossed[p.value]:>9} {self.crashed[p.value]:>8}  {p.value}" for p in Place]
         faults = [f"{self.happened[f.value]:>9}  {f.value}" for f in (*Fault, *Seen)]
-        return [f"{'crossed':>9} {'crashed':>8}  place", *places, f"{'times':>9}  what happened", *faults]
+        return [
+            f"{'crossed':>9} {'crashed':>8}  place",
+            *places,
+            f"{'times':>9}  what happened",
+            *faults,
+            *self._lines_by_store(),
+        ]
+
+    def _lines_by_store(self) -> list[str]:
+        stores = sorted(self.by_store)
+        heads = [f"{store} {self.by_store[store]['seeds']}" for store in stores]
+        lines = ["".join(f"{head:>13}" for head in heads) + "  seeds in which a row of FAULTS was injected"]
+        for row in ROWS:
+            lines.append("".join(f"{self.by_store[store][row]:>13}" for store in stores) + f"  {row}")
+        places = [sum(1 for place in Place if self.by_store[store][f"crash {place}"]) for store in stores]
+        return [*lines, "".join(f"{number:>13}" for number in places) + f"  of {len(Place)} places crashed at"]
 
 
 SEEDS_FOR_FAULTS = 100
+SEEDS_FOR_ROWS = 25
+"""Of one kind of store; those that are injected in few worlds are looked for among as many as everything."""
+SEEDS_FOR_EVERYTHING = 400
+SELDOM = frozenset({"F13", "F14"})
 SEEDS_FOR_CONSEQUENCES = 1_000

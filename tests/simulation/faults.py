@@ -30,6 +30,10 @@ class Faults:
             Fault.CRASH: self._crash,
             Fault.TAKEOVER: self._take_over,
             Fault.PAUSE: self._pause,
+            Fault.CUT_FROM_API: self._cut_from_api,
+            Fault.CUT_FROM_STORE: self._cut_from_store,
+            Fault.CREATE_REFUSED: self._refuse_create,
+            Fault.STATUS_OVERWRITTEN: self._overwrite_status,
             Fault.LATE_CREATE: self._land_late_create,
             Fault.ENTRY_REPEATED: self._send_again,
             Fault.STALE_WAITING: self._tell_stale_reason,
@@ -47,11 +51,12 @@ class Faults:
     async def strike(self) -> bool:
         """Let one of the faults that are left happen; False where none can now."""
         if self._left.get(Fault.STORE_ROLLED_BACK) and self._random.random() < 0.3:
-            self._world.shared.copy()
+            await self._world.shared.copy()
         left = [fault for fault, times in self._left.items() if times]
         if not left:
             return False
         fault = self._random.choice(left)
+        self._world.trace.note("fault", fault)
         struck = await self._do[fault]()
         self._left[fault] -= struck
         return struck
@@ -63,6 +68,9 @@ class Faults:
         world.checkpoints.held.clear()
         world.cluster.heal()
         world.cluster.under_way.clear()
+        world.cluster.refuses_creates = False
+        for operator in world.operators:
+            operator.connection.cut_off_until = operator.store.away_until = 0
         if not any(operator.alive and operator.connection.in_charge for operator in world.operators):
             await world.start_operator()
 
@@ -100,9 +108,44 @@ class Faults:
         world, paused = self._world, self._leader()
         world.coverage.note(Fault.PAUSE)
         world.checkpoints.held.add(paused.name)
-        world.cluster.now_ms += PAUSE_MS
+        world.cluster.pass_to(world.cluster.now_ms + PAUSE_MS)
         paused.connection.fenced = True
         await world.start_operator()
+        return True
+
+    async def _cut_from_api(self) -> bool:
+        """The leader reaches the store, and not the API server: its lease may go to another meanwhile."""
+        world, leader = self._world, self._leader()
+        world.coverage.note(Fault.CUT_FROM_API)
+        leader.connection.cut_off_until = world.cluster.now_ms + PAUSE_MS
+        if self._random.random() < 0.5:
+            leader.connection.fenced = True
+            await world.start_operator()
+        return True
+
+    async def _cut_from_store(self) -> bool:
+        """The leader reaches the API server, and not the store; it stays the leader."""
+        world = self._world
+        world.coverage.note(Fault.CUT_FROM_STORE)
+        self._leader().store.away_until = world.cluster.now_ms + PAUSE_MS
+        return True
+
+    async def _refuse_create(self) -> bool:
+        self._world.cluster.refuses_creates = True
+        return True
+
+    async def _overwrite_status(self) -> bool:
+        """A status is emptied, brought back as it once was, made nonsense of, or ahead of the store."""
+        cluster = self._world.cluster
+        told = [uid for uid in self._runs() if told_sequence(cluster.runs[uid]) > 0]
+        if not told or self._world.ledger.lost:
+            return False
+        uid = self._random.choice(told)
+        status = cluster.runs[uid].status
+        nonsense = {"phase": 7, "store": "x", "conditions": "y", "steps": [None], "signals": {}, "requests": 3}
+        ahead = {**status, "store": {"incarnation": "x", "sequence": told_sequence(cluster.runs[uid]) + 1_000}}
+        old = cluster.told_first.get(uid, {})
+        cluster.overwrite_status(uid, self._random.choice([{}, dict(old), nonsense, ahead]))
         return True
 
     async def _land_late_create(self) -> bool:
@@ -187,7 +230,7 @@ class Faults:
         """FLUSHALL: every run that was told of anything must notice; of the others nothing was ever told."""
         world = self._world
         world.coverage.note(Fault.STORE_EMPTIED)
-        world.shared.empty()
+        await world.shared.empty()
         await self._lose()
         return True
 
@@ -196,7 +239,7 @@ class Faults:
         if not world.shared.has_copies():
             return False
         world.coverage.note(Fault.STORE_ROLLED_BACK)
-        world.shared.roll_back(self._random)
+        await world.shared.roll_back(self._random)
         await self._lose()
         return True
 
@@ -204,7 +247,7 @@ class Faults:
         """Say which runs lost state, and for which of them a live read can tell."""
         world = self._world
         for uid, run in world.cluster.runs.items():
-            stored = await world.shared.now.load(uid)
+            stored = await world.shared.load(uid)
             revision = stored.revision if stored is not None else 0
             world.ledger.lose(uid, detectable=told_sequence(run) > revision)
         for uid in world.cluster.deleted:

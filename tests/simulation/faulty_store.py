@@ -1,14 +1,13 @@
-"""The store that all operators share, and one operator's connection to it: stops before and after calls, fails, and
-loses answers after having applied the call.
+"""One operator's connection to the store that all share: stops before and after calls, fails, and loses answers after
+having applied the call.
 
-In: calls of the store port. Out: what the store answers, or a StoreUnavailable. `SharedStore` can also forget.
+In: calls of the store port. Out: what the store answers, or a StoreUnavailable. Never here: what the store is kept in
+(`disks.py`).
 """
 
-import copy
 from collections.abc import AsyncIterator, Mapping
 from random import Random
 
-from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import (
     Appended,
     Commit,
@@ -18,63 +17,41 @@ from reactor_operator.store.port import (
     OpenTask,
     Snapshot,
     StaleRevision,
-    Store,
     StoreUnavailable,
 )
 from tests.simulation.checkpoints import Checkpoints
-from tests.simulation.coverage import Coverage, Fault, Place, Seen
-from tests.simulation.ledger import Ledger
-
-
-class SharedStore:
-    """What is on disk `now`, and older copies of it. Only a memory store can be emptied and rolled back."""
-
-    def __init__(self, store: Store) -> None:
-        self.now = store
-        self._copies: list[Store] = []
-
-    def copy(self) -> None:
-        """Keep a copy, as a backup would."""
-        self._copies.append(copy.deepcopy(self.now))
-
-    def empty(self) -> None:
-        """Forget everything (FLUSHALL)."""
-        self.now = MemoryStore()
-
-    def roll_back(self, random: Random) -> None:
-        """Go back to a copy."""
-        self.now = self._copies.pop(random.randrange(len(self._copies)))
-
-    def has_copies(self) -> bool:
-        """Tell whether there is anything to go back to."""
-        return bool(self._copies)
+from tests.simulation.cluster import FakeCluster
+from tests.simulation.coverage import Fault, Place, Seen
 
 
 class FaultyStore:
-    """One operator's connection. `lose_next_answer`: the next commit is applied, and nobody is told."""
+    """One operator's connection.
 
-    def __init__(
-        self, owner: str, shared: SharedStore, checkpoints: Checkpoints, ledger: Ledger, coverage: Coverage
-    ) -> None:
+    lose_next_answer: the next commit is applied, and nobody is told.
+    away_until:       until when (int ms) no call reaches the store.
+    """
+
+    def __init__(self, owner: str, cluster: FakeCluster, checkpoints: Checkpoints) -> None:
         self.owner = owner
-        self.shared = shared
+        self.shared = cluster.store
+        self.cluster = cluster
         self.checkpoints = checkpoints
-        self.ledger = ledger
-        self.coverage = coverage
-        self.random = Random(owner)
-        self.fault_rate = 0.0
+        self.ledger = cluster.ledger
+        self.coverage = cluster.coverage
+        self.random = Random(f"{cluster.seed} {owner}")
+        self.fault_rate = cluster.fault_rate
         self.lose_next_answer = False
+        self.away_until = 0
 
     async def load(self, run: str, known_revision: int = 0) -> Snapshot | None:
         await self._before(Place.LOAD)
-        with self.checkpoints.waiting():
-            return await self.shared.now.load(run, known_revision)
+        self.ledger.looked(self.owner, run)
+        return await self.shared.load(run, known_revision)
 
     async def commit(self, commit: Commit) -> int:
         await self._before(Place.COMMIT)
         try:
-            with self.checkpoints.waiting():
-                revision = await self.shared.now.commit(commit)
+            revision = await self.shared.commit(commit)
         except StaleRevision:
             self.coverage.note(Seen.STALE_REVISION)
             raise
@@ -84,49 +61,50 @@ class FaultyStore:
         except OldEpoch:
             self.coverage.note(Seen.OLD_EPOCH)
             raise
-        self.ledger.committed(commit)
+        self.ledger.committed(commit, self.owner)
         await self._after(Place.COMMITTED)
         return revision
 
     async def append(self, entry: Entry) -> Appended:
-        return await self.shared.now.append(entry)
+        return await self.shared.append(entry)
 
     async def open_task(self, run: str, task: str) -> OpenTask | None:
-        return await self.shared.now.open_task(run, task)
+        return await self.shared.open_task(run, task)
 
     def rings(self) -> AsyncIterator[str]:
-        return self.shared.now.rings()
+        return self.shared.rings()
 
     async def get_values(self, run: str, digests: frozenset[str]) -> Mapping[str, bytes]:
         await self._before(Place.GET_VALUES)
-        with self.checkpoints.waiting():
-            return await self.shared.now.get_values(run, digests)
+        return await self.shared.get_values(run, digests)
 
     async def put_values(self, run: str, values: Mapping[str, bytes]) -> None:
-        await self.shared.now.put_values(run, values)
+        await self.shared.put_values(run, values)
 
     async def forget(self, run: str) -> None:
-        await self.shared.now.forget(run)
+        await self.shared.forget(run)
 
     async def active_runs(self) -> frozenset[str]:
-        return await self.shared.now.active_runs()
+        await self._before(Place.ACTIVE_RUNS)
+        return await self.shared.active_runs()
 
     async def stored_runs(self) -> frozenset[str]:
-        return await self.shared.now.stored_runs()
+        return await self.shared.stored_runs()
 
     async def claim_epoch(self, above: int) -> int:
-        return await self.shared.now.claim_epoch(above)
+        return await self.shared.claim_epoch(above)
 
     async def incarnation(self) -> str:
-        with self.checkpoints.waiting():
-            return await self.shared.now.incarnation()
+        await self._before(Place.INCARNATION)
+        return await self.shared.incarnation()
 
     async def close(self) -> None:
         """Nothing to release: the store is everybody's."""
 
     async def _before(self, place: Place) -> None:
         await self.checkpoints.reach(self.owner, place)
-        if self.fault_rate > 0 and self.random.random() < self.fault_rate:
+        away = self.cluster.now() < self.away_until
+        if away or (self.fault_rate > 0 and self.random.random() < self.fault_rate):
             self.coverage.note(Fault.CALL_FAILED)
             raise StoreUnavailable(f"{place}: not applied")
 

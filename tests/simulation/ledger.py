@@ -38,6 +38,7 @@ class Ledger:
     asked:       runs that somebody took up again.
     limits:      how many runs of a reactor may be active.
     reactor_of:  the reactor of each run.
+    _active:     runs that are active, and as the how-manieth one of this world each was taken up again (0: it was not).
     """
 
     coverage: Coverage
@@ -49,7 +50,10 @@ class Ledger:
     epoch: int = 0
     limits: dict[str, int] = field(default_factory=dict)
     reactor_of: dict[str, str] = field(default_factory=dict)
-    _active: set[str] = field(default_factory=set)
+    _active: dict[str, int] = field(default_factory=dict)
+    _ended: set[str] = field(default_factory=set)
+    _looked: dict[tuple[str, str], int] = field(default_factory=dict)
+    _times_reopened: int = 0
     _gone: set[str] = field(default_factory=set)
     _opened: set[tuple[str, str]] = field(default_factory=set)
     _closed: set[tuple[str, str]] = field(default_factory=set)
@@ -61,8 +65,12 @@ class Ledger:
     _requests: dict[tuple[str, str, str, int], bytes | None] = field(default_factory=dict)
     _users: dict[str, tuple[str, str, str, int]] = field(default_factory=dict)
 
-    def committed(self, commit: Commit) -> None:
-        """A commit was applied."""
+    def looked(self, owner: str, run: str) -> None:
+        """An operator looks at a run: what it decides of it is decided from here on."""
+        self._looked[owner, run] = self._times_reopened
+
+    def committed(self, commit: Commit, owner: str) -> None:
+        """A commit of the operator `owner` was applied."""
         run = commit.run
         assert commit.epoch >= self.epoch, (
             f"F10: epoch {commit.epoch} committed {run} after {self.epoch} had taken over"
@@ -73,26 +81,37 @@ class Ledger:
             self._opened.add((run, key))
         for key in commit.closes:
             self._closed.add((run, key))
+        if run in self._gone:
+            return
         if not commit.active:
-            self._active.discard(run)
-        elif run not in self._gone:
-            self._active.add(run)
-            self._check_limit(self.reactor_of[run])
+            self._active.pop(run, None)
+            self._ended.add(run)
+        elif run not in self._active:
+            self._activated(run, owner)
 
     def deleted(self, run: str) -> None:
         """The object of a run is gone, and with it its place."""
-        self._active.discard(run)
+        self._active.pop(run, None)
         self._gone.add(run)
 
-    def _check_limit(self, reactor: str) -> None:
-        """O6: never more runs of a reactor are active than it allows.
+    def _activated(self, run: str, owner: str) -> None:
+        """O6: a run starts only where it and all that are active fit under the limit of its reactor.
 
-        A lost store may have forgotten which are; and one that a person takes up again after its end does not queue.
+        One that a person takes up again after its end asks nobody (docs/decisions/0012), but counts for the others from
+        then on: for all that are looked at later. A lost store may have forgotten which runs are active.
         """
-        active = {run for run in self._active if self.reactor_of[run] == reactor}
-        limit = self.limits.get(reactor, len(active))
-        queued = active - self.asked
-        assert len(queued) <= limit or active & self.lost, f"O6: of {reactor} {queued} are active, {limit} may be"
+        reactor = self.reactor_of[run]
+        active = {other for other in self._active if self.reactor_of[other] == reactor}
+        reopened = run in self._ended
+        if reopened:
+            assert run in self.asked or run in self.lost, f"{run} had ended, and goes on though nobody asked for it"
+            self._times_reopened += 1
+        self._active[run] = self._times_reopened if reopened else 0
+        if reopened or (active | {run}) & self.lost:
+            return
+        counted = {other for other in active if self._active[other] <= self._looked[owner, run]}
+        limit = self.limits.get(reactor, len(counted) + 1)
+        assert len(counted) < limit, f"O6: {run} of {reactor} starts beside {sorted(counted)}, {limit} may be active"
 
     def recorded(self, run: str, event: ev.TaskEvent, digest: str, *, final: bool) -> None:
         """The inbox took an entry for new."""

@@ -33,9 +33,9 @@ async def check(world: World) -> None:
     for pod in world.cluster.pods.values():
         assert pod.is_ended() or pod.foreign, f"O4: pod {pod.name} still runs"
         assert pod.run.uid in world.cluster.runs or pod.foreign, f"O4: pod {pod.name} outlived its run"
-    left = await world.shared.now.active_runs() - world.ledger.lost
+    left = await world.shared.active_runs() - world.ledger.lost
     assert not left, f"O4: runs are still active: {left}"
-    assert not (await world.shared.now.stored_runs() & world.cluster.deleted.keys()), "O4: a deleted run is stored"
+    assert not (await world.shared.stored_runs() & world.cluster.deleted.keys()), "O4: a deleted run is stored"
     unsound = next(r for r in world.cluster.runs.values() if r.ref.name == "run-unsound")
     assert unsound.status["phase"] in {"Failed", "Cancelled"}, "O5: the unsound run has not failed by itself"
 

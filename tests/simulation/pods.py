@@ -96,7 +96,7 @@ class Script:
     """How attempts go, by the seed. `slow`: some pods cannot start for a while, or ever."""
 
     def __init__(self, seed: int, *, slow: bool) -> None:
-        self._seed = seed
+        self.seed = seed
         self._slow = slow
 
     def make_pod(self, order: TaskOrder, name: str, uid: int, now: int) -> Pod:
@@ -140,4 +140,4 @@ class Script:
         return ev.TaskFailed(task=task, failure=Failure(kind=kind, message="scripted", retryable=dice < 0.93))
 
     def _dice(self, what: str, run: RunRef, task: Task) -> float:
-        return Random(digest_of(what, self._seed, run.name, task.path, task.action, task.round, task.attempt)).random()
+        return Random(digest_of(what, self.seed, run.name, task.path, task.action, task.round, task.attempt)).random()

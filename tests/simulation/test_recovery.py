@@ -9,7 +9,7 @@ import pytest
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.state import RunPhase, StepPhase
-from reactor_operator.reconcile import groups_of
+from reactor_operator.reconciling.inbox import groups_of
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import Entry, StoreUnavailable
@@ -44,7 +44,7 @@ async def restart(world: World) -> None:
 
 
 def memory_of(world: World) -> MemoryStore:
-    store = world.shared.now
+    store = world.shared.disk.now
     assert isinstance(store, MemoryStore)
     return store
 
@@ -61,11 +61,11 @@ async def test_an_outcome_that_was_recorded_beside_a_cancel_counts_whichever_cam
     try:
         await restart(world)
         start = encode_event(ev.TaskStarted(task=FIRST, at=world.cluster.now_ms))
-        await world.shared.now.append(Entry(run=UID, task=FIRST.key, digest="s", binding="p", body=start))
+        await world.shared.append(Entry(run=UID, task=FIRST.key, digest="s", binding="p", body=start))
         cancel = encode_event(ev.CancelRequested(id="c1"))
-        await world.shared.now.append(Entry(run=UID, digest="c1", body=cancel))
+        await world.shared.append(Entry(run=UID, digest="c1", body=cancel))
         success = encode_event(ev.TaskSucceeded(task=FIRST))
-        await world.shared.now.append(Entry(run=UID, task=FIRST.key, final=True, digest="o", body=success))
+        await world.shared.append(Entry(run=UID, task=FIRST.key, final=True, digest="o", body=success))
         await reconcile(world)
         known = await world.known(UID)
         assert known is not None
@@ -114,7 +114,7 @@ async def test_a_run_whose_documents_are_gone_recovers_and_can_be_cancelled() ->
         assert known.state.header.phase is RunPhase.RECOVERING
         assert not world.cluster.pods
         cancel = encode_event(ev.CancelRequested(id="c1"))
-        await world.shared.now.append(Entry(run=UID, digest="c1", body=cancel))
+        await world.shared.append(Entry(run=UID, digest="c1", body=cancel))
         await reconcile(world)
         assert world.cluster.runs[UID].status["phase"] == "Cancelled"
     finally:
@@ -154,7 +154,7 @@ async def test_a_commit_whose_answer_was_lost_is_remembered_once_it_is_found() -
         await restart(world)
         operator = world.operators[-1]
         success = encode_event(ev.TaskSucceeded(task=FIRST))
-        await world.shared.now.append(Entry(run=UID, task=FIRST.key, final=True, digest="o", body=success))
+        await world.shared.append(Entry(run=UID, task=FIRST.key, final=True, digest="o", body=success))
         operator.store.lose_next_answer = True
         with pytest.raises(StoreUnavailable):
             await reconcile(world)

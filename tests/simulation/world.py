@@ -16,17 +16,20 @@ from reactor_operator.ports import ReactorObject, RunObject, RunRef
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
 from reactor_operator.reconciling.records import KnownRun, read_run
 from reactor_operator.store.codec import encode_event
-from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import Entry
+from tests.simulation.asking import Asking
 from tests.simulation.checkpoints import Checkpoints
 from tests.simulation.cluster import FakeCluster
 from tests.simulation.connection import Connection
 from tests.simulation.coverage import Coverage, Fault, Seen
+from tests.simulation.disks import Disk, MemoryDisk
 from tests.simulation.faults import Faults
-from tests.simulation.faulty_store import FaultyStore, SharedStore
+from tests.simulation.faulty_store import FaultyStore
 from tests.simulation.ledger import Ledger
 from tests.simulation.operators import RELIST_MS, Operator
 from tests.simulation.pods import Script
+from tests.simulation.shared_store import SharedStore
+from tests.simulation.trace import Trace
 
 TURNS_WITH_FAULTS = 400
 TURNS_AT_MOST = 30_000
@@ -45,16 +48,23 @@ class Mischief:
 class World:
     """Everything of one seed."""
 
-    def __init__(self, seed: int, reactors: dict[str, dict[str, object]], mischief: Mischief) -> None:
+    def __init__(
+        self,
+        seed: int,
+        reactors: dict[str, dict[str, object]],
+        mischief: Mischief,
+        disk: Disk | None = None,
+        trace: Trace | None = None,
+    ) -> None:
         self.seed = seed
         self.mischief = mischief
         self.random = Random(seed)
+        self.trace = trace or Trace()
         self.coverage = Coverage(seeds=1)
-        self.checkpoints = Checkpoints(Random(seed ^ 0xC0DE), self.coverage)
+        self.checkpoints = Checkpoints(Random(seed ^ 0xC0DE), self.coverage, self.trace)
         self.ledger = Ledger(self.coverage)
-        self.shared = SharedStore(MemoryStore())
-        script = Script(seed, slow=mischief.slow)
-        self.cluster = FakeCluster(self.shared, self.ledger, self.coverage, script, seed)
+        self.shared = SharedStore(disk or MemoryDisk(), self.checkpoints, self.trace)
+        self.cluster = FakeCluster(self.shared, self.ledger, Script(seed, slow=mischief.slow), self.trace)
         self.faults = Faults(self, dict(mischief.faults))
         self.operators: list[Operator] = []
         self.evaluator = ProcessEvaluator()
@@ -103,7 +113,8 @@ class World:
                     return
             await self.turn()
         stuck = {run.ref.name: run.status.get("phase") for run in self.cluster.runs.values()}
-        raise AssertionError(f"O1: not at rest after {TURNS_AT_MOST} turns: {stuck}")
+        active = sorted(await self.shared.active_runs() - self.ledger.lost)
+        raise AssertionError(f"O1: not at rest after {TURNS_AT_MOST} turns: {stuck}, of which the store has {active}")
 
     async def stop_faults(self) -> None:
         """From here on everything works, and nobody starts another run."""
@@ -122,18 +133,17 @@ class World:
         """A new operator takes the next epoch and looks at every run."""
         for operator in self.operators:
             operator.connection.in_charge = False
-        epoch = await self.shared.now.claim_epoch(self.ledger.epoch)
+        epoch = await self.shared.claim_epoch(self.ledger.epoch)
         self.ledger.epoch = epoch
         name = f"operator-{epoch}"
-        store = FaultyStore(name, self.shared, self.checkpoints, self.ledger, self.coverage)
-        store.fault_rate = self.cluster.fault_rate
+        store = FaultyStore(name, self.cluster, self.checkpoints)
         connection = Connection(name, self.cluster, self.checkpoints)
         reconciler = Reconciler(
             store=store,
             definitions=connection,
             launcher=connection,
             board=connection,
-            evaluator=self.evaluator,
+            evaluator=Asking(name, self.evaluator, self.checkpoints),
             siblings=connection,
             clock=connection,
             epoch=epoch,
@@ -147,7 +157,7 @@ class World:
     async def turn(self) -> None:
         """Let one thing happen; time passes only when nothing else can."""
         dice = self.random.random()
-        if dice < 0.03 and await self.faults.strike():
+        if dice < 0.04 and await self.faults.strike():
             return
         if self._later and dice < 0.10:
             self._apply_run(*self._later.pop())
@@ -165,6 +175,8 @@ class World:
     def _begin(self) -> bool:
         runs = {uid: run.ref for uid, run in self.cluster.runs.items()}
         begun = [operator.begin(runs, self.cluster.now_ms) for operator in self.operators]
+        if any(begun):
+            self.checkpoints.stir()
         return any(begun)
 
     async def _move_a_pod(self) -> bool:
@@ -210,7 +222,7 @@ class World:
         """Nothing else can happen: go to the next time that anybody waits for."""
         now = self.cluster.now_ms
         times = [at for operator in self.operators for at in operator.next_time()]
-        self.cluster.now_ms = min(at for at in (*times, *self.cluster.next_times(), now + 60_000) if at > now)
+        self.cluster.pass_to(min(at for at in (*times, *self.cluster.next_times(), now + 60_000) if at > now))
 
     async def cancel(self, run: str, name: str) -> None:
         """Somebody cancels the run."""
@@ -222,12 +234,12 @@ class World:
         await self._hand_in(run, request, name)
 
     async def _hand_in(self, run: str, event: ev.Event, name: str) -> None:
-        await self.shared.now.append(Entry(run=run, digest=name, body=encode_event(event)))
+        await self.shared.append(Entry(run=run, digest=name, body=encode_event(event)))
         self.cluster.rung.add(run)
 
     async def known(self, uid: str) -> KnownRun | None:
         """A run as stored."""
-        snapshot = await self.shared.now.load(uid)
+        snapshot = await self.shared.load(uid)
         if snapshot is None or snapshot.records is None or snapshot.actions is None:
             return None
         return read_run(snapshot.records, snapshot.actions, snapshot.revision, pending_timeout_ms=600_000)
@@ -240,7 +252,7 @@ class World:
             elif run.status.get("phase") == "Suspended":
                 await self._hand_in(uid, ev.SpecChanged(suspended=False, generation=10), "resumed")
         for uid, ref in self.cluster.deleted.items():
-            await self.shared.now.forget(uid)
+            await self.shared.forget(uid)
             for operator in self.operators:
                 operator.reconciler.forget(ref)
 
@@ -261,6 +273,8 @@ class World:
             known = await self.known(uid) if uid not in self.ledger.lost else None
             if known is not None and (known.state.header.stage is not Stage.OVER or known.outbox):
                 return False
+        if await self.shared.active_runs() - self.ledger.lost:
+            return False  # something waits in an inbox of which the news were lost: found when all is listed again
         return all(pod.is_ended() or pod.foreign for pod in self.cluster.pods.values())
 
     async def _note_ends(self) -> None:
@@ -286,3 +300,4 @@ class World:
         for operator in self.operators:
             await operator.stop()
         await self.evaluator.close()
+        await self.shared.close()

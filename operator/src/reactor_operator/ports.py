@@ -3,7 +3,7 @@
 In: what the engine decided. Out: what the world said. Never here: an implementation.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,12 +12,15 @@ from reactor_operator.api.sources import Source
 from reactor_operator.engine.actions import Announce
 from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.identity import Task
-from reactor_operator.engine.state import RunPhase
+from reactor_operator.engine.state import ENDED, RunPhase
 from reactor_operator.evaluation.environment import Environment
 
 
 class Unavailable(Exception):
     """The API server or a container engine did not answer; repeat later. Whether a write took effect is open."""
+
+
+_ENDED = frozenset(phase.value for phase in ENDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +88,20 @@ class ToldRun:
         """Whether nothing was told of its start."""
         return self.phase in ("", RunPhase.PENDING.value)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether its end was told. It may have been taken up again since."""
+        return self.phase in _ENDED
+
 
 class Siblings(Protocol):
     """The runs of one reactor, as a watch tells them: all that exist are there, their phases may be a moment old."""
 
-    def unfinished(self, namespace: str, reactor: str) -> Sequence[ToldRun] | None:
-        """Return the runs that were not told as ended; None while not all runs have been told yet."""
+    def unfinished(self, namespace: str, reactor: str, also: Set[str] = frozenset()) -> Sequence[ToldRun] | None:
+        """Return the runs that were not told as ended, and of the uids in `also` those that were.
+
+        None while not all runs have been told yet.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ Never here: two reconciles of one run at once (the caller's queue sees to that),
 5. report  render the status
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reactor_operator.engine import events as ev
@@ -38,6 +38,7 @@ from reactor_operator.reconciling.definition import Definition, compile_definiti
 from reactor_operator.reconciling.documents import DocumentCache, Documents, ValueLost
 from reactor_operator.reconciling.effects import Effects, Performed
 from reactor_operator.reconciling.evaluations import answer
+from reactor_operator.reconciling.inbox import events_of, groups_of, last_of, refused_if_old
 from reactor_operator.reconciling.memory import Memory
 from reactor_operator.reconciling.opening import CannotOpen, Opened, OpenLater, judge
 from reactor_operator.reconciling.places import Places
@@ -45,8 +46,7 @@ from reactor_operator.reconciling.records import Decided, KnownRun, make_commit,
 from reactor_operator.reconciling.signals import parse_requests
 from reactor_operator.reconciling.told import told_end, told_reactor, told_recovering, told_sequence
 from reactor_operator.status.render import RunFacts, render_pending, render_status, wanted_values
-from reactor_operator.store.codec import decode_event
-from reactor_operator.store.port import CommitRefused, InboxAhead, StaleRevision, Store, StoreUnavailable
+from reactor_operator.store.port import CommitRefused, InboxAhead, Snapshot, StaleRevision, Store, StoreUnavailable
 
 _TRIES = 50
 _RECOVERING = (
@@ -171,33 +171,31 @@ class Reconciler:
         if snapshot is None:
             return await self._open(ref, lost=known is not None)
         if snapshot.records is not None and snapshot.actions is not None:
-            known = await self._read(ref, snapshot.records, snapshot.actions, snapshot.revision, committed)
+            known = await self._read(ref, snapshot, committed)
             memory.unsure.discard(ref.uid)
+        self._places.stored(ref.uid)
         if known is None:
             memory.drop(ref.uid)
             return None
         memory.keep(known)  # also where nothing is decided: whoever looks for its pods asks what is known
-        self._places.stored(ref.uid)
         passing = self._pass(known)
         passing.acknowledged = memory.acknowledged.pop(ref.uid, set())
-        events = [decode_event(body) for _, body in snapshot.inbox]
-        # Outcomes first, then signals: a cancel must not close a task whose outcome is recorded already.
-        events.sort(key=lambda event: isinstance(event, ev.Signal | ev.SpecChanged))
-        decided = await self._fold(passing, events)
-        position = max((position for position, _ in snapshot.inbox), default=0)
-        await self._save(passing, decided, position)
+        unread = snapshot.inbox if known.revision == snapshot.revision else ()  # else it was read on the way
+        decided = await self._fold(passing, events_of(unread))
+        await self._save(passing, decided, last_of(unread))
         return await self._act_and_report(passing)
 
-    async def _read(
-        self, ref: RunRef, records: Mapping[str, bytes], actions: Mapping[str, bytes], revision: int, committed: int
-    ) -> KnownRun | None:
+    async def _read(self, ref: RunRef, snapshot: Snapshot, committed: int) -> KnownRun | None:
         """Read a run that is not known, or changed behind our back; compare it with what people were told of it and
         with the revision that we `committed` ourselves.
 
         None where nothing is left to do: its object was deleted (its pods go with it, and its state is swept), or tells
         that the run has ended.
         """
-        known = read_run(records, actions, revision, pending_timeout_ms=self._settings.pending_timeout_ms)
+        assert snapshot.records is not None
+        assert snapshot.actions is not None
+        revision, pending_timeout_ms = snapshot.revision, self._settings.pending_timeout_ms
+        known = read_run(snapshot.records, snapshot.actions, revision, pending_timeout_ms=pending_timeout_ms)
         stage = known.state.header.stage
         if stage in {Stage.OVER, Stage.RECOVERING}:
             return known
@@ -207,7 +205,7 @@ class Reconciler:
         if max(told_sequence(run), committed) <= revision and not told_recovering(run):
             return known
         # Where it was told that the run has ended nothing is left to do, whatever the older state says.
-        return None if told_end(run) else await self._stop_to_recover(known)
+        return None if told_end(run) else await self._stop_to_recover(known, snapshot.inbox)
 
     async def _recover(self, ref: RunRef) -> None:
         """A document that the run needs is gone from the store: its state is there, and is no use without it."""
@@ -215,15 +213,21 @@ class Reconciler:
         snapshot = await self._store.load(ref.uid)
         if snapshot is None or snapshot.records is None or snapshot.actions is None:
             return
-        known = await self._read(ref, snapshot.records, snapshot.actions, snapshot.revision, 0)
+        known = await self._read(ref, snapshot, 0)
         if known is not None and known.state.header.stage not in {Stage.OVER, Stage.RECOVERING}:
-            await self._stop_to_recover(known)
+            await self._stop_to_recover(known, snapshot.inbox)
 
-    async def _stop_to_recover(self, known: KnownRun) -> KnownRun:
-        """Start nothing more. Saved before it is told: once the status shows it, nothing else knows of the loss."""
+    async def _stop_to_recover(self, known: KnownRun, inbox: Sequence[tuple[int, bytes]]) -> KnownRun:
+        """Start nothing more. Saved before it is told: once the status shows it, nothing else knows of the loss.
+
+        The inbox is as old as the state. A request in it was made, and perhaps done, before the loss: it is no answer
+        to it, and must not be taken for one.
+        """
         header = recovering(known.state.header, self._clock.now())
+        stopped = self._pass(replace(known, state=replace(known.state, header=header)))
+        decided = await self._fold(stopped, [refused_if_old(event) for event in events_of(inbox)])
         passing = self._pass(known)
-        await self._save(passing, Decided(state=replace(known.state, header=header)), 0)
+        await self._save(passing, decided, last_of(inbox))
         return passing.known
 
     async def _open(self, ref: RunRef, *, lost: bool) -> int | None:
@@ -339,6 +343,8 @@ class Reconciler:
             inbox_position=inbox_position,
             acknowledged=frozenset(passing.acknowledged),
         )
+        if decided.state.header.stage is not Stage.OVER:
+            self._places.hold(commit.run)
         await self._store.commit(commit)
         passing.known = after
         passing.acknowledged -= commit.acknowledged
@@ -422,13 +428,3 @@ def _rendered(status: Mapping[str, object]) -> Rendering:
         return status
 
     return render
-
-
-def groups_of(events: list[ev.Event]) -> list[list[ev.Event]]:
-    """Return the events in groups to be decided on together, in order. A halt ends its group: what follows is later."""
-    groups: list[list[ev.Event]] = [[]]
-    for event in events:
-        groups[-1].append(event)
-        if isinstance(event, ev.TaskHalted):
-            groups.append([])
-    return [group for group in groups if group]

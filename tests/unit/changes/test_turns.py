@@ -126,6 +126,17 @@ async def test_one_that_was_deleted_before_the_list_was_read_is_not_waited_for(t
     assert trial.told.unfinished(*X) == []
 
 
+async def test_a_run_that_was_told_as_ended_is_a_sibling_only_for_who_asks_for_it(trial: Trial) -> None:
+    ended, other, waiting = a_run("e", phase="Succeeded"), a_run("o", phase="Failed"), a_run("w")
+    for run in (ended, other, waiting):
+        trial.note(run)
+    trial.turns.expect([])
+    assert [run.ref for run in trial.told.unfinished(*X) or ()] == [waiting.ref]
+    asked = {ended.ref.uid, "somebody else's"}
+    assert [run.ref for run in trial.told.unfinished(*X, asked) or ()] == [waiting.ref, ended.ref]
+    assert trial.told.unfinished("shop", "another", asked) == []
+
+
 async def test_finished_runs_are_counted_by_how_they_ended(trial: Trial) -> None:
     for phase in ("Succeeded", "Halted", "Failed", "Cancelled", "Undone", "Running", "Pending", "Suspended"):
         trial.note(a_run(phase.lower(), phase))

@@ -1,6 +1,6 @@
 """A reconciler of one run over a store in memory, in a world that does what it is asked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 import pytest
 
@@ -79,7 +79,7 @@ class World:
     async def get_config(self, namespace: str, name: str, key: str) -> str | None:
         return None
 
-    def unfinished(self, namespace: str, reactor: str) -> Sequence[ToldRun] | None:
+    def unfinished(self, namespace: str, reactor: str, also: Set[str] = frozenset()) -> Sequence[ToldRun] | None:
         return ()
 
     async def start(self, order: TaskOrder) -> Launched | NotYet | Refused:

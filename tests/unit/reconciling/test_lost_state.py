@@ -2,9 +2,11 @@
 
 import copy
 
+from reactor_operator.engine import events as ev
+from reactor_operator.store.codec import encode_event
 from reactor_operator.store.memory import MemoryStore
-from reactor_operator.store.port import Snapshot
-from tests.unit.reconciling.conftest import World
+from reactor_operator.store.port import Entry, Snapshot
+from tests.unit.reconciling.conftest import REF, World
 
 
 async def test_a_store_that_went_back_is_a_loss(world: World) -> None:
@@ -57,3 +59,26 @@ async def test_an_operator_that_takes_over_knows_which_tasks_must_have_pods(worl
     later = world.take_over()
     await later.reconcile()
     assert [task.path for _, task in later.reconciler.launched()] == ["b"]
+
+
+async def test_a_request_that_is_older_than_the_loss_is_no_answer_to_it(world: World) -> None:
+    """It waits in the inbox of the copy, and may have been done in what was lost."""
+    await world.reconcile()
+    body = encode_event(ev.RetryRequested(id="r1"))
+    await world.store.append(Entry(run=REF.uid, digest="r1", body=body))
+    kept = copy.deepcopy(world.store._runs)
+    await world.succeed("a")
+    await world.reconcile()
+    world.store._runs = kept
+    world.reconciler.distrust()
+    await world.reconcile()
+    assert world.status["phase"] == "Recovering"
+    signals = world.status["signals"]
+    assert isinstance(signals, list)
+    answer = signals[0]
+    assert (answer["id"], answer["phase"]) == ("r1", "Rejected")
+    assert "ask again" in answer["reason"]
+    again = encode_event(ev.RetryRequested(id="r2"))
+    await world.store.append(Entry(run=REF.uid, digest="r2", body=again))
+    await world.reconcile()
+    assert world.status["phase"] != "Recovering"

@@ -1,7 +1,8 @@
 """`maxActiveRuns` and `onLimit`: who may start, who waits for whom, and what is told to people."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from reactor_operator.evaluation.environment import Environment
 from reactor_operator.ports import Evaluated, ReactorObject, Rendering, RunObject, RunRef, ToldRun
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.memory import MemoryStore
-from reactor_operator.store.port import Commit, Entry
+from reactor_operator.store.port import Commit, Entry, StoreUnavailable
 from tests.unit.reconciling.conftest import RUN, World
 
 STEPS = [{"name": "a", "run": RUN}]
@@ -71,13 +72,13 @@ class Shop(World):
     def told(self, name: str) -> str:
         return str(self.runs[name].status["message"])
 
-    def unfinished(self, namespace: str, reactor: str) -> Sequence[ToldRun] | None:
+    def unfinished(self, namespace: str, reactor: str, also: Set[str] = frozenset()) -> Sequence[ToldRun] | None:
         if self.hidden is None:
             return None
         return [
             ToldRun(ref=run.ref, reactor="x", created_at=run.created_at, phase=str(run.status.get("phase", "")))
             for name, run in self.runs.items()
-            if run.status.get("phase") not in _ENDED and name not in self.hidden
+            if (run.status.get("phase") not in _ENDED or run.ref.uid in also) and name not in self.hidden
         ]
 
     async def get_run(self, ref: RunRef) -> RunObject | None:
@@ -280,6 +281,68 @@ async def test_the_start_deadline_does_not_count_while_a_run_waits_for_its_turn(
     shop.clock.time = T0 + 3_630_000
     await shop.look("r2")
     assert shop.runs["r2"].status["failure"]["kind"] == "ReactorNotFound"  # type: ignore[index]
+
+
+async def take_up_again(shop: Shop, name: str) -> None:
+    """Somebody undoes a run after its end; what people are told of it is still the end."""
+    told = shop.runs[name]
+    body = encode_event(ev.UndoRequested(id="u1"))
+    await shop.store.append(Entry(run=f"uid-{name}", digest="u1", body=body))
+    await shop.look(name)
+    assert shop.phases()[name] == "RollingBack"
+    shop.runs[name] = told
+
+
+async def test_a_run_that_was_taken_up_again_after_its_end_counts_before_anybody_is_told() -> None:
+    shop = Shop(runs=1, steps=[{"name": "a", "run": RUN, "undo": RUN}])
+    await shop.look()
+    await shop.end("r1")
+    await take_up_again(shop, "r1")
+    shop.add("r2", created_at=20_000)
+    await shop.look("r2")
+    assert shop.told("r2") == "waiting: no runs before this one; at most 1 is active"
+    other = shop.restart()
+    await other.look("r2")
+    assert other.phases() == {"r1": "Succeeded", "r2": "Pending"}
+
+
+async def test_a_run_that_was_taken_up_again_counts_though_no_answer_came() -> None:
+    shop = Shop(runs=1, steps=[{"name": "a", "run": RUN, "undo": RUN}])
+    await shop.look()
+    await shop.end("r1")
+    commit = shop.store.commit
+
+    async def commit_and_lose_the_answer(commit_: Commit) -> int:
+        raise StoreUnavailable(f"revision {await commit(commit_)}: the answer was lost")
+
+    shop.store.commit = commit_and_lose_the_answer  # type: ignore[method-assign, assignment]
+    with pytest.raises(StoreUnavailable):
+        await take_up_again(shop, "r1")
+    shop.store.commit = commit  # type: ignore[method-assign]
+    shop.add("r2", created_at=20_000)
+    await shop.look("r2")
+    assert shop.phases() == {"r1": "Succeeded", "r2": "Pending"}
+
+
+async def test_a_run_whose_end_was_told_and_lost_has_no_place() -> None:
+    shop = Shop(runs=1)
+    await shop.look()
+    copied = copy.deepcopy(shop.store._runs)
+    await shop.end("r1")
+    shop.store._runs = copied
+    other = shop.restart()
+    other.add("r2", created_at=20_000)
+    await other.look("r1", "r2")
+    assert other.phases() == {"r1": "Succeeded", "r2": "Running"}
+
+
+async def test_an_end_that_was_told_and_is_true_costs_no_look_at_the_store() -> None:
+    shop = Shop(runs=1)
+    await shop.look()
+    await shop.end("r1")
+    shop.add("r2", created_at=20_000)
+    await shop.look("r2")
+    assert shop.phases() == {"r1": "Succeeded", "r2": "Running"}
 
 
 async def test_one_far_back_is_looked_at_less_often() -> None:

@@ -6,7 +6,7 @@ not overtake one that nobody has spoken of yet.
 """
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from enum import StrEnum
 
 from reactor_operator.engine.state import ENDED, RunPhase
@@ -98,12 +98,16 @@ class ToldRuns:
         """Whether all runs were told that there were when this began. Once so, it stays so."""
         return self._listed and not self._untold
 
-    def unfinished(self, namespace: str, reactor: str) -> Sequence[ToldRun] | None:
-        """Return the runs of a reactor that were not told as ended; None while not all runs have been told yet."""
+    def unfinished(self, namespace: str, reactor: str, also: Set[str] = frozenset()) -> Sequence[ToldRun] | None:
+        """Return the runs of a reactor that were not told as ended, and of the uids in `also` those that were.
+
+        None while not all runs have been told yet.
+        """
         if not self.is_complete:
             return None
         where = (namespace, reactor)
-        return [*self._on(where, Shelf.PENDING).values(), *self._on(where, Shelf.ACTIVE).values()]
+        ended = [runs[uid] for shelf in KEPT for runs in [self._on(where, shelf)] for uid in sorted(runs.keys() & also)]
+        return [*self._on(where, Shelf.PENDING).values(), *self._on(where, Shelf.ACTIVE).values(), *ended]
 
     def waiting(self, reactor: Reactor, most: int | None = None) -> Sequence[ToldRun]:
         """Return the runs that were not told as started, oldest first, at `most` so many."""

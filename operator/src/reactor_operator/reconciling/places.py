@@ -10,7 +10,7 @@ if this operator opened it, and has not ended since.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from reactor_operator.api.reactor import OnLimit
 from reactor_operator.engine.failures import Failure, FailureKind
@@ -31,7 +31,7 @@ _LONGEST_MS = 1_800_000
 class Alone:
     """The siblings of a run where one runs after the other: none."""
 
-    def unfinished(self, namespace: str, reactor: str) -> Sequence[ToldRun]:
+    def unfinished(self, namespace: str, reactor: str, also: Set[str] = frozenset()) -> Sequence[ToldRun]:
         """Return no run."""
         return ()
 
@@ -59,10 +59,11 @@ class Places:
         reactor = (run.ref.namespace, pinned.reactor_name)
         # One at a time: two that count at the same moment would both find the last place free.
         async with self._turns.setdefault(reactor, asyncio.Lock()):
-            siblings = self._siblings.unfinished(*reactor)
+            held_before = await self._ask_who_was_active()
+            siblings = self._siblings.unfinished(*reactor, self._maybe_active(held_before))
             if siblings is None:
                 return OpenLater(definition=pinned, until=now + _NOT_TOLD_MS, since=run.created_at, message="")
-            active, before = await self._count(run, siblings)
+            active, before = await self._count(run, siblings, held_before)
             if active + before < limit:
                 self._given.add(run.ref.uid)
                 self._passed_over.discard(run.ref.uid)
@@ -74,6 +75,10 @@ class Places:
         pause = min(_FIRST_LOOK_MS + before * _MORE_FOR_EACH_MS, _LONGEST_MS)
         message = _waits(before, limit)
         return OpenLater(definition=pinned, until=now + pause, since=run.created_at, message=message, queued=True)
+
+    def hold(self, uid: str) -> None:
+        """The run goes on, and that is being stored: it is active from here on, also while no answer comes."""
+        self._given.add(uid)
 
     def stored(self, uid: str) -> None:
         """The run is stored: from here on the store and the memory tell whether it is active."""
@@ -97,16 +102,23 @@ class Places:
         self._held_before = None
         self._stores_seen += 1
 
-    async def _count(self, run: RunObject, siblings: Sequence[ToldRun]) -> tuple[int, int]:
-        """Return how many siblings are active, and how many others wait that are older than the run."""
+    async def _ask_who_was_active(self) -> frozenset[str]:
+        """Return the runs that the store held as active when this operator began."""
         held_before = self._held_before
         if held_before is None:
             store = self._stores_seen
             held_before = await self._store.active_runs()
-            if (
-                store == self._stores_seen
-            ):  # else it was distrusted meanwhile, and may have been the old one that answered
+            # else it was distrusted meanwhile, and may have been the old one that answered
+            if store == self._stores_seen:
                 self._held_before = held_before
+        return held_before
+
+    def _maybe_active(self, held_before: frozenset[str]) -> Set[str]:
+        """Return runs that may be active though their end was told: somebody may have taken them up again since."""
+        return self._memory.known.keys() | self._given | (held_before - self._opened)
+
+    async def _count(self, run: RunObject, siblings: Sequence[ToldRun], held_before: frozenset[str]) -> tuple[int, int]:
+        """Return how many siblings are active, and how many others wait that are older than the run."""
         active = before = 0
         own_turn = (run.created_at, run.ref.name)
         for sibling in siblings:
@@ -128,6 +140,8 @@ class Places:
             return known.state.header.stage is not Stage.OVER
         if sibling.is_pending and uid not in self._opened and uid not in held_before:
             return False
+        if sibling.is_over and uid in self._opened:
+            return False
         # Not looked at yet by this operator, or over and not told so yet: the store tells, unless it lost the run. Then
         # nobody has ended what people were told of.
         try:
@@ -135,7 +149,7 @@ class Places:
             stage = header.stage if header is not None else None
         except Unreadable:
             return True
-        return stage is not Stage.OVER if stage is not None else not sibling.is_pending
+        return stage is not Stage.OVER if stage is not None else not (sibling.is_pending or sibling.is_over)
 
 
 def _waits(before: int, limit: int) -> str:

@@ -1,0 +1,115 @@
+"""The store that all operators, the gateway and the watch of pods of a world share, whatever it is kept in.
+
+In: calls of the store port. Out: what the store answers, waited for before anything else moves, and taken down in the
+trace. Never here: a fault of a call (`faulty_store.py`).
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from random import Random
+
+from reactor_operator.store.port import Appended, Commit, Entry, OpenTask, Snapshot
+from tests.simulation.checkpoints import Checkpoints
+from tests.simulation.disks import Disk
+from tests.simulation.trace import Trace, told_commit, told_snapshot, told_values
+
+
+class SharedStore:
+    """Implements `Store` over what is on disk now."""
+
+    def __init__(self, disk: Disk, checkpoints: Checkpoints, trace: Trace) -> None:
+        self.disk = disk
+        self._checkpoints = checkpoints
+        self._trace = trace
+
+    async def load(self, run: str, known_revision: int = 0) -> Snapshot | None:
+        with self._checkpoints.waiting():
+            found = await self.disk.now.load(run, known_revision)
+        self._trace.note("load", run, found.revision if found else 0, told_snapshot(found))
+        return found
+
+    async def commit(self, commit: Commit) -> int:
+        self._trace.note("commit", commit.run, commit.revision, commit.epoch, told_commit(commit))
+        with self._checkpoints.waiting():
+            return await self.disk.now.commit(commit)
+
+    async def append(self, entry: Entry) -> Appended:
+        with self._checkpoints.waiting():
+            answer = await self.disk.now.append(entry)
+        self._trace.note("append", entry.run, entry.task, entry.digest, entry.binding, entry.body, answer)
+        return answer
+
+    async def open_task(self, run: str, task: str) -> OpenTask | None:
+        with self._checkpoints.waiting():
+            found = await self.disk.now.open_task(run, task)
+        self._trace.note("open task", run, task, found)
+        return found
+
+    def rings(self) -> AsyncIterator[str]:
+        return self.disk.now.rings()
+
+    async def get_values(self, run: str, digests: frozenset[str]) -> Mapping[str, bytes]:
+        with self._checkpoints.waiting():
+            found = await self.disk.now.get_values(run, digests)
+        self._trace.note("values", run, told_values(found))
+        return found
+
+    async def put_values(self, run: str, values: Mapping[str, bytes]) -> None:
+        self._trace.note("put values", run, told_values(values))
+        with self._checkpoints.waiting():
+            await self.disk.now.put_values(run, values)
+
+    async def forget(self, run: str) -> None:
+        self._trace.note("forget", run)
+        with self._checkpoints.waiting():
+            await self.disk.now.forget(run)
+
+    async def active_runs(self) -> frozenset[str]:
+        with self._checkpoints.waiting():
+            found = await self.disk.now.active_runs()
+        self._trace.note("active", *sorted(found))
+        return found
+
+    async def stored_runs(self) -> frozenset[str]:
+        with self._checkpoints.waiting():
+            found = await self.disk.now.stored_runs()
+        self._trace.note("stored", *sorted(found))
+        return found
+
+    async def claim_epoch(self, above: int) -> int:
+        with self._checkpoints.waiting():
+            epoch = await self.disk.now.claim_epoch(above)
+        self._trace.note("epoch", epoch)
+        return epoch
+
+    async def incarnation(self) -> str:
+        """Return an id that is random: the trace knows nothing of it."""
+        with self._checkpoints.waiting():
+            return await self.disk.now.incarnation()
+
+    async def close(self) -> None:
+        await self.disk.close()
+
+    # what the store itself may suffer
+
+    async def copy(self) -> None:
+        """Keep a copy, as a backup would."""
+        self._trace.note("copy")
+        with self._checkpoints.waiting():
+            await self.disk.copy()
+
+    async def empty(self) -> None:
+        """Forget everything (FLUSHALL)."""
+        self._trace.note("empty")
+        with self._checkpoints.waiting():
+            await self.disk.empty()
+
+    async def roll_back(self, random: Random) -> None:
+        """Go back to a copy."""
+        number = random.randrange(self.disk.copies)
+        self._trace.note("roll back", number)
+        with self._checkpoints.waiting():
+            await self.disk.roll_back(number)
+
+    def has_copies(self) -> bool:
+        """Tell whether there is anything to go back to."""
+        return bool(self.disk.copies)
