@@ -11,6 +11,7 @@ from random import Random
 from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import (
     Appended,
+    Claimed,
     Commit,
     Entry,
     InboxAhead,
@@ -87,6 +88,10 @@ class FaultyStore:
         self.ledger.committed(commit)
         await self._after(Place.COMMITTED)
         return revision
+
+    async def claimed(self, name: str) -> Claimed | None:
+        with self.checkpoints.waiting():
+            return await self.shared.now.claimed(name)
 
     async def append(self, entry: Entry) -> Appended:
         return await self.shared.now.append(entry)

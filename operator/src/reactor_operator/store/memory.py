@@ -4,15 +4,19 @@ In and out: as `port.py` says. Never here: a wait; every call is done when it re
 """
 
 import secrets
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 from reactor_operator.store.bell import Bell
 from reactor_operator.store.port import (
     Appended,
+    Claim,
+    Claimed,
     Commit,
     Entry,
     InboxAhead,
+    KeyTaken,
     OldEpoch,
     OpenTask,
     Snapshot,
@@ -45,11 +49,21 @@ class _Run:
     signals: set[str] = field(default_factory=set)
 
 
+@dataclass(slots=True)
+class _Claim:
+    """A claim, with the moment (int ms) from which it is not held any more, None while its run goes on."""
+
+    held: Claimed
+    keep_ms: int
+    until: int | None
+
+
 class MemoryStore:
     """Keeps runs as long as the process lives."""
 
     def __init__(self) -> None:
         self._runs: dict[str, _Run] = {}
+        self._claims: dict[str, _Claim] = {}
         self._values: dict[str, dict[str, bytes]] = {}
         self._epoch = 0
         self._incarnation = secrets.token_hex(16)
@@ -80,6 +94,8 @@ class MemoryStore:
             task = found.tasks.get(key)
             if task is not None and task.last_position > consumed:
                 raise InboxAhead(f"run {commit.run}: the inbox holds an entry for task {key}, which this would close")
+        if commit.claim is not None:
+            self._take(commit, commit.claim)
         self._epoch = commit.epoch
         self._runs[commit.run] = found
         _apply(found, commit)
@@ -91,6 +107,9 @@ class MemoryStore:
         """Delete everything of a run."""
         self._runs.pop(run, None)
         self._values.pop(run, None)
+        for claim in self._claims.values():
+            if claim.held.run == run and claim.until is None:
+                claim.until = _now() + claim.keep_ms
 
     async def active_runs(self) -> frozenset[str]:
         """Return the runs that still have something to do."""
@@ -99,6 +118,11 @@ class MemoryStore:
     async def stored_runs(self) -> frozenset[str]:
         """Return all runs."""
         return frozenset(self._runs)
+
+    async def claimed(self, name: str) -> Claimed | None:
+        """Return a claim that is held."""
+        claim = self._claims.get(name)
+        return None if claim is None or _is_over(claim) else claim.held
 
     async def append(self, entry: Entry) -> Appended:
         """Check an entry and record it."""
@@ -147,6 +171,26 @@ class MemoryStore:
 
     async def close(self) -> None:
         """Release nothing: the runs stay readable, as they would in a file."""
+
+    def _take(self, commit: Commit, claim: Claim) -> None:
+        for name in [name for name, found in self._claims.items() if _is_over(found)]:
+            del self._claims[name]
+        before = self._claims.get(claim.name)
+        if before is not None and before.held.run != commit.run:
+            if commit.revision == 0:
+                raise KeyTaken(f"run {commit.run}: run {before.held.run} holds the claim {claim.name}")
+            return
+        held = Claimed(run=commit.run, body=claim.body, document=claim.document)
+        until = _now() + claim.keep_ms if claim.ended else None
+        self._claims[claim.name] = _Claim(held=held, keep_ms=claim.keep_ms, until=until)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _is_over(claim: _Claim) -> bool:
+    return claim.until is not None and claim.until <= _now()
 
 
 def _apply(found: _Run, commit: Commit) -> None:

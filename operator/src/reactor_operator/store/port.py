@@ -31,6 +31,10 @@ class InboxAhead(CommitRefused):
     """The inbox holds an entry, not yet consumed, for a task that the commit would close."""
 
 
+class KeyTaken(CommitRefused):
+    """Another run holds the claim that the commit would take."""
+
+
 class StoreUnavailable(Exception):
     """The store did not answer in time or at all; whether the call took effect is not known."""
 
@@ -71,6 +75,32 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A name that one run holds, and what whoever finds it held is told. It outlives the run by `keep_ms`.
+
+    body:     what is known of the run that holds it.
+    document: a document that lives as long as the claim.
+    ended:    False: held without an end, until the run ends or is forgotten, and `keep_ms` from then on. True: held
+              `keep_ms` from now on. Times are those of the store's own clock.
+    """
+
+    name: str
+    body: bytes
+    document: bytes | None = None
+    ended: bool = False
+    keep_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A claim as stored: the run (its uid) that holds it, and what that run said."""
+
+    run: str
+    body: bytes
+    document: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
     """What one reconcile decided, applied at once.
 
@@ -82,6 +112,8 @@ class Commit:
     closes:          tasks that accept nothing more; refused (`InboxAhead`) while an entry beyond `inbox_position`
                      speaks for one of them.
     actions:         outbox additions by id, in order.      acknowledged: outbox ids that are done.
+    claim:           taken by a run's first commit, which is refused (`KeyTaken`) where another run holds it. Later ones
+                     renew what is said; a claim whose time was over, and that another run took, is left to that.
     active:          False once the run has ended and its outbox may be forgotten when empty.
     """
 
@@ -95,6 +127,7 @@ class Commit:
     closes: frozenset[str] = frozenset()
     actions: Mapping[str, bytes] = field(default_factory=dict)
     acknowledged: frozenset[str] = frozenset()
+    claim: Claim | None = None
     active: bool = True
 
 
@@ -127,14 +160,17 @@ class RunStore(Protocol):
         """Return the run, or None where nothing is stored of it. Raises StoreUnavailable."""
 
     async def commit(self, commit: Commit) -> int:
-        """Apply `commit` and return the new revision. Raises StaleRevision, OldEpoch, InboxAhead, StoreUnavailable.
+        """Apply `commit` and return the new revision. Raises CommitRefused and StoreUnavailable.
 
         A repetition of the commit that made the stored revision (same run, revision and epoch) is told
         `StaleRevision`, like any other: the caller loads and finds its own work there.
         """
 
     async def forget(self, run: str) -> None:
-        """Delete everything stored of a run: records, inbox, outbox, tasks and values. Repeating it changes nothing."""
+        """Delete everything stored of a run: records, inbox, outbox, tasks and values. Repeating it changes nothing.
+
+        A claim that it still holds stays for the claim's `keep_ms` from now on.
+        """
 
     async def active_runs(self) -> frozenset[str]:
         """Return the runs whose last commit was active or whose outbox is not empty."""
@@ -145,6 +181,13 @@ class RunIndex(Protocol):
 
     async def stored_runs(self) -> frozenset[str]:
         """Return the runs of which a commit is stored, ended ones too."""
+
+
+class Claims(Protocol):
+    """Who holds which name. Claims are made and renewed by commits."""
+
+    async def claimed(self, name: str) -> Claimed | None:
+        """Return a claim, None where nobody holds it or its time is over. Raises StoreUnavailable."""
 
 
 class Inbox(Protocol):
@@ -180,7 +223,7 @@ class Authority(Protocol):
         """Return the random id of this store: another one means that state may have been lost."""
 
 
-class Store(RunStore, RunIndex, Inbox, Values, Authority, Protocol):
+class Store(RunStore, RunIndex, Claims, Inbox, Values, Authority, Protocol):
     """All of it, as the three implementations offer it."""
 
     async def close(self) -> None:

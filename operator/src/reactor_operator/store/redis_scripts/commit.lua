@@ -1,10 +1,11 @@
 #!lua
 -- Applies a commit, or refuses it and writes nothing.
--- KEYS: header records inbox outbox tasks values epoch active
--- ARGV: run revision epoch inbox_position active, then seven lists, each a count and its members:
+-- KEYS: header records inbox outbox tasks values epoch active claim
+-- ARGV: run revision epoch inbox_position active, then eight lists, each a count and its members:
 --       records (name body)* removed* values (digest body)* opens (task record)* closes* acknowledged* actions (id body)*
--- Answers {"committed"}, {"old-epoch", stored}, {"stale-revision", stored} or {"inbox-ahead", task}.
-local header, records, inbox, outbox, tasks, values, epoch_key, active_key = unpack(KEYS)
+--       claim: nothing, or ended keep_ms body, and a document where there is one
+-- Answers {"committed"}, {"old-epoch", stored}, {"stale-revision", stored}, {"inbox-ahead", task} or {"key-taken", run}.
+local header, records, inbox, outbox, tasks, values, epoch_key, active_key, claim_key = unpack(KEYS)
 local run, revision, epoch, inbox_position = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local active = ARGV[5] == "1"
 local FIELDS_AT_ONCE = 2000 -- unpack() cannot put more than some 8,000 on the stack
@@ -29,6 +30,7 @@ local opens_first, opens_last = take_list()
 local closes_first, closes_last = take_list()
 local acknowledged_first, acknowledged_last = take_list()
 local actions_first, actions_last = take_list()
+local claim_first, claim_last = take_list()
 
 local stored_epoch = tonumber(redis.call("GET", epoch_key) or "0")
 if epoch < stored_epoch then
@@ -45,6 +47,16 @@ for i = closes_first, closes_last do
   local newest = redis.call("HGET", tasks, "p:" .. ARGV[i])
   if newest and tonumber(newest) > math.max(inbox_position, consumed_before) then
     return {"inbox-ahead", ARGV[i]}
+  end
+end
+local claims = claim_last >= claim_first
+if claims then
+  local holder = redis.call("HGET", claim_key, "run")
+  if holder and holder ~= run then
+    if revision == 0 then
+      return {"key-taken", holder}
+    end
+    claims = false -- its time was over, and another run took it
   end
 end
 
@@ -87,6 +99,18 @@ for i = actions_first, actions_last, 2 do
 end
 if actions_last >= actions_first then
   redis.call("HSET", header, "sequence", string.format("%d", sequence))
+end
+if claims then
+  local ended, keep_ms, body, document = unpack(ARGV, claim_first, claim_last)
+  redis.call("DEL", claim_key)
+  redis.call("HSET", claim_key, "run", run, "keep", keep_ms, "body", body)
+  if document then
+    redis.call("HSET", claim_key, "document", document)
+  end
+  if ended == "1" then
+    redis.call("PEXPIRE", claim_key, keep_ms)
+  end
+  redis.call("HSET", header, "claim", claim_key)
 end
 if active or redis.call("EXISTS", outbox, inbox) > 0 then
   redis.call("SADD", active_key, run)
