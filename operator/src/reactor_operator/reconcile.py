@@ -17,8 +17,10 @@ from dataclasses import dataclass, field, replace
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Effect, Evaluation
 from reactor_operator.engine.decide import begin, decide_together, recovering, stillborn
+from reactor_operator.engine.draft import Decision
 from reactor_operator.engine.identity import Task
 from reactor_operator.engine.state import RunPhase, Stage
+from reactor_operator.engine.taking import take
 from reactor_operator.ports import (
     Board,
     Clock,
@@ -35,6 +37,7 @@ from reactor_operator.reconciling.definition import Definition, compile_definiti
 from reactor_operator.reconciling.documents import DocumentCache, Documents, ValueLost
 from reactor_operator.reconciling.effects import Effects, Performed
 from reactor_operator.reconciling.evaluations import answer
+from reactor_operator.reconciling.keys import KEPT_MS, HeldByItself, Keys, Settled
 from reactor_operator.reconciling.memory import Memory
 from reactor_operator.reconciling.opening import CannotOpen, Opened, OpenLater, judge
 from reactor_operator.reconciling.places import Places
@@ -42,7 +45,7 @@ from reactor_operator.reconciling.records import Decided, KnownRun, make_commit,
 from reactor_operator.reconciling.told import told_end, told_reactor, told_recovering, told_sequence
 from reactor_operator.status.render import RunFacts, render_pending, render_status, wanted_values
 from reactor_operator.store.codec import decode_event
-from reactor_operator.store.port import CommitRefused, InboxAhead, StaleRevision, Store, StoreUnavailable
+from reactor_operator.store.port import CommitRefused, InboxAhead, KeyTaken, StaleRevision, Store, StoreUnavailable
 
 _TRIES = 50
 _RECOVERING = (
@@ -60,10 +63,11 @@ _TOLD_OF_A_LOST_RUN = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileSettings:
-    """How long a run waits for its Reactor, and a task for a place to start."""
+    """How long a run waits for its Reactor, a task for a place to start, and a business key is kept after the end."""
 
     start_deadline_ms: int = 30_000
     pending_timeout_ms: int = 600_000
+    key_retention_ms: int = KEPT_MS
 
 
 @dataclass(slots=True)
@@ -102,6 +106,7 @@ class Reconciler:
         self._epoch = epoch
         self._settings = settings
         self._memory = Memory()
+        self._keys = Keys(store, definitions, settings.key_retention_ms)
         self._places = Places(store, siblings, self._memory)
         self._cache = DocumentCache()
         self._incarnation = ""
@@ -115,7 +120,7 @@ class Reconciler:
         for _ in range(_TRIES):
             try:
                 return await self._reconcile(ref)
-            except (StaleRevision, InboxAhead):
+            except (StaleRevision, InboxAhead, KeyTaken):
                 self._memory.unsure.add(ref.uid)
             except ValueLost:
                 await self._recover(ref)
@@ -236,6 +241,15 @@ class Reconciler:
             return None
         judged = await judge(run, self._definitions, now, self._settings.start_deadline_ms)
         if isinstance(judged, Opened):
+            keyed = await self._keys.look(run, judged, now)
+            if isinstance(keyed, HeldByItself):
+                return await self._open_lost(run, now)
+            if isinstance(keyed, Settled):
+                return await self._open_settled(keyed, now)
+            if isinstance(keyed, OpenLater):
+                self._places.pass_over(ref.uid)  # it starts nothing, so it takes no place and stops none behind it
+            judged = keyed
+        if isinstance(judged, Opened):
             judged = await self._places.take(run, judged, now)
         if isinstance(judged, OpenLater):
             if judged.message:
@@ -243,12 +257,25 @@ class Reconciler:
                 await self._board.report(ref, RunPhase.PENDING.value, _rendered(pending))
             return judged.until
         if isinstance(judged, CannotOpen):
-            dead = stillborn(ref.uid, judged.failure, now)
-            passing = self._fresh(judged.definition, Decided(state=dead.state))
-            effects = tuple(action for action in dead.actions if not isinstance(action, Evaluation))
-            await self._save(passing, Decided(state=dead.state, actions=effects), 0)
-            return await self._act_and_report(passing)
+            return await self._open_ended(judged.definition, stillborn(ref.uid, judged.failure, now), {})
         return await self._open_sound(judged, now)
+
+    async def _open_settled(self, settled: Settled, now: int) -> int | None:
+        """Store that a run took the outcome of another one."""
+        pinned, outcome = settled.opened.definition, settled.outcome
+        assert pinned.inputs is not None
+        values = {pinned.inputs.digest: settled.opened.inputs}
+        if outcome.result is not None and settled.result is not None:
+            values[outcome.result.digest] = settled.result
+        return await self._open_ended(pinned, take(pinned.run.uid, outcome, settled.taken, now), values)
+
+    async def _open_ended(self, definition: Definition, decision: Decision, values: Mapping[str, bytes]) -> int | None:
+        """Store a run that has ended before it began. It holds no key: it did nothing."""
+        passing = self._fresh(replace(definition, key=None, key_inputs=""), Decided(state=decision.state))
+        passing.documents.add(values)
+        effects = tuple(action for action in decision.actions if not isinstance(action, Evaluation))
+        await self._save(passing, Decided(state=decision.state, actions=effects, values=values), 0)
+        return await self._act_and_report(passing)
 
     async def _open_sound(self, judged: Opened, now: int) -> int | None:
         inputs = judged.definition.inputs
@@ -272,6 +299,7 @@ class Reconciler:
             reactor_name=told_reactor(run),
             lost=True,
         )
+        definition = await self._keys.keep(run, definition)
         begun = begin(compile_definition(definition, pending_timeout_ms=0)[1], run.ref.uid, now)
         state = replace(begun, header=recovering(begun.header, now))
         passing = self._fresh(definition, Decided(state=state))
@@ -323,6 +351,7 @@ class Reconciler:
             epoch=self._epoch,
             inbox_position=inbox_position,
             acknowledged=frozenset(passing.acknowledged),
+            claim=await self._keys.claim_for(known, decided.state, passing.documents),
         )
         await self._store.commit(commit)
         passing.known = after
