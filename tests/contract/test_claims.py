@@ -58,9 +58,13 @@ async def test_of_many_runs_at_once_exactly_one_gets_it(open_store: Callable[[],
         await store.close()
 
 
+def share(run: str, **changes: object) -> Commit:
+    return commit(run, claim=claim(b"", shared=True, **changes), active=False)
+
+
 async def test_the_end_of_the_run_is_told_with_a_document_and_by_no_commit_that_is_refused(store: Store) -> None:
     await store.commit(commit())
-    ended = claim(b"succeeded", document=b"\x00[1]", ended=True)
+    ended = claim(b"succeeded", document=b"\x00[1]")
     with pytest.raises(StaleRevision):
         await store.commit(commit(revision=7, claim=ended))
     assert await store.claimed("key/1") == Claimed(run=A, body=b"goes on")
@@ -68,6 +72,8 @@ async def test_the_end_of_the_run_is_told_with_a_document_and_by_no_commit_that_
     assert await store.claimed("key/1") == Claimed(run=A, body=b"succeeded", document=b"\x00[1]")
     with pytest.raises(KeyTaken):
         await store.commit(commit(B))
+    await store.commit(commit(revision=2, claim=claim(b"goes on again")))
+    assert await store.claimed("key/1") == Claimed(run=A, body=b"goes on again")
 
 
 async def test_a_commit_that_says_nothing_of_it_leaves_it(store: Store) -> None:
@@ -76,56 +82,67 @@ async def test_a_commit_that_says_nothing_of_it_leaves_it(store: Store) -> None:
     assert await store.claimed("key/1") == Claimed(run=A, body=b"goes on")
 
 
-async def test_a_run_that_is_taken_up_again_holds_it_without_an_end(store: Store) -> None:
-    await store.commit(commit())
-    await store.commit(commit(revision=1, claim=claim(b"failed", document=b"1", ended=True)))
-    await store.commit(commit(revision=2, claim=claim(b"goes on again", keep_ms=0)))
-    assert await store.claimed("key/1") == Claimed(run=A, body=b"goes on again")
-
-
-async def test_its_time_runs_out_after_the_end_and_then_another_may_take_it(store: Store) -> None:
-    await store.commit(commit(claim=claim(keep_ms=0)))
-    assert await store.claimed("key/1") is not None
-    await store.commit(commit(revision=1, claim=claim(b"failed", ended=True, keep_ms=0), active=False))
-    assert await store.claimed("key/1") is None
-    assert await store.commit(commit(B)) == 1
-    assert await store.claimed("key/1") == Claimed(run=B, body=b"goes on")
-
-
-async def test_whose_time_was_over_leaves_it_to_the_one_that_took_it(store: Store) -> None:
-    await store.commit(commit())
-    await store.commit(commit(revision=1, claim=claim(b"failed", ended=True, keep_ms=0)))
-    await store.commit(commit(B))
-    assert await store.commit(commit(revision=2, claim=claim(b"goes on again"))) == 3
-    assert await store.claimed("key/1") == Claimed(run=B, body=b"goes on")
-    await store.forget(A)
-    assert await store.claimed("key/1") == Claimed(run=B, body=b"goes on")
-
-
-async def test_it_outlives_a_run_that_is_forgotten_after_its_end(store: Store) -> None:
-    await store.commit(commit(claim=claim(keep_ms=0)))
-    await store.commit(commit(revision=1, claim=claim(b"succeeded", document=b"1", ended=True), active=False))
-    await store.forget(A)
-    await store.forget(A)
-    assert await store.claimed("key/1") == Claimed(run=A, body=b"succeeded", document=b"1")
-
-
 @pytest.mark.parametrize(("keep_ms", "held"), [(LONG_MS, True), (0, False)])
-async def test_the_time_of_a_run_that_is_forgotten_before_its_end_begins_then(
+async def test_it_is_kept_as_long_as_the_run_is_stored_and_its_time_from_then_on(
     store: Store, keep_ms: int, *, held: bool
 ) -> None:
     await store.commit(commit(claim=claim(keep_ms=keep_ms)))
+    await store.commit(commit(revision=1, claim=claim(b"succeeded", document=b"1", keep_ms=keep_ms), active=False))
+    found = Claimed(run=A, body=b"succeeded", document=b"1")
+    assert await store.claimed("key/1") == found
     await store.forget(A)
-    assert (await store.claimed("key/1") == Claimed(run=A, body=b"goes on")) is held
+    await store.forget(A)
+    assert await store.claimed("key/1") == (found if held else None)
+
+
+async def test_once_its_time_is_over_another_run_may_take_it_and_keeps_it(store: Store) -> None:
+    await store.commit(commit(claim=claim(keep_ms=0)))
+    await store.forget(A)
+    assert await store.commit(commit(B)) == 1
+    assert await store.claimed("key/1") == Claimed(run=B, body=b"goes on")
+    await store.forget(A)
+    await store.commit(commit(A, claim=None))
+    await store.commit(commit(A, revision=1, claim=claim(b"mine again")))
+    await store.forget(A)
+    assert await store.claimed("key/1") == Claimed(run=B, body=b"goes on")
+
+
+async def test_a_run_that_shares_it_says_nothing_and_keeps_it_for_as_long_as_it_is_stored(store: Store) -> None:
+    await store.commit(commit(claim=claim(keep_ms=0)))
+    await store.commit(share(B, keep_ms=0))
+    assert await store.claimed("key/1") == Claimed(run=A, body=b"goes on")
+    await store.forget(A)
+    assert await store.claimed("key/1") == Claimed(run=A, body=b"goes on")
+    await store.forget(B)
+    assert await store.claimed("key/1") is None
+
+
+async def test_shared_again_and_again_it_never_runs_out(store: Store) -> None:
+    await store.commit(commit())
+    for number in range(3):
+        before, after = (A if number == 0 else f"again-{number - 1}"), f"again-{number}"
+        await store.forget(before)
+        await store.commit(share(after))
+        await store.commit(commit(after, revision=1, claim=None))
+        assert await store.claimed("key/1") == Claimed(run=A, body=b"goes on")
+    with pytest.raises(KeyTaken):
+        await store.commit(commit(B))
+
+
+async def test_what_nobody_holds_cannot_be_shared(store: Store) -> None:
+    assert await store.commit(share(B)) == 1
+    assert await store.claimed("key/1") is None
+    assert await store.commit(commit(A)) == 1
+    await store.forget(B)
+    assert await store.claimed("key/1") == Claimed(run=A, body=b"goes on")
 
 
 async def test_many_claims_run_out_by_themselves_and_none_is_left(open_store: Callable[[], Store]) -> None:
     store = open_store()
     for i in range(250):
-        over = claim(name=f"key/{i}", ended=True, keep_ms=0)
-        await store.commit(commit(f"run-{i}", claim=over, active=False))
+        await store.commit(commit(f"run-{i}", claim=claim(name=f"key/{i}", keep_ms=0)))
+        await store.forget(f"run-{i}")
     await store.commit(commit(B, claim=claim(name="key/new")))
-    found = [await store.claimed(f"key/{i}") for i in range(250)]
-    assert found == [None] * 250
+    assert [await store.claimed(f"key/{i}") for i in range(250)] == [None] * 250
     assert await store.claimed("key/new") is not None
     await store.close()

@@ -41,9 +41,7 @@ async def test_deleted_and_applied_again_it_does_not_act_twice(shop: Transaction
     shop.apply("r1")
     await shop.succeed_wholly("r1")
     for _ in range(3):
-        ref = shop.delete("r1")
-        await shop.store.forget(ref.uid)  # as the sweeper does
-        shop.reconciler.forget(ref)
+        await shop.sweep(shop.delete("r1"))
         shop.apply("r1")
         await shop.look("r1")
         assert shop.status_of("r1")["takenFrom"]["uid"] == "uid-r1-1"
@@ -51,11 +49,35 @@ async def test_deleted_and_applied_again_it_does_not_act_twice(shop: Transaction
     assert shop.who_acted() == [("r1", "a.run"), ("r1", "b.run")]
 
 
+async def test_a_key_is_kept_as_long_as_any_run_has_it_and_the_set_time_from_then_on(
+    open_store: Callable[[], Store],
+) -> None:
+    store = open_store()
+    shop = Transactions(store, key_retention_ms=0)
+    shop.apply("r1", total=1)
+    await shop.succeed_wholly("r1")
+    shop.apply("r2", total=1)
+    await shop.look("r2")
+    await shop.sweep(shop.delete("r1"))
+    shop.apply("r3", total=2)
+    await shop.look("r3")
+    await shop.sweep(shop.delete("r2"))
+    shop.apply("r4", total=1)
+    await shop.look("r4")  # r3 was refused, and keeps it all the same
+    assert shop.status_of("r4")["takenFrom"]["uid"] == "uid-r1-1"
+    for name in ("r3", "r4"):
+        await shop.sweep(shop.delete(name))
+    shop.apply("r5", total=2)
+    await shop.look("r5")
+    assert shop.phase("r5") == "Running"
+    await store.close()
+
+
 async def test_a_large_result_is_taken_too_and_lives_as_long_as_the_key(shop: Transactions) -> None:
     large = b'"' + b"x" * 100_000 + b'"'
     shop.apply("r1")
     await shop.succeed_wholly("r1", large)
-    await shop.store.forget(shop.delete("r1").uid)
+    await shop.sweep(shop.delete("r1"))
     later = shop.restart()
     later.apply("r2")
     await later.look("r2")
@@ -182,8 +204,7 @@ async def test_deleted_before_its_end_it_is_not_known_whole_so_nothing_acts_agai
     assert failure["kind"] == "KeyConflict"
     assert "run r1 (uid-r1-1) had this key and was deleted before its end" in failure["message"]
     assert "start a run with another key" in failure["message"]
-    await shop.store.forget(ref.uid)
-    shop.reconciler.forget(ref)
+    await shop.sweep(ref)
     shop.apply("r2")
     await shop.look("r2")
     assert shop.status_of("r2")["failure"]["kind"] == "KeyConflict"
@@ -320,6 +341,17 @@ async def test_a_run_that_waits_for_a_key_takes_no_place_and_stops_none_behind_i
     for name in shop.runs:
         await shop.look(name)
     assert [shop.phase(name) for name in shop.runs] == ["Running", "Pending", "Running"]
+
+
+async def test_a_place_that_was_given_to_the_loser_of_a_race_is_given_to_another(shop: Transactions) -> None:
+    shop.spec["maxActiveRuns"] = 2
+    shop.apply("r1")
+    shop.apply("r2")
+    await asyncio.gather(shop.look("r1"), shop.look("r2"))
+    shop.apply("r3", "another-key")
+    await shop.look("r3")
+    assert sorted(shop.phase(name) for name in shop.runs) == ["Pending", "Running", "Running"]
+    assert shop.phase("r3") == "Running"
 
 
 async def test_a_run_that_takes_an_outcome_needs_no_place(shop: Transactions) -> None:

@@ -128,15 +128,21 @@ class TestKeys:
         self, redis_server: RedisServer, store: RedisStore, installation: str
     ) -> None:
         key = f"reactor:{installation}:claim:key/1"
+
+        def left_ms() -> int:
+            return int(redis_server.command("PTTL", key)[1:])
+
         claim = Claim(name="key/1", body=b"goes on", keep_ms=60_000)
         await store.commit(Commit(run=RUN, revision=0, epoch=1, claim=claim))
-        assert int(redis_server.command("PTTL", key)[1:]) == -1
+        assert left_ms() == -1
         await store.forget(RUN)
-        assert 50_000 < int(redis_server.command("PTTL", key)[1:]) <= 60_000
+        assert 50_000 < left_ms() <= 60_000
         assert redis_server.command("KEYS", f"reactor:{installation}:*").count(RUN.encode()) == 0
-        ended = Claim(name="key/1", body=b"ended", ended=True, keep_ms=0)
-        await store.commit(Commit(run=RUN, revision=0, epoch=1, claim=ended, active=False))
-        assert int(redis_server.command("EXISTS", key)[1:]) == 0
+        shared = Claim(name="key/1", shared=True, keep_ms=60_000)
+        await store.commit(Commit(run="other", revision=0, epoch=1, claim=shared))
+        assert left_ms() == -1
+        await store.forget("other")
+        assert 50_000 < left_ms() <= 60_000
 
     async def test_installations_that_share_a_redis_do_not_see_each_other(
         self, redis_server: RedisServer, store: RedisStore

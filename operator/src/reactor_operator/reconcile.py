@@ -37,7 +37,7 @@ from reactor_operator.reconciling.definition import Definition, compile_definiti
 from reactor_operator.reconciling.documents import DocumentCache, Documents, ValueLost
 from reactor_operator.reconciling.effects import Effects, Performed
 from reactor_operator.reconciling.evaluations import answer
-from reactor_operator.reconciling.keys import KEPT_MS, HeldByItself, Keys, Settled
+from reactor_operator.reconciling.keys import KEPT_MS, Conflict, HeldByItself, Keys, Settled
 from reactor_operator.reconciling.memory import Memory
 from reactor_operator.reconciling.opening import CannotOpen, Opened, OpenLater, judge
 from reactor_operator.reconciling.places import Places
@@ -45,7 +45,15 @@ from reactor_operator.reconciling.records import Decided, KnownRun, make_commit,
 from reactor_operator.reconciling.told import told_end, told_reactor, told_recovering, told_sequence
 from reactor_operator.status.render import RunFacts, render_pending, render_status, wanted_values
 from reactor_operator.store.codec import decode_event
-from reactor_operator.store.port import CommitRefused, InboxAhead, KeyTaken, StaleRevision, Store, StoreUnavailable
+from reactor_operator.store.port import (
+    Claim,
+    CommitRefused,
+    InboxAhead,
+    KeyTaken,
+    StaleRevision,
+    Store,
+    StoreUnavailable,
+)
 
 _TRIES = 50
 _RECOVERING = (
@@ -63,7 +71,7 @@ _TOLD_OF_A_LOST_RUN = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileSettings:
-    """How long a run waits for its Reactor, a task for a place to start, and a business key is kept after the end."""
+    """How long a run waits for its Reactor, a task for a place to start, and how long a key outlives its runs."""
 
     start_deadline_ms: int = 30_000
     pending_timeout_ms: int = 600_000
@@ -248,6 +256,9 @@ class Reconciler:
                 return await self._open_settled(keyed, now)
             if isinstance(keyed, OpenLater):
                 self._places.pass_over(ref.uid)  # it starts nothing, so it takes no place and stops none behind it
+            if isinstance(keyed, Conflict):
+                dead = stillborn(ref.uid, keyed.failure, now)
+                return await self._open_ended(keyed.definition, dead, {}, share=keyed.share)
             judged = keyed
         if isinstance(judged, Opened):
             judged = await self._places.take(run, judged, now)
@@ -267,14 +278,18 @@ class Reconciler:
         values = {pinned.inputs.digest: settled.opened.inputs}
         if outcome.result is not None and settled.result is not None:
             values[outcome.result.digest] = settled.result
-        return await self._open_ended(pinned, take(pinned.run.uid, outcome, settled.taken, now), values)
+        return await self._open_ended(
+            pinned, take(pinned.run.uid, outcome, settled.taken, now), values, share=settled.share
+        )
 
-    async def _open_ended(self, definition: Definition, decision: Decision, values: Mapping[str, bytes]) -> int | None:
-        """Store a run that has ended before it began. It holds no key: it did nothing."""
+    async def _open_ended(
+        self, definition: Definition, decision: Decision, values: Mapping[str, bytes], *, share: Claim | None = None
+    ) -> int | None:
+        """Store a run that has ended before it began. It holds no key, for it did nothing, but may `share` one."""
         passing = self._fresh(replace(definition, key=None, key_inputs=""), Decided(state=decision.state))
         passing.documents.add(values)
         effects = tuple(action for action in decision.actions if not isinstance(action, Evaluation))
-        await self._save(passing, Decided(state=decision.state, actions=effects, values=values), 0)
+        await self._save(passing, Decided(state=decision.state, actions=effects, values=values), 0, share=share)
         return await self._act_and_report(passing)
 
     async def _open_sound(self, judged: Opened, now: int) -> int | None:
@@ -339,7 +354,7 @@ class Reconciler:
             waiting[:0] = [[told] for told in answers]
         return Decided(state=state, actions=tuple(actions), touched=frozenset(touched), values=values)
 
-    async def _save(self, passing: _Pass, decided: Decided, inbox_position: int) -> None:
+    async def _save(self, passing: _Pass, decided: Decided, inbox_position: int, *, share: Claim | None = None) -> None:
         """Commit, unless there is nothing to say."""
         known = passing.known
         unchanged = decided.state is known.state and known.revision > 0 and not inbox_position
@@ -351,7 +366,7 @@ class Reconciler:
             epoch=self._epoch,
             inbox_position=inbox_position,
             acknowledged=frozenset(passing.acknowledged),
-            claim=await self._keys.claim_for(known, decided.state, passing.documents),
+            claim=share or await self._keys.claim_for(known, decided.state, passing.documents),
         )
         await self._store.commit(commit)
         passing.known = after

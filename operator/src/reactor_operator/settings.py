@@ -48,7 +48,7 @@ class GatewaySettings:
 class OperatorSettings:
     """What the operator needs. `namespaces` is empty for all of them; times are int milliseconds.
 
-    key_retention_ms:      how long a business key is kept after the end of the run that holds it.
+    key_retention_ms:      how long a business key is kept after the last run that has it is gone.
     ttl_after_finished_ms: for runs of which neither they nor their reactor say one; None: they are never deleted.
     """
 

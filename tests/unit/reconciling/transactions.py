@@ -12,6 +12,8 @@ from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.values import reference_to
 from reactor_operator.evaluation.environment import Environment
 from reactor_operator.ports import Launched, NotYet, ReactorObject, Refused, Rendering, RunObject, RunRef, TaskOrder
+from reactor_operator.reconcile import ReconcileSettings
+from reactor_operator.reconciling.keys import KEPT_MS
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import Entry, Store
@@ -25,10 +27,10 @@ STEPS = [{"name": "a", "run": RUN, "undo": RUN}, {"name": "b", "run": RUN, "wait
 class Transactions(World):
     """`acted` lists what was launched: the run, the step, and the idempotency key that the task was given."""
 
-    def __init__(self, store: Store | None = None, epoch: int = 1, **spec: Any) -> None:
-        super().__init__(cast("MemoryStore", store), epoch)
+    def __init__(self, store: Store | None = None, epoch: int = 1, key_retention_ms: int = KEPT_MS) -> None:
+        super().__init__(cast("MemoryStore", store), epoch, ReconcileSettings(key_retention_ms=key_retention_ms))
         self.clock.time = T0
-        self.spec: dict[str, Any] = {"steps": STEPS, "returns": {"result": "b"}, **spec}
+        self.spec: dict[str, Any] = {"steps": STEPS, "returns": {"result": "b"}}
         self.runs: dict[str, RunObject] = {}
         self.acted: list[tuple[str, str, str]] = []
         self.announced: list[str] = []
@@ -55,6 +57,11 @@ class Transactions(World):
     def delete(self, name: str) -> RunRef:
         """Delete a run; its state stays until it is swept."""
         return self.runs.pop(name).ref
+
+    async def sweep(self, ref: RunRef) -> None:
+        """Do as the sweeper does with what is left of a run that is gone."""
+        await self.store.forget(ref.uid)
+        self.reconciler.forget(ref)
 
     async def look(self, name: str) -> int | None:
         return await self.reconciler.reconcile(self.runs[name].ref)

@@ -32,8 +32,8 @@ class RunSpec(Model):
     idempotency_key: Optional[BusinessKey] = Field(
         default=None,
         description="Names the business transaction. Another run of the reactor with the same key and inputs takes the "
-        "outcome of the first one and starts nothing; with other inputs it fails (KeyConflict). Kept 30 days after the "
-        "end, or as the operator is set, also when the run is deleted.",
+        "outcome of the first one and starts nothing; with other inputs it fails (KeyConflict). Kept for 30 days after "
+        "the last run that has it was deleted, or as the operator is set.",
     )
     ttl_after_finished: Optional[Duration] = Field(
         default=None,

@@ -5,7 +5,7 @@ takes, that it is to wait, or why it can never start; and what a run that holds 
 Never here: a second run that acts while it is not known for certain what the first one did.
 
 A key belongs to a namespace, a Reactor and a text. It is held by a claim in the store, taken by the commit that opens
-the run, renewed by the one that ends it, and kept longer than the run's object (docs/decisions/0014).
+the run, renewed by the one that ends it, and kept longer than any run that has the key (docs/decisions/0014).
 """
 
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from reactor_operator.engine.taking import outcome_of
 from reactor_operator.ports import Definitions, RunObject, RunRef
 from reactor_operator.reconciling.definition import Definition, transaction_of
 from reactor_operator.reconciling.documents import Documents
-from reactor_operator.reconciling.opening import CannotOpen, Opened, OpenLater
+from reactor_operator.reconciling.opening import Opened, OpenLater
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.store.codec import decode_header, encode_header
 from reactor_operator.store.port import Claim, Claims
@@ -31,12 +31,25 @@ _LATEST_MS = 60_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """The transaction was done by another run: its outcome, the result that this refers to, and whose it is."""
+    """The transaction was done by another run: its outcome, the result that this refers to, and whose it is.
+
+    `share`: the claim, which the commit that stores this run is to share.
+    """
 
     opened: Opened
     outcome: Header
     result: bytes | None
     taken: Taken
+    share: Claim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """The run can never start, for it is not the transaction that its key names, or not all is known of that."""
+
+    definition: Definition
+    failure: Failure
+    share: Claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +78,7 @@ class Keys:
 
     async def look(
         self, run: RunObject, opened: Opened, now: int
-    ) -> Opened | Settled | OpenLater | CannotOpen | HeldByItself:
+    ) -> Opened | Settled | OpenLater | Conflict | HeldByItself:
         """Return what becomes of a run by its key. Raises Unavailable, StoreUnavailable, Unreadable."""
         gone = ""
         while opened.definition.key is not None:
@@ -75,11 +88,13 @@ class Keys:
             if holder.uid == run.ref.uid:
                 return HeldByItself()
             if holder.inputs and holder.inputs != opened.definition.key_inputs:
-                return _conflict(opened, _OTHER_INPUTS.format(**_named(opened, holder)))
+                return self._conflict(opened, holder, _OTHER_INPUTS)
+            if holder.outcome is not None and not holder.inputs:
+                return self._conflict(opened, holder, _INPUTS_LOST)
             if holder.outcome is not None:
-                return _settled(opened, holder, holder.outcome)
+                return self._settled(opened, holder, holder.outcome)
             if holder.uid == gone:
-                return _conflict(opened, _DELETED.format(**_named(opened, holder)))
+                return self._conflict(opened, holder, _DELETED)
             if await self._definitions.get_run(RunRef(run.ref.namespace, holder.name, holder.uid)) is not None:
                 pause = min(max((now - run.created_at) // 10, _SOONEST_MS), _LATEST_MS)
                 message = _WAITS.format(**_named(opened, holder))
@@ -119,7 +134,6 @@ class Keys:
             name=_claim_name(definition),
             body=orjson.dumps(said),
             document=await documents.one(header.result) if has_result else None,
-            ended=ended,
             keep_ms=self._keep_ms,
         )
 
@@ -133,6 +147,24 @@ class Keys:
             name=said["name"], uid=said["uid"], inputs=said["inputs"], outcome=outcome, result=claimed.document
         )
 
+    def _settled(self, opened: Opened, holder: _Holder, outcome: Header) -> Settled:
+        ended_at = outcome.finished_at if outcome.finished_at is not None else 0
+        return Settled(
+            opened=opened,
+            outcome=outcome,
+            result=holder.result,
+            taken=Taken(run=holder.name, uid=holder.uid, ended_at=ended_at),
+            share=self._share(opened),
+        )
+
+    def _conflict(self, opened: Opened, holder: _Holder, words: str) -> Conflict:
+        message = render_message(words.format(**_named(opened, holder)))
+        failure = Failure(kind=FailureKind.KEY_CONFLICT, message=message)
+        return Conflict(definition=opened.definition, failure=failure, share=self._share(opened))
+
+    def _share(self, opened: Opened) -> Claim:
+        return Claim(name=_claim_name(opened.definition), shared=True, keep_ms=self._keep_ms)
+
 
 def _told(header: Header) -> Header | None:
     """Return what others are told of a run: how it ended, None while it goes on."""
@@ -141,23 +173,6 @@ def _told(header: Header) -> Header | None:
 
 def _claim_name(definition: Definition) -> str:
     return f"key/{transaction_of(definition)}"
-
-
-def _settled(opened: Opened, holder: _Holder, outcome: Header) -> Settled | CannotOpen:
-    if not holder.inputs:
-        return _conflict(opened, _INPUTS_LOST.format(**_named(opened, holder)))
-    ended_at = outcome.finished_at if outcome.finished_at is not None else 0
-    return Settled(
-        opened=opened,
-        outcome=outcome,
-        result=holder.result,
-        taken=Taken(run=holder.name, uid=holder.uid, ended_at=ended_at),
-    )
-
-
-def _conflict(opened: Opened, message: str) -> CannotOpen:
-    failure = Failure(kind=FailureKind.KEY_CONFLICT, message=render_message(message))
-    return CannotOpen(definition=opened.definition, failure=failure)
 
 
 def _named(opened: Opened, holder: _Holder) -> dict[str, object]:

@@ -51,11 +51,12 @@ class _Run:
 
 @dataclass(slots=True)
 class _Claim:
-    """A claim, with the moment (int ms) from which it is not held any more, None while its run goes on."""
+    """A claim, the stored runs that have it, and, where there are none, until when (int ms) it is kept."""
 
     held: Claimed
     keep_ms: int
-    until: int | None
+    runs: set[str] = field(default_factory=set)
+    until: int | None = None
 
 
 class MemoryStore:
@@ -108,8 +109,9 @@ class MemoryStore:
         self._runs.pop(run, None)
         self._values.pop(run, None)
         for claim in self._claims.values():
-            if claim.held.run == run and claim.until is None:
-                claim.until = _now() + claim.keep_ms
+            if run in claim.runs:
+                claim.runs.remove(run)
+                claim.until = None if claim.runs else _now() + claim.keep_ms
 
     async def active_runs(self) -> frozenset[str]:
         """Return the runs that still have something to do."""
@@ -175,14 +177,16 @@ class MemoryStore:
     def _take(self, commit: Commit, claim: Claim) -> None:
         for name in [name for name, found in self._claims.items() if _is_over(found)]:
             del self._claims[name]
-        before = self._claims.get(claim.name)
-        if before is not None and before.held.run != commit.run:
-            if commit.revision == 0:
-                raise KeyTaken(f"run {commit.run}: run {before.held.run} holds the claim {claim.name}")
-            return
-        held = Claimed(run=commit.run, body=claim.body, document=claim.document)
-        until = _now() + claim.keep_ms if claim.ended else None
-        self._claims[claim.name] = _Claim(held=held, keep_ms=claim.keep_ms, until=until)
+        before, said = self._claims.get(claim.name), Claimed(run=commit.run, body=claim.body, document=claim.document)
+        if before is None and not claim.shared:
+            self._claims[claim.name] = _Claim(said, claim.keep_ms, {commit.run})
+        elif before is not None and claim.shared:
+            before.runs.add(commit.run)
+            before.until = None
+        elif before is not None and before.held.run == commit.run:
+            before.held = said
+        elif before is not None and commit.revision == 0:
+            raise KeyTaken(f"run {commit.run}: run {before.held.run} holds the claim {claim.name}")
 
 
 def _now() -> int:

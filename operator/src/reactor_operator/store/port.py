@@ -76,18 +76,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A name that one run holds, and what whoever finds it held is told. It outlives the run by `keep_ms`.
+    """A name that one run holds. It is kept as long as any run that has it is stored, and `keep_ms` from then on.
 
-    body:     what is known of the run that holds it.
-    document: a document that lives as long as the claim.
-    ended:    False: held without an end, until the run ends or is forgotten, and `keep_ms` from then on. True: held
-              `keep_ms` from now on. Times are those of the store's own clock.
+    body:     what is known of the run that holds it.       document: one that lives as long as the claim.
+    shared:   a run's first commit with it does not take the name but has it beside the run that holds it: nothing is
+              said of it, and it is kept for this run too. Where nobody holds it nothing is done.
     """
 
     name: str
-    body: bytes
+    body: bytes = b""
     document: bytes | None = None
-    ended: bool = False
+    shared: bool = False
     keep_ms: int
 
 
@@ -112,8 +111,8 @@ class Commit:
     closes:          tasks that accept nothing more; refused (`InboxAhead`) while an entry beyond `inbox_position`
                      speaks for one of them.
     actions:         outbox additions by id, in order.      acknowledged: outbox ids that are done.
-    claim:           taken by a run's first commit, which is refused (`KeyTaken`) where another run holds it. Later ones
-                     renew what is said; a claim whose time was over, and that another run took, is left to that.
+    claim:           taken (or shared) by a run's first commit, which is refused (`KeyTaken`) where another run holds
+                     it. Later commits of the run that holds it renew what is said.
     active:          False once the run has ended and its outbox may be forgotten when empty.
     """
 
@@ -169,7 +168,7 @@ class RunStore(Protocol):
     async def forget(self, run: str) -> None:
         """Delete everything stored of a run: records, inbox, outbox, tasks and values. Repeating it changes nothing.
 
-        A claim that it still holds stays for the claim's `keep_ms` from now on.
+        A claim that it has, and no other stored run, stays for the claim's `keep_ms` from now on, by the store's clock.
         """
 
     async def active_runs(self) -> frozenset[str]:

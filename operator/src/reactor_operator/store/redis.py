@@ -259,7 +259,7 @@ def _commit_arguments(commit: Commit) -> list[Argument]:
 def _claim_arguments(claim: Claim | None) -> list[Argument]:
     if claim is None:
         return []
-    return [int(claim.ended), claim.keep_ms, claim.body, *([claim.document] if claim.document is not None else [])]
+    return [int(claim.shared), claim.keep_ms, claim.body, *([claim.document] if claim.document is not None else [])]
 
 
 def _refuse(commit: Commit, answer: str, detail: str) -> NoReturn:

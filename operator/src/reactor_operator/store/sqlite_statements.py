@@ -39,8 +39,9 @@ SCHEMA = (
 ADDED = (
     "CREATE TABLE IF NOT EXISTS claims(name TEXT PRIMARY KEY, run TEXT NOT NULL, body BLOB NOT NULL, document BLOB,"
     " keep_ms INTEGER NOT NULL, until INTEGER)",
-    "CREATE INDEX IF NOT EXISTS claims_by_run ON claims(run)",
     "CREATE INDEX IF NOT EXISTS claims_by_end ON claims(until)",
+    "CREATE TABLE IF NOT EXISTS claimants(run TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS claimants_by_name ON claimants(name)",
 )
 """What a file of the same version may lack, for it was made before there was any."""
 _DIGESTS_PER_QUERY = 500
@@ -157,7 +158,14 @@ def forget(db: sqlite3.Connection, run: str) -> None:
     """Delete a run from every table."""
     for table in ("runs", "records", "inbox", "outbox", "tasks", "seen", "documents"):
         db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - the names stand in this line
-    db.execute("UPDATE claims SET until = ? + keep_ms WHERE run = ? AND until IS NULL", (_now(), run))
+    row = db.execute("SELECT name FROM claimants WHERE run = ?", (run,)).fetchone()
+    if row is not None:
+        db.execute("DELETE FROM claimants WHERE run = ?", (run,))
+        db.execute(
+            "UPDATE claims SET until = ? + keep_ms WHERE name = ?"
+            " AND NOT EXISTS (SELECT 1 FROM claimants WHERE claimants.name = claims.name)",
+            (_now(), row[0]),
+        )
 
 
 def get_values(db: sqlite3.Connection, run: str, digests: Sequence[str]) -> dict[str, bytes]:
@@ -198,21 +206,20 @@ def _take(db: sqlite3.Connection, commit: Commit, claim: Claim) -> None:
     over = "SELECT name FROM claims WHERE until <= ? LIMIT ?"
     db.execute(f"DELETE FROM claims WHERE name IN ({over})", (_now(), _SWEPT_AT_ONCE))  # noqa: S608 - stands above
     row = db.execute("SELECT run FROM claims WHERE name = ?", (claim.name,)).fetchone()
-    if row is not None and row[0] != commit.run:
+    if row is not None and row[0] != commit.run and not claim.shared:
         if commit.revision == 0:
             raise KeyTaken(f"run {commit.run}: run {row[0]} holds the claim {claim.name}")
         return
-    db.execute(
-        "INSERT OR REPLACE INTO claims(name, run, body, document, keep_ms, until) VALUES(?, ?, ?, ?, ?, ?)",
-        (
-            claim.name,
-            commit.run,
-            claim.body,
-            claim.document,
-            claim.keep_ms,
-            _now() + claim.keep_ms if claim.ended else None,
-        ),
-    )
+    if row is None and claim.shared:
+        return
+    if claim.shared:
+        db.execute("UPDATE claims SET until = NULL WHERE name = ?", (claim.name,))
+    else:
+        db.execute(
+            "INSERT OR REPLACE INTO claims(name, run, body, document, keep_ms) VALUES(?, ?, ?, ?, ?)",
+            (claim.name, commit.run, claim.body, claim.document, claim.keep_ms),
+        )
+    db.execute("INSERT OR IGNORE INTO claimants(run, name) VALUES(?, ?)", (commit.run, claim.name))
 
 
 def _now() -> int:

@@ -3,7 +3,7 @@
 -- KEYS: header records inbox outbox tasks values epoch active claim
 -- ARGV: run revision epoch inbox_position active, then eight lists, each a count and its members:
 --       records (name body)* removed* values (digest body)* opens (task record)* closes* acknowledged* actions (id body)*
---       claim: nothing, or ended keep_ms body, and a document where there is one
+--       claim: nothing, or shared keep_ms body, and a document where there is one
 -- Answers {"committed"}, {"old-epoch", stored}, {"stale-revision", stored}, {"inbox-ahead", task} or {"key-taken", run}.
 local header, records, inbox, outbox, tasks, values, epoch_key, active_key, claim_key = unpack(KEYS)
 local run, revision, epoch, inbox_position = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -49,16 +49,12 @@ for i = closes_first, closes_last do
     return {"inbox-ahead", ARGV[i]}
   end
 end
-local claims = claim_last >= claim_first
-if claims then
-  local holder = redis.call("HGET", claim_key, "run")
-  if holder and holder ~= run then
-    if revision == 0 then
-      return {"key-taken", holder}
-    end
-    claims = false -- its time was over, and another run took it
-  end
+local shared, keep_ms, body, document = unpack(ARGV, claim_first, claim_last)
+local holder = shared and redis.call("HGET", claim_key, "run")
+if shared == "0" and holder and holder ~= run and revision == 0 then
+  return {"key-taken", holder}
 end
+local holds = shared == "0" and (not holder or holder == run)
 
 local sequence = tonumber(stored[3] or "0")
 redis.call("HSET", header, "revision", string.format("%d", revision + 1), "active", ARGV[5])
@@ -100,17 +96,17 @@ end
 if actions_last >= actions_first then
   redis.call("HSET", header, "sequence", string.format("%d", sequence))
 end
-if claims then
-  local ended, keep_ms, body, document = unpack(ARGV, claim_first, claim_last)
-  redis.call("DEL", claim_key)
+if holds then
   redis.call("HSET", claim_key, "run", run, "keep", keep_ms, "body", body)
+  redis.call("HDEL", claim_key, "document")
   if document then
     redis.call("HSET", claim_key, "document", document)
   end
-  if ended == "1" then
-    redis.call("PEXPIRE", claim_key, keep_ms)
-  end
-  redis.call("HSET", header, "claim", claim_key)
+end
+-- "runs" counts the stored runs that have the claim; forget.lua takes each off again
+if (holds or (shared == "1" and holder)) and redis.call("HSETNX", header, "claim", claim_key) == 1 then
+  redis.call("HINCRBY", claim_key, "runs", 1)
+  redis.call("PERSIST", claim_key)
 end
 if active or redis.call("EXISTS", outbox, inbox) > 0 then
   redis.call("SADD", active_key, run)
