@@ -272,15 +272,21 @@ async def test_where_the_answer_to_the_claim_is_lost_it_is_found_to_be_our_own(o
 
 
 async def test_a_run_that_could_not_start_holds_no_key(shop: Transactions) -> None:
-    shop.spec["maxActiveRuns"], shop.spec["onLimit"] = 0, "Reject"
-    shop.apply("r1")
+    sound = dict(shop.spec)
     shop.spec["steps"] = []
-    await shop.look("r1")
-    assert shop.phase("r1") == "Failed"
-    shop.spec = Transactions().spec
-    shop.apply("r2", total=7)
-    await shop.look("r2")
-    assert shop.phase("r2") == "Running"
+    shop.apply("invalid")
+    await shop.look("invalid")
+    shop.spec = sound | {"maxActiveRuns": 1, "onLimit": "Reject"}
+    shop.apply("active", "another-key")
+    await shop.look("active")
+    shop.apply("rejected", total=6)
+    await shop.look("rejected")
+    kinds = [shop.status_of(name)["failure"]["kind"] for name in ("invalid", "rejected")]
+    assert kinds == ["InvalidReactor", "TooManyRuns"]
+    shop.spec = sound
+    shop.apply("r", total=7)
+    await shop.look("r")
+    assert shop.phase("r") == "Running"
 
 
 async def test_a_conflict_holds_no_key_and_hides_none(shop: Transactions) -> None:

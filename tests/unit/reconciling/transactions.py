@@ -1,6 +1,6 @@
 """Runs of one reactor that name business transactions, over any store, and a person who deletes and applies them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -9,9 +9,20 @@ from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Announce
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.identity import Action, Task
+from reactor_operator.engine.state import ENDED
 from reactor_operator.engine.values import reference_to
 from reactor_operator.evaluation.environment import Environment
-from reactor_operator.ports import Launched, NotYet, ReactorObject, Refused, Rendering, RunObject, RunRef, TaskOrder
+from reactor_operator.ports import (
+    Launched,
+    NotYet,
+    ReactorObject,
+    Refused,
+    Rendering,
+    RunObject,
+    RunRef,
+    TaskOrder,
+    ToldRun,
+)
 from reactor_operator.reconcile import ReconcileSettings
 from reactor_operator.reconciling.keys import KEPT_MS
 from reactor_operator.store.codec import encode_event
@@ -21,6 +32,7 @@ from tests.unit.reconciling.conftest import RUN, World
 
 T0 = 1_800_000_000_000
 KEY = "order-o-1"
+_ENDED = {phase.value for phase in ENDED}
 STEPS = [{"name": "a", "run": RUN, "undo": RUN}, {"name": "b", "run": RUN, "waitFor": ["a"]}]
 
 
@@ -112,6 +124,13 @@ class Transactions(World):
 
     def who_acted(self) -> list[tuple[str, str]]:
         return [(run, step) for run, step, _ in self.acted]
+
+    def unfinished(self, namespace: str, reactor: str) -> Sequence[ToldRun] | None:
+        return [
+            ToldRun(ref=run.ref, reactor=reactor, created_at=run.created_at, phase=str(run.status.get("phase", "")))
+            for run in self.runs.values()
+            if run.status.get("phase") not in _ENDED
+        ]
 
     async def get_run(self, ref: RunRef) -> RunObject | None:
         found = self.runs.get(ref.name)
