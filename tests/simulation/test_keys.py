@@ -1,8 +1,8 @@
 """Business keys under faults: of several runs of one transaction one acts, and the others end as it did or not at all.
 
 The ledger sees a second run that acts: it would hand out idempotency keys that another run's tasks have (rule 12).
-`REACTOR_SEED` and `REACTOR_SEEDS` as in `test_simulation.py`; half as many are enough. No state is lost here: which keys
-a store has lost cannot be known.
+`REACTOR_SEED` and `REACTOR_SEEDS` as in `test_simulation.py`; half as many are enough. No state is lost here: which
+keys a store has lost cannot be known.
 """
 
 from dataclasses import replace
