@@ -33,6 +33,7 @@ async def test_a_second_run_takes_the_outcome_and_starts_nothing(shop: Transacti
     assert (status["phase"], status["result"]) == ("Succeeded", {"paid": 42})
     assert status["takenFrom"] == {"name": "r1", "uid": "uid-r1-1", "finishedAt": "2027-01-15T08:00:00Z"}
     assert status["message"] == "taken from run r1 (uid-r1-1) that ended at 2027-01-15T08:00:00Z"
+    assert (status["progress"], status["steps"], status["reactor"]["name"]) == ("", [], "x")
     assert shop.acted == acted
     assert "took the outcome of run r1 (uid-r1-1), which is Succeeded: nothing was started" in shop.announced
 

@@ -272,15 +272,15 @@ class Reconciler:
         return await self._open_sound(judged, now)
 
     async def _open_settled(self, settled: Settled, now: int) -> int | None:
-        """Store that a run took the outcome of another one."""
+        """Store that a run took the outcome of another one. It has no steps: none of them will ever move."""
         pinned, outcome = settled.opened.definition, settled.outcome
         assert pinned.inputs is not None
         values = {pinned.inputs.digest: settled.opened.inputs}
         if outcome.result is not None and settled.result is not None:
             values[outcome.result.digest] = settled.result
-        return await self._open_ended(
-            pinned, take(pinned.run.uid, outcome, settled.taken, now), values, share=settled.share
-        )
+        decision = take(pinned.run.uid, outcome, settled.taken, now)
+        bare = replace(pinned, spec=None, composed={}, composed_schemas={}, shared_schema=None)
+        return await self._open_ended(bare, decision, values, share=settled.share)
 
     async def _open_ended(
         self, definition: Definition, decision: Decision, values: Mapping[str, bytes], *, share: Claim | None = None

@@ -83,7 +83,7 @@ def render_status(
     status: dict[str, object] = {
         "phase": header.phase.value,
         "message": message,
-        "progress": _progress(plan, state),
+        "progress": _progress(plan, state) if header.taken is None else "",
         "duration": _duration(header),
         "observedGeneration": generation,
         "startedAt": render_moment(header.started_at),
