@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 
-from reactor_operator.store.port import Appended, Commit, Entry, OpenTask, Snapshot, Store, StoreUnavailable
+from reactor_operator.store.port import Appended, Claimed, Commit, Entry, OpenTask, Snapshot, Store, StoreUnavailable
 
 
 class LostAnswers:
@@ -29,6 +29,9 @@ class LostAnswers:
 
     async def stored_runs(self) -> frozenset[str]:
         return await self._store.stored_runs()
+
+    async def claimed(self, name: str) -> Claimed | None:
+        return await self._store.claimed(name)
 
     async def append(self, entry: Entry) -> Appended:
         answer = await self._store.append(entry)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reactor_operator.store.port import Appended, Commit, Entry, StaleRevision, StoreUnavailable
+from reactor_operator.store.port import Appended, Claim, Commit, Entry, StaleRevision, StoreUnavailable
 from reactor_operator.store.redis import RedisStore
 from reactor_operator.store.redis_connection import NotDurable, RedisOptions
 from tests.contract.newer_redis import newer_redis
@@ -50,6 +50,7 @@ class TestCost:
         await store.commit(opening())
         await store.append(OUTCOME)
         await store.load(RUN)
+        await store.claimed("key/1")
         await store.forget(RUN)
         await store.claim_epoch(0)
         await store.incarnation()
@@ -63,6 +64,7 @@ class TestCost:
             "commit": lambda: store.commit(Commit(run=RUN, revision=0, epoch=1_000, opens={TASK: b"r"})),
             "load": lambda: store.load(RUN),
             "open_task": lambda: store.open_task(RUN, TASK),
+            "claimed": lambda: store.claimed("key/1"),
             "append": lambda: store.append(OUTCOME),
             "get_values": lambda: store.get_values(RUN, frozenset({"v"})),
             "put_values": lambda: store.put_values(RUN, {"w": b"1"}),
@@ -121,6 +123,26 @@ class TestKeys:
         assert redis_server.command("KEYS", pattern).count(RUN.encode()) == 6
         await store.forget(RUN)
         assert redis_server.command("KEYS", pattern).split(b"\r\n")[2::2] == [f"reactor:{installation}:epoch".encode()]
+
+    async def test_a_claim_is_a_key_of_its_own_which_redis_drops_when_its_time_is_over(
+        self, redis_server: RedisServer, store: RedisStore, installation: str
+    ) -> None:
+        key = f"reactor:{installation}:claim:key/1"
+
+        def left_ms() -> int:
+            return int(redis_server.command("PTTL", key)[1:])
+
+        claim = Claim(name="key/1", body=b"goes on", keep_ms=60_000)
+        await store.commit(Commit(run=RUN, revision=0, epoch=1, claim=claim))
+        assert left_ms() == -1
+        await store.forget(RUN)
+        assert 50_000 < left_ms() <= 60_000
+        assert redis_server.command("KEYS", f"reactor:{installation}:*").count(RUN.encode()) == 0
+        shared = Claim(name="key/1", shared=True, keep_ms=60_000)
+        await store.commit(Commit(run="other", revision=0, epoch=1, claim=shared))
+        assert left_ms() == -1
+        await store.forget("other")
+        assert 50_000 < left_ms() <= 60_000
 
     async def test_installations_that_share_a_redis_do_not_see_each_other(
         self, redis_server: RedisServer, store: RedisStore

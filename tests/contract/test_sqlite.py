@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reactor_operator.store.port import Commit, StoreUnavailable
+from reactor_operator.store.port import Claim, Claimed, Commit, StoreUnavailable
 from reactor_operator.store.sqlite import NotAStore, SqliteStore
 
 RUN = "run"
@@ -46,6 +46,37 @@ async def test_a_file_of_another_version_says_so(tmp_path: Path) -> None:
     store = SqliteStore(path)
     with pytest.raises(NotAStore, match="found version 99, expected 1"):
         await store.load(RUN)
+    await store.close()
+
+
+async def test_a_file_that_was_made_before_there_were_claims_takes_them(tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    store = SqliteStore(path)
+    await store.commit(Commit(run=RUN, revision=0, epoch=1))
+    await store.close()
+    with sqlite3.connect(path) as file:
+        file.execute("DROP TABLE claims")
+    file.close()
+    store = SqliteStore(path)
+    claim = Claim(name="key/1", body=b"goes on", keep_ms=1)
+    await store.commit(Commit(run="new", revision=0, epoch=1, claim=claim))
+    assert await store.claimed("key/1") == Claimed(run="new", body=b"goes on")
+    assert await store.stored_runs() == {RUN, "new"}
+    await store.close()
+
+
+async def test_claims_whose_time_is_over_are_deleted_a_hundred_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    store = SqliteStore(path)
+    await store.commit(Commit(run=RUN, revision=0, epoch=1))
+    with sqlite3.connect(path) as file:
+        rows = [(f"key/{i}", "gone", b"", 1, 1) for i in range(250)]
+        file.executemany("INSERT INTO claims(name, run, body, keep_ms, until) VALUES(?, ?, ?, ?, ?)", rows)
+    for number, left in enumerate((150, 50, 0)):
+        claim = Claim(name=f"new/{number}", body=b"", keep_ms=1)
+        await store.commit(Commit(run=f"new-{number}", revision=0, epoch=1, claim=claim))
+        assert file.execute("SELECT count(*) FROM claims WHERE run = 'gone'").fetchone() == (left,)
+    file.close()
     await store.close()
 
 

@@ -10,6 +10,7 @@ from random import Random
 
 from reactor_operator.store.port import (
     Appended,
+    Claimed,
     Commit,
     Entry,
     InboxAhead,
@@ -64,6 +65,9 @@ class FaultyStore:
         self.ledger.committed(commit, self.owner)
         await self._after(Place.COMMITTED)
         return revision
+
+    async def claimed(self, name: str) -> Claimed | None:
+        return await self.shared.claimed(name)
 
     async def append(self, entry: Entry) -> Appended:
         return await self.shared.append(entry)

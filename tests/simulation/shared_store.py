@@ -7,7 +7,7 @@ trace. Never here: a fault of a call (`faulty_store.py`).
 from collections.abc import AsyncIterator, Mapping
 from random import Random
 
-from reactor_operator.store.port import Appended, Commit, Entry, OpenTask, Snapshot
+from reactor_operator.store.port import Appended, Claimed, Commit, Entry, OpenTask, Snapshot
 from tests.simulation.checkpoints import Checkpoints
 from tests.simulation.disks import Disk
 from tests.simulation.trace import Trace, told_commit, told_snapshot, told_values
@@ -31,6 +31,12 @@ class SharedStore:
         self._trace.note("commit", commit.run, commit.revision, commit.epoch, told_commit(commit))
         with self._checkpoints.waiting():
             return await self.disk.now.commit(commit)
+
+    async def claimed(self, name: str) -> Claimed | None:
+        with self._checkpoints.waiting():
+            found = await self.disk.now.claimed(name)
+        self._trace.note("claimed", name, found)
+        return found
 
     async def append(self, entry: Entry) -> Appended:
         with self._checkpoints.waiting():

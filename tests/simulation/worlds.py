@@ -85,6 +85,4 @@ def mischief_of(random: Random, *, comparable: bool) -> Mischief:
 
 def kind_of(seed: int) -> StoreKind:
     """Return what the store of the seed's world is kept in."""
-    return (
-        StoreKind(_KIND) if _KIND else [StoreKind.MEMORY, StoreKind.SQLITE, StoreKind.MEMORY, StoreKind.REDIS][seed % 4]
-    )
+    return StoreKind(_KIND) if _KIND else _KINDS[seed % len(_KINDS)]

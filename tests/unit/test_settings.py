@@ -32,6 +32,7 @@ def test_what_is_said_is_taken_and_the_rest_has_defaults(environment: dict[str, 
     assert settings.shared.redis_url == "redis://:p%40ss%2Fword@redis:6379/0"
     assert (settings.start_deadline_ms, settings.pending_timeout_ms) == (30_000, 600_000)
     assert (settings.lost_timeout_ms, settings.sweep_grace_ms) == (300_000, 600_000)
+    assert settings.key_retention_ms == 30 * 24 * 3_600_000
     assert settings.shared.log_level == "info"
 
 

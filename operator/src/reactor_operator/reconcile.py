@@ -22,6 +22,7 @@ from reactor_operator.engine.failures import render_message
 from reactor_operator.engine.identity import Task
 from reactor_operator.engine.signals import answer_unstarted
 from reactor_operator.engine.state import RunPhase, Stage
+from reactor_operator.engine.taking import take
 from reactor_operator.ports import (
     Board,
     Clock,
@@ -39,6 +40,7 @@ from reactor_operator.reconciling.documents import DocumentCache, Documents, Val
 from reactor_operator.reconciling.effects import Effects, Performed
 from reactor_operator.reconciling.evaluations import answer
 from reactor_operator.reconciling.inbox import events_of, groups_of, last_of, refused_if_old
+from reactor_operator.reconciling.keys import KEPT_MS, Conflict, HeldByItself, Keys, Settled
 from reactor_operator.reconciling.memory import Memory
 from reactor_operator.reconciling.opening import CannotOpen, Opened, OpenLater, judge
 from reactor_operator.reconciling.places import Places
@@ -46,7 +48,16 @@ from reactor_operator.reconciling.records import Decided, KnownRun, make_commit,
 from reactor_operator.reconciling.signals import parse_requests
 from reactor_operator.reconciling.told import told_end, told_reactor, told_recovering, told_sequence
 from reactor_operator.status.render import RunFacts, render_pending, render_status, wanted_values
-from reactor_operator.store.port import CommitRefused, InboxAhead, Snapshot, StaleRevision, Store, StoreUnavailable
+from reactor_operator.store.port import (
+    Claim,
+    CommitRefused,
+    InboxAhead,
+    KeyTaken,
+    Snapshot,
+    StaleRevision,
+    Store,
+    StoreUnavailable,
+)
 
 _TRIES = 50
 _RECOVERING = (
@@ -64,10 +75,11 @@ _TOLD_OF_A_LOST_RUN = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileSettings:
-    """How long a run waits for its Reactor, and a task for a place to start."""
+    """How long a run waits for its Reactor, a task for a place to start, and how long a key outlives its runs."""
 
     start_deadline_ms: int = 30_000
     pending_timeout_ms: int = 600_000
+    key_retention_ms: int = KEPT_MS
 
 
 @dataclass(slots=True)
@@ -106,6 +118,7 @@ class Reconciler:
         self._epoch = epoch
         self._settings = settings
         self._memory = Memory()
+        self._keys = Keys(store, definitions, settings.key_retention_ms)
         self._places = Places(store, siblings, self._memory)
         self._cache = DocumentCache()
         self._incarnation = ""
@@ -119,7 +132,7 @@ class Reconciler:
         for _ in range(_TRIES):
             try:
                 return await self._reconcile(ref)
-            except (StaleRevision, InboxAhead):
+            except (StaleRevision, InboxAhead, KeyTaken):
                 self._memory.unsure.add(ref.uid)
             except ValueLost:
                 await self._recover(ref)
@@ -243,12 +256,24 @@ class Reconciler:
         if told_end(run):
             return None
         judged = await judge(run, self._definitions, now, self._settings.start_deadline_ms)
+        if isinstance(judged, Opened):
+            keyed = await self._keys.look(run, judged, now)
+            if isinstance(keyed, HeldByItself):
+                return await self._open_lost(run, now)
+            if isinstance(keyed, Settled):
+                return await self._open_settled(keyed, now)
+            if isinstance(keyed, OpenLater):
+                self._places.pass_over(ref.uid)  # it starts nothing, so it takes no place and stops none behind it
+            if isinstance(keyed, Conflict):
+                dead = stillborn(ref.uid, keyed.failure, now)
+                return await self._open_ended(keyed.definition, dead, {}, share=keyed.share)
+            judged = keyed
         asked = [one.event for one in parse_requests(run)]
         cancel = next((event for event in asked if isinstance(event, ev.CancelRequested)), None)
         answers = tuple(answer_unstarted(event, now) for event in asked)
         if cancel is not None and not isinstance(judged, CannotOpen):
             ended = withdrawn(ref.uid, render_message(cancel.reason), answers, now)
-            return await self._end_unstarted(judged.definition, ended)
+            return await self._open_ended(judged.definition, ended, {})
         if isinstance(judged, Opened):
             judged = await self._places.take(run, judged, now)
         if isinstance(judged, OpenLater):
@@ -259,14 +284,28 @@ class Reconciler:
                 await self._board.report(ref, RunPhase.PENDING.value, _rendered(pending))
             return judged.until
         if isinstance(judged, CannotOpen):
-            return await self._end_unstarted(judged.definition, stillborn(ref.uid, judged.failure, now))
+            return await self._open_ended(judged.definition, stillborn(ref.uid, judged.failure, now), {})
         return await self._open_sound(judged, now)
 
-    async def _end_unstarted(self, definition: Definition, ended: Decision) -> int | None:
-        """Store and tell the end of a run that never started."""
-        passing = self._fresh(definition, Decided(state=ended.state))
-        effects = tuple(action for action in ended.actions if not isinstance(action, Evaluation))
-        await self._save(passing, Decided(state=ended.state, actions=effects), 0)
+    async def _open_settled(self, settled: Settled, now: int) -> int | None:
+        """Store that a run took the outcome of another one. It has no steps: none of them will ever move."""
+        pinned, outcome = settled.opened.definition, settled.outcome
+        assert pinned.inputs is not None
+        values = {pinned.inputs.digest: settled.opened.inputs}
+        if outcome.result is not None and settled.result is not None:
+            values[outcome.result.digest] = settled.result
+        decision = take(pinned.run.uid, outcome, settled.taken, now)
+        bare = replace(pinned, spec=None, composed={}, composed_schemas={}, shared_schema=None)
+        return await self._open_ended(bare, decision, values, share=settled.share)
+
+    async def _open_ended(
+        self, definition: Definition, decision: Decision, values: Mapping[str, bytes], *, share: Claim | None = None
+    ) -> int | None:
+        """Store a run that has ended before it began. It holds no key, for it did nothing, but may `share` one."""
+        passing = self._fresh(replace(definition, key=None, key_inputs=""), Decided(state=decision.state))
+        passing.documents.add(values)
+        effects = tuple(action for action in decision.actions if not isinstance(action, Evaluation))
+        await self._save(passing, Decided(state=decision.state, actions=effects, values=values), 0, share=share)
         return await self._act_and_report(passing)
 
     async def _open_sound(self, judged: Opened, now: int) -> int | None:
@@ -291,6 +330,7 @@ class Reconciler:
             reactor_name=told_reactor(run),
             lost=True,
         )
+        definition = await self._keys.keep(run, definition)
         begun = begin(compile_definition(definition, pending_timeout_ms=0)[1], run.ref.uid, now)
         state = replace(begun, header=recovering(begun.header, now))
         passing = self._fresh(definition, Decided(state=state))
@@ -330,7 +370,7 @@ class Reconciler:
             waiting[:0] = [[told] for told in answers]
         return Decided(state=state, actions=tuple(actions), touched=frozenset(touched), values=values)
 
-    async def _save(self, passing: _Pass, decided: Decided, inbox_position: int) -> None:
+    async def _save(self, passing: _Pass, decided: Decided, inbox_position: int, *, share: Claim | None = None) -> None:
         """Commit, unless there is nothing to say."""
         known = passing.known
         unchanged = decided.state is known.state and known.revision > 0 and not inbox_position
@@ -342,6 +382,7 @@ class Reconciler:
             epoch=self._epoch,
             inbox_position=inbox_position,
             acknowledged=frozenset(passing.acknowledged),
+            claim=share or await self._keys.claim_for(known, decided.state, passing.documents),
         )
         if decided.state.header.stage is not Stage.OVER:
             self._places.hold(commit.run)

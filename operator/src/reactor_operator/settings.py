@@ -48,6 +48,7 @@ class GatewaySettings:
 class OperatorSettings:
     """What the operator needs. `namespaces` is empty for all of them; times are int milliseconds.
 
+    key_retention_ms:      how long a business key is kept after the last run that has it is gone.
     ttl_after_finished_ms: for runs of which neither they nor their reactor say one; None: they are never deleted.
     """
 
@@ -60,6 +61,7 @@ class OperatorSettings:
     pending_timeout_ms: int
     lost_timeout_ms: int
     sweep_grace_ms: int
+    key_retention_ms: int
     ttl_after_finished_ms: int | None = None
 
 
@@ -84,6 +86,7 @@ def load_operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
         pending_timeout_ms=reading.take("REACTOR_PENDING_TIMEOUT", parse_duration, default="10m"),
         lost_timeout_ms=reading.take("REACTOR_LOST_TIMEOUT", parse_duration, default="5m"),
         sweep_grace_ms=reading.take("REACTOR_SWEEP_GRACE", parse_duration, default="10m"),
+        key_retention_ms=reading.take("REACTOR_KEY_RETENTION", parse_duration, default="720h"),
         ttl_after_finished_ms=reading.take("REACTOR_TTL_AFTER_FINISHED", _duration_or_never, default=_NEVER),
     )
     reading.finish()

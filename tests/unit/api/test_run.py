@@ -31,6 +31,14 @@ def test_inputs_are_any_object() -> None:
         ({"ttlAfterFinished": "1d"}, "spec.ttlAfterFinished", "InvalidValue"),
         ({"inputs": {"a": {"\ud800": 1}}}, "spec.inputs.a", "InvalidKey"),
         ({"inputs": {"a": {True: 1}}}, "spec.inputs.a", "InvalidKey"),
+        ({"idempotencyKey": ""}, "spec.idempotencyKey", "InvalidValue"),
+        ({"idempotencyKey": "x" * 254}, "spec.idempotencyKey", "TooLong"),
+        ({"idempotencyKey": 7}, "spec.idempotencyKey", "InvalidValue"),
+        ({"idempotencyKey": None}, "spec.idempotencyKey", "InvalidValue"),
+        ({"idempotencyKey": "a\nb"}, "spec.idempotencyKey", "InvalidValue"),
+        ({"idempotencyKey": "a\x1b[31m"}, "spec.idempotencyKey", "InvalidValue"),
+        ({"idempotencyKey": "a\u2028b"}, "spec.idempotencyKey", "InvalidValue"),
+        ({"idempotencyKey": "a\u202eb"}, "spec.idempotencyKey", "InvalidValue"),
         ({"onDelete": "rollback"}, "spec.onDelete", "InvalidValue"),
         ({"suspended": True}, "spec.suspended", "UnknownField"),
         ({"suspend": "yes"}, "spec.suspend", "InvalidValue"),
@@ -40,6 +48,13 @@ def test_each_problem_is_named_by_field_and_reason(fields: dict[str, Any], path:
     checked = check_run(run(**fields))
     assert found(checked.problems) == {(path, reason)}
     assert checked.spec is None
+
+
+@pytest.mark.parametrize("key", ["order-o-1", "a b/c:ü!", "{'key': [1]}", "-", "x" * 253, "注文"])
+def test_a_business_key_is_any_printable_text(key: str) -> None:
+    spec = check_run(run(idempotencyKey=key)).spec
+    assert spec is not None
+    assert spec.idempotency_key == key
 
 
 @pytest.mark.parametrize("document", [None, 3, "x", [], {}])

@@ -133,6 +133,12 @@ def test_start_makes_a_run_with_its_inputs(on_cluster: OnCluster, server: ApiSer
     assert "AlreadyExists" in again.err
 
 
+def test_start_names_the_business_transaction(on_cluster: OnCluster, server: ApiServer) -> None:
+    server.put(REACTORS, a_reactor())
+    assert on_cluster("start", "greet", "--set", "who=Ada", "--name", "mine", "--key", "order-o-1").code == 0
+    assert server.objects[f"{RUNS}/mine"]["spec"]["idempotencyKey"] == "order-o-1"
+
+
 def test_start_refuses_inputs_that_break_the_schema_and_makes_nothing(on_cluster: OnCluster, server: ApiServer) -> None:
     server.put(REACTORS, a_reactor())
     answer = on_cluster("start", "greet", "--set", "who=[1]", "--set", "x=1")

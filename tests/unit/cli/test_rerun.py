@@ -35,6 +35,16 @@ def test_the_new_run_has_the_reactor_and_inputs_of_the_old_one_overlaid(
     assert server.objects[f"{RUNS}/greet-1"]["spec"]["inputs"] == {"who": "Ada"}
 
 
+def test_a_rerun_is_another_transaction_and_says_so(on_cluster: OnCluster, server: ApiServer) -> None:
+    server.put(REACTORS, a_reactor())
+    before = a_run()
+    server.put(RUNS, before | {"spec": before["spec"] | {"idempotencyKey": "order-o-1"}})
+    answer = on_cluster("rerun", "greet-1", "--name", "mine")
+    assert answer.code == 0
+    assert "the idempotencyKey 'order-o-1' of run 'greet-1' is left out: this is a new transaction" in answer.err
+    assert "idempotencyKey" not in server.objects[f"{RUNS}/mine"]["spec"]
+
+
 def test_what_is_not_there_or_does_not_fit_is_refused_and_nothing_is_made(
     on_cluster: OnCluster, server: ApiServer
 ) -> None:

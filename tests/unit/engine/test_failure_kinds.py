@@ -18,7 +18,7 @@ CERTAIN = {"Fatal", "InvalidPayload"}
 UNCERTAIN_AND_RETRYABLE = {"Timeout", "OutOfMemory", "NoOutcome", "ResultLost", "Http"}
 UNCERTAIN = {"Lost", "InvalidResult", "Uncertain"}
 NEVER_STARTED = {"InvalidArguments", "Expression", "CannotStart", "StoreQuota"}
-OF_THE_RUN = {"InvalidInputs", "InvalidReactor", "ReactorNotFound", "RunTimeout", "TooManyRuns"}
+OF_THE_RUN = {"InvalidInputs", "InvalidReactor", "ReactorNotFound", "RunTimeout", "TooManyRuns", "KeyConflict"}
 
 
 def kinds(certainty: Certainty, *, retryable: bool) -> set[str]:

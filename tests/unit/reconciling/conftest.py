@@ -38,7 +38,9 @@ STEPS = [{"name": "a", "run": RUN}, {"name": "b", "run": RUN, "waitFor": ["a"]}]
 class World:
     """Every port but the store. `status` is what people were told, `away` refuses Events."""
 
-    def __init__(self, store: MemoryStore | None = None, epoch: int = 1) -> None:
+    def __init__(
+        self, store: MemoryStore | None = None, epoch: int = 1, settings: ReconcileSettings | None = None
+    ) -> None:
         self.store = store if store is not None else MemoryStore()
         self.status: Mapping[str, object] = {}
         self.started: list[Task] = []
@@ -53,7 +55,7 @@ class World:
             siblings=self,
             clock=self.clock,
             epoch=epoch,
-            settings=ReconcileSettings(),
+            settings=settings or ReconcileSettings(),
         )
 
     def take_over(self) -> "World":

@@ -22,6 +22,7 @@ from reactor_operator.engine.state import (
     Stage,
     StepPhase,
     StepState,
+    Taken,
 )
 from reactor_operator.engine.values import reference_to
 from reactor_operator.ports import RunRef
@@ -91,6 +92,17 @@ def test_a_run_shows_where_it_is_and_what_it_is_pinned_to() -> None:
         "Reconciling": "True",
         "Stalled": "False",
     }
+
+
+def test_an_outcome_that_was_taken_says_whose_it_is() -> None:
+    failed = RunFailure(step="ship", failure=Failure(kind=FailureKind.ERROR, message="no courier"), attempts=2)
+    taken = Taken(run="order-0", uid="uid-0", ended_at=START - 60_000)
+    header = over(RunPhase.FAILED, failure=failed, rollback=RollbackState.COMPLETE, undone=("a",), taken=taken)
+    status = render_status(FACTS, plan_of(), RunState(header=header), {})
+    assert status["takenFrom"] == {"name": "order-0", "uid": "uid-0", "finishedAt": "2026-11-22T11:59:00Z"}
+    source = "taken from run order-0 (uid-0) that ended at 2026-11-22T11:59:00Z"
+    assert status["message"] == f"{source}: ship: Error: no courier (rolled back: a)"
+    assert RunStatus.model_validate(status).taken_from is not None
 
 
 @pytest.mark.parametrize(

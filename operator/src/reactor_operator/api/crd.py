@@ -26,6 +26,11 @@ _IMMUTABLE = (
         "inputs",
         "has(self.inputs) == has(oldSelf.inputs) && (!has(self.inputs) || self.inputs == oldSelf.inputs)",
     ),
+    (
+        "idempotencyKey",
+        "has(self.idempotencyKey) == has(oldSelf.idempotencyKey) && "
+        "(!has(self.idempotencyKey) || self.idempotencyKey == oldSelf.idempotencyKey)",
+    ),
 )
 
 

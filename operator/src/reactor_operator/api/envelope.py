@@ -29,6 +29,7 @@ _PATTERNS = {
     reactor.LABEL_VALUE: "the value of a label: letters, digits, '-', '_' and '.', a letter or digit at both ends",
     model.ARGUMENT: "a name of letters, digits and '_' that does not start with a digit",
     duration.PATTERN: "a duration such as 1h30m, 72h or 250ms",
+    model.PRINTABLE: "printable text in one line, without control characters",
     model.DNS_LABEL: "a DNS label: lower-case letters, digits and '-', a letter or digit at both ends",
     model.DNS_SUBDOMAIN: "a DNS name: lower-case letters, digits, '-' and '.', a letter or digit at both ends",
 }

@@ -64,12 +64,14 @@ Timeout = Annotated[Duration, AfterValidator(_longer_than_zero)]
 ARGUMENT = "^[A-Za-z_][A-Za-z0-9_]*$"
 DNS_LABEL = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+PRINTABLE = r"^[^\p{C}\p{Zl}\p{Zp}]+$"
 StepName = Annotated[str, Field(strict=True, min_length=1, max_length=63, pattern=DNS_LABEL)]
 ObjectName = Annotated[str, Field(strict=True, min_length=1, max_length=253, pattern=DNS_SUBDOMAIN)]
 KeyName = Annotated[str, Field(strict=True, min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
 ArgumentName = Annotated[str, Field(strict=True, min_length=1, max_length=63, pattern=ARGUMENT)]
 Image = Annotated[str, Field(strict=True, min_length=1, max_length=1024, pattern=r"^\S+$")]
 FilePath = Annotated[str, Field(strict=True, min_length=1, max_length=4096, pattern="^/")]
+BusinessKey = Annotated[str, Field(strict=True, min_length=1, max_length=253, pattern=PRINTABLE)]
 Text = Annotated[str, Field(strict=True, max_length=4096)]
 LongText = Annotated[str, Field(strict=True, max_length=131_072)]
 Expression = Annotated[str, Field(strict=True, min_length=1, max_length=4096)]

@@ -12,7 +12,7 @@ from pydantic import Field
 from reactor_operator.api.bodies import NameRef
 from reactor_operator.api.document import TOO_DEEP, document_problems
 from reactor_operator.api.envelope import check_envelope, check_model
-from reactor_operator.api.model import Boolean, Duration, Model, Object, Optional
+from reactor_operator.api.model import Boolean, BusinessKey, Duration, Model, Object, Optional
 from reactor_operator.api.problems import Problem
 
 
@@ -28,6 +28,12 @@ class RunSpec(Model):
     reactor_ref: NameRef = Field(description="The reactor to run, in the same namespace.")
     inputs: Object | None = Field(
         default=None, description="The inputs, as the reactor's inputsSchema says. Unset: {}."
+    )
+    idempotency_key: Optional[BusinessKey] = Field(
+        default=None,
+        description="Names the business transaction. Another run of the reactor with the same key and inputs takes the "
+        "outcome of the first one and starts nothing; with other inputs it fails (KeyConflict). Kept for 30 days after "
+        "the last run that has it was deleted, or as the operator is set.",
     )
     ttl_after_finished: Optional[Duration] = Field(
         default=None,

@@ -147,6 +147,14 @@ class RollbackStatus(Model):
     )
 
 
+class TakenFrom(Model):
+    """The run whose outcome this is: it had the same idempotencyKey and inputs, and only it acted."""
+
+    name: Word = Field(description="Name of the run.")
+    uid: Word = Field(description="Its uid.")
+    finished_at: Moment = Field(description="When it ended.")
+
+
 class StatusRequest(Model):
     """A request to the run, written by a person: `kubectl patch --subresource=status`. It goes once it is answered."""
 
@@ -209,6 +217,9 @@ class RunStatus(Model):
     result: Json = Field(default=None, description="The result of the run, where it is small.")
     result_ref: Optional[ValueReference] = Field(default=None, description="The result, where it is large.")
     failure: Optional[RunFailureStatus] = Field(default=None, description="Why the run failed.")
+    taken_from: Optional[TakenFrom] = Field(
+        default=None, description="The run whose outcome this one took instead of acting, by idempotencyKey."
+    )
     rollback: Optional[RollbackStatus] = Field(default=None, description="What was taken back.")
     conditions: Optional[Conditions] = Field(
         default=None, description="Finished (wait for this one), Complete, Failed, RolledBack, Reconciling, Stalled."

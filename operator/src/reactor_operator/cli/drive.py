@@ -167,7 +167,7 @@ class Driver:
                 await launcher.report_lost(run, blueprint.step(step.task.path), step.task)
 
     async def _loop(self, run: LaptopRun, reconciler: Reconciler, board: LaptopBoard, launcher: LocalLauncher) -> None:
-        """Reconcile until the run has ended, or holds still because it is suspended."""
+        """Reconcile until the run has ended, holds still because it is suspended, or waits for another run to end."""
         rings = self._store.rings()
         ring = asyncio.ensure_future(anext(rings))
         stop = asyncio.ensure_future(self._stops.next())
@@ -177,6 +177,8 @@ class Driver:
                 wake_at = await reconciler.reconcile(run.ref)
                 if board.last.phase == RunPhase.SUSPENDED and launcher.is_idle:
                     return
+                if board.last.waits_for_its_start:
+                    return  # for another run with its key, which does not go on while this one is driven
                 if board.last.ended:
                     now = self._clock.now()
                     give_up_at = give_up_at or now + SETTLE_MS

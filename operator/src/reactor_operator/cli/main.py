@@ -162,6 +162,9 @@ def start(
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the run. Default: made from the reactor's.")
     ] = None,
+    key: Annotated[
+        str | None, typer.Option("--key", help="idempotencyKey: names the business transaction, which acts once.")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Show the run until it ends; the exit code tells how.")] = False,
     namespace: Namespace = None,
     context: Context = None,
@@ -171,7 +174,8 @@ def start(
     from reactor_operator.cli.start import start_command
 
     target = ClusterOptions(namespace, context, kubeconfig)
-    raise typer.Exit(start_command(reactor, InputOptions(inputs, tuple(set_ or ())), target, name=name, wait=wait))
+    options = InputOptions(inputs, tuple(set_ or ()))
+    raise typer.Exit(start_command(reactor, options, target, name=name, key=key, wait=wait))
 
 
 @app.command("rerun")

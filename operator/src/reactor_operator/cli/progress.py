@@ -125,7 +125,8 @@ def render_line(told: Transition, width: int) -> str:
 def render_end(run: RunView) -> str:
     """Return how a run ended: in one line, or with the explanation of its failure beneath where there is one."""
     if explanation := render_explanation(run):
-        return "\n  ".join([f"{run.name}  {render_phase(run)}", *explanation])
+        taken = [f"(taken from {run.taken_from})"] if run.taken_from else []
+        return "\n  ".join([f"{run.name}  {render_phase(run)}", *taken, *explanation])
     undone = [f"rolled back: {', '.join(run.undone)}"] if run.undone else []
     return f"{run.name}  {render_ending(run, why=run.failure or run.message, more=undone)}"
 
@@ -138,7 +139,9 @@ def render_phase(run: RunView) -> str:
 def render_ending(run: RunView, *, why: str, more: Sequence[str] = ()) -> str:
     """Return phase, duration, why where it did not succeed, `more`, what was not undone, and the result."""
     parts = [render_phase(run)]
-    if why and run.phase != "Succeeded":
+    if run.taken_from:
+        parts.append(f"taken from {run.taken_from}")
+    if why and run.phase != "Succeeded" and not (run.taken_from and why == run.message):
         parts.append(_one_line(why))
     parts.extend(more)
     if run.rollback_failures:

@@ -1,10 +1,11 @@
 """`reactor rerun`: the same once more, as a new run of the same Reactor.
 
 In: the name of a run on the cluster, and inputs to lay over its own. Out: a ReactorRun, and with `--wait` its progress.
-Never here: a change of the run that is repeated, or a copy of what belongs to it alone (its marks of reactor.run, and
-those by which other tools know what they made).
+Never here: a change of the run that is repeated, or a copy of what belongs to it alone (its business key, its marks of
+reactor.run, and those by which other tools know what they made).
 """
 
+import sys
 from collections.abc import Mapping
 
 from reactor_operator.cli.cluster import Cluster, on_cluster
@@ -13,6 +14,7 @@ from reactor_operator.cli.inputs import read_given
 from reactor_operator.cli.options import ClusterOptions, InputOptions
 from reactor_operator.cli.start import refuse_bad_inputs, render_run
 from reactor_operator.cli.watch import watch_run
+from reactor_operator.engine.failures import printable
 from reactor_operator.kube.fields import JsonObject, map_at, text_at
 from reactor_operator.kube.paths import REACTOR, REACTOR_RUN
 
@@ -36,6 +38,8 @@ def rerun_command(run: str, inputs: InputOptions, target: ClusterOptions, *, nam
         wanted = given.over(map_at(before, "spec", "inputs"))
         refuse_bad_inputs(reactor, map_at(found, "spec", "inputsSchema"), wanted)
         body = render_rerun(before, wanted, name)
+        if key := text_at(before, "spec", "idempotencyKey"):
+            print(_without_key(run, printable(key)), file=sys.stderr)
         made = await cluster.client.create(REACTOR_RUN.collection(cluster.namespace), body, strict=True)
         print(f"reactorrun.reactor.run/{text_at(made, 'metadata', 'name')} created", flush=True)
         return await watch_run(cluster, made) if wait else EXIT_OK
@@ -55,6 +59,13 @@ def render_rerun(before: JsonObject, inputs: Mapping[str, object], name: str | N
     spec = map_at(before, "spec")
     kept = {field: spec[field] for field in _KEPT_FIELDS if field in spec}
     return {**body, "metadata": metadata, "spec": {**body["spec"], **kept}}
+
+
+def _without_key(run: str, key: str) -> str:
+    return (
+        f"the idempotencyKey '{key}' of run '{run}' is left out: this is a new transaction, which acts again. With the "
+        f"key it would only take the outcome of '{run}'"
+    )
 
 
 def _of_users(marks: JsonObject) -> dict[str, object]:

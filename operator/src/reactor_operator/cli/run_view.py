@@ -79,6 +79,11 @@ class RunView:
         return self.phase in ENDED
 
     @property
+    def waits_for_its_start(self) -> bool:
+        """Whether the status says that the run has not started; there may be none yet."""
+        return self.phase == "Pending" and bool(self.status)
+
+    @property
     def exit_code(self) -> int:
         """What the command exits with for a run that is left in this phase."""
         if self.phase in SUCCESSFUL:
@@ -98,6 +103,12 @@ class RunView:
         if not step or not message or message.startswith(f"step {step}:"):
             return message
         return f"{step}: {message}"
+
+    @property
+    def taken_from(self) -> str:
+        """The run whose outcome this one took instead of acting: `run NAME`, empty where it acted itself."""
+        name = printable(text_at(self.status, "takenFrom", "name"))
+        return f"run {name}" if name else ""
 
     @property
     def took(self) -> float | None:

@@ -22,14 +22,22 @@ class InputsRefused(CommandError):
     exit_code = EXIT_FAILED
 
 
-def start_command(reactor: str, inputs: InputOptions, target: ClusterOptions, *, name: str | None, wait: bool) -> int:
-    """Make the run. Raises CommandError."""
+def start_command(
+    reactor: str,
+    inputs: InputOptions,
+    target: ClusterOptions,
+    *,
+    name: str | None,
+    key: str | None = None,
+    wait: bool,
+) -> int:
+    """Make the run, where a `key` is given of that business transaction. Raises CommandError."""
     given = read_given(inputs).over({})
 
     async def work(cluster: Cluster) -> int:
         found = await cluster.get(REACTOR, reactor)
         refuse_bad_inputs(reactor, map_at(found, "spec", "inputsSchema"), given)
-        body = render_run(reactor, given, name)
+        body = render_run(reactor, given, name, key)
         made = await cluster.client.create(REACTOR_RUN.collection(cluster.namespace), body, strict=True)
         print(f"reactorrun.reactor.run/{text_at(made, 'metadata', 'name')} created", flush=True)
         return await watch_run(cluster, made) if wait else EXIT_OK
@@ -50,10 +58,12 @@ def refuse_bad_inputs(reactor: str, schema: JsonObject, inputs: Mapping[str, obj
         )
 
 
-def render_run(reactor: str, inputs: Mapping[str, object], name: str | None) -> JsonObject:
+def render_run(reactor: str, inputs: Mapping[str, object], name: str | None, key: str | None = None) -> JsonObject:
     """Return the manifest of a run; without a name the API server makes one from the reactor's."""
     metadata = {"name": name} if name is not None else {"generateName": f"{reactor[:240]}-"}
     spec: dict[str, object] = {"reactorRef": {"name": reactor}}
     if inputs:
         spec["inputs"] = dict(inputs)
+    if key is not None:
+        spec["idempotencyKey"] = key
     return {"apiVersion": REACTOR_RUN.api_version, "kind": REACTOR_RUN.name, "metadata": metadata, "spec": spec}

@@ -31,6 +31,8 @@ def _lines(run: RunView, now: float, verbose: bool) -> Iterator[str]:
         facts.append(f"started {render_age(now - run.started_at)} ago")
         facts.append(f"took {render_took(run.took)}" if run.took is not None else "still going")
     yield "  " + " · ".join(facts)
+    if run.taken_from:
+        yield f"  taken from {run.taken_from} (the same idempotencyKey and inputs); nothing was started"
     yield from _why(run, verbose)
     if waiting := text_at(run.status, "waiting"):
         yield f"  waiting for {waiting}"

@@ -46,7 +46,7 @@ def begin(plan: Plan, uid: str, now: int, *, suspended: bool = False, generation
 
 
 def stillborn(uid: str, failure: Failure, now: int) -> Decision:
-    """Return the end of a run that can never start (InvalidInputs, InvalidReactor, ReactorNotFound)."""
+    """Return the end of a run that can never start (InvalidInputs, InvalidReactor, KeyConflict …)."""
     state = RunState(
         header=Header(
             uid=uid,

@@ -35,6 +35,7 @@ class FailureKind(StrEnum):
     REACTOR_NOT_FOUND = "ReactorNotFound"
     RUN_TIMEOUT = "RunTimeout"
     TOO_MANY_RUNS = "TooManyRuns"
+    KEY_CONFLICT = "KeyConflict"
     UNCERTAIN = "Uncertain"
 
 
@@ -76,6 +77,7 @@ RULES: dict[FailureKind, KindRule] = {
     FailureKind.REACTOR_NOT_FOUND: KindRule(_N, False),
     FailureKind.RUN_TIMEOUT: KindRule(_N, False),
     FailureKind.TOO_MANY_RUNS: KindRule(_N, False),
+    FailureKind.KEY_CONFLICT: KindRule(_N, False),
     FailureKind.UNCERTAIN: KindRule(_U, False),
 }
 TELLS_CERTAINTY = frozenset({FailureKind.HTTP})

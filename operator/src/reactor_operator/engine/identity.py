@@ -65,7 +65,10 @@ def pod_name(run_name: str, run_uid: str, task: Task) -> str:
 
 
 def idempotency_key(run_key: str, path: str, action: Action, round_: int) -> str:
-    """Return the key a task hands to the services it calls: the same over attempts and launches, new after a retry."""
+    """Return the key a task hands to the services it calls: the same over attempts and launches, new after a retry.
+
+    `run_key` is the run's uid, or names the business transaction that the run is.
+    """
     return digest_of("idempotency", run_key, path, action.value, round_)
 
 

@@ -21,6 +21,7 @@ _NEVER_BEGAN = frozenset(
         FailureKind.INVALID_REACTOR,
         FailureKind.REACTOR_NOT_FOUND,
         FailureKind.TOO_MANY_RUNS,
+        FailureKind.KEY_CONFLICT,
     }
 )
 

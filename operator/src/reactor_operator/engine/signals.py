@@ -128,6 +128,8 @@ def _refusal(draft: Draft, event: Signal) -> str:
     header = draft.header
     if isinstance(event, RequestUnreadable):
         return event.reason or "it has no meaning"
+    if header.taken is not None:
+        return f"this run did nothing itself: it took the outcome of run {header.taken.run}, so ask that one"
     if header.ending is not None:
         return f"the run ends now as {header.ending.phase}, its finally steps run: wait for its end"
     refused = TABLE[header.phase][action_of(event)].format(phase=header.phase)

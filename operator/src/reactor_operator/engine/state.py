@@ -179,6 +179,15 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """Whose outcome a run took instead of acting: the name and uid of that run, and when it had ended (int ms)."""
+
+    run: str
+    uid: str
+    ended_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignalAnswer:
     """The answer to one request from outside, kept for people to read."""
 
@@ -199,6 +208,7 @@ class Header:
     `uid` is the run's; jitter depends on it. `now` is the latest time the run has seen.
     `undone` lists what was compensated or undone, in order; `signals` the newest answers.
     `delete_undone`: whoever asked for the undo wants the run gone once it is undone.
+    `taken` says whose outcome this is, where the run took that of another one.
     """
 
     uid: str = ""
@@ -230,6 +240,7 @@ class Header:
     rollback: RollbackState = RollbackState.NOT_NEEDED
     rollback_failures: tuple[RollbackFailure, ...] = ()
     signals: tuple[SignalAnswer, ...] = ()
+    taken: Taken | None = None
 
 
 def is_held(header: Header) -> bool:

@@ -14,6 +14,7 @@ from reactor_operator.api.blueprint import Blueprint, blueprint_of
 from reactor_operator.api.check import check_spec
 from reactor_operator.api.planning import plan_of
 from reactor_operator.api.reactor import ReactorSpec
+from reactor_operator.engine.identity import digest_of
 from reactor_operator.engine.plan import Plan
 from reactor_operator.engine.values import ValueRef
 from reactor_operator.ports import RunRef
@@ -28,6 +29,8 @@ class Definition:
     `shared_schema`: what `inputsSchemaFrom` said when the run started.
     `composed`, `composed_schemas`: the specs of the reactors that it composes by name, and what the `inputsSchemaFrom`
     of those said.
+    `key`: the business key that the run holds. `key_inputs`: the digest that others' inputs are compared with, empty
+    where the inputs were lost.
     `lost`: what was pinned is gone with the rest of the store; only the names are known.
     """
 
@@ -44,7 +47,16 @@ class Definition:
     composed: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     composed_schemas: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     ttl: str | None = None
+    key: str | None = None
+    key_inputs: str = ""
     lost: bool = False
+
+
+def transaction_of(definition: Definition) -> str:
+    """Return what names the business transaction: of a run without a key it is the run itself, by its uid."""
+    if definition.key is None:
+        return definition.run.uid
+    return digest_of("transaction", definition.run.namespace, definition.reactor_name, definition.key)
 
 
 def encode_definition(definition: Definition) -> bytes:

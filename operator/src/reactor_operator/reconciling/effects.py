@@ -12,6 +12,7 @@ from reactor_operator.engine.actions import Announce, Effect, RetireTask, StartT
 from reactor_operator.engine.identity import Action, digest_of, idempotency_key
 from reactor_operator.engine.state import Stage
 from reactor_operator.ports import Board, Launched, Launcher, NotYet, Refused, TaskOrder, Unavailable
+from reactor_operator.reconciling.definition import transaction_of
 from reactor_operator.reconciling.documents import Documents
 from reactor_operator.reconciling.failures import read_failure
 from reactor_operator.reconciling.records import KnownRun
@@ -115,6 +116,7 @@ async def _task_order(known: KnownRun, order: StartTask, documents: Documents) -
     assert known.blueprint is not None
     task = order.task
     run = known.definition.run
+    transaction = transaction_of(known.definition)
     node = known.blueprint.nodes[task.path]
     return TaskOrder(
         run=run,
@@ -127,7 +129,7 @@ async def _task_order(known: KnownRun, order: StartTask, documents: Documents) -
         failure=await read_failure(order.failure, documents) if task.action is Action.COMPENSATE else None,
         request=await documents.one(order.request) if order.request is not None else None,
         uncertain=order.uncertain,
-        idempotency_key=idempotency_key(run.uid, task.path, task.action, task.round),
-        forward_key=idempotency_key(run.uid, task.path, Action.RUN, task.round),
+        idempotency_key=idempotency_key(transaction, task.path, task.action, task.round),
+        forward_key=idempotency_key(transaction, task.path, Action.RUN, task.round),
         after=order.after,
     )

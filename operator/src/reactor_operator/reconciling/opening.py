@@ -119,6 +119,8 @@ async def judge(
         shared_schema=shared,
         composed=composed.specs,
         composed_schemas=composed.schemas,
+        key=checked.spec.idempotency_key,
+        key_inputs=digest_spec({"inputs": inputs}) if checked.spec.idempotency_key is not None else "",
     )
     suspended = checked.spec.suspend is True
     return Opened(definition=definition, reactor=judged.spec, inputs=document, suspended=suspended)

@@ -32,7 +32,7 @@ from reactor_operator.store.codec import (
     encode_header,
     encode_step,
 )
-from reactor_operator.store.port import Commit, Snapshot
+from reactor_operator.store.port import Claim, Commit, Snapshot
 
 _HEADER = "header"
 _STEP = "step/"
@@ -95,7 +95,13 @@ def action_id(action: Effect) -> str:
 
 
 def make_commit(
-    known: KnownRun, decided: Decided, *, epoch: int, inbox_position: int, acknowledged: frozenset[str]
+    known: KnownRun,
+    decided: Decided,
+    *,
+    epoch: int,
+    inbox_position: int,
+    acknowledged: frozenset[str],
+    claim: Claim | None = None,
 ) -> tuple[Commit, KnownRun]:
     """Return the commit, and the run as it is known once the commit is applied.
 
@@ -134,6 +140,7 @@ def make_commit(
         closes=frozenset(task.key for task in closed),
         actions={name: encode_action(action) for name, action in added.items()},
         acknowledged=frozenset(done),
+        claim=claim,
         active=state.header.stage is not Stage.OVER,
     )
     return commit, replace(known, state=state, revision=known.revision + 1, outbox=outbox)

@@ -151,7 +151,9 @@ async def _work(
         clock=clock,
         epoch=epoch,
         settings=ReconcileSettings(
-            start_deadline_ms=settings.start_deadline_ms, pending_timeout_ms=settings.pending_timeout_ms
+            start_deadline_ms=settings.start_deadline_ms,
+            pending_timeout_ms=settings.pending_timeout_ms,
+            key_retention_ms=settings.key_retention_ms,
         ),
     )
     queue = ReconcileQueue(reconciler.reconcile, clock, metrics)

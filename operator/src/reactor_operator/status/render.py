@@ -83,7 +83,7 @@ def render_status(
     status: dict[str, object] = {
         "phase": header.phase.value,
         "message": message,
-        "progress": _progress(plan, state),
+        "progress": _progress(plan, state) if header.taken is None else "",
         "duration": _duration(header),
         "observedGeneration": generation,
         "startedAt": render_moment(header.started_at),
@@ -102,6 +102,10 @@ def render_status(
         }
     if header.finished_at is not None:
         status["finishedAt"] = render_moment(header.finished_at)
+    if header.taken is not None:
+        taken = header.taken
+        moment = render_moment(taken.ended_at)
+        status["takenFrom"] = {"name": taken.run, "uid": taken.uid, "finishedAt": moment}
     if header.failure is not None:
         status["failure"] = render_run_failure(header.failure, values)
     if header.signals:
@@ -197,6 +201,10 @@ def _last_words(header: Header) -> str:
     elif header.rollback is RollbackState.INCOMPLETE:
         left = ", ".join(dict.fromkeys(failure.step for failure in header.rollback_failures[:5]))
         words += f" (rollback incomplete: {left or 'cancelled'})"
+    if header.taken is not None:
+        taken = header.taken
+        source = f"taken from run {taken.run} ({taken.uid}) that ended at {render_moment(taken.ended_at)}"
+        words = ": ".join(filter(None, (source, words.strip())))
     return words.strip()[:_MESSAGE_LIMIT]
 
 

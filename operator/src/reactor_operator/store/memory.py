@@ -4,15 +4,19 @@ In and out: as `port.py` says. Never here: a wait; every call is done when it re
 """
 
 import secrets
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 from reactor_operator.store.bell import Bell
 from reactor_operator.store.port import (
     Appended,
+    Claim,
+    Claimed,
     Commit,
     Entry,
     InboxAhead,
+    KeyTaken,
     OldEpoch,
     OpenTask,
     Snapshot,
@@ -45,11 +49,22 @@ class _Run:
     signals: set[str] = field(default_factory=set)
 
 
+@dataclass(slots=True)
+class _Claim:
+    """A claim, the stored runs that have it, and, where there are none, until when (int ms) it is kept."""
+
+    held: Claimed
+    keep_ms: int
+    runs: set[str] = field(default_factory=set)
+    until: int | None = None
+
+
 class MemoryStore:
     """Keeps runs as long as the process lives."""
 
     def __init__(self) -> None:
         self._runs: dict[str, _Run] = {}
+        self._claims: dict[str, _Claim] = {}
         self._values: dict[str, dict[str, bytes]] = {}
         self._epoch = 0
         self._incarnation = secrets.token_hex(16)
@@ -80,6 +95,8 @@ class MemoryStore:
             task = found.tasks.get(key)
             if task is not None and task.last_position > consumed:
                 raise InboxAhead(f"run {commit.run}: the inbox holds an entry for task {key}, which this would close")
+        if commit.claim is not None:
+            self._take(commit, commit.claim)
         self._epoch = commit.epoch
         self._runs[commit.run] = found
         _apply(found, commit)
@@ -91,6 +108,10 @@ class MemoryStore:
         """Delete everything of a run."""
         self._runs.pop(run, None)
         self._values.pop(run, None)
+        for claim in self._claims.values():
+            if run in claim.runs:
+                claim.runs.remove(run)
+                claim.until = None if claim.runs else _now() + claim.keep_ms
 
     async def active_runs(self) -> frozenset[str]:
         """Return the runs that still have something to do."""
@@ -99,6 +120,11 @@ class MemoryStore:
     async def stored_runs(self) -> frozenset[str]:
         """Return all runs."""
         return frozenset(self._runs)
+
+    async def claimed(self, name: str) -> Claimed | None:
+        """Return a claim that is held."""
+        claim = self._claims.get(name)
+        return None if claim is None or _is_over(claim) else claim.held
 
     async def append(self, entry: Entry) -> Appended:
         """Check an entry and record it."""
@@ -147,6 +173,28 @@ class MemoryStore:
 
     async def close(self) -> None:
         """Release nothing: the runs stay readable, as they would in a file."""
+
+    def _take(self, commit: Commit, claim: Claim) -> None:
+        for name in [name for name, found in self._claims.items() if _is_over(found)]:
+            del self._claims[name]
+        before, said = self._claims.get(claim.name), Claimed(run=commit.run, body=claim.body, document=claim.document)
+        if before is None and not claim.shared:
+            self._claims[claim.name] = _Claim(said, claim.keep_ms, {commit.run})
+        elif before is not None and claim.shared:
+            before.runs.add(commit.run)
+            before.until = None
+        elif before is not None and before.held.run == commit.run:
+            before.held = said
+        elif before is not None and commit.revision == 0:
+            raise KeyTaken(f"run {commit.run}: run {before.held.run} holds the claim {claim.name}")
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _is_over(claim: _Claim) -> bool:
+    return claim.until is not None and claim.until <= _now()
 
 
 def _apply(found: _Run, commit: Commit) -> None:

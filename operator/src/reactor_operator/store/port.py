@@ -31,6 +31,10 @@ class InboxAhead(CommitRefused):
     """The inbox holds an entry, not yet consumed, for a task that the commit would close."""
 
 
+class KeyTaken(CommitRefused):
+    """Another run holds the claim that the commit would take."""
+
+
 class StoreUnavailable(Exception):
     """The store did not answer in time or at all; whether the call took effect is not known."""
 
@@ -71,6 +75,31 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A name that one run holds. It is kept as long as any run that has it is stored, and `keep_ms` from then on.
+
+    body:     what is known of the run that holds it.       document: one that lives as long as the claim.
+    shared:   a run's first commit with it does not take the name but has it beside the run that holds it: nothing is
+              said of it, and it is kept for this run too. Where nobody holds it nothing is done.
+    """
+
+    name: str
+    body: bytes = b""
+    document: bytes | None = None
+    shared: bool = False
+    keep_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A claim as stored: the run (its uid) that holds it, and what that run said."""
+
+    run: str
+    body: bytes
+    document: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
     """What one reconcile decided, applied at once.
 
@@ -82,6 +111,8 @@ class Commit:
     closes:          tasks that accept nothing more; refused (`InboxAhead`) while an entry beyond `inbox_position`
                      speaks for one of them.
     actions:         outbox additions by id, in order.      acknowledged: outbox ids that are done.
+    claim:           taken (or shared) by a run's first commit, which is refused (`KeyTaken`) where another run holds
+                     it. Later commits of the run that holds it renew what is said.
     active:          False once the run has ended and its outbox may be forgotten when empty.
     """
 
@@ -95,6 +126,7 @@ class Commit:
     closes: frozenset[str] = frozenset()
     actions: Mapping[str, bytes] = field(default_factory=dict)
     acknowledged: frozenset[str] = frozenset()
+    claim: Claim | None = None
     active: bool = True
 
 
@@ -127,14 +159,17 @@ class RunStore(Protocol):
         """Return the run, or None where nothing is stored of it. Raises StoreUnavailable."""
 
     async def commit(self, commit: Commit) -> int:
-        """Apply `commit` and return the new revision. Raises StaleRevision, OldEpoch, InboxAhead, StoreUnavailable.
+        """Apply `commit` and return the new revision. Raises CommitRefused and StoreUnavailable.
 
         A repetition of the commit that made the stored revision (same run, revision and epoch) is told
         `StaleRevision`, like any other: the caller loads and finds its own work there.
         """
 
     async def forget(self, run: str) -> None:
-        """Delete everything stored of a run: records, inbox, outbox, tasks and values. Repeating it changes nothing."""
+        """Delete everything stored of a run: records, inbox, outbox, tasks and values. Repeating it changes nothing.
+
+        A claim that it has, and no other stored run, stays for the claim's `keep_ms` from now on, by the store's clock.
+        """
 
     async def active_runs(self) -> frozenset[str]:
         """Return the runs whose last commit was active or whose outbox is not empty."""
@@ -145,6 +180,13 @@ class RunIndex(Protocol):
 
     async def stored_runs(self) -> frozenset[str]:
         """Return the runs of which a commit is stored, ended ones too."""
+
+
+class Claims(Protocol):
+    """Who holds which name. Claims are made and renewed by commits."""
+
+    async def claimed(self, name: str) -> Claimed | None:
+        """Return a claim, None where nobody holds it or its time is over. Raises StoreUnavailable."""
 
 
 class Inbox(Protocol):
@@ -180,7 +222,7 @@ class Authority(Protocol):
         """Return the random id of this store: another one means that state may have been lost."""
 
 
-class Store(RunStore, RunIndex, Inbox, Values, Authority, Protocol):
+class Store(RunStore, RunIndex, Claims, Inbox, Values, Authority, Protocol):
     """All of it, as the three implementations offer it."""
 
     async def close(self) -> None:

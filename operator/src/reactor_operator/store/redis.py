@@ -18,9 +18,12 @@ import structlog
 
 from reactor_operator.store.port import (
     Appended,
+    Claim,
+    Claimed,
     Commit,
     Entry,
     InboxAhead,
+    KeyTaken,
     OldEpoch,
     OpenTask,
     Snapshot,
@@ -63,6 +66,9 @@ class _Keys:
     def bell(self) -> str:
         return f"{self.prefix}bell"
 
+    def claim(self, name: str) -> str:
+        return f"{self.prefix}claim:{name}"
+
     def of_run(self, run: str, *parts: str) -> tuple[str, ...]:
         return tuple(f"{self.prefix}{{{run}}}:{part}" for part in parts)
 
@@ -93,7 +99,8 @@ class RedisStore:
 
     async def commit(self, commit: Commit) -> int:
         """Apply a commit, or refuse it and change nothing."""
-        keys = (*self._keys.of_run(commit.run, *_PARTS), self._keys.epoch, self._keys.active)
+        claim = self._keys.claim(commit.claim.name if commit.claim is not None else "")
+        keys = (*self._keys.of_run(commit.run, *_PARTS), self._keys.epoch, self._keys.active, claim)
         answer = await self._redis.write_script(self._commit, keys, _commit_arguments(commit))
         if answer[0] != b"committed":
             _refuse(commit, answer[0].decode(), answer[1].decode())
@@ -117,6 +124,11 @@ class RedisStore:
             runs |= {key.decode().rpartition("{")[2].partition("}")[0] for key in keys}
             if int(cursor) == 0:
                 return frozenset(runs)
+
+    async def claimed(self, name: str) -> Claimed | None:
+        """Return a claim that is held; Redis drops those whose time is over."""
+        run, body, document = await self._redis.read("HMGET", self._keys.claim(name), "run", "body", "document")
+        return None if run is None else Claimed(run=run.decode(), body=body, document=document)
 
     async def append(self, entry: Entry) -> Appended:
         """Check an entry and record it."""
@@ -237,10 +249,17 @@ def _commit_arguments(commit: Commit) -> list[Argument]:
         sorted(commit.closes),
         sorted(commit.acknowledged),
         _flat(commit.actions),
+        _claim_arguments(commit.claim),
     ):
         arguments.append(len(members))
         arguments.extend(members)
     return arguments
+
+
+def _claim_arguments(claim: Claim | None) -> list[Argument]:
+    if claim is None:
+        return []
+    return [int(claim.shared), claim.keep_ms, claim.body, *([claim.document] if claim.document is not None else [])]
 
 
 def _refuse(commit: Commit, answer: str, detail: str) -> NoReturn:
@@ -251,6 +270,9 @@ def _refuse(commit: Commit, answer: str, detail: str) -> NoReturn:
             raise StaleRevision(f"run {commit.run}: decided on revision {commit.revision}, stored is {detail}")
         case "inbox-ahead":
             raise InboxAhead(f"run {commit.run}: the inbox holds an entry for task {detail}, which this would close")
+        case "key-taken":
+            assert commit.claim is not None
+            raise KeyTaken(f"run {commit.run}: run {detail} holds the claim {commit.claim.name}")
         case _:
             raise AssertionError(f"commit.lua answered {answer!r}, which nobody expects")
 

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from reactor_operator.store import sqlite_statements as statements
 from reactor_operator.store.bell import Bell
-from reactor_operator.store.port import Appended, Commit, Entry, OpenTask, Snapshot, StoreUnavailable
+from reactor_operator.store.port import Appended, Claimed, Commit, Entry, OpenTask, Snapshot, StoreUnavailable
 
 _APPLICATION_ID = 0x52435452  # "RCTR": says in the file's header whose it is
 _SCHEMA_VERSION = 1
@@ -60,6 +60,10 @@ class SqliteStore:
     async def stored_runs(self) -> frozenset[str]:
         """Return all runs."""
         return await self._transact("DEFERRED", statements.stored_runs)
+
+    async def claimed(self, name: str) -> Claimed | None:
+        """Return a claim that is held."""
+        return await self._transact("DEFERRED", lambda db: statements.claimed(db, name))
 
     async def append(self, entry: Entry) -> Appended:
         """Check an entry and record it."""
@@ -135,6 +139,8 @@ class SqliteStore:
             with _Transaction(db, "IMMEDIATE"):
                 if db.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
                     _create(db)
+                for statement in statements.ADDED:
+                    db.execute(statement)
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError as problem:

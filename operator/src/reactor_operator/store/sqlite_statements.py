@@ -5,13 +5,17 @@ the caller rolls back. Never here: transactions, files or threads.
 """
 
 import sqlite3
+import time
 from collections.abc import Mapping, Sequence
 
 from reactor_operator.store.port import (
     Appended,
+    Claim,
+    Claimed,
     Commit,
     Entry,
     InboxAhead,
+    KeyTaken,
     OldEpoch,
     OpenTask,
     Snapshot,
@@ -32,7 +36,16 @@ SCHEMA = (
     "CREATE TABLE seen(run TEXT, task TEXT, digest TEXT, PRIMARY KEY(run, task, digest)) WITHOUT ROWID",
     "CREATE TABLE documents(run TEXT, digest TEXT, body BLOB NOT NULL, PRIMARY KEY(run, digest))",
 )
+ADDED = (
+    "CREATE TABLE IF NOT EXISTS claims(name TEXT PRIMARY KEY, run TEXT NOT NULL, body BLOB NOT NULL, document BLOB,"
+    " keep_ms INTEGER NOT NULL, until INTEGER)",
+    "CREATE INDEX IF NOT EXISTS claims_by_end ON claims(until)",
+    "CREATE TABLE IF NOT EXISTS claimants(run TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS claimants_by_name ON claimants(name)",
+)
+"""What a file of the same version may lack, for it was made before there was any."""
 _DIGESTS_PER_QUERY = 500
+_SWEPT_AT_ONCE = 100
 
 
 def load(db: sqlite3.Connection, run: str, known_revision: int) -> Snapshot | None:
@@ -71,6 +84,8 @@ def commit(db: sqlite3.Connection, commit: Commit) -> int:
         ).fetchone()
         if ahead:
             raise InboxAhead(f"run {run}: the inbox holds an entry for task {task}, which this would close")
+    if commit.claim is not None:
+        _take(db, commit, commit.claim)
     if commit.epoch > epoch:
         db.execute("UPDATE store SET value = ? WHERE name = 'epoch'", (commit.epoch,))
     db.execute(
@@ -80,6 +95,14 @@ def commit(db: sqlite3.Connection, commit: Commit) -> int:
     )
     _apply(db, commit)
     return commit.revision + 1
+
+
+def claimed(db: sqlite3.Connection, name: str) -> Claimed | None:
+    """Read a claim that is held."""
+    row = db.execute(
+        "SELECT run, body, document FROM claims WHERE name = ? AND (until IS NULL OR until > ?)", (name, _now())
+    ).fetchone()
+    return None if row is None else Claimed(run=row[0], body=row[1], document=row[2])
 
 
 def append(db: sqlite3.Connection, entry: Entry) -> Appended:
@@ -135,6 +158,14 @@ def forget(db: sqlite3.Connection, run: str) -> None:
     """Delete a run from every table."""
     for table in ("runs", "records", "inbox", "outbox", "tasks", "seen", "documents"):
         db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - the names stand in this line
+    row = db.execute("SELECT name FROM claimants WHERE run = ?", (run,)).fetchone()
+    if row is not None:
+        db.execute("DELETE FROM claimants WHERE run = ?", (run,))
+        db.execute(
+            "UPDATE claims SET until = ? + keep_ms WHERE name = ?"
+            " AND NOT EXISTS (SELECT 1 FROM claimants WHERE claimants.name = claims.name)",
+            (_now(), row[0]),
+        )
 
 
 def get_values(db: sqlite3.Connection, run: str, digests: Sequence[str]) -> dict[str, bytes]:
@@ -167,6 +198,32 @@ def setting(db: sqlite3.Connection, name: str) -> str:
     """Read one row of the table that describes the store itself."""
     (value,) = db.execute("SELECT value FROM store WHERE name = ?", (name,)).fetchone()
     return str(value)
+
+
+def _take(db: sqlite3.Connection, commit: Commit, claim: Claim) -> None:
+    """Write a claim, and drop some of those whose time is over."""
+    db.execute("DELETE FROM claims WHERE name = ? AND until <= ?", (claim.name, _now()))
+    over = "SELECT name FROM claims WHERE until <= ? LIMIT ?"
+    db.execute(f"DELETE FROM claims WHERE name IN ({over})", (_now(), _SWEPT_AT_ONCE))  # noqa: S608 - stands above
+    row = db.execute("SELECT run FROM claims WHERE name = ?", (claim.name,)).fetchone()
+    if row is not None and row[0] != commit.run and not claim.shared:
+        if commit.revision == 0:
+            raise KeyTaken(f"run {commit.run}: run {row[0]} holds the claim {claim.name}")
+        return
+    if row is None and claim.shared:
+        return
+    if claim.shared:
+        db.execute("UPDATE claims SET until = NULL WHERE name = ?", (claim.name,))
+    else:
+        db.execute(
+            "INSERT OR REPLACE INTO claims(name, run, body, document, keep_ms) VALUES(?, ?, ?, ?, ?)",
+            (claim.name, commit.run, claim.body, claim.document, claim.keep_ms),
+        )
+    db.execute("INSERT OR IGNORE INTO claimants(run, name) VALUES(?, ?)", (commit.run, claim.name))
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _apply(db: sqlite3.Connection, commit: Commit) -> None:

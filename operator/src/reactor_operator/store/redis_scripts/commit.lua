@@ -1,10 +1,11 @@
 #!lua
 -- Applies a commit, or refuses it and writes nothing.
--- KEYS: header records inbox outbox tasks values epoch active
--- ARGV: run revision epoch inbox_position active, then seven lists, each a count and its members:
+-- KEYS: header records inbox outbox tasks values epoch active claim
+-- ARGV: run revision epoch inbox_position active, then eight lists, each a count and its members:
 --       records (name body)* removed* values (digest body)* opens (task record)* closes* acknowledged* actions (id body)*
--- Answers {"committed"}, {"old-epoch", stored}, {"stale-revision", stored} or {"inbox-ahead", task}.
-local header, records, inbox, outbox, tasks, values, epoch_key, active_key = unpack(KEYS)
+--       claim: nothing, or shared keep_ms body, and a document where there is one
+-- Answers {"committed"}, {"old-epoch", stored}, {"stale-revision", stored}, {"inbox-ahead", task} or {"key-taken", run}.
+local header, records, inbox, outbox, tasks, values, epoch_key, active_key, claim_key = unpack(KEYS)
 local run, revision, epoch, inbox_position = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local active = ARGV[5] == "1"
 local FIELDS_AT_ONCE = 2000 -- unpack() cannot put more than some 8,000 on the stack
@@ -29,6 +30,7 @@ local opens_first, opens_last = take_list()
 local closes_first, closes_last = take_list()
 local acknowledged_first, acknowledged_last = take_list()
 local actions_first, actions_last = take_list()
+local claim_first, claim_last = take_list()
 
 local stored_epoch = tonumber(redis.call("GET", epoch_key) or "0")
 if epoch < stored_epoch then
@@ -47,6 +49,12 @@ for i = closes_first, closes_last do
     return {"inbox-ahead", ARGV[i]}
   end
 end
+local shared, keep_ms, body, document = unpack(ARGV, claim_first, claim_last)
+local holder = shared and redis.call("HGET", claim_key, "run")
+if shared == "0" and holder and holder ~= run and revision == 0 then
+  return {"key-taken", holder}
+end
+local holds = shared == "0" and (not holder or holder == run)
 
 local sequence = tonumber(stored[3] or "0")
 redis.call("HSET", header, "revision", string.format("%d", revision + 1), "active", ARGV[5])
@@ -87,6 +95,18 @@ for i = actions_first, actions_last, 2 do
 end
 if actions_last >= actions_first then
   redis.call("HSET", header, "sequence", string.format("%d", sequence))
+end
+if holds then
+  redis.call("HSET", claim_key, "run", run, "keep", keep_ms, "body", body)
+  redis.call("HDEL", claim_key, "document")
+  if document then
+    redis.call("HSET", claim_key, "document", document)
+  end
+end
+-- "runs" counts the stored runs that have the claim; forget.lua takes each off again
+if (holds or (shared == "1" and holder)) and redis.call("HSETNX", header, "claim", claim_key) == 1 then
+  redis.call("HINCRBY", claim_key, "runs", 1)
+  redis.call("PERSIST", claim_key)
 end
 if active or redis.call("EXISTS", outbox, inbox) > 0 then
   redis.call("SADD", active_key, run)

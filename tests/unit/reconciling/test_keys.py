@@ -1,0 +1,60 @@
+"""Business keys where state was lost: nothing acts that may have acted before."""
+
+from reactor_operator.engine.events import CancelRequested
+from reactor_operator.store.memory import MemoryStore
+from tests.unit.reconciling.transactions import KEY, Transactions
+
+
+def lose(shop: Transactions) -> Transactions:
+    """Return the same world over a store that was emptied."""
+    later = Transactions(MemoryStore(), epoch=2)
+    later.runs, later.acted, later.clock = shop.runs, shop.acted, shop.clock
+    return later
+
+
+async def test_a_run_whose_state_is_lost_has_its_key_again_until_it_is_cancelled_and_then_hides_nothing() -> None:
+    shop = Transactions()
+    shop.apply("r1")
+    await shop.look("r1")
+    later = lose(shop)
+    await later.look("r1")
+    assert later.phase("r1") == "Recovering"
+    later.apply("r2")
+    await later.look("r2")
+    assert later.phase("r2") == "Pending"
+    await later.ask("r1", CancelRequested(id="1", reason="", by="Ada"))
+    await later.look("r2")
+    failure = later.status_of("r2")["failure"]
+    assert failure["kind"] == "KeyConflict"
+    assert f"spec.idempotencyKey {KEY!r}: run r1 (uid-r1-1) had this key, and the store lost" in failure["message"]
+    assert later.who_acted() == [("r1", "a.run")]
+
+
+async def test_where_another_run_has_the_key_by_then_it_keeps_it() -> None:
+    shop = Transactions()
+    shop.apply("r1")
+    await shop.look("r1")
+    later = lose(shop)
+    later.apply("r2")
+    await later.look("r2")  # before anyone looked at r1: what was lost cannot be known
+    await later.look("r1")
+    assert (later.phase("r1"), later.phase("r2")) == ("Recovering", "Running")
+    await later.ask("r1", CancelRequested(id="1", reason="", by="Ada"))
+    later.apply("r3")
+    await later.look("r3")
+    assert "run r2 " in later.message("r3")
+
+
+async def test_a_run_that_holds_its_key_and_is_not_stored_was_lost_though_nothing_was_told_of_it() -> None:
+    shop = Transactions()
+    shop.apply("r1")
+    await shop.look("r1")
+    shop.store._runs.clear()
+    shop.reconciler.forget(shop.runs["r1"].ref)
+    shop.apply("r1", uid=shop.runs["r1"].ref.uid)
+    await shop.look("r1")
+    assert shop.phase("r1") == "Recovering"
+    assert shop.who_acted() == [("r1", "a.run")]
+    shop.apply("r2", total=2)
+    await shop.look("r2")
+    assert "with other inputs" in shop.message("r2")  # those of r1 are known from its claim
