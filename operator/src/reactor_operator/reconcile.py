@@ -14,12 +14,16 @@ Never here: two reconciles of one run at once (the caller's queue sees to that),
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from reactor_operator.api.blueprint import Blueprint
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Effect, Evaluation
 from reactor_operator.engine.decide import begin, decide_together, recovering, stillborn
+from reactor_operator.engine.facts import Fact
 from reactor_operator.engine.identity import Task
+from reactor_operator.engine.plan import Plan
 from reactor_operator.engine.state import RunPhase, Stage
 from reactor_operator.ports import (
+    About,
     Board,
     Clock,
     Definitions,
@@ -29,6 +33,7 @@ from reactor_operator.ports import (
     RunObject,
     RunRef,
     Siblings,
+    Teller,
     Unavailable,
 )
 from reactor_operator.reconciling.definition import Definition, compile_definition
@@ -36,9 +41,11 @@ from reactor_operator.reconciling.documents import DocumentCache, Documents, Val
 from reactor_operator.reconciling.effects import Effects, Performed
 from reactor_operator.reconciling.evaluations import answer
 from reactor_operator.reconciling.memory import Memory
+from reactor_operator.reconciling.notices import answered, apart
 from reactor_operator.reconciling.opening import CannotOpen, Opened, OpenLater, judge
 from reactor_operator.reconciling.places import Places
 from reactor_operator.reconciling.records import Decided, KnownRun, make_commit, read_run
+from reactor_operator.reconciling.silence import Mute
 from reactor_operator.reconciling.told import told_end, told_reactor, told_recovering, told_sequence
 from reactor_operator.status.render import RunFacts, render_pending, render_status, wanted_values
 from reactor_operator.store.codec import decode_event
@@ -92,6 +99,7 @@ class Reconciler:
         clock: Clock,
         epoch: int,
         settings: ReconcileSettings,
+        teller: Teller | None = None,
     ) -> None:
         self._store = store
         self._definitions = definitions
@@ -101,6 +109,7 @@ class Reconciler:
         self._clock = clock
         self._epoch = epoch
         self._settings = settings
+        self._teller: Teller = teller if teller is not None else Mute()
         self._memory = Memory()
         self._places = Places(store, siblings, self._memory)
         self._cache = DocumentCache()
@@ -131,11 +140,13 @@ class Reconciler:
         self._memory.drop(ref.uid)
         self._places.drop(ref.uid)
         self._effects.forget(ref.uid)
+        self._teller.forget(ref.uid)
 
     def distrust(self) -> list[RunRef]:
         """The store may be another, or an older copy: read each known run anew before its next action. Return them."""
         self._memory.unsure.update(self._memory.known)
         self._places.distrust()
+        self._teller.distrust()
         self._cache = DocumentCache()
         self._incarnation = ""
         return [known.definition.run for known in self._memory.known.values()]
@@ -179,6 +190,8 @@ class Reconciler:
         events = [decode_event(body) for _, body in snapshot.inbox]
         # Outcomes first, then signals: a cancel must not close a task whose outcome is recorded already.
         events.sort(key=lambda event: isinstance(event, ev.Signal | ev.SpecChanged))
+        events, sent = answered(known, events)
+        passing.acknowledged |= sent
         decided = await self._fold(passing, events)
         position = max((position for position, _ in snapshot.inbox), default=0)
         await self._save(passing, decided, position)
@@ -193,7 +206,13 @@ class Reconciler:
         None where nothing is left to do: its object was deleted (its pods go with it, and its state is swept), or tells
         that the run has ended.
         """
-        known = read_run(records, actions, revision, pending_timeout_ms=self._settings.pending_timeout_ms)
+        known = read_run(
+            records,
+            actions,
+            revision,
+            pending_timeout_ms=self._settings.pending_timeout_ms,
+            observed=self._teller.observed,
+        )
         stage = known.state.header.stage
         if stage in {Stage.OVER, Stage.RECOVERING}:
             return known
@@ -243,10 +262,10 @@ class Reconciler:
                 await self._board.report(ref, RunPhase.PENDING.value, _rendered(pending))
             return judged.until
         if isinstance(judged, CannotOpen):
-            dead = stillborn(ref.uid, judged.failure, now)
+            dead = stillborn(ref.uid, judged.failure, now, self._compile(judged.definition)[1])
             passing = self._fresh(judged.definition, Decided(state=dead.state))
             effects = tuple(action for action in dead.actions if not isinstance(action, Evaluation))
-            await self._save(passing, Decided(state=dead.state, actions=effects), 0)
+            await self._save(passing, Decided(state=dead.state, actions=effects, facts=dead.facts), 0)
             return await self._act_and_report(passing)
         return await self._open_sound(judged, now)
 
@@ -254,7 +273,7 @@ class Reconciler:
         inputs = judged.definition.inputs
         assert inputs is not None
         values = {inputs.digest: judged.inputs}
-        _, plan = compile_definition(judged.definition, pending_timeout_ms=self._settings.pending_timeout_ms)
+        _, plan = self._compile(judged.definition)
         pinned = judged.definition
         begun = begin(plan, pinned.run.uid, now, suspended=judged.suspended, generation=pinned.generation)
         passing = self._fresh(judged.definition, Decided(state=begun))
@@ -279,8 +298,12 @@ class Reconciler:
         return await self._act_and_report(passing)
 
     def _fresh(self, definition: Definition, decided: Decided) -> _Pass:
-        blueprint, plan = compile_definition(definition, pending_timeout_ms=self._settings.pending_timeout_ms)
+        blueprint, plan = self._compile(definition)
         return self._pass(KnownRun(definition=definition, blueprint=blueprint, plan=plan, state=decided.state))
+
+    def _compile(self, definition: Definition) -> tuple[Blueprint | None, Plan]:
+        timeout = self._settings.pending_timeout_ms
+        return compile_definition(definition, pending_timeout_ms=timeout, observed=self._teller.observed)
 
     def _pass(self, known: KnownRun) -> _Pass:
         documents = Documents(known.definition.run.uid, self._store, self._cache)
@@ -293,11 +316,13 @@ class Reconciler:
         actions: list[Effect] = []
         touched: set[str] = set()
         values: dict[str, bytes] = {}
+        facts: tuple[Fact, ...] = ()
         waiting = groups_of([*events, ev.TimePassed()])
         while waiting:
             decision = decide_together(known.plan, state, waiting.pop(0), now)
             state = decision.state
             touched |= decision.touched
+            facts += decision.facts
             passing.wake_at = decision.wake_at
             answers: list[ev.Event] = []
             for action in decision.actions:
@@ -309,7 +334,7 @@ class Reconciler:
                 else:
                     actions.append(action)
             waiting[:0] = [[told] for told in answers]
-        return Decided(state=state, actions=tuple(actions), touched=frozenset(touched), values=values)
+        return Decided(state=state, actions=tuple(actions), touched=frozenset(touched), values=values, facts=facts)
 
     async def _save(self, passing: _Pass, decided: Decided, inbox_position: int) -> None:
         """Commit, unless there is nothing to say."""
@@ -329,6 +354,8 @@ class Reconciler:
         passing.acknowledged -= commit.acknowledged
         self._memory.keep(after)
         self._places.stored(after.definition.run.uid)
+        if decided.facts:
+            self._teller.tell(_about(after), decided.facts)
 
     def _worth_flushing(self, passing: _Pass) -> bool:
         """Acknowledgements travel with the next commit; only an ended run has none to wait for."""
@@ -340,6 +367,8 @@ class Reconciler:
         try:
             while True:
                 orders = {i: o for i, o in passing.known.outbox.items() if i not in passing.acknowledged}
+                orders, notices = apart(orders)
+                self._teller.offer(_about(passing.known), notices)
                 events = self._note(passing, await self._effects.perform(passing.known, orders, passing.documents))
                 if not events and not self._worth_flushing(passing):
                     break
@@ -400,6 +429,10 @@ class Reconciler:
             # What was told of the steps before the loss is all that is left of them.
             status = {name: value for name, value in status.items() if name in _TOLD_OF_A_LOST_RUN}
         return status
+
+
+def _about(known: KnownRun) -> About:
+    return About(run=known.definition.run, reactor=known.definition.reactor_name)
 
 
 def _rendered(status: Mapping[str, object]) -> Rendering:

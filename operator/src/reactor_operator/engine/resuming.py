@@ -11,6 +11,7 @@ from reactor_operator.engine.derive import restore
 from reactor_operator.engine.draft import CLEANUP, Draft
 from reactor_operator.engine.ending import begin_ending, go_back, stop_everything
 from reactor_operator.engine.events import RetryRequested, SkipRequested, SpecChanged
+from reactor_operator.engine.facts import FactKind
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.forward import skip
 from reactor_operator.engine.launching import NOT_WAITING
@@ -139,6 +140,7 @@ def spec_changed(draft: Draft, event: SpecChanged) -> None:
         return
     draft.set(suspended=suspended)
     draft.announce("Suspended" if suspended else "Resumed", "spec.suspend is " + ("true" if suspended else "false"))
+    draft.tell(FactKind.RUN_SUSPENDED if suspended else FactKind.RUN_RESUMED)
 
 
 def _standing(draft: Draft) -> set[str]:

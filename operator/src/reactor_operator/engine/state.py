@@ -191,6 +191,32 @@ class SignalAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeadNotice:
+    """A fact that a notification was not told, and why: `kind` and `sequence` are those of the fact."""
+
+    notification: str
+    kind: str
+    sequence: int
+    message: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notices:
+    """How many facts were to be sent to notifications, and what became of them; the rest is pending."""
+
+    ordered: int = 0
+    delivered: int = 0
+    dead: int = 0
+    last_failure: DeadNotice | None = None
+
+    @property
+    def pending(self) -> int:
+        """How many wait."""
+        return self.ordered - self.delivered - self.dead
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """What is kept of the run as a whole. `failing` are finally failed steps whose own cleanup is not done yet.
 
@@ -198,6 +224,7 @@ class Header:
     `containing` is the scope whose inside is being reversed because of `contained`, a failure inside it.
     `uid` is the run's; jitter depends on it. `now` is the latest time the run has seen.
     `undone` lists what was compensated or undone, in order; `signals` the newest answers.
+    `told` numbers the facts told to notifications and observers; `notices` says what became of those that were sent.
     """
 
     uid: str = ""
@@ -228,6 +255,8 @@ class Header:
     rollback: RollbackState = RollbackState.NOT_NEEDED
     rollback_failures: tuple[RollbackFailure, ...] = ()
     signals: tuple[SignalAnswer, ...] = ()
+    told: int = 0
+    notices: Notices = Notices()
 
 
 def is_held(header: Header) -> bool:
