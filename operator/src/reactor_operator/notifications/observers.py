@@ -6,14 +6,13 @@ into its queue; one that cannot be loaded is left out.
 """
 
 import asyncio
+import logging
 import queue
 import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import EntryPoint, entry_points
-
-import structlog
 
 from reactor_operator.notifications.run_event import Observer, RunEvent
 
@@ -22,7 +21,7 @@ QUEUED = 1_000
 """Events that wait for one observer; more are dropped."""
 CLOSE_SECONDS = 2.0
 """How long a process that ends waits for observers."""
-_log = structlog.get_logger("reactor_operator.observers")
+_log = logging.getLogger("reactor_operator.observers")  # structlog would cost the laptop its start
 
 
 class Observers:
@@ -82,7 +81,7 @@ class _Watcher:
         if self._events.qsize() < QUEUED and self._thread.is_alive():
             self._events.put_nowait(event)
         else:
-            self._say_once("an observer is too slow: events are dropped" if self._thread.is_alive() else "")
+            self._say_once("is too slow, so events are dropped" if self._thread.is_alive() else "")
 
     def stop(self) -> None:
         self._events.put_nowait(None)
@@ -94,16 +93,16 @@ class _Watcher:
         try:
             observer: Observer = self._entry.load()()
         except BaseException as problem:  # also a SystemExit: it is the observer's, not ours
-            self._say_once("an observer cannot be loaded", problem)
+            self._say_once("cannot be loaded", problem)
             return
         while (event := self._events.get()) is not None:
             try:
                 observer.on_event(event)
             except BaseException as problem:
-                self._say_once("an observer failed; it is told of further events, and of its failures no more", problem)
+                self._say_once("failed; it is told of further events, and of its failures no more", problem)
 
     def _say_once(self, what: str, problem: BaseException | None = None) -> None:
         if what and what not in self._said:
             self._said.add(what)
             why = f"{type(problem).__name__}: {problem}" if problem is not None else f"more than {QUEUED} wait"
-            _log.warning(what, observer=self._name, problem=why)
+            _log.warning("observer %s %s: %s", self._name, what, why)

@@ -7,10 +7,9 @@ Each notification of each run is a lane: what is first in it is delivered or dea
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-
-import structlog
 
 from reactor_operator.engine.actions import Notify
 from reactor_operator.engine.events import NotificationEnded
@@ -26,7 +25,7 @@ from reactor_operator.store.port import Entry, Inbox, StoreUnavailable
 AGENT = "reactor-operator"
 _AGAIN_SECONDS = 1.0
 _LONGEST_AGAIN_SECONDS = 30.0
-_log = structlog.get_logger("reactor_operator.notifications")
+_log = logging.getLogger("reactor_operator.notifications")  # structlog would cost the laptop its start
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -104,11 +103,11 @@ class Sender:
             while (notice := lane.first()) is not None:
                 problem = await self._deliver(lane.about, notice)
                 if problem is not None:
-                    _log.warning("a notification is dead", run=where, notification=notice.notification, problem=problem)
+                    _log.info("run %s: notification %s is dead: %s", where, notice.notification, problem)
                 await self._report(lane.about, notice, problem)
                 lane.ended.add(notice)
         except Exception:
-            _log.exception("a notification cannot be sent: this is a bug", run=where)
+            _log.exception("run %s: a notification cannot be sent: this is a bug", where)
         finally:
             lane.work = None
 
