@@ -2,13 +2,16 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.expected_examples import EXAMPLES
 from tests.unit.cli.conftest import Write
 from tests.unit.notifications.installed import install, observed
 from tests.unit.notifications.receiver import KEY, hang, is_signed, sequences
@@ -103,3 +106,34 @@ def test_an_observer_that_is_installed_is_told_too_and_one_that_hangs_holds_up_n
     ]
     assert done.stderr.count("no disk") == 1
     assert "no disk" not in done.stdout
+
+
+def test_the_example_tells_its_receiver_which_believes_no_other_key(tmp_path: Path) -> None:
+    folder = shutil.copytree(EXAMPLES / "07-finally-and-notifications", tmp_path / "example")
+    command = [sys.executable, str(folder / "receiver" / "receiver.py"), "--port", "0"]
+    key = {"REACTOR_SIGNING_KEY_AUDIT": KEY.decode()}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **key}) as receiver:
+        try:
+            assert receiver.stdout is not None
+            address = receiver.stdout.readline().strip()
+            manifest = folder / "reactor.yaml"
+            manifest.write_text(manifest.read_text().replace("http://127.0.0.1:8087", address))
+            done = run(folder, "-o", "json", **key)
+            with urllib.request.urlopen(f"{address}/events", timeout=10) as answer:
+                taken = json.load(answer)
+            stranger = run(folder, "-o", "json", REACTOR_SIGNING_KEY_AUDIT=KEY[::-1].decode())
+        finally:
+            receiver.kill()
+    assert done.returncode == 1, done.stderr
+    told = [(event["subject"], event["type"].removeprefix("run.reactor.")) for event in taken]
+    assert told == [
+        ("tickets-paid", "run.started"),
+        ("tickets-paid", "run.succeeded"),
+        ("tickets-declined", "run.started"),
+        ("tickets-declined", "step.failed"),
+        ("tickets-declined", "run.failed"),
+    ]
+    assert taken[-1]["data"]["failure"] == {"kind": "Error", "message": "the card has expired"}
+    statuses = [one["status"]["notifications"] for one in json.loads(stranger.stdout)["items"]]
+    assert [status["dead"] for status in statuses] == [2, 3]
+    assert "the endpoint answered 401" in statuses[0]["lastFailure"]["message"]
