@@ -9,6 +9,7 @@ from reactor_operator.engine.actions import Announce, Notify
 from reactor_operator.engine.decide import stillborn
 from reactor_operator.engine.facts import PENDING_LIMIT, Fact, FactKind
 from reactor_operator.engine.failures import FailureKind
+from reactor_operator.engine.notices import ANNOUNCED
 from reactor_operator.engine.plan import Endpoint, NotificationPlan, Plan
 from reactor_operator.engine.state import Notices, RunPhase, RunState
 from tests.unit.engine.driver import DONE_ONCE, Run, Written, attempts, chain, failure, step
@@ -134,6 +135,15 @@ def test_what_became_of_a_notice_is_counted_also_after_the_end_and_changes_nothi
         before.header.finished_at,
     )
     assert run.reasons[-1] == "NotificationDead"
+
+
+def test_of_many_dead_notices_people_are_told_of_the_first_ones() -> None:
+    run = Told(step("a")).start()
+    for number in range(15):
+        notice = replace(run.sent[0], fact=replace(run.sent[0].fact, sequence=number + 1))
+        run.feed(ended(notice, delivered=False, message="away"))
+    assert run.reasons.count("NotificationDead") == ANNOUNCED
+    assert run.header.notices.dead == 15
 
 
 def test_telling_changes_no_order_of_the_run() -> None:

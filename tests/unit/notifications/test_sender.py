@@ -168,6 +168,25 @@ async def test_a_redirect_is_not_followed(service: Service, status: int) -> None
     assert ended.message.startswith(f"the endpoint answered {status}: a redirect, which is not followed")
 
 
+async def test_an_endpoint_is_not_remembered(service: Service) -> None:
+    service.headers = {"Set-Cookie": "who=order-1; Path=/"}
+    async with trial() as one:
+        one.sender.offer(ABOUT, notices(service.address, 2))
+        await one.until_ended(2)
+    assert not any("Cookie" in asked.headers for asked in service.asked)
+
+
+async def test_nothing_is_kept_of_a_run_that_has_told_all(service: Service) -> None:
+    async with trial() as one:
+        offered = notices(service.address, 2)
+        one.sender.offer(ABOUT, offered)
+        await one.until_ended(1)
+        one.sender.offer(ABOUT, offered[1:])
+        await one.until_ended(2)
+        one.sender.offer(ABOUT, [])
+        await until(lambda: not one.sender._lanes)
+
+
 async def test_nobody_at_the_address_is_told_without_the_address() -> None:
     address = f"http://127.0.0.1:{free_port()}/secret-path"
     async with trial() as one:

@@ -9,6 +9,9 @@ from reactor_operator.engine.events import NotificationEnded
 from reactor_operator.engine.evolve import evolve
 from reactor_operator.engine.state import DeadNotice
 
+ANNOUNCED = 10
+"""Dead notices of one run that people are told of one by one; the status counts them all."""
+
 
 def notification_ended(draft: Draft, event: NotificationEnded) -> None:
     """Count one. The caller sees to it that each is reported once: its order is in the outbox until then."""
@@ -24,5 +27,7 @@ def notification_ended(draft: Draft, event: NotificationEnded) -> None:
         at=draft.now,
     )
     draft.set(notices=evolve(notices, {"dead": notices.dead + 1, "last_failure": dead}))
+    if notices.dead >= ANNOUNCED:
+        return
     words = f"Notification {event.notification} was not told of {event.kind} (event {event.sequence}): {event.message}"
     draft.announce("NotificationDead", words, warning=True)

@@ -6,6 +6,7 @@ Never here: a second attempt; and never a redirect that is followed, or an answe
 
 import asyncio
 from collections.abc import Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
@@ -54,8 +55,12 @@ class HttpPost:
 
         if self._client is None:
             # Proxies and SSL_CERT_FILE of the environment hold; its timeout is ours, over all of a request.
+            # What an endpoint wants to be remembered is not: runs of others post to it too.
             limits = httpx.Limits(max_keepalive_connections=20)
-            self._client = httpx.AsyncClient(follow_redirects=False, timeout=httpx.Timeout(None), limits=limits)
+            forgetful = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+            self._client = httpx.AsyncClient(
+                follow_redirects=False, timeout=httpx.Timeout(None), limits=limits, cookies=forgetful
+            )
         try:
             async with (
                 asyncio.timeout(timeout_ms / 1000),

@@ -35,6 +35,7 @@ class _Lane:
     """What waits for one notification of one run. `ended` are those that were reported and are still in the outbox."""
 
     about: About
+    name: str
     waiting: list[Notify] = field(default_factory=list)
     ended: set[Notify] = field(default_factory=set)
     work: asyncio.Task[None] | None = None
@@ -67,15 +68,12 @@ class Sender:
         for notice in notices:
             sorted_.setdefault(notice.notification, []).append(notice)
         for name, waiting in sorted_.items():
-            lane = lanes.setdefault(name, _Lane(about))
+            lane = lanes.setdefault(name, _Lane(about, name))
             lane.waiting = waiting
             lane.ended.intersection_update(waiting)
             if lane.work is None and lane.first() is not None:
                 lane.work = asyncio.create_task(self._work(lane), name=f"notification {name} of {about.run.name}")
-            if not waiting and lane.work is None:
-                del lanes[name]
-        if not lanes:
-            del self._lanes[uid]
+            self._tidy(lane)
 
     def distrust(self) -> None:
         """Forget what was reported: the store may not know of it any more."""
@@ -110,6 +108,15 @@ class Sender:
             _log.exception("run %s: a notification cannot be sent: this is a bug", where)
         finally:
             lane.work = None
+            self._tidy(lane)
+
+    def _tidy(self, lane: _Lane) -> None:
+        """Drop a lane in which nothing waits; the next offer makes another."""
+        lanes = self._lanes.get(lane.about.run.uid, {})
+        if lane.work is None and not lane.waiting and lanes.get(lane.name) is lane:
+            del lanes[lane.name]
+            if not lanes:
+                del self._lanes[lane.about.run.uid]
 
     async def _deliver(self, about: About, notice: Notify) -> str | None:
         """Return None once it is delivered, else why the last attempt failed."""
