@@ -264,12 +264,12 @@ async def test_offering_again_what_is_under_way_or_reported_sends_nothing_twice(
         for _ in range(3):
             one.sender.offer(ABOUT, offered)
         await one.until_ended(2)
-        one.sender.offer(ABOUT, offered)  # not committed yet
-        one.sender.offer(ABOUT, offered[1:])
-        one.sender.offer(ABOUT, [])
-        later = notices(service.address, 3)[2:]
-        one.sender.offer(ABOUT, later)
+        more = notices(service.address, 3)
+        one.sender.offer(ABOUT, more)  # nothing is committed yet
         await one.until_ended(3)
+        one.sender.offer(ABOUT, more[1:])
+        one.sender.offer(ABOUT, [])
+        await until(lambda: not one.sender._lanes)
     assert sequences(service.asked) == [1, 2, 3]
 
 

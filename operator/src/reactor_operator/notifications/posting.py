@@ -6,7 +6,6 @@ Never here: a second attempt; and never a redirect that is followed, or an answe
 
 import asyncio
 from collections.abc import Mapping
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
@@ -50,21 +49,32 @@ class HttpPost:
         if self._client is not None:
             await self._client.aclose()
 
-    async def _send(self, url: str, body: bytes, headers: Mapping[str, str], timeout_ms: int) -> str | None:
-        import httpx  # 0.1 s, which only those pay who notify
+    def _opened(self) -> "httpx.AsyncClient":
+        """Return the client. Proxies and SSL_CERT_FILE of the environment hold; how long a request may take is ours.
 
+        What an endpoint wants to be remembered is not: runs of others post to it too.
+        """
         if self._client is None:
-            # Proxies and SSL_CERT_FILE of the environment hold; its timeout is ours, over all of a request.
-            # What an endpoint wants to be remembered is not: runs of others post to it too.
-            limits = httpx.Limits(max_keepalive_connections=20)
-            forgetful = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+            from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+            import httpx  # 0.1 s, which only those pay who notify
+
             self._client = httpx.AsyncClient(
-                follow_redirects=False, timeout=httpx.Timeout(None), limits=limits, cookies=forgetful
+                follow_redirects=False,
+                timeout=httpx.Timeout(None),
+                limits=httpx.Limits(max_keepalive_connections=20),
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             )
+        return self._client
+
+    async def _send(self, url: str, body: bytes, headers: Mapping[str, str], timeout_ms: int) -> str | None:
+        client = self._opened()
+        import httpx
+
         try:
             async with (
                 asyncio.timeout(timeout_ms / 1000),
-                self._client.stream("POST", url, content=body, headers=dict(headers)) as answer,
+                client.stream("POST", url, content=body, headers=dict(headers)) as answer,
             ):
                 status = answer.status_code
         except TimeoutError:
