@@ -1,8 +1,6 @@
 """Observers, from an entry point that is really installed: told in order, and harmless whatever they do."""
 
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,16 +13,6 @@ from tests.unit.notifications.receiver import ABOUT, fact
 
 def events(count: int) -> list[RunEvent]:
     return [event_of(ABOUT, fact(number)) for number in range(1, count + 1)]
-
-
-@pytest.fixture
-def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder to install into, and the file of the observer that writes."""
-    monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    (tmp_path / "site").mkdir()
-    monkeypatch.setenv("OBSERVED", str(tmp_path / "observed"))
-    yield tmp_path / "observed"
-    sys.modules.pop("shop_watch", None)
 
 
 def found_in(written: Path, **observers: str) -> Observers:

@@ -5,6 +5,7 @@ import json
 from reactor_operator.engine.facts import FactKind
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.notifications.run_event import event_of, render_cloud_event
+from reactor_operator.ports import About, RunRef
 from tests.unit.notifications.receiver import ABOUT, fact
 
 
@@ -38,3 +39,9 @@ def test_what_does_not_apply_is_left_out() -> None:
     assert set(data) == {"namespace", "run", "runUid", "reactor", "phase", "sequence"}
     said = json.loads(render_cloud_event(event_of(ABOUT, fact(2, FactKind.RUN_CANCELLED, message="enough"))))["data"]
     assert said["message"] == "enough"
+
+
+def test_the_largest_event_is_small() -> None:
+    about = About(run=RunRef("n" * 63, "r" * 253, "u" * 36), reactor="x" * 253)
+    worst = fact(10**9, FactKind.STEP_FAILED, step="s" * 1_024, failure=FailureKind.ERROR, message='"' * 1_024)
+    assert len(render_cloud_event(event_of(about, worst))) < 8 * 1_024
