@@ -129,4 +129,15 @@ EXPECTED: dict[str, dict[str, Expected]] = {
             steps={"ship": "Compensated", "charge": "Undone", "reserve": "Undone"},
         ),
     },
+    "07-finally-and-notifications": {
+        "tickets-paid": Expected(
+            phase="Succeeded", result={"order": "t-1", "paid": 8000}, steps={"close-counter": "Succeeded"}
+        ),
+        "tickets-declined": Expected(
+            phase="Failed",
+            failure="the card has expired",
+            undone=("charge", "hold"),
+            steps={"charge": "Compensated", "hold": "Undone", "close-counter": "Succeeded"},
+        ),
+    },
 }

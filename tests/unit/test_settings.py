@@ -104,6 +104,12 @@ def test_an_address_that_the_agent_in_a_pod_does_not_speak_is_refused(environmen
         load_operator_settings({**environment, "REACTOR_GATEWAY_URL": "https://gateway:8443"})
 
 
+def test_signing_keys_are_a_folder_that_may_be_filled_later(environment: dict[str, str], tmp_path: Path) -> None:
+    assert load_operator_settings(environment).signing_keys is None
+    said = {**environment, "REACTOR_SIGNING_KEYS": str(tmp_path / "later")}
+    assert load_operator_settings(said).signing_keys == tmp_path / "later"
+
+
 def test_a_ttl_of_finished_runs_is_taken_and_unset_means_never(environment: dict[str, str]) -> None:
     assert load_operator_settings(environment).ttl_after_finished_ms is None
     said = {**environment, "REACTOR_TTL_AFTER_FINISHED": "72h"}

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from reactor_operator.api.reactor import ReactorSpec, Step
 from reactor_operator.api.sources import Source
-from reactor_operator.engine.actions import Announce
+from reactor_operator.engine.actions import Announce, Notify
+from reactor_operator.engine.facts import Fact
 from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.identity import Task
 from reactor_operator.engine.state import ENDED, RunPhase
@@ -177,6 +178,37 @@ class Board(Protocol):
 
     async def announce(self, ref: RunRef, announcement: Announce) -> None:
         """Publish a Kubernetes Event (or a line). Repeating one changes nothing. Raises Unavailable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """Which run a fact is about, and of which reactor."""
+
+    run: RunRef
+    reactor: str
+
+
+class Teller(Protocol):
+    """Tells the world outside of facts. No call waits, fails, or takes time that the run would notice."""
+
+    @property
+    def observed(self) -> bool:
+        """Whether facts of runs without notifications are wanted too."""
+
+    def tell(self, about: About, facts: Sequence[Fact]) -> None:
+        """Tell observers of facts that are committed."""
+
+    def offer(self, about: About, notices: Sequence[Notify]) -> None:
+        """Hand over all that is still to be sent of a run, in order; handing it over again changes nothing.
+
+        What became of each comes back through the inbox, as `NotificationEnded`.
+        """
+
+    def distrust(self) -> None:
+        """What was reported may be lost with the store: send again what is offered again."""
+
+    def forget(self, uid: str) -> None:
+        """Drop what is to be sent of a run that is gone."""
 
 
 @dataclass(frozen=True, slots=True)

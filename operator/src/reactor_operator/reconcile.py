@@ -14,16 +14,20 @@ Never here: two reconciles of one run at once (the caller's queue sees to that),
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from reactor_operator.api.blueprint import Blueprint
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Effect, Evaluation
 from reactor_operator.engine.decide import begin, decide_together, recovering, stillborn, withdrawn
 from reactor_operator.engine.draft import Decision
+from reactor_operator.engine.facts import Fact
 from reactor_operator.engine.failures import render_message
 from reactor_operator.engine.identity import Task
+from reactor_operator.engine.plan import Plan
 from reactor_operator.engine.signals import answer_unstarted
 from reactor_operator.engine.state import RunPhase, Stage
 from reactor_operator.engine.taking import take
 from reactor_operator.ports import (
+    About,
     Board,
     Clock,
     Definitions,
@@ -33,6 +37,7 @@ from reactor_operator.ports import (
     RunObject,
     RunRef,
     Siblings,
+    Teller,
     Unavailable,
 )
 from reactor_operator.reconciling.definition import Definition, compile_definition
@@ -42,10 +47,12 @@ from reactor_operator.reconciling.evaluations import answer
 from reactor_operator.reconciling.inbox import events_of, groups_of, last_of, refused_if_old
 from reactor_operator.reconciling.keys import KEPT_MS, Conflict, HeldByItself, Keys, Settled
 from reactor_operator.reconciling.memory import Memory
+from reactor_operator.reconciling.notices import answered, apart
 from reactor_operator.reconciling.opening import CannotOpen, Opened, OpenLater, judge
 from reactor_operator.reconciling.places import Places
 from reactor_operator.reconciling.records import Decided, KnownRun, make_commit, read_run
 from reactor_operator.reconciling.signals import parse_requests
+from reactor_operator.reconciling.silence import Mute
 from reactor_operator.reconciling.told import told_end, told_reactor, told_recovering, told_sequence
 from reactor_operator.status.render import RunFacts, render_pending, render_status, wanted_values
 from reactor_operator.store.port import (
@@ -108,6 +115,7 @@ class Reconciler:
         clock: Clock,
         epoch: int,
         settings: ReconcileSettings,
+        teller: Teller | None = None,
     ) -> None:
         self._store = store
         self._definitions = definitions
@@ -117,6 +125,7 @@ class Reconciler:
         self._clock = clock
         self._epoch = epoch
         self._settings = settings
+        self._teller: Teller = teller if teller is not None else Mute()
         self._memory = Memory()
         self._keys = Keys(store, definitions, settings.key_retention_ms)
         self._places = Places(store, siblings, self._memory)
@@ -148,11 +157,13 @@ class Reconciler:
         self._memory.drop(ref.uid)
         self._places.drop(ref.uid)
         self._effects.forget(ref.uid)
+        self._teller.forget(ref.uid)
 
     def distrust(self) -> list[RunRef]:
         """The store may be another, or an older copy: read each known run anew before its next action. Return them."""
         self._memory.unsure.update(self._memory.known)
         self._places.distrust()
+        self._teller.distrust()
         self._cache = DocumentCache()
         self._incarnation = ""
         return [known.definition.run for known in self._memory.known.values()]
@@ -194,7 +205,9 @@ class Reconciler:
         passing = self._pass(known)
         passing.acknowledged = memory.acknowledged.pop(ref.uid, set())
         unread = snapshot.inbox if known.revision == snapshot.revision else ()  # else it was read on the way
-        decided = await self._fold(passing, events_of(unread))
+        events, sent = answered(known, events_of(unread))
+        passing.acknowledged |= sent
+        decided = await self._fold(passing, events)
         await self._save(passing, decided, last_of(unread))
         return await self._act_and_report(passing)
 
@@ -207,8 +220,14 @@ class Reconciler:
         """
         assert snapshot.records is not None
         assert snapshot.actions is not None
-        revision, pending_timeout_ms = snapshot.revision, self._settings.pending_timeout_ms
-        known = read_run(snapshot.records, snapshot.actions, revision, pending_timeout_ms=pending_timeout_ms)
+        revision = snapshot.revision
+        known = read_run(
+            snapshot.records,
+            snapshot.actions,
+            revision,
+            pending_timeout_ms=self._settings.pending_timeout_ms,
+            observed=self._teller.observed,
+        )
         stage = known.state.header.stage
         if stage in {Stage.OVER, Stage.RECOVERING}:
             return known
@@ -238,8 +257,10 @@ class Reconciler:
         """
         header = recovering(known.state.header, self._clock.now())
         stopped = self._pass(replace(known, state=replace(known.state, header=header)))
-        decided = await self._fold(stopped, [refused_if_old(event) for event in events_of(inbox)])
+        events, sent = answered(known, [refused_if_old(event) for event in events_of(inbox)])
+        decided = await self._fold(stopped, events)
         passing = self._pass(known)
+        passing.acknowledged |= sent
         await self._save(passing, decided, last_of(inbox))
         return passing.known
 
@@ -265,14 +286,15 @@ class Reconciler:
             if isinstance(keyed, OpenLater):
                 self._places.pass_over(ref.uid)  # it starts nothing, so it takes no place and stops none behind it
             if isinstance(keyed, Conflict):
-                dead = stillborn(ref.uid, keyed.failure, now)
+                dead = stillborn(ref.uid, keyed.failure, now, self._compile(keyed.definition)[1])
                 return await self._open_ended(keyed.definition, dead, {}, share=keyed.share)
             judged = keyed
         asked = [one.event for one in parse_requests(run)]
         cancel = next((event for event in asked if isinstance(event, ev.CancelRequested)), None)
         answers = tuple(answer_unstarted(event, now) for event in asked)
         if cancel is not None and not isinstance(judged, CannotOpen):
-            ended = withdrawn(ref.uid, render_message(cancel.reason), answers, now)
+            plan = self._compile(judged.definition)[1]
+            ended = withdrawn(ref.uid, render_message(cancel.reason), answers, now, plan)
             return await self._open_ended(judged.definition, ended, {})
         if isinstance(judged, Opened):
             judged = await self._places.take(run, judged, now)
@@ -284,7 +306,8 @@ class Reconciler:
                 await self._board.report(ref, RunPhase.PENDING.value, _rendered(pending))
             return judged.until
         if isinstance(judged, CannotOpen):
-            return await self._open_ended(judged.definition, stillborn(ref.uid, judged.failure, now), {})
+            dead = stillborn(ref.uid, judged.failure, now, self._compile(judged.definition)[1])
+            return await self._open_ended(judged.definition, dead, {})
         return await self._open_sound(judged, now)
 
     async def _open_settled(self, settled: Settled, now: int) -> int | None:
@@ -305,14 +328,15 @@ class Reconciler:
         passing = self._fresh(replace(definition, key=None, key_inputs=""), Decided(state=decision.state))
         passing.documents.add(values)
         effects = tuple(action for action in decision.actions if not isinstance(action, Evaluation))
-        await self._save(passing, Decided(state=decision.state, actions=effects, values=values), 0, share=share)
+        decided = Decided(state=decision.state, actions=effects, values=values, facts=decision.facts)
+        await self._save(passing, decided, 0, share=share)
         return await self._act_and_report(passing)
 
     async def _open_sound(self, judged: Opened, now: int) -> int | None:
         inputs = judged.definition.inputs
         assert inputs is not None
         values = {inputs.digest: judged.inputs}
-        _, plan = compile_definition(judged.definition, pending_timeout_ms=self._settings.pending_timeout_ms)
+        _, plan = self._compile(judged.definition)
         pinned = judged.definition
         begun = begin(plan, pinned.run.uid, now, suspended=judged.suspended, generation=pinned.generation)
         passing = self._fresh(judged.definition, Decided(state=begun))
@@ -338,8 +362,12 @@ class Reconciler:
         return await self._act_and_report(passing)
 
     def _fresh(self, definition: Definition, decided: Decided) -> _Pass:
-        blueprint, plan = compile_definition(definition, pending_timeout_ms=self._settings.pending_timeout_ms)
+        blueprint, plan = self._compile(definition)
         return self._pass(KnownRun(definition=definition, blueprint=blueprint, plan=plan, state=decided.state))
+
+    def _compile(self, definition: Definition) -> tuple[Blueprint | None, Plan]:
+        timeout = self._settings.pending_timeout_ms
+        return compile_definition(definition, pending_timeout_ms=timeout, observed=self._teller.observed)
 
     def _pass(self, known: KnownRun) -> _Pass:
         documents = Documents(known.definition.run.uid, self._store, self._cache)
@@ -352,11 +380,13 @@ class Reconciler:
         actions: list[Effect] = []
         touched: set[str] = set()
         values: dict[str, bytes] = {}
+        facts: tuple[Fact, ...] = ()
         waiting = groups_of([*events, ev.TimePassed()])
         while waiting:
             decision = decide_together(known.plan, state, waiting.pop(0), now)
             state = decision.state
             touched |= decision.touched
+            facts += decision.facts
             passing.wake_at = decision.wake_at
             answers: list[ev.Event] = []
             for action in decision.actions:
@@ -368,7 +398,7 @@ class Reconciler:
                 else:
                     actions.append(action)
             waiting[:0] = [[told] for told in answers]
-        return Decided(state=state, actions=tuple(actions), touched=frozenset(touched), values=values)
+        return Decided(state=state, actions=tuple(actions), touched=frozenset(touched), values=values, facts=facts)
 
     async def _save(self, passing: _Pass, decided: Decided, inbox_position: int, *, share: Claim | None = None) -> None:
         """Commit, unless there is nothing to say."""
@@ -391,6 +421,8 @@ class Reconciler:
         passing.acknowledged -= commit.acknowledged
         self._memory.keep(after)
         self._places.stored(after.definition.run.uid)
+        if decided.facts:
+            self._teller.tell(_about(after), decided.facts)
 
     def _worth_flushing(self, passing: _Pass) -> bool:
         """Acknowledgements travel with the next commit; only an ended run has none to wait for."""
@@ -402,6 +434,8 @@ class Reconciler:
         try:
             while True:
                 orders = {i: o for i, o in passing.known.outbox.items() if i not in passing.acknowledged}
+                orders, notices = apart(orders)
+                self._teller.offer(_about(passing.known), notices)
                 events = self._note(passing, await self._effects.perform(passing.known, orders, passing.documents))
                 if not events and not self._worth_flushing(passing):
                     break
@@ -462,6 +496,10 @@ class Reconciler:
             # What was told of the steps before the loss is all that is left of them.
             status = {name: value for name, value in status.items() if name in _TOLD_OF_A_LOST_RUN}
         return status
+
+
+def _about(known: KnownRun) -> About:
+    return About(run=known.definition.run, reactor=known.definition.reactor_name)
 
 
 def _rendered(status: Mapping[str, object]) -> Rendering:

@@ -50,6 +50,7 @@ class OperatorSettings:
 
     key_retention_ms:      how long a business key is kept after the last run that has it is gone.
     ttl_after_finished_ms: for runs of which neither they nor their reactor say one; None: they are never deleted.
+    signing_keys: the folder that has the keys which sign notifications; None: there are none.
     """
 
     shared: GatewaySettings
@@ -63,6 +64,7 @@ class OperatorSettings:
     sweep_grace_ms: int
     key_retention_ms: int
     ttl_after_finished_ms: int | None = None
+    signing_keys: Path | None = None
 
 
 def load_gateway_settings(environment: Mapping[str, str]) -> GatewaySettings:
@@ -88,6 +90,7 @@ def load_operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
         sweep_grace_ms=reading.take("REACTOR_SWEEP_GRACE", parse_duration, default="10m"),
         key_retention_ms=reading.take("REACTOR_KEY_RETENTION", parse_duration, default="720h"),
         ttl_after_finished_ms=reading.take("REACTOR_TTL_AFTER_FINISHED", _duration_or_never, default=_NEVER),
+        signing_keys=reading.take("REACTOR_SIGNING_KEYS", _folder_or_none, default=_NO_FILE),
     )
     reading.finish()
     return settings
@@ -153,6 +156,11 @@ def _key_of_file(path: str) -> bytes:
     if len(key) < SHORTEST_KEY:
         raise ValueError(f"file {path} has {len(key)} bytes, expected a random key of at least {SHORTEST_KEY}")
     return key
+
+
+def _folder_or_none(path: str) -> Path | None:
+    """The folder may be filled later: a key is looked for when it is needed."""
+    return None if path == _NO_FILE else Path(path)
 
 
 def _bytes_of_file(path: str) -> bytes:

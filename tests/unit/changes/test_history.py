@@ -9,9 +9,14 @@ import pytest_asyncio
 
 from reactor_operator.changes.history import AT_ONCE, Trimmer
 from reactor_operator.changes.siblings import ToldRuns
+from reactor_operator.engine.actions import Notify
+from reactor_operator.engine.facts import Fact, FactKind
+from reactor_operator.engine.plan import Endpoint
+from reactor_operator.engine.state import Header, RunPhase, Stage
 from reactor_operator.kube.definitions import ClusterDefinitions, parse_reactor, parse_run
 from reactor_operator.kube.moments import render_moment
 from reactor_operator.kube.paths import REACTOR, REACTOR_RUN
+from reactor_operator.store.codec import encode_action, encode_header
 from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import Commit
 from tests.unit.kube.api_server import ApiServer, Json
@@ -132,6 +137,25 @@ async def test_what_the_reactor_says_by_now_counts_and_nonsense_deletes_nothing(
             await trial.server.put(REACTOR.object(*X), {"spec": spec})
             assert await trimmer.trim(X)
     assert trial.left() == {"r"}
+
+
+async def test_an_endpoint_that_is_still_to_be_told_holds_no_run(trial: Trial) -> None:
+    for number, stage in enumerate((Stage.OVER, Stage.FORWARD)):
+        await trial.add(f"r{number}", ended=number)
+        fact = Fact(sequence=1, kind=FactKind.RUN_STARTED, at=0, phase=RunPhase.RUNNING)
+        notice = Notify(notification="audit", fact=fact, endpoint=Endpoint(url="http://hangs"))
+        commit = Commit(
+            run=f"uid-r{number}",
+            revision=0,
+            epoch=1,
+            records={"header": encode_header(Header(stage=stage))},
+            actions={"notify/audit/1": encode_action(notice)},
+            active=stage is not Stage.OVER,
+        )
+        await trial.store.commit(commit)
+    async with trial.trimming({"succeeded": 0}) as trimmer:
+        assert not await trimmer.trim(X)
+    assert trial.left() == {"r1"}
 
 
 async def test_an_end_within_the_number_costs_no_request_and_one_beyond_it_no_list(trial: Trial) -> None:

@@ -123,3 +123,11 @@ def test_several_objects_are_one_json_document_and_several_yaml_documents() -> N
     assert json.loads(render_documents(objects, Output.JSON)) == {"apiVersion": "v1", "kind": "List", "items": objects}
     assert json.loads(render_documents(objects[:1], Output.JSON)) == {"a": 1}
     assert len(parse_documents(render_documents(objects, Output.YAML), "f")) == 2
+
+
+def test_what_became_of_notifications_is_told_in_one_line() -> None:
+    last = {"notification": "audit", "event": "run.failed", "message": "answered 500\x1b[2J"}
+    told = {"pending": 1, "delivered": 2, "dead": 3, "lastFailure": last}
+    story = render_story(run("Failed", notifications=told), now=NOW)
+    assert "\nNOTIFICATIONS  2 delivered, 1 pending, 3 dead (audit, run.failed: answered 500\ufffd[2J)" in story
+    assert "NOTIFICATIONS" not in render_story(run("Failed"), now=NOW)

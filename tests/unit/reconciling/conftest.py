@@ -8,7 +8,7 @@ from reactor_operator.api.reactor import ReactorSpec, Step
 from reactor_operator.api.sources import Source
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Announce
-from reactor_operator.engine.failures import Failure
+from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.evaluation.environment import Environment
 from reactor_operator.ports import (
@@ -21,6 +21,7 @@ from reactor_operator.ports import (
     RunObject,
     RunRef,
     TaskOrder,
+    Teller,
     ToldRun,
     Unavailable,
 )
@@ -39,7 +40,11 @@ class World:
     """Every port but the store. `status` is what people were told, `away` refuses Events."""
 
     def __init__(
-        self, store: MemoryStore | None = None, epoch: int = 1, settings: ReconcileSettings | None = None
+        self,
+        store: MemoryStore | None = None,
+        epoch: int = 1,
+        settings: ReconcileSettings | None = None,
+        teller: Teller | None = None,
     ) -> None:
         self.store = store if store is not None else MemoryStore()
         self.status: Mapping[str, object] = {}
@@ -56,6 +61,7 @@ class World:
             clock=self.clock,
             epoch=epoch,
             settings=settings or ReconcileSettings(),
+            teller=teller,
         )
 
     def take_over(self) -> "World":
@@ -69,6 +75,12 @@ class World:
         """Record that a step's first task succeeded."""
         task = Task(step, Action.RUN, 1, 1, 1)
         body = encode_event(ev.TaskSucceeded(task=task))
+        return await self.store.append(Entry(run=REF.uid, task=task.key, final=True, digest=step, body=body))
+
+    async def fail(self, step: str) -> Appended:
+        """Record that a step's first task failed for good."""
+        task = Task(step, Action.RUN, 1, 1, 1)
+        body = encode_event(ev.TaskFailed(task=task, failure=Failure(kind=FailureKind.ERROR, message="no stock")))
         return await self.store.append(Entry(run=REF.uid, task=task.key, final=True, digest=step, body=body))
 
     async def get_run(self, ref: RunRef) -> RunObject | None:

@@ -68,7 +68,11 @@ def serving(service: Service, certificate: Path | None = None) -> Iterator[Servi
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """Say nothing of clients that hang up; tests see what they were told."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     service.address = f"http://127.0.0.1:{server.server_address[1]}"
     if certificate is not None:

@@ -11,8 +11,10 @@ from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.plan import Plan, StepPlan
 from reactor_operator.engine.state import (
+    DeadNotice,
     Goal,
     Header,
+    Notices,
     RollbackFailure,
     RollbackState,
     RunFailure,
@@ -202,6 +204,26 @@ def test_a_run_that_cannot_go_on_is_stalled() -> None:
     status = render_status(FACTS, plan_of(), RunState(header=running(phase=RunPhase.RECOVERING)), {}, stalled="lost")
     assert (conditions(status)["Stalled"], conditions(status)["Reconciling"]) == ("True", "False")
     assert status["message"] == "lost"
+
+
+def test_what_became_of_notifications_is_shown_where_there_were_any() -> None:
+    assert "notifications" not in render_status(FACTS, plan_of(), RunState(header=running()), {})
+    last = DeadNotice(notification="audit", kind="run.failed", sequence=4, message="answered 500", at=START)
+    notices = Notices(ordered=7, delivered=3, dead=1, last_failure=last)
+    status = render_status(FACTS, plan_of(), RunState(header=running(notices=notices)), {})
+    assert status["notifications"] == {
+        "pending": 3,
+        "delivered": 3,
+        "dead": 1,
+        "lastFailure": {
+            "notification": "audit",
+            "event": "run.failed",
+            "sequence": 4,
+            "message": "answered 500",
+            "at": "2026-11-22T12:00:00Z",
+        },
+    }
+    RunStatus.model_validate(status)
 
 
 def test_answers_to_requests_are_shown() -> None:

@@ -16,6 +16,7 @@ from reactor_operator.api.building import building
 from reactor_operator.api.document import TOO_DEEP, document_problems
 from reactor_operator.api.envelope import check_envelope, check_model
 from reactor_operator.api.graph import Graph, Names, finals_graph, graph_of
+from reactor_operator.api.notifications import MAX_NOTIFICATIONS, Notification, notifications_problems
 from reactor_operator.api.problems import Problem
 from reactor_operator.api.reactor import Defaults, ReactorSpec, Step
 from reactor_operator.api.salvage import sound_part
@@ -73,6 +74,7 @@ def _check(document: object) -> CheckedReactor:
     problems += finals_graph(parts.final_names, parts.finals, Names(_texts(parts.names))).problems
     if parts.returns is not None:
         problems += returns_problems(parts.returns, "spec.returns")
+    problems += notifications_problems(parts.notifications, "spec.notifications")
     if parts.two_schemas:
         message = "found it beside inputsSchema, expected only one of them"
         problems.append(Problem("spec.inputsSchemaFrom", message, "InvalidValue"))
@@ -94,6 +96,7 @@ class _Parts:
     finals: Mapping[int, Step]
     default_env: Sequence[EnvVar]
     returns: Source | None
+    notifications: Mapping[int, Notification]
     inputs_schema: Mapping[str, object] | None
     two_schemas: bool
 
@@ -106,6 +109,7 @@ class _Parts:
             finals=dict(enumerate(spec.finally_)),
             default_env=spec.defaults.env or (),
             returns=spec.returns,
+            notifications=dict(enumerate(spec.notifications)),
             inputs_schema=spec.inputs_schema,
             two_schemas=spec.inputs_schema is not None and spec.inputs_schema_from is not None,
         )
@@ -125,6 +129,7 @@ class _Parts:
             finals=finals,
             default_env=defaults.env or () if defaults is not None else (),
             returns=check_model(Source, spec["returns"], base="")[0] if "returns" in spec else None,
+            notifications=_sound_notifications(spec.get("notifications")),
             inputs_schema=schema if isinstance(schema, dict) else None,
             two_schemas=schema is not None and spec.get("inputsSchemaFrom") is not None,
         )
@@ -136,6 +141,12 @@ def _salvage(listed: object) -> tuple[list[object], dict[int, Step]]:
     sound = {index: sound_part(one, index) for index, one in enumerate(written)}
     names = [one.get("name") if isinstance(one, Mapping) else None for one in written]
     return names, {index: step for index, step in sound.items() if step is not None}
+
+
+def _sound_notifications(listed: object) -> dict[int, Notification]:
+    written = listed[:MAX_NOTIFICATIONS] if isinstance(listed, list) else []
+    judged = {index: check_model(Notification, one, base="")[0] for index, one in enumerate(written)}
+    return {index: one for index, one in judged.items() if one is not None}
 
 
 def _texts(names: Sequence[object]) -> list[str]:

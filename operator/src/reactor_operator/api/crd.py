@@ -37,7 +37,8 @@ _IMMUTABLE = (
 def render_reactor() -> dict[str, Any]:
     """Return the definition of the kind Reactor."""
     spec = structural_schema(ReactorSpec, keep_unknown=True)
-    spec["properties"]["steps"] |= {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+    for named in ("steps", "notifications"):
+        spec["properties"][named] |= {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
     return _definition(
         kind="Reactor",
         singular="reactor",

@@ -10,14 +10,27 @@ from reactor_operator.api.actions import ActionSpec, CleanupSpec, Retries
 from reactor_operator.api.blueprint import Blueprint, Node
 from reactor_operator.api.building import building
 from reactor_operator.api.duration import parse_duration
+from reactor_operator.api.notifications import Notification
 from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.engine.failures import FailureKind
-from reactor_operator.engine.plan import ActionPlan, Backoff, Plan, RetryPolicy, StepKind, StepPlan
+from reactor_operator.engine.plan import (
+    ActionPlan,
+    Backoff,
+    Endpoint,
+    NotificationPlan,
+    Plan,
+    RetryPolicy,
+    StepKind,
+    StepPlan,
+)
 
 
 @building()
-def plan_of(blueprint: Blueprint, *, pending_timeout_ms: int) -> Plan:
-    """Return the plan of a blueprint, steps in manifest order, a scope before the steps inside it."""
+def plan_of(blueprint: Blueprint, *, pending_timeout_ms: int, observed: bool = False) -> Plan:
+    """Return the plan of a blueprint, steps in manifest order, a scope before the steps inside it.
+
+    `observed`: somebody beside the notifications of the reactor wants to know what happens.
+    """
     spec = blueprint.spec
     dependents: dict[str, list[str]] = {}
     children: dict[str, list[str]] = {}
@@ -58,7 +71,20 @@ def plan_of(blueprint: Blueprint, *, pending_timeout_ms: int) -> Plan:
         timeout_ms=_milliseconds(spec.timeout),
         rollback_deadline_ms=parse_duration(spec.rollback.deadline),
         pending_timeout_ms=pending_timeout_ms,
+        notifications=tuple(map(_notification, spec.notifications)),
+        observed=observed,
     )
+
+
+def _notification(one: Notification) -> NotificationPlan:
+    http = one.http
+    endpoint = Endpoint(
+        url=http.url,
+        key=http.signing_key or "",
+        timeout_ms=parse_duration(http.timeout),
+        retries=_policy(http.retries),
+    )
+    return NotificationPlan(name=one.name, kinds=one.kinds, endpoint=endpoint)
 
 
 def _contains_failures(node: Node) -> bool:

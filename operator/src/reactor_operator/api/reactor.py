@@ -27,6 +27,7 @@ from reactor_operator.api.model import (
     Text,
     Timeout,
 )
+from reactor_operator.api.notifications import MAX_NOTIFICATIONS, Notification
 from reactor_operator.api.sources import KeyRef, Source
 from reactor_operator.engine.identity import Action
 from reactor_operator.engine.plan import OnFailure
@@ -249,6 +250,9 @@ class ReactorSpec(Model):
         default=(),
         alias="finally",
         description="Steps that run at every end of a run, as steps do, without undo. Their failure changes nothing.",
+    )
+    notifications: Annotated[tuple[Notification, ...], Field(max_length=MAX_NOTIFICATIONS)] = Field(
+        default=(), description="Events of runs that are told to endpoints outside. They never change how a run goes."
     )
 
     @cached_property

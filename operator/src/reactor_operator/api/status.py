@@ -171,6 +171,25 @@ class StatusRequest(Model):
     by: Optional[Word] = Field(default=None, description="Who asks.")
 
 
+class DeadNotification(Model):
+    """An event that was not delivered."""
+
+    notification: Word = Field(description="Name of the notification.")
+    event: Word = Field(description="What happened.")
+    sequence: Count = Field(description="The number of the event in the run.")
+    message: Message = Field(description="Why the last attempt failed.")
+    at: Moment = Field(description="When it was given up.")
+
+
+class NotificationsStatus(Model):
+    """What became of the events that were to be told to endpoints."""
+
+    pending: Count = Field(description="How many are still to be delivered.")
+    delivered: Count = Field(description="How many were delivered.")
+    dead: Count = Field(description="How many were given up.")
+    last_failure: Optional[DeadNotification] = Field(default=None, description="The one that was given up last.")
+
+
 class SignalAnswer(Model):
     """The answer to a request from outside."""
 
@@ -213,6 +232,9 @@ class RunStatus(Model):
     )
     signals: Optional[Annotated[tuple[SignalAnswer, ...], Field(max_length=100)]] = Field(
         default=None, description="Answers to requests, newest 20."
+    )
+    notifications: Optional[NotificationsStatus] = Field(
+        default=None, description="Events told to endpoints, of a reactor with notifications."
     )
     result: Json = Field(default=None, description="The result of the run, where it is small.")
     result_ref: Optional[ValueReference] = Field(default=None, description="The result, where it is large.")

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from reactor_operator.cli.errors import CommandError
 from reactor_operator.cli.laptop import LaptopBoard, LaptopRun, Manifested, WallClock
 from reactor_operator.cli.manifests import Manifests
+from reactor_operator.cli.notified import count_pending, render_undelivered
 from reactor_operator.cli.progress import Progress
 from reactor_operator.cli.run_view import RunView
 from reactor_operator.engine.actions import StartTask
@@ -20,6 +21,9 @@ from reactor_operator.engine.events import CancelRequested
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.state import RunPhase
 from reactor_operator.evaluation.evaluator import ProcessEvaluator
+from reactor_operator.notifications.observers import Observers
+from reactor_operator.notifications.signing import SigningKeys
+from reactor_operator.notifications.teller import OutsideTeller
 from reactor_operator.ports import RunRef
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
 from reactor_operator.reconciling.places import Alone
@@ -29,7 +33,7 @@ from reactor_operator.store.port import Entry, OldEpoch, Store
 from reactor_operator.tasks.local import LaptopSettings, LocalLauncher
 
 SETTLE_MS = 10_000
-"""How long processes that were told to stop may take after their run has ended."""
+"""How long processes that were told to stop, and endpoints that are still to be told, may take after a run's end."""
 
 FIRST = "cancelling: nothing new starts and nothing is undone; Ctrl-C again kills what still runs"
 
@@ -94,6 +98,8 @@ class Driver:
         manifests: Manifests,
         stops: Interrupts,
         verbose: bool,
+        keys: SigningKeys,
+        observers: Observers,
         warm: subprocess.Popen[bytes] | None = None,
     ) -> None:
         self._store = store
@@ -101,6 +107,8 @@ class Driver:
         self._manifests = manifests
         self._stops = stops
         self._verbose = verbose
+        self._keys = keys
+        self._observers = observers
         self._clock = WallClock()
         self._warm = warm
         self._config = {
@@ -115,6 +123,7 @@ class Driver:
         board = LaptopBoard(run, progress.show)
         evaluator = ProcessEvaluator(workers=1)
         launcher = self._launcher(run, progress)
+        teller = OutsideTeller(inbox=self._store, clock=self._clock, keys=self._keys, observers=self._observers)
         reconciler = Reconciler(
             store=self._store,
             definitions=Manifested(run, self._manifests),
@@ -125,17 +134,21 @@ class Driver:
             clock=self._clock,
             epoch=self._epoch,
             settings=ReconcileSettings(start_deadline_ms=0),
+            teller=teller,
         )
         try:
             if known is not None:
                 await self._give_up_lost(known, launcher)
             await self._loop(run, reconciler, board, launcher)
+            if undelivered := render_undelivered(board.last):
+                progress.say(undelivered)
             await self._settle(launcher)
         except OldEpoch:
             raise CommandError(
                 f"another `reactor run` works on the same state file and took over run '{run.ref.name}'; this one stops"
             ) from None
         finally:
+            await teller.close()
             await launcher.close()
             await evaluator.close()
         return board.last
@@ -167,7 +180,8 @@ class Driver:
                 await launcher.report_lost(run, blueprint.step(step.task.path), step.task)
 
     async def _loop(self, run: LaptopRun, reconciler: Reconciler, board: LaptopBoard, launcher: LocalLauncher) -> None:
-        """Reconcile until the run has ended, holds still because it is suspended, or waits for another run to end."""
+        """Reconcile until the run has ended, holds still because it is suspended, or waits for another run to end; then
+        wait a bounded time for what is still to be told."""
         rings = self._store.rings()
         ring = asyncio.ensure_future(anext(rings))
         stop = asyncio.ensure_future(self._stops.next())
@@ -175,22 +189,25 @@ class Driver:
         try:
             while True:
                 wake_at = await reconciler.reconcile(run.ref)
-                if board.last.phase == RunPhase.SUSPENDED and launcher.is_idle:
-                    return
                 if board.last.waits_for_its_start:
                     return  # for another run with its key, which does not go on while this one is driven
-                if board.last.ended:
-                    now = self._clock.now()
+                now = self._clock.now()
+                holds = board.last.phase == RunPhase.SUSPENDED and launcher.is_idle
+                if holds or board.last.ended:
                     give_up_at = give_up_at or now + SETTLE_MS
-                    if wake_at is None or now >= give_up_at:
+                    owed = count_pending(board.last) or (wake_at is not None and board.last.ended)
+                    if not owed or now >= give_up_at:
                         return
-                seconds = None if wake_at is None else max(wake_at - self._clock.now(), 0) / 1000
+                    wake_at = min(wake_at or give_up_at, give_up_at)
+                seconds = None if wake_at is None else max(wake_at - now, 0) / 1000
                 await asyncio.wait({ring, stop}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
                 if ring.done():
                     ring = asyncio.ensure_future(anext(rings))
                 if stop.done():
                     if stop.result() > 1:
                         raise Killed(board.last)
+                    if holds or board.last.ended:
+                        return
                     stop = asyncio.ensure_future(self._stops.next())
                     await self._cancel(run.ref)
         finally:

@@ -5,6 +5,7 @@ Never here: how a run is driven (`drive.py`) or shown (`progress.py`).
 """
 
 import asyncio
+import os
 import secrets
 import subprocess
 import sys
@@ -31,6 +32,8 @@ from reactor_operator.cli.stored import load_inputs, load_known, load_tracebacks
 from reactor_operator.engine.events import SpecChanged
 from reactor_operator.engine.identity import digest_of
 from reactor_operator.engine.state import ENDED, RunPhase
+from reactor_operator.notifications.observers import observing
+from reactor_operator.notifications.signing import SigningKeys
 from reactor_operator.ports import RunRef
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.store.codec import encode_event
@@ -81,13 +84,15 @@ class RunCommand:
         progress = progress_for(sys.stdout, silent=self.output is not Output.TEXT)
         done: list[RunView] = []
         killed = False
-        async with open_store(self.state) as store, interrupts(progress.say) as stops:
+        async with open_store(self.state) as store, interrupts(progress.say) as stops, observing() as observers:
             driver = Driver(
                 store=store,
                 epoch=await store.claim_epoch(0),
                 manifests=manifests,
                 stops=stops,
                 verbose=self.verbose,
+                keys=SigningKeys.of_laptop(os.environ),
+                observers=observers,
                 warm=warm,
             )
             for run, known in [await self._find(store, sound, inputs) for sound, inputs in runs]:

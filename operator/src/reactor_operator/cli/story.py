@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from reactor_operator.cli.explanation import render_unreversed, render_why
 from reactor_operator.cli.moments import render_age, render_took, render_whole
+from reactor_operator.cli.notified import render_notified
 from reactor_operator.cli.run_view import RunView, StepView
 from reactor_operator.cli.tables import render_columns
 from reactor_operator.kube.fields import int_at, map_at, maps_at, text_at
@@ -41,6 +42,8 @@ def _lines(run: RunView, now: float, verbose: bool) -> Iterator[str]:
     for signal in maps_at(run.status, "signals"):
         reason = text_at(signal, "reason")
         yield f"\n{text_at(signal, 'action')}: {text_at(signal, 'phase')}" + (f": {reason}" if reason else "")
+    if notified := render_notified(run):
+        yield f"\nNOTIFICATIONS  {notified}"
     if "result" in run.status:
         text = json.dumps(run.status["result"], ensure_ascii=False)
         yield f"\nRESULT  {text if len(text) <= VALUE_LIMIT else text[: VALUE_LIMIT - 1] + '…'}"

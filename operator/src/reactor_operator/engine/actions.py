@@ -7,8 +7,10 @@ outbox with the commit and are repeated until acknowledged, so performing one tw
 from dataclasses import dataclass
 from typing import Literal
 
+from reactor_operator.engine.facts import Fact
 from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.identity import Task
+from reactor_operator.engine.plan import Endpoint
 from reactor_operator.engine.values import ValueRef
 
 
@@ -81,6 +83,16 @@ class Announce:
     type: Literal["Announce"] = "Announce"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notify:
+    """Send a fact to a notification of the reactor, after those before it; answer with NotificationEnded."""
+
+    notification: str
+    fact: Fact
+    endpoint: Endpoint
+    type: Literal["Notify"] = "Notify"
+
+
 Evaluation = EvaluateStep | EvaluateReturns | EvaluateRequest
-Effect = StartTask | RetireTask | Announce
+Effect = StartTask | RetireTask | Announce | Notify
 EngineAction = Evaluation | Effect

@@ -23,11 +23,13 @@ from reactor_operator.engine.ending import (
     hold,
     revert,
 )
+from reactor_operator.engine.facts import FactKind
 from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.forward import complete, enter, finish_up, go_forward, skip
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.launching import launch
-from reactor_operator.engine.plan import ROOT, Plan, StepKind
+from reactor_operator.engine.notices import notification_ended
+from reactor_operator.engine.plan import NO_STEPS, ROOT, Plan, StepKind
 from reactor_operator.engine.reports import task_reported
 from reactor_operator.engine.resuming import spec_changed
 from reactor_operator.engine.signals import requested
@@ -45,8 +47,11 @@ def begin(plan: Plan, uid: str, now: int, *, suspended: bool = False, generation
     )
 
 
-def stillborn(uid: str, failure: Failure, now: int) -> Decision:
-    """Return the end of a run that can never start (InvalidInputs, InvalidReactor, KeyConflict …)."""
+def stillborn(uid: str, failure: Failure, now: int, plan: Plan = NO_STEPS) -> Decision:
+    """Return the end of a run that can never start (InvalidInputs, InvalidReactor, KeyConflict …).
+
+    The `plan` says who is to be told, as far as that is known.
+    """
     state = RunState(
         header=Header(
             uid=uid,
@@ -60,12 +65,17 @@ def stillborn(uid: str, failure: Failure, now: int) -> Decision:
         ),
         remaining={ROOT: 0},
     )
-    told = Announce(ordinal=1, reason="Failed", message=f"{failure.kind}: {failure.message}", warning=True)
-    return Decision(state=state, actions=(told,))
+    draft = Draft(plan, state, now)
+    draft.act(Announce(ordinal=1, reason="Failed", message=f"{failure.kind}: {failure.message}", warning=True))
+    draft.tell(FactKind.RUN_FAILED, failure=failure)
+    return draft.decision()
 
 
-def withdrawn(uid: str, reason: str, answers: tuple[SignalAnswer, ...], now: int) -> Decision:
-    """Return the end of a run that was cancelled before it started; `answers` are those to what people asked of it."""
+def withdrawn(uid: str, reason: str, answers: tuple[SignalAnswer, ...], now: int, plan: Plan = NO_STEPS) -> Decision:
+    """Return the end of a run that was cancelled before it started; `answers` are those to what people asked of it.
+
+    The `plan` says who is to be told.
+    """
     header = Header(
         uid=uid,
         stage=Stage.OVER,
@@ -77,8 +87,10 @@ def withdrawn(uid: str, reason: str, answers: tuple[SignalAnswer, ...], now: int
         announcements=1,
         signals=answers,
     )
-    told = Announce(ordinal=1, reason="Cancelled", message=header.cancel_reason, warning=True)
-    return Decision(state=RunState(header=header, remaining={ROOT: 0}), actions=(told,))
+    draft = Draft(plan, RunState(header=header, remaining={ROOT: 0}), now)
+    draft.act(Announce(ordinal=1, reason="Cancelled", message=header.cancel_reason, warning=True))
+    draft.tell(FactKind.RUN_CANCELLED, message=header.cancel_reason)
+    return draft.decision()
 
 
 def recovering(header: Header, now: int) -> Header:
@@ -107,6 +119,8 @@ def decide_together(plan: Plan, state: RunState, events: Iterable[ev.Event], now
     outcome is recorded behind it, and a sibling that told its start is known to have acted.
     """
     draft = Draft(plan, state, now)
+    if not draft.header.told and draft.header.stage is Stage.FORWARD:
+        draft.tell(FactKind.RUN_STARTED)
     for event in events:
         _apply(draft, event)
     _advance(draft)
@@ -128,6 +142,8 @@ def _apply(draft: Draft, event: ev.Event) -> None:
             requested(draft, event)
         case ev.SpecChanged():
             spec_changed(draft, event)
+        case ev.NotificationEnded():
+            notification_ended(draft, event)
         case _ if stage is Stage.OVER:
             pass
         case ev.TimePassed():

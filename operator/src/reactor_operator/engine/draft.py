@@ -9,24 +9,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reactor_operator.engine.actions import Announce, EngineAction
+from reactor_operator.engine.actions import Announce, EngineAction, Notify
 from reactor_operator.engine.evolve import evolve
+from reactor_operator.engine.facts import PENDING_LIMIT, Fact, FactKind
+from reactor_operator.engine.failures import Failure, printable
 from reactor_operator.engine.layered import Layered
-from reactor_operator.engine.plan import FINALLY, ROOT, Plan, StepKind, StepPlan
+from reactor_operator.engine.plan import FINALLY, ROOT, NotificationPlan, Plan, StepKind, StepPlan
 from reactor_operator.engine.state import (
     DONE,
     UNTOUCHED,
+    DeadNotice,
     RunState,
     Stage,
     StepPhase,
     StepState,
     Timer,
     is_held,
+    phase_of,
 )
 from reactor_operator.engine.transitions import may_follow
 
 CLEANUP = frozenset({StepPhase.COMPENSATING, StepPhase.UNDOING})
 STARTS_STEPS = frozenset({Stage.FORWARD, Stage.HOLDING})
+_WORDS_LIMIT = 1_024
 
 
 class IllegalTransition(AssertionError):
@@ -35,12 +40,16 @@ class IllegalTransition(AssertionError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What `decide` answers: the next state, what to do, when to ask again at the latest, and which steps changed."""
+    """What `decide` answers: the next state, what to do, when to ask again at the latest, and which steps changed.
+
+    `facts` are those that happened, of a plan that has somebody to tell them to.
+    """
 
     state: RunState
     actions: tuple[EngineAction, ...] = ()
     wake_at: int | None = None
     touched: frozenset[str] = frozenset()
+    facts: tuple[Fact, ...] = ()
 
 
 class Draft:
@@ -52,6 +61,7 @@ class Draft:
         "active",
         "due",
         "evaluating",
+        "facts",
         "header",
         "now",
         "plan",
@@ -75,6 +85,7 @@ class Draft:
         self.revert = state.revert
         self.evaluating = set(state.evaluating)
         self.actions: list[EngineAction] = []
+        self.facts: list[Fact] = []
         self._touched: set[str] = set()
 
     def step(self, path: str) -> StepState:
@@ -175,6 +186,43 @@ class Draft:
         self.set(announcements=ordinal)
         self.act(Announce(ordinal=ordinal, reason=reason, message=message, warning=warning))
 
+    def tell(self, kind: FactKind, *, step: str = "", failure: Failure | None = None, message: str = "") -> None:
+        """Tell those outside who want to know of it that something happened."""
+        if not self.plan.notifications and not self.plan.observed:
+            return
+        words = failure.message if failure is not None else message
+        fact = Fact(
+            sequence=self.header.told + 1,
+            kind=kind,
+            at=self.now,
+            phase=phase_of(self.header),
+            step=step,
+            failure=failure.kind if failure is not None else None,
+            message=printable(words[:_WORDS_LIMIT]),
+        )
+        self.set(told=fact.sequence)
+        self.facts.append(fact)
+        for notification in self.plan.notifications:
+            if kind in notification.kinds:
+                self._notify(notification, fact)
+
+    def _notify(self, to: NotificationPlan, fact: Fact) -> None:
+        """Order a fact to be sent; where too many wait already, take it for dead."""
+        notices = self.header.notices
+        changes: dict[str, object] = {"ordered": notices.ordered + 1}
+        if notices.pending < PENDING_LIMIT:
+            self.act(Notify(notification=to.name, fact=fact, endpoint=to.endpoint))
+        else:
+            changes["dead"] = notices.dead + 1
+            changes["last_failure"] = DeadNotice(
+                notification=to.name,
+                kind=fact.kind,
+                sequence=fact.sequence,
+                message=f"not sent: {PENDING_LIMIT} events of this run wait already",
+                at=self.now,
+            )
+        self.set(notices=evolve(notices, changes))
+
     def active_in_plan_order(self) -> list[str]:
         """Return the active steps in the order of the manifest."""
         return sorted(self.active, key=lambda path: self.plan.steps[path].index)
@@ -196,7 +244,11 @@ class Draft:
             evaluating=frozenset(self.evaluating),
         )
         return Decision(
-            state=state, actions=tuple(self.actions), wake_at=self._wake_at(), touched=frozenset(self._touched)
+            state=state,
+            actions=tuple(self.actions),
+            wake_at=self._wake_at(),
+            touched=frozenset(self._touched),
+            facts=tuple(self.facts),
         )
 
     def _changed(self) -> bool:

@@ -5,6 +5,7 @@ In: a draft and the reason. Out: the stage that leads to the end, and the end it
 
 from reactor_operator.engine.containing import close_scopes, contain, container_of, end_containing, reverse_inside
 from reactor_operator.engine.draft import CLEANUP, STARTS_STEPS, Draft
+from reactor_operator.engine.facts import ENDS, FactKind
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.forward import ignore
 from reactor_operator.engine.launching import NOT_WAITING, close, terminate
@@ -33,6 +34,7 @@ from reactor_operator.engine.values import ValueRef
 def finally_fail(draft: Draft, path: str, failure: Failure) -> None:
     """No attempt is left. While the run goes forward its own cleanup decides what follows; later it only is noted."""
     draft.put(path, phase=StepPhase.FAILED, failure=failure, finished_at=draft.now)
+    draft.tell(FactKind.STEP_FAILED, step=path, failure=failure)
     if draft.header.stage is Stage.FINISHING:
         draft.announce("FinallyFailed", f"Step {path} failed: {failure.kind}: {failure.message}", warning=True)
     elif draft.header.stage in STARTS_STEPS and not draft.is_contained(path):
@@ -258,4 +260,10 @@ def end(draft: Draft) -> None:
         RollbackState.INCOMPLETE: " (rollback incomplete)",
         RollbackState.COMPLETE: f" ({len(header.undone)} reversed)",
     }
-    draft.announce(reason, (message or f"Run {phase}") + told.get(rollback, ""), warning=bad)
+    words = (message or f"Run {phase}") + told.get(rollback, "")
+    draft.announce(reason, words, warning=bad)
+    failed = header.failure if phase is RunPhase.FAILED else None
+    if failed is not None:
+        draft.tell(ENDS[phase], step=failed.step, failure=failed.failure)
+    else:
+        draft.tell(ENDS[phase], message=message)

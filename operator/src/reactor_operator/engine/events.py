@@ -7,6 +7,7 @@ changes nothing. Never here: anything that is not yet a fact.
 from dataclasses import dataclass
 from typing import Literal
 
+from reactor_operator.engine.facts import FactKind
 from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.identity import Task
 from reactor_operator.engine.values import ValueRef
@@ -234,6 +235,18 @@ class SpecChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationEnded:
+    """A fact was delivered to a notification; or no attempt is left, and `message` says why the last one failed."""
+
+    notification: str
+    sequence: int
+    kind: FactKind
+    delivered: bool
+    message: str = ""
+    type: Literal["NotificationEnded"] = "NotificationEnded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TimePassed:
     """The clock reached `wake_at`: timeouts and delays that are due take effect."""
 
@@ -251,5 +264,6 @@ Event = (
     | TaskEvent
     | Signal
     | SpecChanged
+    | NotificationEnded
     | TimePassed
 )

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from reactor_operator.engine.facts import FactKind
 from reactor_operator.engine.failures import FailureKind
 
 
@@ -58,6 +59,28 @@ class RetryPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where facts are sent, how long one request may take, and how often it is tried. The engine only passes it on.
+
+    `key` is the name of the signing key, empty where nothing is signed.
+    """
+
+    url: str
+    key: str = ""
+    timeout_ms: int = 10_000
+    retries: RetryPolicy = RetryPolicy()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationPlan:
+    """One notification of a reactor: what it is told, and where."""
+
+    name: str
+    kinds: frozenset[FactKind]
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ActionPlan:
     """The policies of one action of a step. `retry_on` of None means every kind that is retryable.
 
@@ -103,6 +126,7 @@ class Plan:
     """A reactor as the engine sees it: steps by path in manifest order, and the limits of a run.
 
     `children` are the outermost steps, `finals` those that run at every end, both told from `steps`.
+    `observed`: somebody beside its `notifications` wants to know what happens to its runs.
     Invariant: `needs` is acyclic and stays inside a scope (`api.check` refuses anything else).
     """
 
@@ -115,6 +139,8 @@ class Plan:
     timeout_ms: int | None = None
     rollback_deadline_ms: int = 86_400_000
     pending_timeout_ms: int = 600_000
+    notifications: tuple[NotificationPlan, ...] = ()
+    observed: bool = False
 
     def __post_init__(self) -> None:
         for name, scope in (("children", ROOT), ("finals", FINALLY)):
@@ -142,3 +168,7 @@ class Plan:
     def is_inside(self, path: str, scope: str) -> bool:
         """Tell whether a step is inside a scope, however deep."""
         return scope == ROOT or any(around == scope for around in self.enclosing(path))
+
+
+NO_STEPS = Plan(steps={})
+"""The plan of a run that could never start."""

@@ -8,6 +8,7 @@ Source of the rules: DESIGN 4, rules 7 and 9.
 from reactor_operator.engine.draft import CLEANUP, Draft
 from reactor_operator.engine.ending import begin_ending, go_back, stop_everything
 from reactor_operator.engine.events import RetryRequested, SkipRequested, SpecChanged
+from reactor_operator.engine.facts import FactKind
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.forward import skip
 from reactor_operator.engine.launching import NOT_WAITING
@@ -145,6 +146,7 @@ def spec_changed(draft: Draft, event: SpecChanged) -> None:
         return
     draft.set(suspended=suspended)
     draft.announce("Suspended" if suspended else "Resumed", "spec.suspend is " + ("true" if suspended else "false"))
+    draft.tell(FactKind.RUN_SUSPENDED if suspended else FactKind.RUN_RESUMED)
 
 
 def _open(draft: Draft) -> list[str]:

@@ -7,6 +7,7 @@ Source of the rules: DESIGN 4, rules 3, 4, 5 and 7.
 from collections.abc import Mapping
 
 from reactor_operator.engine.draft import Draft
+from reactor_operator.engine.facts import FactKind
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.identity import Action
 from reactor_operator.engine.launching import launch
@@ -89,6 +90,7 @@ def list_unreversed(draft: Draft, path: str, kind: FailureKind, message: str) ->
     """Add to what a person has to look at."""
     listed = RollbackFailure(step=path, kind=kind, message=message)
     draft.set(rollback_failures=(*draft.header.rollback_failures, listed))
+    draft.tell(FactKind.ROLLBACK_FAILED, step=path, failure=Failure(kind=kind, message=message))
 
 
 def listed(draft: Draft) -> frozenset[str]:

@@ -200,6 +200,32 @@ class SignalAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeadNotice:
+    """A fact that a notification was not told, and why: `kind` and `sequence` are those of the fact."""
+
+    notification: str
+    kind: str
+    sequence: int
+    message: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notices:
+    """How many facts were to be sent to notifications, and what became of them; the rest is pending."""
+
+    ordered: int = 0
+    delivered: int = 0
+    dead: int = 0
+    last_failure: DeadNotice | None = None
+
+    @property
+    def pending(self) -> int:
+        """How many wait."""
+        return self.ordered - self.delivered - self.dead
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """What is kept of the run as a whole. `failing` are finally failed steps whose own cleanup is not done yet.
 
@@ -209,6 +235,7 @@ class Header:
     `undone` lists what was compensated or undone, in order; `signals` the newest answers.
     `delete_undone`: whoever asked for the undo wants the run gone once it is undone.
     `taken` says whose outcome this is, where the run took that of another one.
+    `told` numbers the facts told to notifications and observers; `notices` says what became of those that were sent.
     """
 
     uid: str = ""
@@ -241,6 +268,8 @@ class Header:
     rollback_failures: tuple[RollbackFailure, ...] = ()
     signals: tuple[SignalAnswer, ...] = ()
     taken: Taken | None = None
+    told: int = 0
+    notices: Notices = Notices()
 
 
 def is_held(header: Header) -> bool:

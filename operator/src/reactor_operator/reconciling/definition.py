@@ -15,11 +15,12 @@ from reactor_operator.api.check import check_spec
 from reactor_operator.api.planning import plan_of
 from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.engine.identity import digest_of
-from reactor_operator.engine.plan import Plan
+from reactor_operator.engine.plan import NO_STEPS, Plan
 from reactor_operator.engine.values import ValueRef
 from reactor_operator.ports import RunRef
 
 RECORD = "definition"
+_OBSERVED = Plan(steps={}, observed=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,16 +74,12 @@ def decode_definition(body: bytes) -> Definition:
     return Definition(**document)
 
 
-NO_STEPS = Plan(steps={})
-"""The plan of a run that could never start."""
-
-
 @lru_cache(maxsize=256)
-def _compiled(document: bytes, pending_timeout_ms: int) -> tuple[Blueprint, Plan]:
+def _compiled(document: bytes, pending_timeout_ms: int, observed: bool) -> tuple[Blueprint, Plan]:
     pinned = orjson.loads(document)
     specs = {name: _sound(spec) for name, spec in pinned["composed"].items()}
     blueprint = blueprint_of(_sound(pinned["spec"]), specs)
-    return blueprint, plan_of(blueprint, pending_timeout_ms=pending_timeout_ms)
+    return blueprint, plan_of(blueprint, pending_timeout_ms=pending_timeout_ms, observed=observed)
 
 
 def _sound(spec: Mapping[str, object]) -> ReactorSpec:
@@ -92,9 +89,14 @@ def _sound(spec: Mapping[str, object]) -> ReactorSpec:
     return checked.spec
 
 
-def compile_definition(definition: Definition, *, pending_timeout_ms: int) -> tuple[Blueprint | None, Plan]:
-    """Return the blueprint and the plan of a definition; runs of one reactor share them."""
+def compile_definition(
+    definition: Definition, *, pending_timeout_ms: int, observed: bool = False
+) -> tuple[Blueprint | None, Plan]:
+    """Return the blueprint and the plan of a definition; runs of one reactor share them.
+
+    `observed`: facts about the run are wanted, also where its reactor has no notifications.
+    """
     if definition.spec is None:
-        return None, NO_STEPS
+        return None, _OBSERVED if observed else NO_STEPS
     pinned = {"spec": definition.spec, "composed": definition.composed}
-    return _compiled(orjson.dumps(pinned, option=orjson.OPT_SORT_KEYS), pending_timeout_ms)
+    return _compiled(orjson.dumps(pinned, option=orjson.OPT_SORT_KEYS), pending_timeout_ms, observed)

@@ -8,7 +8,7 @@ import asyncio
 from dataclasses import dataclass
 
 from reactor_operator.engine import events as ev
-from reactor_operator.engine.actions import Announce, Effect, RetireTask, StartTask
+from reactor_operator.engine.actions import Announce, Effect, Notify, RetireTask, StartTask
 from reactor_operator.engine.identity import Action, digest_of, idempotency_key
 from reactor_operator.engine.state import Stage
 from reactor_operator.ports import Board, Launched, Launcher, NotYet, Refused, TaskOrder, Unavailable
@@ -76,6 +76,8 @@ class Effects:
                     case Announce():
                         await self._board.announce(known.definition.run, order)
                         return Performed(done=True)
+                    case Notify():
+                        return Performed(done=False)  # the teller has it, and reports what became of it
             except (Unavailable, StoreUnavailable):
                 return None
 

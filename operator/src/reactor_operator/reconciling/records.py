@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 import orjson
 
 from reactor_operator.api.blueprint import Blueprint
-from reactor_operator.engine.actions import Effect, RetireTask, StartTask
+from reactor_operator.engine.actions import Announce, Effect, Notify, RetireTask, StartTask
 from reactor_operator.engine.derive import restore
+from reactor_operator.engine.facts import Fact
 from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.identity import Action
 from reactor_operator.engine.plan import Plan
@@ -52,20 +53,29 @@ class KnownRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """What came of a fold: the next state, the orders it gave, the steps it changed, and new documents by digest."""
+    """What came of a fold: the next state, the orders it gave, the steps it changed, and new documents by digest.
+
+    `facts` are what observers are told once it is committed.
+    """
 
     state: RunState
     actions: tuple[Effect, ...] = ()
     touched: frozenset[str] = frozenset()
     values: Mapping[str, bytes] = field(default_factory=dict)
+    facts: tuple[Fact, ...] = ()
 
 
 def read_run(
-    records: Mapping[str, bytes], actions: Mapping[str, bytes], revision: int, *, pending_timeout_ms: int
+    records: Mapping[str, bytes],
+    actions: Mapping[str, bytes],
+    revision: int,
+    *,
+    pending_timeout_ms: int,
+    observed: bool = False,
 ) -> KnownRun:
     """Return the run that `records` hold. Raises Unreadable, KeyError or ValueError for records that are damaged."""
     definition = decode_definition(records[RECORD])
-    blueprint, plan = compile_definition(definition, pending_timeout_ms=pending_timeout_ms)
+    blueprint, plan = compile_definition(definition, pending_timeout_ms=pending_timeout_ms, observed=observed)
     steps = {name[len(_STEP) :]: decode_step(body) for name, body in records.items() if name.startswith(_STEP)}
     return KnownRun(
         definition=definition,
@@ -83,6 +93,17 @@ def read_header(snapshot: Snapshot | None) -> Header | None:
     return decode_header(header) if header is not None else None
 
 
+def is_over_but_for_notices(snapshot: Snapshot | None) -> bool:
+    """Tell whether a stored run has ended, nothing that was asked of it waits, and it owes nothing but events to
+    endpoints. Raises Unreadable."""
+    if snapshot is None or snapshot.actions is None or snapshot.inbox:
+        return False
+    header = read_header(snapshot)
+    if header is None or header.stage is not Stage.OVER:
+        return False
+    return all(isinstance(decode_action(body), Notify) for body in snapshot.actions.values())
+
+
 def action_id(action: Effect) -> str:
     """Return the name of an order in the outbox: the same order has the same name."""
     match action:
@@ -90,8 +111,15 @@ def action_id(action: Effect) -> str:
             return f"start/{task.key}"
         case RetireTask(task=task):
             return f"retire/{task.key}"
-        case _:
-            return f"announce/{action.ordinal}"
+        case Announce(ordinal=ordinal):
+            return f"announce/{ordinal}"
+        case Notify(notification=notification, fact=fact):
+            return notice_id(notification, fact.sequence)
+
+
+def notice_id(notification: str, sequence: int) -> str:
+    """Return the name in the outbox of the order to tell a notification of a fact."""
+    return f"notify/{notification}/{sequence}"
 
 
 def make_commit(

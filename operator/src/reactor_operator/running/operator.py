@@ -34,8 +34,11 @@ from reactor_operator.gateway.serve import serve
 from reactor_operator.kube.access import Access, load_access
 from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.definitions import ClusterDefinitions
+from reactor_operator.notifications.observers import observing
+from reactor_operator.notifications.signing import SigningKeys
+from reactor_operator.notifications.teller import telling
 from reactor_operator.outcomes.reader import PodReader
-from reactor_operator.ports import RunRef
+from reactor_operator.ports import RunRef, Teller
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
 from reactor_operator.running.clock import WallClock
 from reactor_operator.settings import OperatorSettings
@@ -100,10 +103,16 @@ async def _lead(
     metrics.leader.set(1)
     evaluator = ProcessEvaluator()
     try:
-        async with KubeClient(
-            access, may_write_seconds=leadership.remaining_seconds, observe=metrics.observe_request
-        ) as client:
-            await _work(settings, access, client, store, leadership, evaluator, metrics, epoch, listen)
+        async with (
+            KubeClient(
+                access, may_write_seconds=leadership.remaining_seconds, observe=metrics.observe_request
+            ) as client,
+            observing() as observers,
+            telling(
+                inbox=store, clock=WallClock(), keys=SigningKeys(folder=settings.signing_keys), observers=observers
+            ) as teller,
+        ):
+            await _work(settings, access, client, store, leadership, evaluator, metrics, epoch, listen, teller)
     finally:
         await evaluator.close()
 
@@ -118,6 +127,7 @@ async def _work(
     metrics: ChangeMetrics,
     epoch: int,
     listen: Callable[[], None],
+    teller: Teller,
 ) -> None:
     clock = WallClock()
     incarnation = await store.incarnation()
@@ -155,6 +165,7 @@ async def _work(
             pending_timeout_ms=settings.pending_timeout_ms,
             key_retention_ms=settings.key_retention_ms,
         ),
+        teller=teller,
     )
     queue = ReconcileQueue(reconciler.reconcile, clock, metrics)
     expiry = Expiry(client, definitions, store, clock, default_ttl_ms=settings.ttl_after_finished_ms)

@@ -18,6 +18,7 @@ from reactor_operator.engine.state import (
     ENDED,
     Goal,
     Header,
+    Notices,
     RollbackState,
     RunFailure,
     RunPhase,
@@ -108,6 +109,8 @@ def render_status(
         status["takenFrom"] = {"name": taken.run, "uid": taken.uid, "finishedAt": moment}
     if header.failure is not None:
         status["failure"] = render_run_failure(header.failure, values)
+    if header.notices.ordered:
+        status["notifications"] = _notices(header.notices)
     if header.signals:
         status["signals"] = [_signal(answer) for answer in header.signals]
     shown = {header.result.digest} if header.result is not None and header.result.size <= RESULT_LIMIT else set()
@@ -220,6 +223,23 @@ def _rollback(state: RunState, values: Mapping[str, bytes]) -> dict[str, object]
         "undone": list(header.undone[:_LISTED]),
         "failures": render_rollback_failures(state, values),
     }
+
+
+def _notices(notices: Notices) -> dict[str, object]:
+    rendered: dict[str, object] = {
+        "pending": notices.pending,
+        "delivered": notices.delivered,
+        "dead": notices.dead,
+    }
+    if (last := notices.last_failure) is not None:
+        rendered["lastFailure"] = {
+            "notification": last.notification,
+            "event": last.kind,
+            "sequence": last.sequence,
+            "message": last.message,
+            "at": render_moment(last.at),
+        }
+    return rendered
 
 
 def _signal(answer: SignalAnswer) -> dict[str, object]:

@@ -1,0 +1,182 @@
+"""Facts: what is told to the world outside, once and in order, and that telling changes nothing of a run."""
+
+from dataclasses import replace
+
+import pytest
+
+from reactor_operator.engine import events as ev
+from reactor_operator.engine.actions import Announce, Notify
+from reactor_operator.engine.decide import stillborn
+from reactor_operator.engine.facts import PENDING_LIMIT, Fact, FactKind
+from reactor_operator.engine.failures import FailureKind
+from reactor_operator.engine.notices import ANNOUNCED
+from reactor_operator.engine.plan import Endpoint, NotificationPlan, Plan
+from reactor_operator.engine.state import Notices, RunPhase, RunState
+from tests.unit.engine.driver import DONE_ONCE, Run, Written, attempts, chain, failure, step
+
+AUDIT = NotificationPlan(name="audit", kinds=frozenset(FactKind), endpoint=Endpoint(url="http://audit"))
+
+
+class Told(Run):
+    """A run that keeps what was ordered to be sent, and the facts."""
+
+    def __init__(self, *steps: Written, notifications: tuple[NotificationPlan, ...] = (AUDIT,), **more: object) -> None:
+        self.sent: list[Notify] = []
+        self.facts: list[Fact] = []
+        super().__init__(*steps, notifications=notifications, **more)  # type: ignore[arg-type]
+
+    def _check(self, before: RunState, events: tuple[ev.Event, ...]) -> None:
+        self.sent += [one for one in self.last.actions if isinstance(one, Notify)]
+        self.facts += self.last.facts
+        if not any(isinstance(event, ev.NotificationEnded) for event in events):  # the shell tells these once
+            super()._check(before, events)
+
+    @property
+    def kinds(self) -> list[str]:
+        return [one.fact.kind.value for one in self.sent]
+
+
+def ended(notice: Notify, *, delivered: bool = True, message: str = "") -> ev.NotificationEnded:
+    return ev.NotificationEnded(
+        notification=notice.notification,
+        sequence=notice.fact.sequence,
+        kind=notice.fact.kind,
+        delivered=delivered,
+        message=message,
+    )
+
+
+def test_a_run_that_succeeds_tells_its_start_and_its_end() -> None:
+    run = Told(*chain("a", "b")).start().succeeds("a").succeeds("b")
+    assert run.kinds == ["run.started", "run.succeeded"]
+    assert [(fact.sequence, fact.phase) for fact in run.facts] == [(1, RunPhase.RUNNING), (2, RunPhase.SUCCEEDED)]
+
+
+def test_a_run_that_fails_tells_the_step_what_could_not_be_undone_and_the_end() -> None:
+    run = Told(*chain("a", "b", undo=DONE_ONCE)).start().succeeds("a").fails("b", message="no stock").fails("a")
+    assert run.kinds == ["run.started", "step.failed", "rollback.failed", "run.failed"]
+    _, failed, rollback, end = run.facts
+    assert (failed.step, failed.failure, failed.message) == ("b", FailureKind.ERROR, "no stock")
+    assert (rollback.step, rollback.phase) == ("a", RunPhase.ROLLING_BACK)
+    assert (end.step, end.failure, end.message, end.phase) == ("b", FailureKind.ERROR, "no stock", RunPhase.FAILED)
+
+
+def test_a_step_that_is_attempted_again_is_not_told_before_no_attempt_is_left() -> None:
+    run = Told(step("a", run=attempts(2))).start().fails("a")
+    assert run.kinds == ["run.started"]
+    assert run.later(1_000).fails("a").kinds == ["run.started", "step.failed", "run.failed"]
+
+
+def test_every_way_to_end_has_a_kind_of_its_own() -> None:
+    assert Told(*chain("a", "b")).start().halts("a").kinds[-1] == "run.halted"
+    assert Told(*chain("a", "b")).start().is_cancelled().succeeds("a").kinds[-1] == "run.cancelled"
+    undone = Told(*chain("a", undo=DONE_ONCE)).start().succeeds("a").is_to_be_undone().succeeds("a")
+    assert undone.kinds == ["run.started", "run.succeeded", "run.undone"]
+
+
+def test_holding_still_and_going_on_is_told() -> None:
+    run = Told(*chain("a", "b")).start().is_suspended().is_suspended(False)
+    assert run.kinds == ["run.started", "run.suspended", "run.resumed"]
+
+
+def test_a_retried_run_goes_on_counting_and_does_not_start_again() -> None:
+    run = Told(step("a")).start().fails("a").is_retried().succeeds("a")
+    assert run.kinds == ["run.started", "step.failed", "run.failed", "run.succeeded"]
+    assert [fact.sequence for fact in run.facts] == [1, 2, 3, 4]
+
+
+def test_a_run_that_can_never_start_is_told_as_failed() -> None:
+    plan = Plan(steps={}, notifications=(AUDIT,))
+    decision = stillborn("uid", failure(FailureKind.INVALID_INPUTS, "total: expected a number"), 5, plan)
+    (notice,) = (action for action in decision.actions if isinstance(action, Notify))
+    assert (notice.fact.kind, notice.fact.failure, notice.fact.sequence) == (
+        FactKind.RUN_FAILED,
+        FailureKind.INVALID_INPUTS,
+        1,
+    )
+
+
+def test_each_notification_is_told_what_it_wants_under_the_same_number() -> None:
+    failures = NotificationPlan(
+        name="pager", kinds=frozenset({FactKind.RUN_FAILED}), endpoint=Endpoint(url="http://pager")
+    )
+    run = Told(step("a"), notifications=(AUDIT, failures)).start().fails("a")
+    assert [(one.notification, one.fact.sequence) for one in run.sent] == [
+        ("audit", 1),
+        ("audit", 2),
+        ("audit", 3),
+        ("pager", 3),
+    ]
+    assert run.header.notices == Notices(ordered=4)
+
+
+def test_without_anybody_to_tell_nothing_is_kept_and_nothing_is_ordered() -> None:
+    run = Told(step("a"), notifications=()).start().fails("a")
+    assert (run.facts, run.sent, run.header.told, run.header.notices) == ([], [], 0, Notices())
+
+
+def test_an_observed_run_has_facts_and_sends_none() -> None:
+    run = Told(step("a"), notifications=(), observed=True).start().succeeds("a")
+    assert [fact.kind for fact in run.facts] == [FactKind.RUN_STARTED, FactKind.RUN_SUCCEEDED]
+    assert run.sent == []
+
+
+def test_what_became_of_a_notice_is_counted_also_after_the_end_and_changes_nothing_else() -> None:
+    run = Told(step("a")).start().succeeds("a")
+    before = run.state
+    run.feed(ended(run.sent[0])).feed(ended(run.sent[1], delivered=False, message="the endpoint answered 500"))
+    assert (run.header.notices.delivered, run.header.notices.dead, run.header.notices.pending) == (1, 1, 0)
+    last = run.header.notices.last_failure
+    assert last is not None
+    assert (last.notification, last.kind, last.message) == ("audit", "run.succeeded", "the endpoint answered 500")
+    assert (run.phase, run.state.steps, run.header.finished_at) == (
+        before.header.phase,
+        before.steps,
+        before.header.finished_at,
+    )
+    assert run.reasons[-1] == "NotificationDead"
+
+
+def test_of_many_dead_notices_people_are_told_of_the_first_ones() -> None:
+    run = Told(step("a")).start()
+    for number in range(15):
+        notice = replace(run.sent[0], fact=replace(run.sent[0].fact, sequence=number + 1))
+        run.feed(ended(notice, delivered=False, message="away"))
+    assert run.reasons.count("NotificationDead") == ANNOUNCED
+    assert run.header.notices.dead == 15
+
+
+def test_telling_changes_no_order_of_the_run() -> None:
+    def orders(run: Run) -> list[object]:
+        return [run.launches, run.retired, run.reasons, run.reversals]
+
+    def story(run: Run) -> Run:
+        return run.start().succeeds("a").fails("b").succeeds("a")
+
+    steps = chain("a", "b", undo=DONE_ONCE)
+    assert orders(story(Told(*steps))) == orders(story(Run(*steps)))
+
+
+def test_one_more_than_may_wait_is_dead_at_once() -> None:
+    run = Told(step("a")).start()
+    run.state = replace(run.state, header=replace(run.header, notices=Notices(ordered=PENDING_LIMIT - 1)))
+    run.fails("a")
+    notices = run.header.notices
+    assert run.kinds == ["run.started", "step.failed"]
+    assert (notices.ordered, notices.pending, notices.dead) == (PENDING_LIMIT + 1, PENDING_LIMIT, 1)
+    assert notices.last_failure is not None
+    assert (notices.last_failure.kind, notices.last_failure.sequence) == ("run.failed", 3)
+    assert "wait already" in notices.last_failure.message
+
+
+@pytest.mark.parametrize("words", ["x" * 5_000, "bell \a and \x1b[2J"])
+def test_words_are_short_and_move_no_cursor(words: str) -> None:
+    run = Told(step("a")).start().fails("a", message=words)
+    message = run.facts[-1].message
+    assert len(message) <= 1_024
+    assert message.isprintable()
+
+
+def test_a_run_is_announced_to_people_as_before() -> None:
+    run = Told(step("a")).start().fails("a")
+    assert [one.ordinal for one in run.told if isinstance(one, Announce)] == list(range(1, len(run.told) + 1))
