@@ -11,21 +11,17 @@ Never here: two reconciles of one run at once (the caller's queue sees to that),
 5. report  render the status
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from reactor_operator.api.blueprint import Blueprint
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Effect, Evaluation
-from reactor_operator.engine.decide import begin, decide_together, recovering, stillborn, withdrawn
-from reactor_operator.engine.draft import Decision
+from reactor_operator.engine.decide import begin, decide_together, recovering
 from reactor_operator.engine.facts import Fact
-from reactor_operator.engine.failures import render_message
 from reactor_operator.engine.identity import Task
 from reactor_operator.engine.plan import Plan
-from reactor_operator.engine.signals import answer_unstarted
-from reactor_operator.engine.state import RunPhase, Stage
-from reactor_operator.engine.taking import take
+from reactor_operator.engine.state import Stage
 from reactor_operator.ports import (
     About,
     Board,
@@ -33,7 +29,6 @@ from reactor_operator.ports import (
     Definitions,
     Evaluator,
     Launcher,
-    Rendering,
     RunObject,
     RunRef,
     Siblings,
@@ -44,17 +39,17 @@ from reactor_operator.reconciling.definition import Definition, compile_definiti
 from reactor_operator.reconciling.documents import DocumentCache, Documents, ValueLost
 from reactor_operator.reconciling.effects import Effects, Performed
 from reactor_operator.reconciling.evaluations import answer
+from reactor_operator.reconciling.first_look import Begins, Ends, FirstLook, Lost, Waits
 from reactor_operator.reconciling.inbox import events_of, groups_of, last_of, refused_if_old
-from reactor_operator.reconciling.keys import KEPT_MS, Conflict, HeldByItself, Keys, Settled
+from reactor_operator.reconciling.keys import KEPT_MS, Keys
 from reactor_operator.reconciling.memory import Memory
 from reactor_operator.reconciling.notices import answered, apart
-from reactor_operator.reconciling.opening import CannotOpen, Opened, OpenLater, judge
+from reactor_operator.reconciling.opening import Opened
 from reactor_operator.reconciling.places import Places
 from reactor_operator.reconciling.records import Decided, KnownRun, make_commit, read_run
-from reactor_operator.reconciling.signals import parse_requests
+from reactor_operator.reconciling.reporting import Reporter
 from reactor_operator.reconciling.silence import Mute
 from reactor_operator.reconciling.told import told_end, told_reactor, told_recovering, told_sequence
-from reactor_operator.status.render import RunFacts, render_pending, render_status, wanted_values
 from reactor_operator.store.port import (
     Claim,
     CommitRefused,
@@ -67,17 +62,6 @@ from reactor_operator.store.port import (
 )
 
 _TRIES = 50
-_RECOVERING = (
-    "the stored state of this run is older than what was told of it, so nothing more is started: "
-    "look at what its steps did, then retry, undo or cancel it (annotations reactor.run/retry, undo, cancel)"
-)
-_LOST = (
-    "the stored state of this run was lost, so nothing more is started: look at what its steps did, then cancel it "
-    "(annotation reactor.run/cancel), and start another run where that is right"
-)
-_TOLD_OF_A_LOST_RUN = frozenset(
-    {"phase", "message", "observedGeneration", "store", "conditions", "finishedAt", "signals"}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +104,7 @@ class Reconciler:
         self._store = store
         self._definitions = definitions
         self._effects = Effects(launcher, board)
-        self._board = board
+        self._reporter = Reporter(board, store)
         self._evaluator = evaluator
         self._clock = clock
         self._epoch = epoch
@@ -129,8 +113,14 @@ class Reconciler:
         self._memory = Memory()
         self._keys = Keys(store, definitions, settings.key_retention_ms)
         self._places = Places(store, siblings, self._memory)
+        self._first_look = FirstLook(
+            definitions=definitions,
+            keys=self._keys,
+            places=self._places,
+            start_deadline_ms=settings.start_deadline_ms,
+            plan_of=lambda definition: self._compile(definition)[1],
+        )
         self._cache = DocumentCache()
-        self._incarnation = ""
 
     async def reconcile(self, ref: RunRef) -> int | None:
         """Move the run as far as it goes now and return when to look again (int ms), None where nothing is due.
@@ -165,7 +155,7 @@ class Reconciler:
         self._places.distrust()
         self._teller.distrust()
         self._cache = DocumentCache()
-        self._incarnation = ""
+        self._reporter.distrust()
         return [known.definition.run for known in self._memory.known.values()]
 
     def launched(self) -> list[tuple[KnownRun, Task]]:
@@ -276,60 +266,27 @@ class Reconciler:
             return await self._open_lost(run, now)
         if told_end(run):
             return None
-        judged = await judge(run, self._definitions, now, self._settings.start_deadline_ms)
-        if isinstance(judged, Opened):
-            keyed = await self._keys.look(run, judged, now)
-            if isinstance(keyed, HeldByItself):
+        found = await self._first_look.look(run, now)
+        match found:
+            case Begins():
+                return await self._open_sound(found.opened, now)
+            case Ends():
+                return await self._open_ended(found)
+            case Lost():
                 return await self._open_lost(run, now)
-            if isinstance(keyed, Settled):
-                return await self._open_settled(keyed, now)
-            if isinstance(keyed, OpenLater):
-                self._places.pass_over(ref.uid)  # it starts nothing, so it takes no place and stops none behind it
-            if isinstance(keyed, Conflict):
-                dead = stillborn(ref.uid, keyed.failure, now, self._compile(keyed.definition)[1])
-                return await self._open_ended(keyed.definition, dead, {}, share=keyed.share)
-            judged = keyed
-        asked = [one.event for one in parse_requests(run)]
-        cancel = next((event for event in asked if isinstance(event, ev.CancelRequested)), None)
-        answers = tuple(answer_unstarted(event, now) for event in asked)
-        if cancel is not None and not isinstance(judged, CannotOpen):
-            plan = self._compile(judged.definition)[1]
-            ended = withdrawn(ref.uid, render_message(cancel.reason), answers, now, plan)
-            return await self._open_ended(judged.definition, ended, {})
-        if isinstance(judged, Opened):
-            judged = await self._places.take(run, judged, now)
-        if isinstance(judged, OpenLater):
-            if judged.message or answers:
-                pending = render_pending(
-                    run.generation, judged.message, judged.since, queued=judged.queued, answers=answers
-                )
-                await self._board.report(ref, RunPhase.PENDING.value, _rendered(pending))
-            return judged.until
-        if isinstance(judged, CannotOpen):
-            dead = stillborn(ref.uid, judged.failure, now, self._compile(judged.definition)[1])
-            return await self._open_ended(judged.definition, dead, {})
-        return await self._open_sound(judged, now)
+            case Waits():
+                if found.status is not None:
+                    await self._reporter.waits(ref, found.status)
+                return found.until
 
-    async def _open_settled(self, settled: Settled, now: int) -> int | None:
-        """Store that a run took the outcome of another one. It has no steps: none of them will ever move."""
-        pinned, outcome = settled.opened.definition, settled.outcome
-        assert pinned.inputs is not None
-        values = {pinned.inputs.digest: settled.opened.inputs}
-        if outcome.result is not None and settled.result is not None:
-            values[outcome.result.digest] = settled.result
-        decision = take(pinned.run.uid, outcome, settled.taken, now)
-        bare = replace(pinned, spec=None, composed={}, composed_schemas={}, shared_schema=None)
-        return await self._open_ended(bare, decision, values, share=settled.share)
-
-    async def _open_ended(
-        self, definition: Definition, decision: Decision, values: Mapping[str, bytes], *, share: Claim | None = None
-    ) -> int | None:
-        """Store a run that has ended before it began. It holds no key, for it did nothing, but may `share` one."""
-        passing = self._fresh(replace(definition, key=None, key_inputs=""), Decided(state=decision.state))
-        passing.documents.add(values)
+    async def _open_ended(self, ends: Ends) -> int | None:
+        """Store a run that has ended before it began. It holds no key, for it did nothing."""
+        decision = ends.decision
+        passing = self._fresh(replace(ends.definition, key=None, key_inputs=""), Decided(state=decision.state))
+        passing.documents.add(ends.values)
         effects = tuple(action for action in decision.actions if not isinstance(action, Evaluation))
-        decided = Decided(state=decision.state, actions=effects, values=values, facts=decision.facts)
-        await self._save(passing, decided, 0, share=share)
+        decided = Decided(state=decision.state, actions=effects, values=ends.values, facts=decision.facts)
+        await self._save(passing, decided, 0, share=ends.share)
         return await self._act_and_report(passing)
 
     async def _open_sound(self, judged: Opened, now: int) -> int | None:
@@ -391,13 +348,13 @@ class Reconciler:
             answers: list[ev.Event] = []
             for action in decision.actions:
                 if isinstance(action, Evaluation):
-                    answered = await answer(action, known, state, self._evaluator, passing.documents)
-                    passing.documents.add(answered.values)
-                    values.update(answered.values)
-                    answers.append(answered.event)
+                    told = await answer(action, known, state, self._evaluator, passing.documents)
+                    passing.documents.add(told.values)
+                    values.update(told.values)
+                    answers.append(told.event)
                 else:
                     actions.append(action)
-            waiting[:0] = [[told] for told in answers]
+            waiting[:0] = [[event] for event in answers]
         return Decided(state=state, actions=tuple(actions), touched=frozenset(touched), values=values, facts=facts)
 
     async def _save(self, passing: _Pass, decided: Decided, inbox_position: int, *, share: Claim | None = None) -> None:
@@ -445,7 +402,7 @@ class Reconciler:
         finally:
             if passing.acknowledged:
                 self._memory.acknowledged[ref.uid] = passing.acknowledged
-        await self._report(passing)
+        await self._reporter.report(passing.known, passing.documents)
         times = [time for time in (passing.wake_at, passing.again_at) if time is not None]
         return min(times, default=None)
 
@@ -464,46 +421,6 @@ class Reconciler:
                 passing.again_at = at if passing.again_at is None else min(at, passing.again_at)
         return events
 
-    async def _report(self, passing: _Pass) -> None:
-        known, documents = passing.known, passing.documents
-
-        async def render() -> Mapping[str, object]:
-            return await self._render(known, documents)
-
-        await self._board.report(known.definition.run, known.state.header.phase.value, render)
-
-    async def _render(self, known: KnownRun, documents: Documents) -> Mapping[str, object]:
-        definition = known.definition
-        self._incarnation = self._incarnation or await self._store.incarnation()
-        facts = RunFacts(
-            run=definition.run,
-            generation=definition.generation,
-            reactor_name=definition.reactor_name,
-            reactor_uid=definition.reactor_uid,
-            reactor_generation=definition.reactor_generation,
-            digest=definition.digest,
-            incarnation=self._incarnation,
-            sequence=known.revision,
-        )
-        try:
-            values = await documents.get(wanted_values(known.plan, known.state))
-        except ValueLost:
-            values = {}
-        recovering_now = known.state.header.stage is Stage.RECOVERING
-        stalled = (_LOST if definition.lost else _RECOVERING) if recovering_now else ""
-        status = render_status(facts, known.plan, known.state, values, stalled=stalled)
-        if definition.lost:
-            # What was told of the steps before the loss is all that is left of them.
-            status = {name: value for name, value in status.items() if name in _TOLD_OF_A_LOST_RUN}
-        return status
-
 
 def _about(known: KnownRun) -> About:
     return About(run=known.definition.run, reactor=known.definition.reactor_name)
-
-
-def _rendered(status: Mapping[str, object]) -> Rendering:
-    async def render() -> Mapping[str, object]:
-        return status
-
-    return render
