@@ -56,14 +56,15 @@ check-generated: setup
 	  diff -r "$$scratch" "$$folder" || { echo "error: $$folder is not what the models render: run make crds" >&2; exit 1; }
 	done
 check-tests: setup
-	@REACTOR_SEEDS=100 $(PYTEST) -q -n 3 tests/unit tests/property tests/replay tests/simulation # many wait: more than there are cores
+	@REACTOR_SEEDS=100 $(PYTEST) -q -n 3 -m 'not heavy' tests/unit tests/property tests/replay tests/simulation # many wait: more than there are cores
 
 .PHONY: format
 format: setup ## put format and imports right
 	@$(VENV)/ruff format --quiet . && $(VENV)/ruff check --quiet --select I --fix .
 
 .PHONY: test
-test: check ## everything: check, contracts of the stores, 2,000 simulated runs, then the cluster
+test: check ## everything: check, heavy tests, contracts of the stores, 2,000 simulated runs, then the cluster
+	@$(PYTEST) -q -n 2 -m heavy tests/unit
 	@$(PYTEST) -q -n 2 tests/contract
 	@REACTOR_SEEDS=2000 REACTOR_EXAMPLES=500 $(PYTEST) -q -n 2 --timeout 300 tests/simulation tests/property
 	@requirements/system-packages cluster

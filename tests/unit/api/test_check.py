@@ -561,6 +561,7 @@ def test_listing_a_kind_that_is_never_retried_is_a_warning() -> None:
     }
 
 
+@pytest.mark.heavy
 def test_thousands_of_unknown_steps_are_reported_without_comparing_all_with_all() -> None:
     steps = [step(f"step-number-{i}", waitFor=[f"step-numbre-{i}"]) for i in range(10_000)]
     problems = check(*steps).problems

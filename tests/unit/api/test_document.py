@@ -47,6 +47,7 @@ def test_a_document_that_is_too_deep_or_contains_itself_ends_with_one_problem() 
     assert "deep" in problem.message
 
 
+@pytest.mark.heavy
 def test_a_document_that_contains_itself_many_times_ends_soon() -> None:
     wide: list[Any] = []
     wide += [wide] * 10

@@ -122,6 +122,7 @@ def test_a_pattern_that_would_search_for_ever_is_cut_short() -> None:
     assert found(problems) == {("spec.inputs.a", "InvalidInputs")}
 
 
+@pytest.mark.heavy
 def test_a_large_default_is_not_filled_in_without_end() -> None:
     schema = {"properties": {"a": {"items": {"properties": {"b": {"default": ["x"] * 100_000}}}}}}
     assert found(apply_inputs(schema, {"a": [{} for _ in range(9_000)]})[1]) == {("spec.inputs", "InvalidSchema")}

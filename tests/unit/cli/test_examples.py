@@ -13,6 +13,8 @@ import pytest
 
 from tests.expected_examples import EXAMPLES, EXPECTED, SERVICES
 
+pytestmark = pytest.mark.heavy
+
 
 @contextlib.contextmanager
 def services_of(example: str) -> Iterator[str]:

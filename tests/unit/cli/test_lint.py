@@ -180,6 +180,7 @@ def test_lists_are_read_item_by_item_with_their_lines(reactor: Reactor, write: W
     assert line.startswith(f"{folder}/all.yaml:21: spec.inputs.who: ")
 
 
+@pytest.mark.heavy
 def test_ten_thousand_steps_are_checked_and_one_more_is_too_many(reactor: Reactor, write: Write) -> None:
     step = "  - {{name: s{}, run: {{container: {{image: busybox}}}}}}\n"
     many = REACTOR + "".join(step.format(number) for number in range(10_000))

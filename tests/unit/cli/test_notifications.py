@@ -11,11 +11,15 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from tests.expected_examples import EXAMPLES
 from tests.unit.cli.conftest import Write
 from tests.unit.notifications.installed import install, observed
 from tests.unit.notifications.receiver import KEY, hang, is_signed, sequences
 from tests.unit.runtime.service import Service, free_port, serving
+
+pytestmark = pytest.mark.heavy
 
 REACTOR = """\
 apiVersion: reactor.run/v1alpha1

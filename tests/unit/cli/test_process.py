@@ -60,6 +60,8 @@ GATE = '''\
 import os
 import time
 
+pytestmark = pytest.mark.heavy
+
 
 def wait(folder):
     with open(f"{folder}/started", "a") as file:

@@ -113,6 +113,7 @@ def test_what_does_not_fit_beside_the_rest_is_left_out_the_last_first() -> None:
     assert set(told) - set(parsed(document)) == {"traceback"}
 
 
+@pytest.mark.heavy
 @given(st.dictionaries(NAMES, ANY))
 def test_any_detail_is_kept_within_its_limit(told: dict[str, Any]) -> None:
     document = render_detail(told)

@@ -22,6 +22,8 @@ from tests.unit.runtime.peer import RUN_UID, Peer
 from tests.unit.runtime.pod import DEADLINE_SECONDS, Pod
 from tests.unit.runtime.service import Service, serving
 
+pytestmark = pytest.mark.heavy
+
 KEY = b"0123456789abcdef"
 TASK = Task("rows[7]/store", Action.RUN, 1, 1, 1)
 ARGUMENTS = b'{"text": "\xc3\xa4 $(X)"}'

@@ -135,6 +135,7 @@ def test_a_document_that_is_too_large_is_not_asked_for() -> None:
     assert wanted_values(*failed(large)) == frozenset()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("letter", ["x", '"', "é", "\x1b", "\n", "\N{PILE OF POO}"])
 def test_many_large_explanations_are_cut_to_the_room_there_is(letter: str) -> None:
     text = "\n".join([letter * 200] * 40)

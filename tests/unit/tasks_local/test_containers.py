@@ -15,6 +15,8 @@ from reactor_operator.engine.identity import pod_name
 from reactor_operator.ports import Refused
 from tests.unit.tasks_local.laptop import RUN, laptop, order_for, spec_of, task_of
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
