@@ -40,11 +40,13 @@ from reactor_operator.reconciling.opening import CannotOpen, Opened, OpenLater, 
 from reactor_operator.reconciling.places import Places
 from reactor_operator.reconciling.records import Decided, KnownRun, make_commit, read_run
 from reactor_operator.reconciling.told import told_end, told_reactor, told_recovering, told_sequence
+from reactor_operator.sealing import NO_KEYS, CannotUnseal, Keys
 from reactor_operator.status.render import RunFacts, render_pending, render_status, wanted_values
 from reactor_operator.store.codec import decode_event
 from reactor_operator.store.port import CommitRefused, InboxAhead, StaleRevision, Store, StoreUnavailable
 
 _TRIES = 50
+_WITHOUT_KEY_MS = 15_000
 _RECOVERING = (
     "the stored state of this run is older than what was told of it, so nothing more is started: "
     "look at what its steps did, then retry, undo or cancel it (annotations reactor.run/retry, undo, cancel)"
@@ -92,6 +94,7 @@ class Reconciler:
         clock: Clock,
         epoch: int,
         settings: ReconcileSettings,
+        keys: Keys = NO_KEYS,
     ) -> None:
         self._store = store
         self._definitions = definitions
@@ -101,6 +104,7 @@ class Reconciler:
         self._clock = clock
         self._epoch = epoch
         self._settings = settings
+        self._keys = keys
         self._memory = Memory()
         self._places = Places(store, siblings, self._memory)
         self._cache = DocumentCache()
@@ -119,12 +123,28 @@ class Reconciler:
                 self._memory.unsure.add(ref.uid)
             except ValueLost:
                 await self._recover(ref)
+            except CannotUnseal as problem:
+                self._places.pass_over(ref.uid)
+                return await self._without_key(ref, problem)
             except (CommitRefused, StoreUnavailable, Unavailable):
                 raise
             except Exception:
                 self._places.pass_over(ref.uid)
                 raise
         raise AssertionError(f"run {ref.namespace}/{ref.name}: somebody else commits it all the time in our epoch")
+
+    async def _without_key(self, ref: RunRef, problem: CannotUnseal) -> int:
+        """Say that the run waits for a key, and look again later. Other runs go on."""
+        known = self._memory.known.get(ref.uid)
+        if known is not None:
+            passing = self._pass(known)
+
+            async def render() -> Mapping[str, object]:
+                return await self._render(known, passing.documents, stalled=f"KeyMissing: {problem}")
+
+            await self._board.report(ref, known.state.header.phase.value, render)
+        self._memory.unsure.add(ref.uid)
+        return self._clock.now() + _WITHOUT_KEY_MS
 
     def forget(self, ref: RunRef) -> None:
         """Drop what is remembered of a run, because it is gone."""
@@ -234,7 +254,7 @@ class Reconciler:
             return await self._open_lost(run, now)
         if told_end(run):
             return None
-        judged = await judge(run, self._definitions, now, self._settings.start_deadline_ms)
+        judged = await judge(run, self._definitions, now, self._settings.start_deadline_ms, self._keys)
         if isinstance(judged, Opened):
             judged = await self._places.take(run, judged, now)
         if isinstance(judged, OpenLater):
@@ -283,7 +303,7 @@ class Reconciler:
         return self._pass(KnownRun(definition=definition, blueprint=blueprint, plan=plan, state=decided.state))
 
     def _pass(self, known: KnownRun) -> _Pass:
-        documents = Documents(known.definition.run.uid, self._store, self._cache)
+        documents = Documents(known.definition.run.uid, self._store, self._cache, self._keys)
         return _Pass(known=known, documents=documents)
 
     async def _fold(self, passing: _Pass, events: list[ev.Event]) -> Decided:
@@ -376,7 +396,7 @@ class Reconciler:
 
         await self._board.report(known.definition.run, known.state.header.phase.value, render)
 
-    async def _render(self, known: KnownRun, documents: Documents) -> Mapping[str, object]:
+    async def _render(self, known: KnownRun, documents: Documents, *, stalled: str = "") -> Mapping[str, object]:
         definition = known.definition
         self._incarnation = self._incarnation or await self._store.incarnation()
         facts = RunFacts(
@@ -390,11 +410,12 @@ class Reconciler:
             sequence=known.revision,
         )
         try:
-            values = await documents.get(wanted_values(known.plan, known.state))
+            values = await documents.stored(wanted_values(known.plan, known.state))
         except ValueLost:
             values = {}
         recovering_now = known.state.header.stage is Stage.RECOVERING
-        stalled = (_LOST if definition.lost else _RECOVERING) if recovering_now else ""
+        if recovering_now:
+            stalled = _LOST if definition.lost else _RECOVERING
         status = render_status(facts, known.plan, known.state, values, stalled=stalled)
         if definition.lost:
             # What was told of the steps before the loss is all that is left of them.

@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from reactor_operator.api.duration import parse_duration
 from reactor_operator.gateway.tokens import SHORTEST_KEY
+from reactor_operator.sealing import NO_KEYS, Keys, parse_keys
 
 T = TypeVar("T")
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -34,11 +35,13 @@ class GatewaySettings:
 
     installation: the name under which keys are kept in Redis and the Lease is called.
     redis_url:    with the password in it.       token_key: signs the tokens of tasks and the seals of pods.
+    keys:         seal sensitive values; none where the chart names no file.
     """
 
     installation: str
     redis_url: str = field(repr=False)
     token_key: bytes = field(repr=False)
+    keys: Keys = field(repr=False)
     log_level: str
     pod_name: str
     pod_namespace: str
@@ -130,6 +133,7 @@ def _shared(reading: _Reading) -> GatewaySettings:
         installation=reading.take("REACTOR_INSTALLATION", _name),
         redis_url=reading.take("REACTOR_REDIS_URL", lambda url: _redis_url(url, password)),
         token_key=reading.take("REACTOR_TOKEN_KEY_FILE", _key_of_file),
+        keys=reading.take("REACTOR_SENSITIVE_KEYS_FILE", _keys_of_file, default=_NO_FILE),
         log_level=reading.take("REACTOR_LOG_LEVEL", _one_of(LOG_LEVELS), default="info"),
         pod_name=reading.take("REACTOR_POD_NAME", str),
         pod_namespace=reading.take("REACTOR_POD_NAMESPACE", _name),
@@ -150,6 +154,15 @@ def _key_of_file(path: str) -> bytes:
     if len(key) < SHORTEST_KEY:
         raise ValueError(f"file {path} has {len(key)} bytes, expected a random key of at least {SHORTEST_KEY}")
     return key
+
+
+def _keys_of_file(path: str) -> Keys:
+    if path == _NO_FILE:
+        return NO_KEYS
+    try:
+        return parse_keys(_text_of_file(path))
+    except ValueError as problem:
+        raise ValueError(f"file {path}: {problem}") from None
 
 
 def _bytes_of_file(path: str) -> bytes:

@@ -24,6 +24,7 @@ from reactor_operator.ports import RunRef
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
 from reactor_operator.reconciling.places import Alone
 from reactor_operator.reconciling.records import KnownRun
+from reactor_operator.sealing import NO_KEYS, Keys
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry, OldEpoch, Store
 from reactor_operator.tasks.local import LaptopSettings, LocalLauncher
@@ -95,8 +96,10 @@ class Driver:
         stops: Interrupts,
         verbose: bool,
         warm: subprocess.Popen[bytes] | None = None,
+        keys: Keys = NO_KEYS,
     ) -> None:
         self._store = store
+        self._keys = keys
         self._epoch = epoch
         self._manifests = manifests
         self._stops = stops
@@ -125,6 +128,7 @@ class Driver:
             clock=self._clock,
             epoch=self._epoch,
             settings=ReconcileSettings(start_deadline_ms=0),
+            keys=self._keys,
         )
         try:
             if known is not None:
@@ -153,6 +157,7 @@ class Driver:
             settings=LaptopSettings(modules=run.sound.reactor.manifest.folder.absolute(), config=self._config),
             on_output=show if self._verbose else None,
             warm=warm,
+            keys=self._keys,
         )
 
     async def _give_up_lost(self, known: KnownRun, launcher: LocalLauncher) -> None:

@@ -21,6 +21,7 @@ from reactor_operator.gateway.requests import METHODS, Refusal, parse_request
 from reactor_operator.gateway.tasks import GatewayStore, TaskService
 from reactor_operator.gateway.tokens import SHORTEST_KEY
 from reactor_operator.ports import Clock
+from reactor_operator.sealing import NO_KEYS, CannotUnseal, Keys
 from reactor_operator.store.port import StoreUnavailable
 
 _BODY_UNWANTED = 413
@@ -30,12 +31,16 @@ _log = structlog.get_logger("reactor_operator.gateway")
 
 
 def create_app(
-    store: GatewayStore, token_key: bytes, clock: Clock, registry: CollectorRegistry | None = None
+    store: GatewayStore,
+    token_key: bytes,
+    clock: Clock,
+    registry: CollectorRegistry | None = None,
+    keys: Keys = NO_KEYS,
 ) -> Starlette:
-    """Return the application. `registry` is where its series go (see `operations`)."""
+    """Return the application. `registry` is where its series go (see `operations`); `keys` open and seal values."""
     if len(token_key) < SHORTEST_KEY:
         raise ValueError(f"token key: found {len(token_key)} bytes, expected at least {SHORTEST_KEY}")
-    service = TaskService(store, clock)
+    service = TaskService(store, clock, keys)
     metrics = GatewayMetrics(registry or CollectorRegistry())
 
     async def answer(request: Request) -> Response:
@@ -56,6 +61,9 @@ async def _answer(request: Request, service: TaskService, token_key: bytes) -> R
     except StoreUnavailable as problem:
         _log.warning("the store is away; the task is asked to try again", problem=str(problem))
         return _error(503, "the store is away; repeat the request", {"Retry-After": _RETRY_AFTER_SECONDS})
+    except CannotUnseal as problem:
+        _log.error("a key is missing; the task is asked to try again", problem=str(problem))
+        return _error(503, "the gateway lacks a key; repeat the request", {"Retry-After": _RETRY_AFTER_SECONDS})
     except Exception:
         _log.exception("a request failed; this is a bug", method=request.method, path=request.url.path)
         return _error(500, "the gateway failed; repeat the request")

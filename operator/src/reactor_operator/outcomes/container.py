@@ -5,6 +5,7 @@ Never here: containers that were ended from outside (see `pod`).
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from reactor_operator.engine.events import Outcome
 from reactor_operator.engine.failures import FailureKind
@@ -28,6 +29,8 @@ Told = tuple[Outcome, Mapping[str, bytes]]
 def read_exit(pod: JsonObject, sealed: Sealed, ended: facts.Ended) -> Told | None:
     """Return what the container's end means, None while its helper is still uploading the output."""
     task, reads = sealed.task, parse_reads(sealed.reads)
+    if reads.sensitive and ended.message:  # only who knows the values could tell what of it may be kept
+        ended = replace(ended, message="")
     meaning = meaning_of_exit(ended.exit_code, reads.exit_codes, task.action)
     if meaning is ExitMeaning.FAILED and ended.out_of_memory:
         words = memory_words(ended.exit_code)

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
 from reactor_operator.engine.values import ValueRef
+from reactor_operator.sealing import NO_KEYS, Keys
 from reactor_operator.store.port import Values
 
 _CACHE_BYTES = 16 * 1024 * 1024
@@ -44,9 +45,10 @@ class DocumentCache:
 
 
 class Documents:
-    """The documents of one run: new ones of this fold, then the cache, then the store."""
+    """The documents of one run: new ones of this fold, then the cache, then the store. Sealed ones are kept sealed."""
 
-    def __init__(self, run: str, store: Values, cache: DocumentCache) -> None:
+    def __init__(self, run: str, store: Values, cache: DocumentCache, keys: Keys = NO_KEYS) -> None:
+        self.keys = keys
         self._run = run
         self._store = store
         self._cache = cache
@@ -58,7 +60,11 @@ class Documents:
         self._cache.put(values)
 
     async def get(self, refs: Iterable[ValueRef]) -> dict[str, bytes]:
-        """Return every document asked for, by digest. Raises ValueLost, StoreUnavailable."""
+        """Return every document asked for, opened, by digest. Raises ValueLost, StoreUnavailable, CannotUnseal."""
+        return self.keys.open_all(self._run, await self.stored(refs))
+
+    async def stored(self, refs: Iterable[ValueRef]) -> dict[str, bytes]:
+        """Return every document asked for as it is stored, by digest. Raises ValueLost, StoreUnavailable."""
         found: dict[str, bytes] = {}
         missing: set[str] = set()
         for ref in refs:

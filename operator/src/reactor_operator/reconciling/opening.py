@@ -17,7 +17,10 @@ from reactor_operator.api.inputs import apply_inputs
 from reactor_operator.api.problems import Problem
 from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.api.run import RunSpec, check_run_spec
+from reactor_operator.api.sensitivity import NOTHING, mentions_sensitive
+from reactor_operator.api.taint import sensitive_problems, sensitivity_of
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
+from reactor_operator.engine.plan import ROOT
 from reactor_operator.engine.values import reference_to
 from reactor_operator.ports import Definitions, ReactorObject, RunObject
 from reactor_operator.reconciling.composing import (
@@ -29,6 +32,7 @@ from reactor_operator.reconciling.composing import (
 )
 from reactor_operator.reconciling.definition import Definition
 from reactor_operator.reconciling.told import told_wait
+from reactor_operator.sealing import NO_KEYS, Keys
 
 _SHOWN = 5
 
@@ -75,7 +79,7 @@ class _Wait:
 
 
 async def judge(
-    run: RunObject, definitions: Definitions, now: int, start_deadline_ms: int
+    run: RunObject, definitions: Definitions, now: int, start_deadline_ms: int, keys: Keys = NO_KEYS
 ) -> Opened | CannotOpen | OpenLater:
     """Judge a run that was never started. Raises Unavailable."""
     checked = check_run_spec(run.spec)
@@ -104,14 +108,23 @@ async def judge(
     assert isinstance(composed, Composed)
     assert not isinstance(shared, NotThere | NotSound)
     try:
-        blueprint_of(judged.spec, composed.sound)
+        blueprint = blueprint_of(judged.spec, composed.sound)
     except CannotLayOut as problem:
         return _cannot(pinned, FailureKind.INVALID_REACTOR, f"Reactor {name!r}", problem.problems)
+    declared = mentions_sensitive(reactor.spec, shared, composed.specs, composed.schemas)
+    sensitive = sensitivity_of(blueprint, {ROOT: shared, **composed.schemas}) if declared else NOTHING
+    if shown := tuple(sensitive_problems(blueprint, sensitive)):
+        return _cannot(pinned, FailureKind.INVALID_REACTOR, f"Reactor {name!r}", shown)
+    if sensitive is not NOTHING and not keys.every:
+        message = "has sensitive values, and this installation has no key for them (see docs/sensitive.md)"
+        return _cannot(pinned, FailureKind.INVALID_REACTOR, f"Reactor {name!r}", (Problem("spec", message, "NoKey"),))
     schema = judged.spec.inputs_schema if shared is None else shared
     inputs, problems = apply_inputs(schema, checked.spec.inputs)
     if problems:
         return _cannot(pinned, FailureKind.INVALID_INPUTS, "ReactorRun", problems)
     document = orjson.dumps(inputs)
+    if sensitive.inputs_of(ROOT):
+        document = keys.seal(run.ref.uid, "inputs", document)
     definition = replace(
         pinned,
         inputs=reference_to(document),

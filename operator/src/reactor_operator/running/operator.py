@@ -37,6 +37,7 @@ from reactor_operator.kube.definitions import ClusterDefinitions
 from reactor_operator.outcomes.reader import PodReader
 from reactor_operator.ports import RunRef
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
+from reactor_operator.reconciling.sealed_requests import sealed_request
 from reactor_operator.running.clock import WallClock
 from reactor_operator.settings import OperatorSettings
 from reactor_operator.status.board import ClusterBoard
@@ -153,6 +154,7 @@ async def _work(
         settings=ReconcileSettings(
             start_deadline_ms=settings.start_deadline_ms, pending_timeout_ms=settings.pending_timeout_ms
         ),
+        keys=settings.shared.keys,
     )
     queue = ReconcileQueue(reconciler.reconcile, clock, metrics)
     expiry = Expiry(client, definitions, store, clock, default_ttl_ms=settings.ttl_after_finished_ms)
@@ -162,6 +164,7 @@ async def _work(
         queue=queue,
         board=board,
         inbox=store,
+        prepared=lambda entry, event: sealed_request(entry, event, store, settings.shared.keys),
         client=client,
         definitions=definitions,
         expiry=expiry,

@@ -117,6 +117,8 @@ class Container:
 
     def _message(self, code: int) -> str:
         """Return the termination message; after an error without one, the last log lines (as kubelet does)."""
+        if self.order.sensitive:  # as on a cluster, where nobody could tell what of it may be kept
+            return ""
         message = (Path(self.folder.name) / "termination-log").read_bytes()[: 4 * 1024].decode("utf-8", "replace")
         if message or code == 0:
             return message
