@@ -46,9 +46,7 @@ def test_keys_for_sensitive_values_come_from_a_file_and_stay_out_of_words(
     assert [key.secret.hex() for key in settings.shared.keys.every] == ["ab" * 32, "cd" * 32]
     assert "abab" not in repr(settings)
     (tmp_path / "keys").write_text("0123456789")
-    with pytest.raises(
-        BadSettings, match="REACTOR_SENSITIVE_KEYS_FILE: file .*keys: line 1: found 10 characters"
-    ) as bad:
+    with pytest.raises(BadSettings, match=r"REACTOR_SENSITIVE_KEYS_FILE: file .*: line 1: found 10") as bad:
         load_operator_settings(told)
     assert "0123456789" not in str(bad.value)
 

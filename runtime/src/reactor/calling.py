@@ -39,6 +39,7 @@ class Call:
         "context_is_used",
         "environment",
         "failure",
+        "has_sensitive_result",
         "request",
         "result",
     )
@@ -55,6 +56,7 @@ class Call:
         self.result = given.get("result")
         self.failure = given.get("failure")
         self.request = given.get("request")
+        self.has_sensitive_result = has_sensitive_result(given)
         self.context_is_used = False
         self.cancellation = Cancellation() if cancellation is None else cancellation
         self.context = Context(

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from reactor_operator.api.sensitivity import HARMLESS, Sensitive
-from reactor_operator.engine.events import TaskFailed, TaskSucceeded
+from reactor_operator.engine.events import TaskFailed, TaskSkipped, TaskSucceeded
 from reactor_operator.engine.identity import Action
+from reactor_operator.engine.values import reference_to
 from reactor_operator.tasks.manifest import render_manifest
 from reactor_operator.tasks.manifest_env import Unlaunchable
 from tests.unit.outcomes.pods import ended, made, outcome
@@ -64,7 +65,14 @@ def test_the_last_words_of_a_container_with_sensitive_values_are_not_kept() -> N
     assert event.failure.detail is None
 
 
-def test_a_message_is_no_result_where_something_is_sensitive() -> None:
-    event = outcome(ended(made(arguments=ARGUMENTS, sensitive=CARD), 0, "CANARY"))
+def test_a_result_that_is_not_sensitive_is_kept() -> None:
+    event = outcome(ended(made(arguments=ARGUMENTS, sensitive=CARD), 0, "[1]"))
     assert isinstance(event, TaskSucceeded)
+    assert event.result == reference_to(b"[1]")
+
+
+def test_a_sensitive_result_is_never_taken_from_the_message() -> None:
+    step = {"run": {**OUTPUT["run"], "exitCodes": {"skip": [4]}}}
+    event = outcome(ended(made(step, sensitive=RESULT), 4, "CANARY"))
+    assert isinstance(event, TaskSkipped)
     assert event.result is None
