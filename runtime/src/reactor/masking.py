@@ -18,6 +18,8 @@ MASK = "***"
 LEAST = 4
 _LONG_ENOUGH = 8
 _LONGEST_CUT = 4096
+_MOST_FORMS = 50_000
+"""Looking for more would take too long; then every text is masked whole."""
 
 
 def texts_in(values: "Iterable[object]") -> set[str]:
@@ -43,7 +45,11 @@ class Masks:
     __slots__ = ("_forms",)
 
     def __init__(self, texts: "Iterable[str]") -> None:
-        forms = {form for text in texts for form in _forms_of(text) if len(form) >= LEAST}
+        forms: set[str] = set()
+        for text in texts:
+            forms.update(form for form in _forms_of(text) if len(form) >= LEAST)
+            if len(forms) > _MOST_FORMS:
+                break
         self._forms = sorted(forms, key=lambda form: (-len(form), form))
 
     def __bool__(self) -> bool:
@@ -51,6 +57,8 @@ class Masks:
 
     def text(self, text: str) -> str:
         """Return `text` with every one of them masked."""
+        if len(self._forms) > _MOST_FORMS:
+            return MASK if text else text
         for form in self._forms:
             if form in text:
                 text = text.replace(form, MASK)

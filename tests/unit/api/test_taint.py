@@ -71,6 +71,12 @@ def test_it_goes_through_composes_and_switches_in_any_order_of_writing() -> None
     assert told(*steps).results == {"first", "around/deep", "around", "choose[default]", "choose", "end", ""}
 
 
+def test_a_long_chain_written_backwards_is_followed_to_its_end() -> None:
+    count = 3_000
+    steps = [transform(f"s{number}", result=f"s{number - 1}") for number in range(count, 0, -1)]
+    assert len(told(*steps, transform("s0", input="card")).results) == count + 2
+
+
 def test_inputs_of_a_composed_reactor_are_sensitive_by_its_own_schema_and_by_what_is_passed() -> None:
     other = sound(
         transform("a", input="told"), transform("b", input="own"), transform("c", input="plain"),

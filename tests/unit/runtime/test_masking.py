@@ -49,6 +49,10 @@ def test_lines_of_a_text_are_masked_by_themselves() -> None:
     assert masks.text("  | abcdefghijkl\n  | other") == "  | ***\n  | other"
 
 
+def test_where_too_many_texts_would_have_to_be_found_every_one_is_masked_whole() -> None:
+    assert Masks(f"text-{number}" for number in range(60_000)).text("harmless") == "***"
+
+
 def test_an_outcome_is_masked_where_it_speaks_to_people() -> None:
     failure = {
         "kind": "Error",
