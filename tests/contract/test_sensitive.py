@@ -18,8 +18,8 @@ from reactor_operator.cli.laptop import LaptopRun, WallClock
 from reactor_operator.cli.main import app
 from reactor_operator.cli.manifests import load_manifests
 from reactor_operator.cli.progress import Silence
+from reactor_operator.encryption import Keys, draw_keys
 from reactor_operator.ports import RunRef
-from reactor_operator.sealing import Keys, draw_keys
 from reactor_operator.store.redis import RedisStore
 from tests.contract.redis_server import RedisServer
 from tests.unit.runtime.service import Service, serving
@@ -228,7 +228,7 @@ def test_a_run_whose_key_is_gone_says_which(
     with pytest.raises(SystemExit):
         app(["run", str(folder), "--state", str(state)], prog_name="reactor")
     state.with_name("runs.db.key").unlink()
-    with pytest.raises(CommandError, match=r"'works': value .* sealed with key '[0-9a-f]{8}': that key is not here"):
+    with pytest.raises(CommandError, match=r"'works': value .* encrypted with key '[0-9a-f]{8}': that key is not here"):
         app(["run", str(folder), "--state", str(state)], prog_name="reactor")
 
 
@@ -265,7 +265,7 @@ async def test_redis_holds_no_canary(
         await store.close()
     said = capfd.readouterr()
     dump = every_key(redis_server)
-    assert dump.count(b"sealed:1:") > 10
+    assert dump.count(b"encrypted:1:") > 10
     assert hits(dump, orjson.dumps(views), said.out.encode(), said.err.encode()) == []
     check_handlers(seen)
     sent = [(json.loads(one.body), one.headers["X-Card"]) for one in service.asked]

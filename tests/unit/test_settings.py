@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reactor_operator.sealing import NO_KEYS
+from reactor_operator.encryption import NO_KEYS
 from reactor_operator.settings import BadSettings, load_gateway_settings, load_operator_settings
 
 

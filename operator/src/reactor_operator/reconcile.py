@@ -14,6 +14,7 @@ Never here: two reconciles of one run at once (the caller's queue sees to that),
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from reactor_operator.encryption import NO_KEYS, CannotDecrypt, Keys
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Effect, Evaluation
 from reactor_operator.engine.decide import begin, decide_together, recovering, stillborn
@@ -40,7 +41,6 @@ from reactor_operator.reconciling.opening import CannotOpen, Opened, OpenLater, 
 from reactor_operator.reconciling.places import Places
 from reactor_operator.reconciling.records import Decided, KnownRun, make_commit, read_run
 from reactor_operator.reconciling.told import told_end, told_reactor, told_recovering, told_sequence
-from reactor_operator.sealing import NO_KEYS, CannotUnseal, Keys
 from reactor_operator.status.render import RunFacts, render_pending, render_status, wanted_values
 from reactor_operator.store.codec import decode_event
 from reactor_operator.store.port import CommitRefused, InboxAhead, StaleRevision, Store, StoreUnavailable
@@ -123,7 +123,7 @@ class Reconciler:
                 self._memory.unsure.add(ref.uid)
             except ValueLost:
                 await self._recover(ref)
-            except CannotUnseal as problem:
+            except CannotDecrypt as problem:
                 self._places.pass_over(ref.uid)
                 return await self._without_key(ref, problem)
             except (CommitRefused, StoreUnavailable, Unavailable):
@@ -133,7 +133,7 @@ class Reconciler:
                 raise
         raise AssertionError(f"run {ref.namespace}/{ref.name}: somebody else commits it all the time in our epoch")
 
-    async def _without_key(self, ref: RunRef, problem: CannotUnseal) -> int:
+    async def _without_key(self, ref: RunRef, problem: CannotDecrypt) -> int:
         """Say that the run waits for a key, and look again later. Other runs go on."""
         known = self._memory.known.get(ref.uid)
         if known is not None:

@@ -12,8 +12,8 @@ from typing import TypeVar
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from reactor_operator.api.duration import parse_duration
+from reactor_operator.encryption import NO_KEYS, Keys, parse_keys
 from reactor_operator.gateway.tokens import SHORTEST_KEY
-from reactor_operator.sealing import NO_KEYS, Keys, parse_keys
 
 T = TypeVar("T")
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -35,7 +35,7 @@ class GatewaySettings:
 
     installation: the name under which keys are kept in Redis and the Lease is called.
     redis_url:    with the password in it.       token_key: signs the tokens of tasks and the seals of pods.
-    keys:         seal sensitive values; none where the chart names no file.
+    keys:         encrypt sensitive values; none where the chart names no file.
     """
 
     installation: str

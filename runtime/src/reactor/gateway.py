@@ -37,7 +37,7 @@ class Gateway:
         self._path = f"/v1/tasks/{quote(run)}/{quote(key)}/"
         self._patience = patience_seconds
         self.sensitive = False
-        """Whether what is sent is a result that the gateway is to seal."""
+        """Whether what is sent is a result that the gateway is to encrypt."""
 
     def send(self, method: str, verb: str, body: bytes | None = None, content_type: str = JSON) -> None:
         """Send a request, to be followed by `receive`. Raises OSError."""

@@ -1,4 +1,4 @@
-"""Sensitive values at the gateway: opened for their task alone, and sealed before anything is recorded."""
+"""Sensitive values at the gateway: decrypted for their task alone, and encrypted before anything is recorded."""
 
 import json
 
@@ -6,13 +6,13 @@ import httpx
 import pytest
 
 from reactor_operator.api.sensitivity import Sensitive
+from reactor_operator.encryption import Key, Keys
 from reactor_operator.engine.events import TaskFailed, TaskSucceeded, TaskUploaded
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.values import reference_to
 from reactor_operator.gateway.app import create_app
 from reactor_operator.gateway.record import OpenRecord, decode_record, encode_record
 from reactor_operator.gateway.tokens import task_token
-from reactor_operator.sealing import Key, Keys
 from reactor_operator.store.codec import decode_event
 from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import Commit
@@ -32,10 +32,10 @@ class Gateway:
         self.store = MemoryStore()
 
     async def open(self, sensitive: Sensitive = SENSITIVE) -> "Gateway":
-        sealed = KEYS.seal(RUN, "pay arguments", ARGUMENTS)
-        ref = reference_to(sealed)
+        encrypted = KEYS.encrypt(RUN, "pay arguments", ARGUMENTS)
+        ref = reference_to(encrypted)
         record = encode_record(OpenRecord(arguments=ref, sensitive=sensitive))
-        commit = Commit(run=RUN, revision=0, epoch=1, values={ref.digest: sealed}, opens={TASK.key: record})
+        commit = Commit(run=RUN, revision=0, epoch=1, values={ref.digest: encrypted}, opens={TASK.key: record})
         await self.store.commit(commit)
         return self
 
@@ -73,7 +73,7 @@ async def test_a_task_without_sensitive_values_is_told_nothing_of_them() -> None
     assert b"sensitive" not in encode_record(OpenRecord())
 
 
-async def test_a_sensitive_result_is_sealed_before_it_is_recorded_and_may_be_repeated() -> None:
+async def test_a_sensitive_result_is_encrypted_before_it_is_recorded_and_may_be_repeated() -> None:
     gateway = await Gateway().open()
     document = b'{"type":"succeeded","result":"CANARY"}'
     for expected in ("recorded", "repeated"):
@@ -85,9 +85,9 @@ async def test_a_sensitive_result_is_sealed_before_it_is_recorded_and_may_be_rep
     event = await gateway.last()
     assert isinstance(event, TaskSucceeded)
     assert event.result is not None
-    assert event.result.sealed
+    assert event.result.encrypted
     values = await gateway.store.get_values(RUN, frozenset({event.result.digest}))
-    assert KEYS.open(RUN, values[event.result.digest]) == b'"CANARY"'
+    assert KEYS.decrypt(RUN, values[event.result.digest]) == b'"CANARY"'
     assert b"CANARY" not in await gateway.kept()
 
 
@@ -100,13 +100,13 @@ async def test_a_failure_of_a_sensitive_task_is_kept_as_it_was_told() -> None:
     assert event.failure.message == "no ***"
 
 
-async def test_an_uploaded_output_is_sealed() -> None:
+async def test_an_uploaded_output_is_encrypted() -> None:
     gateway = await Gateway().open()
     for _ in range(2):
         assert (await gateway.ask("PUT", "output", content=b"CANARY")).status_code == 200
     event = await gateway.last()
     assert isinstance(event, TaskUploaded)
-    assert event.result.sealed
+    assert event.result.encrypted
     assert b"CANARY" not in await gateway.kept()
 
 

@@ -1,4 +1,4 @@
-"""Sensitive values in a reconcile: sealed as they are decided on, waited for without their key, masked in words."""
+"""Sensitive values in a reconcile: encrypted as they are decided on, waited for without their key, masked in words."""
 
 from collections.abc import Mapping
 
@@ -7,14 +7,14 @@ import pytest
 
 from reactor_operator.api.reactor import Step
 from reactor_operator.changes.requests import request_of
+from reactor_operator.encryption import NO_KEYS, Key, Keys
 from reactor_operator.engine.events import RetryRequested, SkipRequested
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.evaluation.compared import render_compared
 from reactor_operator.evaluation.environment import Environment, ReadSensitive
 from reactor_operator.ports import Evaluated, ReactorObject, RunObject, RunRef
+from reactor_operator.reconciling.encrypted_requests import encrypted_request
 from reactor_operator.reconciling.masked import masked
-from reactor_operator.reconciling.sealed_requests import sealed_request
-from reactor_operator.sealing import NO_KEYS, Key, Keys
 from reactor_operator.store.codec import decode_event
 from reactor_operator.store.memory import MemoryStore
 from tests.unit.reconciling.conftest import REF, RUN, World
@@ -50,14 +50,14 @@ class Sensitive(World):
         return Evaluated(True, orjson.dumps(dict.fromkeys(step.arguments, environment.inputs["card"])))  # type: ignore[index]
 
 
-async def test_inputs_and_arguments_are_sealed_in_the_first_commit() -> None:
+async def test_inputs_and_arguments_are_encrypted_in_the_first_commit() -> None:
     world = Sensitive(ONE)
     await world.reconcile()
     assert [task.path for task in world.started] == ["a"]
     kept = repr(vars(world.store))
     assert "CANARY" not in kept
-    assert f"sealed:1:{ONE.id}:inputs" in kept
-    assert f"sealed:1:{ONE.id}:a arguments" in kept
+    assert f"encrypted:1:{ONE.id}:inputs" in kept
+    assert f"encrypted:1:{ONE.id}:a arguments" in kept
 
 
 async def test_a_run_without_its_key_waits_and_says_which_and_goes_on_with_it() -> None:
@@ -68,14 +68,14 @@ async def test_a_run_without_its_key_waits_and_says_which_and_goes_on_with_it() 
     again_at = await other.reconciler.reconcile(REF)
     assert again_at is not None
     assert again_at > other.clock.now()
-    assert f"sealed with key '{ONE.id}': that key is not here (found {OTHER.id})" in str(other.status["message"])
+    assert f"encrypted with key '{ONE.id}': that key is not here (found {OTHER.id})" in str(other.status["message"])
     conditions = {one["type"]: one["status"] for one in other.status["conditions"]}  # type: ignore[attr-defined]
     assert conditions["Stalled"] == "True"
     both = Sensitive(OTHER, ONE, store=first.store, epoch=3)
     both.status = other.status
     await both.reconcile()
     assert [task.path for task in both.started] == ["b"]
-    assert f"sealed:1:{OTHER.id}:b arguments" in repr(vars(both.store))
+    assert f"encrypted:1:{OTHER.id}:b arguments" in repr(vars(both.store))
 
 
 async def test_a_task_whose_arguments_cannot_be_opened_waits_with_a_reason() -> None:
@@ -86,7 +86,7 @@ async def test_a_task_whose_arguments_cannot_be_opened_waits_with_a_reason() -> 
     await other.reconcile()
     assert other.started == []
     [step] = [one for one in other.status["steps"] if one["name"] == "a"]  # type: ignore[attr-defined]
-    assert step["reason"].startswith(f"KeyMissing: value 'a arguments', sealed with key '{ONE.id}'")
+    assert step["reason"].startswith(f"KeyMissing: value 'a arguments', encrypted with key '{ONE.id}'")
 
 
 class _Away:
@@ -104,7 +104,7 @@ async def test_an_installation_without_keys_refuses_the_run_and_says_why() -> No
 
 
 @pytest.mark.parametrize(
-    ("action", "said", "is_sealed"),
+    ("action", "said", "is_encrypted"),
     [
         ("skip", {"step": "c", "payload": "CANARY"}, True),
         ("skip", {"step": "b", "payload": "plain"}, False),
@@ -112,21 +112,21 @@ async def test_an_installation_without_keys_refuses_the_run_and_says_why() -> No
         ("retry", {"step": "c", "arguments": {"x": "plain"}}, False),
     ],
 )
-async def test_what_a_request_brings_is_sealed_where_it_takes_the_place_of_something_sensitive(
-    action: str, said: Mapping[str, object], is_sealed: bool
+async def test_what_a_request_brings_is_encrypted_where_it_takes_the_place_of_something_sensitive(
+    action: str, said: Mapping[str, object], is_encrypted: bool
 ) -> None:
     world = Sensitive(ONE)
     await world.reconcile()
     request = request_of("1", action, said, "ann")
-    entry = await sealed_request(request.entry_for(REF), request.event, world.store, Keys((ONE,)))
+    entry = await encrypted_request(request.entry_for(REF), request.event, world.store, Keys((ONE,)))
     event = decode_event(entry.body)
     ref = event.value if isinstance(event, SkipRequested) else None
     ref = event.arguments if isinstance(event, RetryRequested) else ref
     assert ref is not None
-    assert ref.sealed is is_sealed
+    assert ref.encrypted is is_encrypted
     assert set(entry.values) == {ref.digest}
     assert (b"CANARY" in entry.values[ref.digest]) is False
-    assert Keys((ONE,)).open(REF.uid, entry.values[ref.digest]) == orjson.dumps(
+    assert Keys((ONE,)).decrypt(REF.uid, entry.values[ref.digest]) == orjson.dumps(
         said.get("payload", said.get("arguments"))
     )
 
@@ -134,7 +134,7 @@ async def test_what_a_request_brings_is_sealed_where_it_takes_the_place_of_somet
 async def test_a_request_to_a_run_that_is_not_stored_stays_as_it_is() -> None:
     request = request_of("1", "skip", {"step": "c", "payload": "x"}, "ann")
     entry = request.entry_for(REF)
-    assert await sealed_request(entry, request.event, MemoryStore(), NO_KEYS) is entry
+    assert await encrypted_request(entry, request.event, MemoryStore(), NO_KEYS) is entry
 
 
 def test_words_of_an_evaluation_are_masked_by_what_it_read() -> None:

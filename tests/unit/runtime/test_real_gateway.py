@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from reactor_operator.api.sensitivity import Sensitive
+from reactor_operator.encryption import Key, Keys
 from reactor_operator.engine.events import TaskFailed, TaskStarted, TaskSucceeded, TaskUploaded
 from reactor_operator.engine.failures import Certainty, FailureKind
 from reactor_operator.engine.identity import Action, Task
@@ -16,7 +17,6 @@ from reactor_operator.gateway.app import create_app
 from reactor_operator.gateway.record import OpenRecord, encode_record
 from reactor_operator.gateway.serve import listen, serve
 from reactor_operator.gateway.tokens import task_token
-from reactor_operator.sealing import Key, Keys
 from reactor_operator.store.codec import decode_event
 from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import Commit
@@ -155,15 +155,15 @@ async def test_helpers_bring_documents_and_upload_output(store: MemoryStore, gat
     assert await events(store) == [TaskUploaded(task=TASK, result=reference_to(b'{"a":1}'))]
 
 
-async def test_a_sensitive_result_reaches_the_store_sealed_and_neither_pod_nor_failure_shows_any_of_it(
+async def test_a_sensitive_result_reaches_the_store_encrypted_and_neither_pod_nor_failure_shows_any_of_it(
     gateway_pod: Pod, store: MemoryStore
 ) -> None:
     again = Task("rows[7]/store", Action.RUN, 1, 2, 1)
     sensitive = Sensitive(arguments=frozenset({"text"}), result=True)
-    sealed = KEYS.seal(RUN_UID, "arguments", b'{"text": "CANARY-1"}')
-    ref = reference_to(sealed)
+    encrypted = KEYS.encrypt(RUN_UID, "arguments", b'{"text": "CANARY-1"}')
+    ref = reference_to(encrypted)
     opens = {again.key: encode_record(OpenRecord(arguments=ref, sensitive=sensitive))}
-    await store.commit(Commit(run=RUN_UID, revision=1, epoch=1, values={ref.digest: sealed}, opens=opens))
+    await store.commit(Commit(run=RUN_UID, revision=1, epoch=1, values={ref.digest: encrypted}, opens=opens))
     gateway_pod.variables |= {
         "REACTOR_TASK": f"{RUN_UID}/{again.key}",
         "REACTOR_TOKEN": task_token(KEY, f"{RUN_UID}/{again.key}"),
@@ -176,17 +176,17 @@ async def test_a_sensitive_result_reaches_the_store_sealed_and_neither_pod_nor_f
     assert isinstance(event, TaskSucceeded)
     assert event.result is not None
     values = await store.get_values(RUN_UID, frozenset({event.result.digest}))
-    assert KEYS.open(RUN_UID, values[event.result.digest]) == b'"CANARY-1!"'
+    assert KEYS.decrypt(RUN_UID, values[event.result.digest]) == b'"CANARY-1!"'
 
 
 async def test_a_failure_of_a_task_with_sensitive_arguments_is_masked_by_its_agent(
     gateway_pod: Pod, store: MemoryStore
 ) -> None:
     again = Task("rows[7]/store", Action.RUN, 1, 2, 1)
-    sealed = KEYS.seal(RUN_UID, "arguments", b'{"text": "CANARY-1"}')
-    ref = reference_to(sealed)
+    encrypted = KEYS.encrypt(RUN_UID, "arguments", b'{"text": "CANARY-1"}')
+    ref = reference_to(encrypted)
     opens = {again.key: encode_record(OpenRecord(arguments=ref, sensitive=Sensitive(arguments=frozenset({"text"}))))}
-    await store.commit(Commit(run=RUN_UID, revision=1, epoch=1, values={ref.digest: sealed}, opens=opens))
+    await store.commit(Commit(run=RUN_UID, revision=1, epoch=1, values={ref.digest: encrypted}, opens=opens))
     gateway_pod.variables |= {
         "REACTOR_TASK": f"{RUN_UID}/{again.key}",
         "REACTOR_TOKEN": task_token(KEY, f"{RUN_UID}/{again.key}"),

@@ -61,7 +61,7 @@ class RunChanges:
         active: frozenset[str],
         prepared: Prepare = as_it_is,
     ) -> None:
-        """`prepared` seals what is sensitive in a request, before it is appended."""
+        """`prepared` encrypts what is sensitive in a request, before it is appended."""
         self._queue = queue
         self._board = board
         self._inbox = inbox

@@ -15,6 +15,7 @@ from reactor_operator.cli.laptop import LaptopBoard, LaptopRun, Manifested, Wall
 from reactor_operator.cli.manifests import Manifests
 from reactor_operator.cli.progress import Progress
 from reactor_operator.cli.run_view import RunView
+from reactor_operator.encryption import NO_KEYS, Keys
 from reactor_operator.engine.actions import StartTask
 from reactor_operator.engine.events import CancelRequested
 from reactor_operator.engine.identity import Action, Task
@@ -24,7 +25,6 @@ from reactor_operator.ports import RunRef
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
 from reactor_operator.reconciling.places import Alone
 from reactor_operator.reconciling.records import KnownRun
-from reactor_operator.sealing import NO_KEYS, Keys
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry, OldEpoch, Store
 from reactor_operator.tasks.local import LaptopSettings, LocalLauncher

@@ -29,12 +29,12 @@ from reactor_operator.cli.run_view import RunView
 from reactor_operator.cli.screen import progress_for
 from reactor_operator.cli.state_file import open_keys, open_store
 from reactor_operator.cli.stored import load_inputs, load_known, load_tracebacks
+from reactor_operator.encryption import Keys
 from reactor_operator.engine.events import SpecChanged
 from reactor_operator.engine.identity import digest_of
 from reactor_operator.engine.state import ENDED
 from reactor_operator.ports import RunRef
 from reactor_operator.reconciling.records import KnownRun
-from reactor_operator.sealing import Keys
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry, Store
 from reactor_operator.tasks.laptop.worker import spawn_worker
@@ -150,10 +150,10 @@ class RunCommand:
         if known is None:
             raise CommandError(f"--state {self.state}: found no run '{run.ref.name}', expected one that was started")
         from reactor_operator.changes.requests import request_of
-        from reactor_operator.reconciling.sealed_requests import sealed_request
+        from reactor_operator.reconciling.encrypted_requests import encrypted_request
 
         request = request_of(f"cli-{secrets.token_hex(6)}", self.asked.action, self.asked.said, "command line")
-        await store.append(await sealed_request(request.entry_for(run.ref), request.event, store, keys))
+        await store.append(await encrypted_request(request.entry_for(run.ref), request.event, store, keys))
         return request.id
 
     def _print(self, done: Sequence[RunView]) -> None:

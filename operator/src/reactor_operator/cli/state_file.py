@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from reactor_operator.cli.errors import CommandError
-from reactor_operator.sealing import NO_KEYS, Keys, draw_keys, parse_keys, render_keys
+from reactor_operator.encryption import NO_KEYS, Keys, draw_keys, parse_keys, render_keys
 from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import Store, StoreUnavailable
 
@@ -54,7 +54,7 @@ def open_keys(state: Path | None, *, needed: bool) -> Keys:
 
 
 def _write_keys(path: Path) -> None:
-    """Write a new key for the user alone: whole or not at all, for what it sealed is lost without it."""
+    """Write a new key for the user alone: whole or not at all, for what it encrypted is lost without it."""
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
         file.write(render_keys(draw_keys()))
         file.flush()

@@ -15,13 +15,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from reactor_operator.encryption import NO_KEYS, CannotDecrypt, Keys
 from reactor_operator.gateway.lingering import LingeringResponse
 from reactor_operator.gateway.metrics import GatewayMetrics
 from reactor_operator.gateway.requests import METHODS, Refusal, parse_request
 from reactor_operator.gateway.tasks import GatewayStore, TaskService
 from reactor_operator.gateway.tokens import SHORTEST_KEY
 from reactor_operator.ports import Clock
-from reactor_operator.sealing import NO_KEYS, CannotUnseal, Keys
 from reactor_operator.store.port import StoreUnavailable
 
 _BODY_UNWANTED = 413
@@ -37,7 +37,7 @@ def create_app(
     registry: CollectorRegistry | None = None,
     keys: Keys = NO_KEYS,
 ) -> Starlette:
-    """Return the application. `registry` is where its series go (see `operations`); `keys` open and seal values."""
+    """Return the application. `registry` is where its series go (see `operations`); `keys` open and encrypt values."""
     if len(token_key) < SHORTEST_KEY:
         raise ValueError(f"token key: found {len(token_key)} bytes, expected at least {SHORTEST_KEY}")
     service = TaskService(store, clock, keys)
@@ -61,7 +61,7 @@ async def _answer(request: Request, service: TaskService, token_key: bytes) -> R
     except StoreUnavailable as problem:
         _log.warning("the store is away; the task is asked to try again", problem=str(problem))
         return _error(503, "the store is away; repeat the request", {"Retry-After": _RETRY_AFTER_SECONDS})
-    except CannotUnseal as problem:
+    except CannotDecrypt as problem:
         _log.error("a key is missing; the task is asked to try again", problem=str(problem))
         return _error(503, "the gateway lacks a key; repeat the request", {"Retry-After": _RETRY_AFTER_SECONDS})
     except Exception:

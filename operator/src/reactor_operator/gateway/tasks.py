@@ -13,6 +13,7 @@ from typing import Protocol, assert_never
 
 import orjson
 
+from reactor_operator.encryption import NO_KEYS, Keys
 from reactor_operator.engine.events import TaskStarted, TaskUploaded
 from reactor_operator.engine.values import ValueRef, reference_to
 from reactor_operator.gateway.members import MEMBERS_LIMIT, has_too_many_members
@@ -20,7 +21,6 @@ from reactor_operator.gateway.outcomes import InvalidOutcome, parse_outcome
 from reactor_operator.gateway.record import decode_record, told_sensitive
 from reactor_operator.gateway.requests import BODY_LIMIT, OUTCOME_LIMIT, Refusal, TaskRequest
 from reactor_operator.ports import Clock
-from reactor_operator.sealing import NO_KEYS, Keys
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Appended, Entry, Inbox, OpenTask, StoreUnavailable, Values
 
@@ -110,7 +110,7 @@ class TaskService:
                 raise Refusal(413, f"the output has more than {MEMBERS_LIMIT} members")
             document, text = _output_document(body, request.http.headers.get("content-type", ""))
             if record.sensitive.result:
-                document = self._keys.seal(request.run, f"{request.task.key} result", document)
+                document = self._keys.encrypt(request.run, f"{request.task.key} result", document)
             ref = reference_to(document)
             entry = Entry(
                 run=request.run,
@@ -165,7 +165,7 @@ class TaskService:
             raise StoreUnavailable(
                 f"run {run}: values {', '.join(missing)} are not in the store; it may have lost them"
             )
-        return self._keys.open_all(run, found)
+        return self._keys.decrypt_all(run, found)
 
 
 def _accept(answer: Appended, *, conflict: Refusal) -> Answer:

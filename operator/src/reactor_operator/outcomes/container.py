@@ -30,7 +30,7 @@ def read_exit(pod: JsonObject, sealed: Sealed, ended: facts.Ended) -> Told | Non
     """Return what the container's end means, None while its helper is still uploading the output."""
     task, reads = sealed.task, parse_reads(sealed.reads)
     meaning = meaning_of_exit(ended.exit_code, reads.exit_codes, task.action)
-    message = kept_message(ended.message, meaning, sensitive=reads.sensitive, sealed=reads.sealed)
+    message = kept_message(ended.message, meaning, sensitive=reads.sensitive, hides_result=reads.hides_result)
     if meaning is ExitMeaning.FAILED and ended.out_of_memory:
         words = memory_words(ended.exit_code)
         return failed_exit(FailureKind.OUT_OF_MEMORY, words, message).event_of(task)

@@ -6,8 +6,8 @@ In: references. Out: bytes. Never here: the meaning of a document.
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
+from reactor_operator.encryption import NO_KEYS, Keys
 from reactor_operator.engine.values import ValueRef
-from reactor_operator.sealing import NO_KEYS, Keys
 from reactor_operator.store.port import Values
 
 _CACHE_BYTES = 16 * 1024 * 1024
@@ -45,7 +45,7 @@ class DocumentCache:
 
 
 class Documents:
-    """The documents of one run: new ones of this fold, then the cache, then the store. Sealed ones are kept sealed."""
+    """The documents of one run: new ones of this fold, then the cache, then the store. Sensitive ones are kept as stored."""
 
     def __init__(self, run: str, store: Values, cache: DocumentCache, keys: Keys = NO_KEYS) -> None:
         self.keys = keys
@@ -60,8 +60,8 @@ class Documents:
         self._cache.put(values)
 
     async def get(self, refs: Iterable[ValueRef]) -> dict[str, bytes]:
-        """Return every document asked for, opened, by digest. Raises ValueLost, StoreUnavailable, CannotUnseal."""
-        return self.keys.open_all(self._run, await self.stored(refs))
+        """Return every document asked for, opened, by digest. Raises ValueLost, StoreUnavailable, CannotDecrypt."""
+        return self.keys.decrypt_all(self._run, await self.stored(refs))
 
     async def stored(self, refs: Iterable[ValueRef]) -> dict[str, bytes]:
         """Return every document asked for as it is stored, by digest. Raises ValueLost, StoreUnavailable."""

@@ -7,6 +7,7 @@ Never here: a decision, a commit. An order that cannot be performed now stays in
 import asyncio
 from dataclasses import dataclass
 
+from reactor_operator.encryption import CannotDecrypt
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Announce, Effect, RetireTask, StartTask
 from reactor_operator.engine.failures import render_message
@@ -16,7 +17,6 @@ from reactor_operator.ports import Board, Launched, Launcher, NotYet, Refused, T
 from reactor_operator.reconciling.documents import Documents
 from reactor_operator.reconciling.failures import read_failure
 from reactor_operator.reconciling.records import KnownRun
-from reactor_operator.sealing import CannotUnseal
 from reactor_operator.store.port import StoreUnavailable
 
 _AGAIN_MS = 1_000
@@ -89,7 +89,7 @@ class Effects:
             return Performed(done=False)  # the order may be an old one, carried out and reported in what was lost
         try:
             asked = await _task_order(known, order, documents)
-        except CannotUnseal as problem:
+        except CannotDecrypt as problem:
             reason = render_message(f"KeyMissing: {problem}")
             changed = reason != known.state.step(task.path).reason
             event = ev.TaskWaiting(task=task, reason=reason) if changed else None

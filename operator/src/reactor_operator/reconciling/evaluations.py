@@ -184,15 +184,15 @@ class _Answering:
         return ev.ReturnsEvaluated(scope=asked.scope, result=value)
 
     async def _value(
-        self, source: Source, name: str, environment: Environment, subject: str, sealed_as: str
+        self, source: Source, name: str, environment: Environment, subject: str, encrypted_as: str
     ) -> ValueRef | Failure:
         found = await self.evaluator.evaluate_sources({name: source}, environment, subject)
         if isinstance(found, Failure):
             return masked(found, environment)
-        return self._document(found[name], f"{subject}: {name}" if subject else name, sealed_as)
+        return self._document(found[name], f"{subject}: {name}" if subject else name, encrypted_as)
 
     def _result_name(self, path: str) -> str:
-        """Return what the result of a step (or of the run) is sealed as; empty where it is not sensitive."""
+        """Return what the result of a step (or of the run) is encrypted as; empty where it is not sensitive."""
         assert self.known.blueprint is not None
         return f"{path} result" if path in self.known.blueprint.sensitive.results else ""
 
@@ -204,11 +204,11 @@ class _Answering:
         bodies = await self.documents.get([ref for ref in (inputs, *refs.values()) if ref is not None])
         parsed = {digest: orjson.loads(body) for digest, body in bodies.items()}
         run = definition.run
-        sealed = frozenset(name for name, ref in refs.items() if ref is not None and ref.sealed)
+        encrypted = frozenset(name for name, ref in refs.items() if ref is not None and ref.encrypted)
         told = NONE_READ
-        if sealed or (inputs is not None and inputs.sealed):
+        if encrypted or (inputs is not None and inputs.encrypted):
             assert self.known.blueprint is not None
-            told = ReadSensitive(inputs=self.known.blueprint.sensitive.inputs_of(scope.inputs_from), results=sealed)
+            told = ReadSensitive(inputs=self.known.blueprint.sensitive.inputs_of(scope.inputs_from), results=encrypted)
         return Environment(
             inputs=parsed[inputs.digest] if inputs is not None else {},
             results={name: None if ref is None else parsed[ref.digest] for name, ref in refs.items()},
@@ -246,19 +246,19 @@ class _Answering:
             return None
         return self._keep(orjson.dumps(step.on_error.value))
 
-    def _document(self, value: object, what: str, sealed_as: str) -> ValueRef | Failure:
+    def _document(self, value: object, what: str, encrypted_as: str) -> ValueRef | Failure:
         try:
             document = orjson.dumps(value)
         except TypeError:
             return _cannot(f"{what}: found JSON that is nested too deeply, expected at most 250 levels")
         if len(document) > VALUE_BYTES:
             return _cannot(f"{what}: found {len(document)} bytes of JSON, expected at most {VALUE_BYTES}")
-        return self._keep(document, sealed_as)
+        return self._keep(document, encrypted_as)
 
-    def _keep(self, document: bytes, sealed_as: str = "") -> ValueRef:
-        """Hold a document; a sensitive one is sealed under a name."""
-        if sealed_as:
-            document = self.documents.keys.seal(self.known.definition.run.uid, sealed_as, document)
+    def _keep(self, document: bytes, encrypted_as: str = "") -> ValueRef:
+        """Hold a document; a sensitive one is encrypted under a name."""
+        if encrypted_as:
+            document = self.documents.keys.encrypt(self.known.definition.run.uid, encrypted_as, document)
         ref = reference_to(document)
         self.values[ref.digest] = document
         return ref

@@ -19,6 +19,7 @@ from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.api.run import RunSpec, check_run_spec
 from reactor_operator.api.sensitivity import NOTHING, mentions_sensitive
 from reactor_operator.api.taint import sensitive_problems, sensitivity_of
+from reactor_operator.encryption import NO_KEYS, Keys
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.plan import ROOT
 from reactor_operator.engine.values import reference_to
@@ -32,7 +33,6 @@ from reactor_operator.reconciling.composing import (
 )
 from reactor_operator.reconciling.definition import Definition
 from reactor_operator.reconciling.told import told_wait
-from reactor_operator.sealing import NO_KEYS, Keys
 
 _SHOWN = 5
 
@@ -124,7 +124,7 @@ async def judge(
         return _cannot(pinned, FailureKind.INVALID_INPUTS, "ReactorRun", problems)
     document = orjson.dumps(inputs)
     if sensitive.inputs_of(ROOT):
-        document = keys.seal(run.ref.uid, "inputs", document)
+        document = keys.encrypt(run.ref.uid, "inputs", document)
     definition = replace(
         pinned,
         inputs=reference_to(document),

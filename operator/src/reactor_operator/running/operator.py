@@ -37,7 +37,7 @@ from reactor_operator.kube.definitions import ClusterDefinitions
 from reactor_operator.outcomes.reader import PodReader
 from reactor_operator.ports import RunRef
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
-from reactor_operator.reconciling.sealed_requests import sealed_request
+from reactor_operator.reconciling.encrypted_requests import encrypted_request
 from reactor_operator.running.clock import WallClock
 from reactor_operator.settings import OperatorSettings
 from reactor_operator.status.board import ClusterBoard
@@ -164,7 +164,7 @@ async def _work(
         queue=queue,
         board=board,
         inbox=store,
-        prepared=lambda entry, event: sealed_request(entry, event, store, settings.shared.keys),
+        prepared=lambda entry, event: encrypted_request(entry, event, store, settings.shared.keys),
         client=client,
         definitions=definitions,
         expiry=expiry,

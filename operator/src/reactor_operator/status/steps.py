@@ -54,7 +54,7 @@ def shown_values(plan: Plan, state: RunState) -> Iterator[ValueRef]:
     room = VALUES_LIMIT
     for path in kept_steps(plan, state):
         result = state.step(path).result
-        if result is not None and not result.sealed and result.size <= min(STEP_VALUE_LIMIT, room):
+        if result is not None and not result.encrypted and result.size <= min(STEP_VALUE_LIMIT, room):
             room -= result.size
             yield result
 
@@ -102,7 +102,7 @@ def render_result(ref: ValueRef | None, values: Mapping[str, bytes], shown: set[
     """
     if ref is None:
         return {}
-    if ref.sealed:
+    if ref.encrypted:
         return {"result": MASK}
     document = values.get(ref.digest) if ref.digest in shown else None
     if document is None or is_deep(document):

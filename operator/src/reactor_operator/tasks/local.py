@@ -17,11 +17,11 @@ from pathlib import Path
 from reactor_operator.api.actions import ActionSpec
 from reactor_operator.api.effective import effective
 from reactor_operator.api.reactor import ReactorSpec, Step
+from reactor_operator.encryption import NO_KEYS, Keys
 from reactor_operator.engine.events import TaskFailed
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.identity import Task, pod_name
 from reactor_operator.ports import Clock, Launched, NotYet, Refused, RunRef, TaskOrder, Unavailable
-from reactor_operator.sealing import NO_KEYS, Keys
 from reactor_operator.store.port import Appended, Entry, Inbox, StoreUnavailable
 from reactor_operator.tasks.laptop.containers import Container, prepare
 from reactor_operator.tasks.laptop.engine import Engine, find_engine

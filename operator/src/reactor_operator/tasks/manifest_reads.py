@@ -16,14 +16,14 @@ from reactor_operator.kube.fields import flag_at, map_at, parse_object, text_at
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reads:
     """python: the outcome is a document. Else: exit codes; `uploads` where a helper brings the result, else it is in
-    the termination message; `json_only` where text is no result. `sensitive`: its words may not be kept; `sealed`: nor
-    may a result be that stands there."""
+    the termination message; `json_only` where text is no result. `sensitive`: its words may not be kept;
+    `hides_result`: nor may a result that stands there."""
 
     python: bool = False
     uploads: bool = False
     json_only: bool = False
     sensitive: bool = False
-    sealed: bool = False
+    hides_result: bool = False
     exit_codes: ExitCodes | None = None
 
 
@@ -38,7 +38,7 @@ def render_reads(action: ActionSpec, sensitive: Sensitive = HARMLESS) -> str:
     if container.output is not None and container.output.format is not None:
         said["format"] = container.output.format.value
     if sensitive:
-        said |= {"sensitive": True, "sealed": sensitive.result}
+        said |= {"sensitive": True, "hidesResult": sensitive.result}
     if action.exit_codes is not None:
         codes = action.exit_codes.model_dump(by_alias=True, mode="json", exclude_defaults=True)
         said["exitCodes"] = {meaning: sorted(listed) for meaning, listed in codes.items()}
@@ -55,6 +55,6 @@ def parse_reads(text: str) -> Reads:
         uploads=flag_at(said, "uploads"),
         json_only=text_at(said, "format") == "json",
         sensitive=flag_at(said, "sensitive"),
-        sealed=flag_at(said, "sealed"),
+        hides_result=flag_at(said, "hidesResult"),
         exit_codes=ExitCodes.model_validate({k: tuple(v) for k, v in codes.items()}) if codes else None,
     )

@@ -125,7 +125,7 @@ class Container:
         message = (Path(self.folder.name) / "termination-log").read_bytes()[: 4 * 1024].decode("utf-8", "replace")
         if told := self.order.sensitive:  # as on a cluster, where the log is not read either
             meaning = meaning_of_exit(code, self.action.exit_codes, self.order.task.action)
-            return kept_message(message, meaning, sensitive=True, sealed=told.result)
+            return kept_message(message, meaning, sensitive=True, hides_result=told.result)
         if message or code == 0:
             return message
         return "\n".join(self.last_lines).encode()[-_LOG_BYTES:].decode("utf-8", "replace")

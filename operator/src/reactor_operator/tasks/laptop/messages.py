@@ -10,15 +10,15 @@ from collections.abc import Mapping
 import orjson
 
 from reactor.masking import Masks, masks_of
+from reactor_operator.encryption import NO_KEYS, Keys
 from reactor_operator.engine.events import Outcome, TaskFailed, TaskLost, TaskStarted
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.identity import Task, digest_of
 from reactor_operator.gateway.outcomes import InvalidOutcome, parse_outcome
 from reactor_operator.gateway.record import told_sensitive
+from reactor_operator.outcomes.encrypted import encrypt_result
 from reactor_operator.outcomes.exit_words import exit_words, signal_words
-from reactor_operator.outcomes.sealed import seal_result
 from reactor_operator.ports import RunRef, TaskOrder
-from reactor_operator.sealing import NO_KEYS, Keys
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry
 
@@ -51,7 +51,7 @@ def started_entry(order: TaskOrder, now: int, binding: str) -> Entry:
 
 
 def outcome_entry(order: TaskOrder, document: bytes, binding: str, keys: Keys = NO_KEYS) -> Entry:
-    """Return what an outcome document says; a sensitive result is sealed."""
+    """Return what an outcome document says; a sensitive result is encrypted."""
     try:
         return parse_outcome(order.run.uid, order.task, document, binding, keys if order.sensitive.result else None)
     except InvalidOutcome as problem:
@@ -60,10 +60,10 @@ def outcome_entry(order: TaskOrder, document: bytes, binding: str, keys: Keys = 
 
 
 def container_entry(order: TaskOrder, event: Outcome, values: Mapping[str, bytes], keys: Keys) -> Entry:
-    """Return what a container did; a sensitive result is sealed."""
+    """Return what a container did; a sensitive result is encrypted."""
     if order.sensitive.result:
         name = f"{order.task.key} result"
-        event, values = seal_result(event, values, lambda result: keys.seal(order.run.uid, name, result))
+        event, values = encrypt_result(event, values, lambda result: keys.encrypt(order.run.uid, name, result))
     return event_entry(order.run, order.task, event, values)
 
 

@@ -1,12 +1,12 @@
-"""Sensitive documents as the store has them: sealed by AES-256-GCM under a key that is never in the store.
+"""Sensitive documents as the store has them: encrypted by AES-256-GCM under a key that is never in the store.
 
-In: keys from a file, documents. Out: sealed bytes, and the documents again. A sealed document is no JSON, so that it is
-known from any other by its first bytes.
+In: keys from a file, documents. Out: encrypted bytes, and the documents again. An encrypted document is no JSON, so it
+is known from any other by its first bytes.
 Never here: which documents are sensitive (`api.taint` tells), and a key in a message.
 
-    sealed:1:KEY-ID:NAME\\n NONCE CIPHERTEXT        authenticated with it: the run's uid, the name, the id of the key
+    encrypted:1:KEY-ID:NAME\\n NONCE CIPHERTEXT        authenticated with it: the run's uid, the name, the id of the key
 
-The nonce is an HMAC over what is sealed, so the same document of the same name is the same bytes: what is repeated
+The nonce is an HMAC over what is encrypted, so the same document of the same name is the same bytes: what is repeated
 after a crash finds itself in the store. It tells that two values are equal, and nothing else.
 """
 
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from reactor_operator.engine.values import SEALED_PREFIX, is_sealed
+from reactor_operator.engine.values import ENCRYPTED_PREFIX, is_encrypted
 from reactor_operator.ports import Unavailable
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 KEY_BYTES = 32
 _VERSION = b"1"
 _NONCE_BYTES = 12
-_LABEL = b"reactor sealed document\0"
+_LABEL = b"reactor encrypted document\0"
 
 
-class CannotUnseal(Unavailable):
-    """A sealed document cannot be read, or none can be made; the message names the key by its id."""
+class CannotDecrypt(Unavailable):
+    """An encrypted document cannot be read, or none can be made; the message names the key by its id."""
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,17 @@ class Key:
 
     @cached_property
     def id(self) -> str:
-        """The name of the key in what it sealed."""
+        """The name of the key in what it encrypted."""
         return self._derived(b"id").hex()[:8]
 
-    def seal(self, run: str, name: str, document: bytes) -> bytes:
-        """Return `document` sealed as the value `name` of a run."""
-        head = SEALED_PREFIX + b":".join((_VERSION, self.id.encode(), name.encode())) + b"\n"
+    def encrypt(self, run: str, name: str, document: bytes) -> bytes:
+        """Return `document` encrypted as the value `name` of a run."""
+        head = ENCRYPTED_PREFIX + b":".join((_VERSION, self.id.encode(), name.encode())) + b"\n"
         nonce = _mac(self._derived(b"nonce"), run.encode(), head, document)[:_NONCE_BYTES]
         return head + nonce + self._cipher.encrypt(nonce, document, _bound_to(run, head))
 
-    def open(self, run: str, head: bytes, body: bytes) -> bytes:
-        """Return what was sealed. Raises ValueError where it was sealed for another run or name, or was changed."""
+    def decrypt(self, run: str, head: bytes, body: bytes) -> bytes:
+        """Return what was encrypted. Raises ValueError where it was changed, or is of another run or name."""
         from cryptography.exceptions import InvalidTag
 
         try:
@@ -76,44 +76,44 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of an installation: the first one seals, all open."""
+    """The keys of an installation: the first one encrypts, all decrypt."""
 
     every: tuple[Key, ...] = ()
 
-    def seal(self, run: str, name: str, document: bytes) -> bytes:
-        """Return `document` sealed; one that is sealed stays as it is. Raises CannotUnseal where there is no key."""
-        return document if is_sealed(document) else self._first().seal(run, name, document)
+    def encrypt(self, run: str, name: str, document: bytes) -> bytes:
+        """Return `document` encrypted; one that is so already stays as it is. Raises CannotDecrypt without a key."""
+        return document if is_encrypted(document) else self._first().encrypt(run, name, document)
 
-    def open(self, run: str, document: bytes) -> bytes:
-        """Return what is sealed in `document`, and one that is not sealed as it is. Raises CannotUnseal."""
-        if not is_sealed(document):
+    def decrypt(self, run: str, document: bytes) -> bytes:
+        """Return what is encrypted in `document`, and one that is not encrypted as it is. Raises CannotDecrypt."""
+        if not is_encrypted(document):
             return document
         head, _, body = document.partition(b"\n")
-        version, _, rest = head.removeprefix(SEALED_PREFIX).partition(b":")
+        version, _, rest = head.removeprefix(ENCRYPTED_PREFIX).partition(b":")
         key_id, _, name = rest.partition(b":")
-        said = f"value {name.decode(errors='replace')!r}, sealed with key {key_id.decode(errors='replace')!r}"
+        said = f"value {name.decode(errors='replace')!r}, encrypted with key {key_id.decode(errors='replace')!r}"
         if version != _VERSION:
-            raise CannotUnseal(f"{said}: found form {version!r}, which this version does not know")
+            raise CannotDecrypt(f"{said}: found form {version!r}, which this version does not know")
         key = next((key for key in self.every if key.id.encode() == key_id), None)
         if key is None:
             known = ", ".join(key.id for key in self.every) or "none"
-            raise CannotUnseal(f"{said}: that key is not here (found {known}); put it back into the file of keys")
+            raise CannotDecrypt(f"{said}: that key is not here (found {known}); put it back into the file of keys")
         try:
-            return key.open(run, head + b"\n", body)
+            return key.decrypt(run, head + b"\n", body)
         except ValueError as problem:
-            raise CannotUnseal(f"{said}: {problem}") from None
+            raise CannotDecrypt(f"{said}: {problem}") from None
 
     def mac(self, document: bytes) -> str:
-        """Return what tells documents apart. Raises CannotUnseal where there is no key."""
+        """Return what tells documents apart. Raises CannotDecrypt where there is no key."""
         return self._first().mac(document)
 
-    def open_all(self, run: str, documents: Mapping[str, bytes]) -> dict[str, bytes]:
-        """Return the documents by digest, each opened. Raises CannotUnseal."""
-        return {digest: self.open(run, document) for digest, document in documents.items()}
+    def decrypt_all(self, run: str, documents: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Return the documents by digest, each opened. Raises CannotDecrypt."""
+        return {digest: self.decrypt(run, document) for digest, document in documents.items()}
 
     def _first(self) -> Key:
         if not self.every:
-            raise CannotUnseal("found no key for sensitive values, expected a file of keys (see docs/sensitive.md)")
+            raise CannotDecrypt("found no key for sensitive values, expected a file of keys (see docs/sensitive.md)")
         return self.every[0]
 
 
