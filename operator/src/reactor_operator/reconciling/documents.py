@@ -45,7 +45,10 @@ class DocumentCache:
 
 
 class Documents:
-    """The documents of one run: new ones of this fold, then the cache, then the store. Sensitive ones are kept as stored."""
+    """The documents of one run: new ones of this fold, then the cache, then the store.
+
+    All of these have sensitive ones encrypted; `get` decrypts what it returns.
+    """
 
     def __init__(self, run: str, store: Values, cache: DocumentCache, keys: Keys = NO_KEYS) -> None:
         self.keys = keys
