@@ -71,6 +71,18 @@ def test_it_goes_through_composes_and_switches_in_any_order_of_writing() -> None
     assert told(*steps).results == {"first", "around/deep", "around", "choose[default]", "choose", "end", ""}
 
 
+def test_a_result_that_two_steps_share_is_sensitive_where_either_says_so() -> None:
+    inside = [transform("x", value=1), {"name": "y", "compose": {"steps": [transform("z", value=2)]}}]
+    assert told({"name": "a", "sensitive": True, "compose": {"steps": inside}}).results == {"", "a", "a/y", "a/y/z"}
+    cases = [{"when": "true", "steps": [transform("in", value=1)]}]
+    assert told({"name": "a", "sensitive": True, "switch": {"cases": cases}}).results == {"", "a", "a[0]", "a[0]/in"}
+    mixed = [{"when": "true", "transform": {"value": 1}}, {"when": "true", "transform": {"input": "card"}}]
+    assert told({"name": "a", "switch": {"cases": mixed}}).results == {"", "a", "a[1]"}
+    nested = [{"name": "b", "switch": {"cases": mixed}}]
+    around = {"name": "a", "sensitive": True, "compose": {"steps": nested}}
+    assert told(around, schema=None).results == {"", "a", "a/b", "a/b[0]", "a/b[1]"}
+
+
 def test_a_long_chain_written_backwards_is_followed_to_its_end() -> None:
     count = 3_000
     steps = [transform(f"s{number}", result=f"s{number - 1}") for number in range(count, 0, -1)]

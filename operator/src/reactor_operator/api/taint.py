@@ -25,6 +25,8 @@ Schemas = Mapping[str, Mapping[str, object] | None]
 """Schemas of inputs that ConfigMaps hold, by the name of the reactor; the run's own has none."""
 
 _INPUT, _ARGUMENT, _RESULT, _REQUEST = "input", "argument", "result", "request"
+_DECLARED = "declared"
+"""A result that is called sensitive, by its step or by one around whose result it is: they are one document."""
 _BESIDE = ("result", "failure")
 _WHOLE = ""
 
@@ -129,8 +131,9 @@ class _Marks:
     def _read(self, node: Node) -> None:
         """Take down what a step declares and what it reads."""
         step, own = node.step, (_RESULT, node.path, _WHOLE)
+        self._reads((_DECLARED, node.path, _WHOLE), own)
         if step.sensitive:
-            self._mark([own])
+            self._mark([(_DECLARED, node.path, _WHOLE)])
         for name, source in step.arguments.items():
             if not source.by_reference:
                 self._source(source, node.scope, node.path, (_ARGUMENT, node.path, name))
@@ -142,6 +145,7 @@ class _Marks:
             self._source(step.transform, node.scope, node.path, own)
         for _, body in node.bodies:
             self._reads((_RESULT, body, _WHOLE), own)
+            self._reads((_DECLARED, node.path, _WHOLE), (_DECLARED, body, _WHOLE))
         if node.kind is StepKind.COMPOSE and node.path in self._blueprint.scopes:
             self._returned(self._blueprint.scopes[node.path], own)
             inputs = step.compose.inputs if step.compose is not None else None
@@ -151,6 +155,7 @@ class _Marks:
     def _returned(self, scope: Scope, to: Place) -> None:
         if scope.returns is None:
             self._reads((_RESULT, scope.last, _WHOLE), to)
+            self._reads((_DECLARED, to[1], _WHOLE), (_DECLARED, scope.last, _WHOLE))
         else:
             self._source(scope.returns, scope, scope.path, to)
 
