@@ -277,3 +277,52 @@ def every_key(server: RedisServer) -> bytes:
     """Return all that is in Redis, as the file that it appends every write to has it."""
     folder = server._folder / "appendonlydir"
     return b"".join(path.read_bytes() for path in folder.iterdir())
+
+
+SKIPPED = """\
+apiVersion: reactor.run/v1alpha1
+kind: Reactor
+metadata: {name: broken}
+spec:
+  inputsSchema: {properties: {card: {type: string, maxLength: 20, sensitive: true}}}
+  steps:
+  - name: a
+    sensitive: true
+    arguments: {card: {input: card}}
+    run: {python: {source: "def main(card): raise ValueError('no ' + card)"}}
+  - name: b
+    arguments: {given: {result: a}}
+    run: {python: {source: "def main(given): return len(given)"}}
+  returns: {result: a}
+"""
+
+
+def test_a_value_that_a_person_brings_is_kept_encrypted_too(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    manifest, state = tmp_path / "reactor.yaml", tmp_path / "state" / "runs.db"
+    state.parent.mkdir()
+    manifest.write_text(SKIPPED)
+
+    def call(*words: str) -> int:
+        with pytest.raises(SystemExit) as ended:
+            app([*words, "--state", str(state)], prog_name="reactor")
+        return int(str(ended.value.code))
+
+    assert call("run", str(manifest), "--set", "card=CANARY-1") == 1
+    brought = ("--manifests", str(manifest), "--payload", '"CANARY-by-hand"')
+    assert call("skip", "broken-run", "a", *brought) == 0
+    assert call("run", str(manifest), "-o", "json") == 0
+    said = capfd.readouterr()
+    status = orjson.loads(said.out[said.out.rindex("\n{\n") :])["status"]
+    assert status["result"] == "***"
+    assert [step["result"] for step in status["steps"]] == ["***", len("CANARY-by-hand")]
+    assert hits(said.out.encode(), said.err.encode(), *(path.read_bytes() for path in state.parent.iterdir())) == []
+
+
+def test_a_sensitive_input_that_is_wrong_is_not_repeated(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    manifest = tmp_path / "reactor.yaml"
+    manifest.write_text(SKIPPED)
+    with pytest.raises(SystemExit):
+        app(["run", str(manifest), "--set", f"card=CANARY{'-' * 20}", "-o", "yaml"], prog_name="reactor")
+    said = capfd.readouterr()
+    assert "spec.inputs.card" in said.out + said.err
+    assert hits(said.out.encode(), said.err.encode()) == []
