@@ -7,6 +7,7 @@ A text is found as it is, as JSON, Python and URLs write it, line by line, and c
 at the end of a line, for messages are cut wherever they are too long.
 """
 
+import re
 from json import dumps
 from urllib.parse import quote, quote_plus
 
@@ -18,6 +19,7 @@ MASK = "***"
 LEAST = 4
 _LONG_ENOUGH = 8
 _LONGEST_CUT = 4096
+_MOST_LINES = 1000
 _MOST_FORMS = 50_000
 """Looking for more would take too long; then every text is masked whole."""
 
@@ -42,11 +44,13 @@ def texts_in(values: "Iterable[object]") -> set[str]:
 class Masks:
     """Knows texts that must not be shown."""
 
-    __slots__ = ("_forms",)
+    __slots__ = ("_forms", "_patterns")
 
     def __init__(self, texts: "Iterable[str]") -> None:
         forms: set[str] = set()
+        self._patterns: list[re.Pattern[str]] = []
         for text in texts:
+            self._patterns += _patterns_of(text)
             forms.update(form for form in _forms_of(text) if len(form) >= LEAST)
             if len(forms) > _MOST_FORMS:
                 break
@@ -59,11 +63,15 @@ class Masks:
         """Return `text` with every one of them masked."""
         if len(self._forms) > _MOST_FORMS:
             return MASK if text else text
-        for form in self._forms:
+        for pattern in self._patterns:
+            text = pattern.sub(MASK, text)
+        beginnings = [form for form in self._forms if form[:LEAST] in text]
+        if beginnings:
+            text = _uncut(text, beginnings)
+        for form in beginnings:
             if form in text:
                 text = text.replace(form, MASK)
-        beginnings = [form for form in self._forms if form[:LEAST] in text]
-        return _uncut(text, beginnings) if beginnings else text
+        return text
 
     def value(self, value: object) -> object:
         """Return a JSON value with every text in it masked, names of members too."""
@@ -90,7 +98,10 @@ def masked_outcome(document: bytes, masks: Masks) -> bytes:
     failure = told.get("failure")
     if isinstance(failure, dict):
         said = {name: failure[name] for name in ("message", "exception", "detail") if name in failure}
-        told["failure"] = {**failure, **{name: masks.value(part) for name, part in said.items()}}
+        try:
+            told["failure"] = {**failure, **{name: masks.value(part) for name, part in said.items()}}
+        except RecursionError:  # details that are nested so deep explain nothing to anybody
+            told["failure"] = {**failure, "message": masks.value(said.get("message")), "detail": {}}
     return dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -110,23 +121,37 @@ def masks_of(given: "Mapping[str, object]") -> Masks:
 
 
 def _forms_of(text: str) -> "Iterator[str]":
-    pieces = {text, *(line.strip() for line in text.splitlines()), *text.split()}
+    """Yield a text as others may write it, its lines, and its long words."""
+    flat = " ".join(text.split())
+    pieces = {text, flat, *(line.strip() for line in text.splitlines())}
+    pieces.update(word for word in text.split() if len(word) >= _LONG_ENOUGH)
     for piece in pieces:
-        if piece == text or len(piece) >= _LONG_ENOUGH:
-            yield piece
-            yield dumps(piece)[1:-1]
-            yield dumps(piece, ensure_ascii=False)[1:-1]
-            yield repr(piece)[1:-1]
-            yield "".join(one if one.isprintable() or one in "\n\t" else "\ufffd" for one in piece)
-            try:
-                yield quote(piece, safe="")
-                yield quote_plus(piece)
-            except UnicodeError:
-                continue  # half a surrogate pair has no form in a URL
+        yield piece
+        yield dumps(piece)[1:-1]
+        yield dumps(piece, ensure_ascii=False)[1:-1]
+        yield repr(piece)[1:-1]
+        for keep in ("", "\t", "\n\t"):
+            yield "".join(one if one.isprintable() or one in keep else "\ufffd" for one in piece)
+        yield "".join(one if one.isprintable() else " " for one in piece)
+        try:
+            yield quote(piece)
+            yield quote(piece, safe="")
+            yield quote_plus(piece)
+        except UnicodeError:
+            continue  # half a surrogate pair has no form in a URL
+
+
+def _patterns_of(text: str) -> "Iterator[re.Pattern[str]]":
+    """Yield what finds the lines of a text whose spaces and control characters were shown as others."""
+    for line in text.splitlines()[:_MOST_LINES]:
+        piece = line.strip()
+        if LEAST <= len(piece) <= _LONGEST_CUT and not (piece.isprintable() and "  " not in piece):
+            parts = ["\\s+" if one.isspace() else re.escape(one) if one.isprintable() else "." for one in piece]
+            yield re.compile("".join(part for at, part in enumerate(parts) if part != "\\s+" or parts[at - 1] != part))
 
 
 def _uncut(text: str, forms: "list[str]") -> str:
-    """Mask the beginnings of texts that were cut."""
+    """Mask the beginnings of texts that were cut, and texts that end where one may have been."""
     kept: list[str] = []
     for line in text.split("\n"):
         parts = [_without_end(part, forms) for part in line.split("…")]
@@ -135,9 +160,11 @@ def _uncut(text: str, forms: "list[str]") -> str:
 
 
 def _without_end(part: str, forms: "list[str]") -> str:
-    """Return a part without the beginning of a text at its end."""
+    """Return a part without the longest beginning of a text at its end."""
+    longest = 0
     for form in forms:
-        for size in range(min(len(form) - 1, len(part), _LONGEST_CUT), LEAST - 1, -1):
+        for size in range(min(len(form), len(part), _LONGEST_CUT), max(LEAST - 1, longest), -1):
             if part.endswith(form[:size]):
-                return part[:-size] + MASK
-    return part
+                longest = size
+                break
+    return part[:-longest] + MASK if longest else part

@@ -69,6 +69,16 @@ def test_an_outcome_is_masked_where_it_speaks_to_people() -> None:
     assert masked_outcome(result, Masks([SECRET])) is result
 
 
+def test_details_that_are_nested_too_deeply_are_left_out() -> None:
+    details: object = SECRET
+    for _ in range(600):
+        details = [details]
+    failure = {"kind": "Error", "message": SECRET, "retryable": True, "exception": None, "detail": {"details": details}}
+    document = masked_outcome(failed(failure), Masks([SECRET]))  # type: ignore[arg-type]
+    assert b"bank" not in document
+    assert json.loads(document)["failure"]["message"] == "***"
+
+
 def test_a_task_masks_what_it_was_told_is_sensitive() -> None:
     given = {
         "arguments": {"card": "CARD-1", "who": "somebody"},
