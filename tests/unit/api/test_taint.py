@@ -7,7 +7,15 @@ import pytest
 
 from reactor_operator.api.blueprint import blueprint_of
 from reactor_operator.api.inputs import apply_inputs
-from reactor_operator.api.sensitivity import ALL, NOTHING, Sensitivity, hidden, parts_of, sensitive_inputs
+from reactor_operator.api.sensitivity import (
+    ALL,
+    NOTHING,
+    Sensitivity,
+    hidden,
+    mentions_sensitive,
+    parts_of,
+    sensitive_inputs,
+)
 from reactor_operator.api.taint import sensitive_problems, sensitivity_of
 from reactor_operator.engine.identity import Action
 from tests.unit.api.documents import CONTAINER, PYTHON, check, found, sound, step
@@ -123,6 +131,12 @@ def test_nothing_is_sensitive_where_nothing_says_so() -> None:
 def test_finally_steps_read_sensitive_values_too() -> None:
     spec = sound(step("a"), inputsSchema=SCHEMA, **{"finally": [step("f", arguments={"x": {"input": "card"}})]})
     assert sensitivity_of(blueprint_of(spec)).arguments == {"f": {"x"}}
+
+
+def test_a_document_that_cannot_be_written_may_say_so() -> None:
+    assert mentions_sensitive({"a": {"sensitive": False}})
+    assert not mentions_sensitive({"a": "a sensitive word"}, None, [])
+    assert mentions_sensitive({"a": 2**70})
 
 
 SCHEMAS = [

@@ -68,7 +68,10 @@ NOTHING = Sensitivity()
 
 def mentions_sensitive(*documents: object) -> bool:
     """Return whether anything in these documents may be called sensitive: told at once for the many that have none."""
-    return b'"sensitive"' in orjson.dumps(documents)
+    try:
+        return b'"sensitive"' in orjson.dumps(documents)
+    except TypeError:  # too deep to be written, or a number too large: it may
+        return True
 
 
 def sensitive_inputs(schema: Mapping[str, object] | None) -> frozenset[str]:
