@@ -92,7 +92,11 @@ def test_secrets_are_drawn_once_and_never_again(namespace: Namespace) -> None:
     def draw() -> dict[str, str]:
         namespace.kubectl("apply", "-f", "-", stdin=rendered.stdout)
         namespace.kubectl("wait", "job", "--all", "--for=condition=Complete", "--timeout=120s")
-        names = ("probe-reactor-operator-redis", "probe-reactor-operator-token-key")
+        names = (
+            "probe-reactor-operator-redis",
+            "probe-reactor-operator-token-key",
+            "probe-reactor-operator-sensitive-keys",
+        )
         return {name: json.dumps(namespace.get("secret", name)["data"]) for name in names}
 
     first = draw()

@@ -7,7 +7,7 @@ STAMP = "import time\n\n\ndef main():\n    return time.time_ns()\n"
 
 
 def test_a_run_that_is_deleted_and_applied_again_acts_once(namespace: Namespace) -> None:
-    namespace.apply(reactor("once", [python_step("a", STAMP)], podRetention="all"))
+    namespace.apply(reactor("once", [python_step("a", STAMP, podRetention="all")]))
     run = run_of("once", "once-1", {"order": "o-1"}, idempotencyKey=KEY)
     namespace.apply(run)
     first, uid = namespace.wait_finished("once-1"), namespace.get("rctrun", "once-1")["metadata"]["uid"]

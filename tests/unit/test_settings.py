@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from reactor_operator.encryption import NO_KEYS
 from reactor_operator.settings import BadSettings, load_gateway_settings, load_operator_settings
 
 
@@ -34,6 +35,21 @@ def test_what_is_said_is_taken_and_the_rest_has_defaults(environment: dict[str, 
     assert (settings.lost_timeout_ms, settings.sweep_grace_ms) == (300_000, 600_000)
     assert settings.key_retention_ms == 30 * 24 * 3_600_000
     assert settings.shared.log_level == "info"
+
+
+def test_keys_for_sensitive_values_come_from_a_file_and_stay_out_of_words(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    assert load_operator_settings(environment).shared.keys == NO_KEYS
+    (tmp_path / "keys").write_text(f"{'ab' * 32}\n{'cd' * 32}\n")
+    told = {**environment, "REACTOR_SENSITIVE_KEYS_FILE": str(tmp_path / "keys")}
+    settings = load_operator_settings(told)
+    assert [key.secret.hex() for key in settings.shared.keys.every] == ["ab" * 32, "cd" * 32]
+    assert "abab" not in repr(settings)
+    (tmp_path / "keys").write_text("0123456789")
+    with pytest.raises(BadSettings, match=r"REACTOR_SENSITIVE_KEYS_FILE: file .*: line 1: found 10") as bad:
+        load_operator_settings(told)
+    assert "0123456789" not in str(bad.value)
 
 
 def test_no_namespaces_means_all(environment: dict[str, str]) -> None:

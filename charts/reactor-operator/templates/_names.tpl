@@ -60,6 +60,10 @@ redis://{{ include "reactor.fullname" . }}-redis.{{ .Release.Namespace }}.svc.{{
 {{ .Values.tokenKey.existingSecret.name | default (printf "%s-token-key" (include "reactor.fullname" .)) }}
 {{- end }}
 
+{{- define "reactor.sensitiveKeysSecret" -}}
+{{ .Values.sensitiveKeys.existingSecret.name | default (printf "%s-sensitive-keys" (include "reactor.fullname" .)) }}
+{{- end }}
+
 {{/* the Secrets that a Job has to draw, as "name:key" words */}}
 {{- define "reactor.drawnSecrets" -}}
 {{- $drawn := list }}
@@ -69,5 +73,6 @@ redis://{{ include "reactor.fullname" . }}-redis.{{ .Release.Namespace }}.svc.{{
 {{- $drawn = append $drawn (printf "%s:%s" (include "reactor.redisSecret" .) .Values.redis.existingSecret.key) }}
 {{- end }}
 {{- if not .Values.tokenKey.existingSecret.name }}{{ $drawn = append $drawn (printf "%s:%s" (include "reactor.tokenKeySecret" .) .Values.tokenKey.existingSecret.key) }}{{ end }}
+{{- if not .Values.sensitiveKeys.existingSecret.name }}{{ $drawn = append $drawn (printf "%s:%s" (include "reactor.sensitiveKeysSecret" .) .Values.sensitiveKeys.existingSecret.key) }}{{ end }}
 {{- join " " $drawn }}
 {{- end }}

@@ -51,6 +51,7 @@ securityContext:
 - {name: REACTOR_REDIS_PASSWORD_FILE, value: /etc/reactor/redis/password}
 {{- end }}
 - {name: REACTOR_TOKEN_KEY_FILE, value: /etc/reactor/token/key}
+- {name: REACTOR_SENSITIVE_KEYS_FILE, value: /etc/reactor/sensitive/keys}
 - {name: REACTOR_LOG_LEVEL, value: {{ .root.Values.settings.logLevel | quote }}}
 - {name: REACTOR_POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
 - {name: REACTOR_POD_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
@@ -59,6 +60,7 @@ securityContext:
 {{- define "reactor.sharedMounts" -}}
 - {name: tmp, mountPath: /tmp}
 - {name: token, mountPath: /etc/reactor/token, readOnly: true}
+- {name: sensitive, mountPath: /etc/reactor/sensitive, readOnly: true}
 {{- if include "reactor.redisNeedsPassword" . }}
 - {name: redis, mountPath: /etc/reactor/redis, readOnly: true}
 {{- end }}
@@ -77,6 +79,8 @@ securityContext:
   emptyDir: {}
 - name: token
   secret: {secretName: {{ include "reactor.tokenKeySecret" . }}, defaultMode: 0440, items: [{key: {{ .Values.tokenKey.existingSecret.key }}, path: key}]}
+- name: sensitive
+  secret: {secretName: {{ include "reactor.sensitiveKeysSecret" . }}, defaultMode: 0440, items: [{key: {{ .Values.sensitiveKeys.existingSecret.key }}, path: keys}]}
 {{- if include "reactor.redisNeedsPassword" . }}
 {{ include "reactor.redisPasswordVolume" . }}
 {{- end }}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from reactor_operator.api.reactor import ReactorSpec, Step
+from reactor_operator.api.sensitivity import HARMLESS, Sensitive
 from reactor_operator.api.sources import Source
 from reactor_operator.engine.actions import Announce, Notify
 from reactor_operator.engine.facts import Fact
@@ -112,6 +113,7 @@ class TaskOrder:
     arguments, result, failure: JSON documents (result only for undo, failure only for compensate).
     request:     what an http action sends, a JSON document.
     forward_key: the idempotency key of the action that a compensate or undo reverses.
+    sensitive:   what of it must not be shown: in a manifest, in what is reported of a failure.
     after:       the task of the same step whose pod must be known dead before this one starts.
     """
 
@@ -128,6 +130,7 @@ class TaskOrder:
     forward_key: str
     after: Task | None
     request: bytes | None = None
+    sensitive: Sensitive = HARMLESS
 
 
 @dataclass(frozen=True, slots=True)

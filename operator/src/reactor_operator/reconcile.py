@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from reactor_operator.api.blueprint import Blueprint
+from reactor_operator.encryption import NO_KEYS, CannotDecrypt, Keyring
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Effect, Evaluation
 from reactor_operator.engine.decide import begin, decide_together, recovering
@@ -62,6 +63,7 @@ from reactor_operator.store.port import (
 )
 
 _TRIES = 50
+_WITHOUT_KEY_MS = 15_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,7 @@ class Reconciler:
         epoch: int,
         settings: ReconcileSettings,
         teller: Teller | None = None,
+        keyring: Keyring = NO_KEYS,
     ) -> None:
         self._store = store
         self._definitions = definitions
@@ -110,6 +113,7 @@ class Reconciler:
         self._epoch = epoch
         self._settings = settings
         self._teller: Teller = teller if teller is not None else Mute()
+        self._keyring = keyring
         self._memory = Memory()
         self._keys = Keys(store, definitions, settings.key_retention_ms)
         self._places = Places(store, siblings, self._memory)
@@ -117,6 +121,7 @@ class Reconciler:
             definitions=definitions,
             keys=self._keys,
             places=self._places,
+            keyring=keyring,
             start_deadline_ms=settings.start_deadline_ms,
             plan_of=lambda definition: self._compile(definition)[1],
         )
@@ -135,12 +140,23 @@ class Reconciler:
                 self._memory.unsure.add(ref.uid)
             except ValueLost:
                 await self._recover(ref)
+            except CannotDecrypt as problem:
+                self._places.pass_over(ref.uid)
+                return await self._without_key(ref, problem)
             except (CommitRefused, StoreUnavailable, Unavailable):
                 raise
             except Exception:
                 self._places.pass_over(ref.uid)
                 raise
         raise AssertionError(f"run {ref.namespace}/{ref.name}: somebody else commits it all the time in our epoch")
+
+    async def _without_key(self, ref: RunRef, problem: CannotDecrypt) -> int:
+        """Say that the run waits for a key, and look again later. Other runs go on."""
+        known = self._memory.known.get(ref.uid)
+        if known is not None:
+            await self._reporter.report(known, self._pass(known).documents, stalled=f"KeyMissing: {problem}")
+        self._memory.unsure.add(ref.uid)
+        return self._clock.now() + _WITHOUT_KEY_MS
 
     def forget(self, ref: RunRef) -> None:
         """Drop what is remembered of a run, because it is gone."""
@@ -327,7 +343,7 @@ class Reconciler:
         return compile_definition(definition, pending_timeout_ms=timeout, observed=self._teller.observed)
 
     def _pass(self, known: KnownRun) -> _Pass:
-        documents = Documents(known.definition.run.uid, self._store, self._cache)
+        documents = Documents(known.definition.run.uid, self._store, self._cache, self._keyring)
         return _Pass(known=known, documents=documents)
 
     async def _fold(self, passing: _Pass, events: list[ev.Event]) -> Decided:

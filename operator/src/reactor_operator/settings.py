@@ -12,6 +12,7 @@ from typing import TypeVar
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from reactor_operator.api.duration import parse_duration
+from reactor_operator.encryption import NO_KEYS, Keyring, parse_keys
 from reactor_operator.gateway.tokens import SHORTEST_KEY
 
 T = TypeVar("T")
@@ -34,11 +35,13 @@ class GatewaySettings:
 
     installation: the name under which keys are kept in Redis and the Lease is called.
     redis_url:    with the password in it.       token_key: signs the tokens of tasks and the seals of pods.
+    keys:         encrypt sensitive values; none where the chart names no file.
     """
 
     installation: str
     redis_url: str = field(repr=False)
     token_key: bytes = field(repr=False)
+    keys: Keyring = field(repr=False)
     log_level: str
     pod_name: str
     pod_namespace: str
@@ -136,6 +139,7 @@ def _shared(reading: _Reading) -> GatewaySettings:
         installation=reading.take("REACTOR_INSTALLATION", _name),
         redis_url=reading.take("REACTOR_REDIS_URL", lambda url: _redis_url(url, password)),
         token_key=reading.take("REACTOR_TOKEN_KEY_FILE", _key_of_file),
+        keys=reading.take("REACTOR_SENSITIVE_KEYS_FILE", _keys_of_file, default=_NO_FILE),
         log_level=reading.take("REACTOR_LOG_LEVEL", _one_of(LOG_LEVELS), default="info"),
         pod_name=reading.take("REACTOR_POD_NAME", str),
         pod_namespace=reading.take("REACTOR_POD_NAMESPACE", _name),
@@ -161,6 +165,15 @@ def _key_of_file(path: str) -> bytes:
 def _folder_or_none(path: str) -> Path | None:
     """The folder may be filled later: a key is looked for when it is needed."""
     return None if path == _NO_FILE else Path(path)
+
+
+def _keys_of_file(path: str) -> Keyring:
+    if path == _NO_FILE:
+        return NO_KEYS
+    try:
+        return parse_keys(_text_of_file(path))
+    except ValueError as problem:
+        raise ValueError(f"file {path}: {problem}") from None
 
 
 def _bytes_of_file(path: str) -> bytes:

@@ -80,7 +80,7 @@ def _environment() -> "TaskEnvironment":
 def _do(gateway: Gateway, environment: "TaskEnvironment", assignment: bytes, cancellation: Cancellation) -> int:
     from json import loads
 
-    from reactor.calling import Call, perform, publish
+    from reactor.calling import Call, has_sensitive_result, perform, publish, shown
     from reactor.documents import plain_failure
     from reactor.processes import end_children, lead_group
 
@@ -92,8 +92,9 @@ def _do(gateway: Gateway, environment: "TaskEnvironment", assignment: bytes, can
     if not isinstance(given, dict):
         return _cannot_start("the gateway's answer to the check-in is not a JSON object", 1)
     publish(environment.action, given, os.environ)
-    document = perform(Call(environment, given, cancellation))
-    write_termination_message(document)
+    document = shown(perform(Call(environment, given, cancellation)), given)
+    gateway.sensitive = sensitive = has_sensitive_result(given)
+    write_termination_message(document, sensitive=sensitive)
     heard = _report(gateway, document)
     if heard == 413:
         document = plain_failure(
@@ -117,14 +118,17 @@ def _report(gateway: Gateway, document: bytes) -> int:
     return answer.status
 
 
-def write_termination_message(document: bytes) -> None:
-    """Leave the outcome (or its digest) where kubelet finds it when this container has ended, for whatever reason."""
+def write_termination_message(document: bytes, *, sensitive: bool = False) -> None:
+    """Leave the outcome (or its digest) where kubelet finds it when this container has ended, for whatever reason.
+
+    sensitive: anyone who may look at the pod would read the result there.
+    """
     from reactor.documents import termination_message
 
     path = os.environ.get("REACTOR_TERMINATION_LOG", TERMINATION_LOG)
     try:
         with open(path, "wb") as file:
-            file.write(termination_message(document))
+            file.write(termination_message(document, sensitive=sensitive))
     except OSError as problem:
         _say(f"the termination message cannot be written to {path}: {problem}")
 

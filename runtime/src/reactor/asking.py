@@ -44,7 +44,9 @@ def ask(call: "Call") -> bytes:
     where = f"{request.method} {request.address.shown}"
     try:
         answer = exchange(request)
-        return _succeeded(request, answer, where) if request.is_success(answer.status) else _refused(request, answer)
+        if request.is_success(answer.status):
+            return _succeeded(request, answer, where, shown=not call.has_sensitive_result)
+        return _refused(request, answer)
     except NotConnected as problem:
         return _failed(request, f"{where}: cannot connect: {problem}", certain=True)
     except Broken as problem:
@@ -56,14 +58,16 @@ def ask(call: "Call") -> bytes:
         return _failed(request, f"{where}: {type(problem).__name__}: {problem}", certain=False)
 
 
-def _succeeded(request: Request, answer: Answer, where: str) -> bytes:
+def _succeeded(request: Request, answer: Answer, where: str, *, shown: bool) -> bytes:
     found = _parsed(answer)
     for place, key in enumerate(request.result_path):
         inside = _member(found, key)
         if inside is _ABSENT:
             way = ".".join(map(str, request.result_path[: place + 1]))
             words = f"{where}: answered {answer.status}, and resultPath leads nowhere in the answer at {way}"
-            return documents.plain_failure("InvalidResult", f"{words}: {_excerpt(request, answer.body)}")
+            if shown:
+                words += f": {_excerpt(request, answer.body)}"
+            return documents.plain_failure("InvalidResult", words)
         found = inside
     try:
         return documents.succeeded(found)

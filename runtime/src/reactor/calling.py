@@ -39,6 +39,7 @@ class Call:
         "context_is_used",
         "environment",
         "failure",
+        "has_sensitive_result",
         "request",
         "result",
     )
@@ -55,6 +56,7 @@ class Call:
         self.result = given.get("result")
         self.failure = given.get("failure")
         self.request = given.get("request")
+        self.has_sensitive_result = has_sensitive_result(given)
         self.context_is_used = False
         self.cancellation = Cancellation() if cancellation is None else cancellation
         self.context = Context(
@@ -72,13 +74,33 @@ class Call:
 def publish(call_for: str, given: "Mapping[str, object]", variables: "MutableMapping[str, str]") -> None:
     """Put the documents of an action where containers find theirs: REACTOR_ARGUMENTS and, by action, one more.
 
-    A document above 64 KiB is left out; a handler has it as its arguments all the same.
+    A document above 64 KiB is left out, and so is one with something sensitive in it, for whatever a handler starts
+    would have it; a handler has it as its arguments all the same.
     """
+    sensitive = given.get("sensitive")
+    hidden = sensitive if isinstance(sensitive, dict) else {}
     names = ["arguments", *{"undo": ["result"], "compensate": ["failure"]}.get(call_for, [])]
     for name in names:
+        if hidden.get(name):
+            continue
         text = dumps(given.get(name), separators=(",", ":"))
         if len(text) <= VARIABLE_LIMIT:
             variables[f"REACTOR_{name.upper()}"] = text
+
+
+def shown(document: bytes, given: "Mapping[str, object]") -> bytes:
+    """Return an outcome document as it may be reported: what is sensitive is masked in what it says to people."""
+    if not given.get("sensitive"):
+        return document
+    from reactor.masking import masked_outcome, masks_of
+
+    return masked_outcome(document, masks_of(given))
+
+
+def has_sensitive_result(given: "Mapping[str, object]") -> bool:
+    """Return whether what the task gives back is sensitive."""
+    sensitive = given.get("sensitive")
+    return isinstance(sensitive, dict) and bool(sensitive.get("result"))
 
 
 class Misfit(Exception):

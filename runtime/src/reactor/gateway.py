@@ -26,7 +26,7 @@ class GatewayAway(Exception):
 class Gateway:
     """The gateway as one task sees it."""
 
-    __slots__ = ("_connection", "_nonce", "_path", "_patience")
+    __slots__ = ("_connection", "_nonce", "_path", "_patience", "sensitive")
 
     def __init__(self, variables: Mapping[str, str], patience_seconds: float = PATIENCE_SECONDS) -> None:
         run, slash, key = required(variables, "REACTOR_TASK").partition("/")
@@ -36,10 +36,14 @@ class Gateway:
         self._nonce = f"Reactor-Nonce: {os.urandom(16).hex()}\r\n"
         self._path = f"/v1/tasks/{quote(run)}/{quote(key)}/"
         self._patience = patience_seconds
+        self.sensitive = False
+        """Whether what is sent is a result that the gateway is to encrypt."""
 
     def send(self, method: str, verb: str, body: bytes | None = None, content_type: str = JSON) -> None:
         """Send a request, to be followed by `receive`. Raises OSError."""
         headers = self._nonce if body is None else f"{self._nonce}Content-Type: {content_type}\r\n"
+        if self.sensitive:
+            headers += "Reactor-Sensitive: true\r\n"
         self._connection.send(method, self._path + verb, headers, body)
 
     def ask(

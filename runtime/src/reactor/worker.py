@@ -18,7 +18,7 @@ from json import loads
 from queue import SimpleQueue
 from signal import SIGKILL, SIGTERM, signal
 
-from reactor.calling import Call, perform, publish
+from reactor.calling import Call, perform, publish, shown
 from reactor.documents import plain_failure
 from reactor.environment import BadEnvironment, TaskEnvironment
 from reactor.processes import adopt_orphans, end_children, lead_group
@@ -88,7 +88,7 @@ def _do(order: "dict[str, Any]") -> bytes:
     publish(environment.action, order, os.environ)
     call = Call(environment, order)
     signal(SIGTERM, _on_stop(call))
-    return perform(call)
+    return shown(perform(call), order)
 
 
 def _on_stop(call: Call) -> "Callable[[int, object], None]":

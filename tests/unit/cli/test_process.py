@@ -16,6 +16,8 @@ import pytest
 
 from tests.unit.cli.conftest import EXAMPLES, REACTOR, Write
 
+pytestmark = pytest.mark.heavy
+
 COMMAND = [
     sys.executable,
     "-c",
@@ -59,8 +61,6 @@ GATE = '''\
 
 import os
 import time
-
-pytestmark = pytest.mark.heavy
 
 
 def wait(folder):

@@ -6,6 +6,7 @@ import pytest
 
 from reactor_operator.api.reactor import ReactorSpec, Step
 from reactor_operator.api.sources import Source
+from reactor_operator.encryption import NO_KEYS, Keyring
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Announce
 from reactor_operator.engine.failures import Failure, FailureKind
@@ -45,6 +46,7 @@ class World:
         epoch: int = 1,
         settings: ReconcileSettings | None = None,
         teller: Teller | None = None,
+        keyring: Keyring = NO_KEYS,
     ) -> None:
         self.store = store if store is not None else MemoryStore()
         self.status: Mapping[str, object] = {}
@@ -62,6 +64,7 @@ class World:
             epoch=epoch,
             settings=settings or ReconcileSettings(),
             teller=teller,
+            keyring=keyring,
         )
 
     def take_over(self) -> "World":

@@ -1,5 +1,7 @@
 """Business keys where state was lost: nothing acts that may have acted before."""
 
+from reactor_operator.api.digest import digest_spec
+from reactor_operator.encryption import Key, Keyring
 from reactor_operator.engine.events import CancelRequested
 from reactor_operator.store.memory import MemoryStore
 from tests.unit.reconciling.transactions import KEY, Transactions
@@ -58,3 +60,24 @@ async def test_a_run_that_holds_its_key_and_is_not_stored_was_lost_though_nothin
     shop.apply("r2", total=2)
     await shop.look("r2")
     assert "with other inputs" in shop.message("r2")  # those of r1 are known from its claim
+
+
+async def test_sensitive_inputs_and_results_stay_hidden_in_the_claim_and_in_who_takes_the_outcome() -> None:
+    key = Key(bytes(32))
+    shop = Transactions(keyring=Keyring((key,)))
+    schema = {"type": "object", "properties": {"card": {"type": "string", "sensitive": True}}}
+    last = {**shop.spec["steps"][1], "sensitive": True}
+    shop.spec = {**shop.spec, "inputsSchema": schema, "steps": [shop.spec["steps"][0], last]}
+    shop.apply("r1", card="CANARY")
+    await shop.look("r1")
+    await shop.report_success("r1", "a")
+    await shop.report_success("r1", "b", key.encrypt(shop.runs["r1"].ref.uid, "b result", b'"CANARY"'))
+    shop.apply("r2", card="CANARY")
+    await shop.look("r2")
+    assert (shop.phase("r2"), shop.status_of("r2")["result"]) == ("Succeeded", "***")
+    shop.apply("r3", card="another")
+    await shop.look("r3")
+    assert "with other inputs" in shop.message("r3")
+    kept = repr(vars(shop.store))
+    assert "CANARY" not in kept
+    assert digest_spec({"inputs": {"card": "CANARY"}}) not in kept  # it could be guessed

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from reactor_operator.api.sources import Source
+from reactor_operator.encryption import NO_KEYS, Keyring
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Announce
 from reactor_operator.engine.failures import Failure, FailureKind
@@ -39,8 +40,15 @@ STEPS = [{"name": "a", "run": RUN, "undo": RUN}, {"name": "b", "run": RUN, "wait
 class Transactions(World):
     """`acted` lists what was launched: the run, the step, and the idempotency key that the task was given."""
 
-    def __init__(self, store: Store | None = None, epoch: int = 1, key_retention_ms: int = KEPT_MS) -> None:
-        super().__init__(cast("MemoryStore", store), epoch, ReconcileSettings(key_retention_ms=key_retention_ms))
+    def __init__(
+        self,
+        store: Store | None = None,
+        epoch: int = 1,
+        key_retention_ms: int = KEPT_MS,
+        keyring: Keyring = NO_KEYS,
+    ) -> None:
+        settings = ReconcileSettings(key_retention_ms=key_retention_ms)
+        super().__init__(cast("MemoryStore", store), epoch, settings, keyring=keyring)
         self.clock.time = T0
         self.spec: dict[str, Any] = {"steps": STEPS, "returns": {"result": "b"}}
         self.runs: dict[str, RunObject] = {}

@@ -79,6 +79,16 @@ def test_a_result_path_that_leads_nowhere_fails_the_step_for_good(body: bytes, p
     assert f"leads nowhere in the answer at {where}:" in failure["message"]
 
 
+def test_an_answer_that_is_sensitive_is_not_repeated_in_a_failure() -> None:
+    with serving(Service(body=b"CANARY")) as service:
+        environment = TaskEnvironment(VARIABLES)
+        request = {"method": "GET", "url": service.address, "resultPath": ["a"]}
+        sensitive = {"arguments": [], "result": True, "request": False}
+        document = perform(Call(environment, {"arguments": {}, "request": request, "sensitive": sensitive}))
+    assert b"leads nowhere in the answer at a" in document
+    assert b"CANARY" not in document
+
+
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("POST", 204), ("DELETE", 205)])
 def test_an_answer_without_a_body_is_null(method: str, status: int) -> None:
     with serving(Service(status=status, body=b"")) as service:

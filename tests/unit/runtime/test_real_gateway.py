@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from reactor_operator.api.sensitivity import Sensitive
+from reactor_operator.encryption import Key, Keyring
 from reactor_operator.engine.events import TaskFailed, TaskStarted, TaskSucceeded, TaskUploaded
 from reactor_operator.engine.failures import Certainty, FailureKind
 from reactor_operator.engine.identity import Action, Task
@@ -25,6 +27,7 @@ from tests.unit.runtime.service import Service, serving
 pytestmark = pytest.mark.heavy
 
 KEY = b"0123456789abcdef"
+KEYS = Keyring((Key(b"k" * 32),))
 TASK = Task("rows[7]/store", Action.RUN, 1, 1, 1)
 ARGUMENTS = b'{"text": "\xc3\xa4 $(X)"}'
 
@@ -57,7 +60,7 @@ async def gateway_pod(store: MemoryStore, tmp_path: Path) -> AsyncIterator[Pod]:
     listener.listen()
     peer = Peer()
     peer.address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    served = asyncio.create_task(serve(create_app(store, KEY, Clock()), "127.0.0.1", 0, listener))
+    served = asyncio.create_task(serve(create_app(store, KEY, Clock(), keys=KEYS), "127.0.0.1", 0, listener))
     pod = Pod(tmp_path, peer)
     pod.variables["REACTOR_TOKEN"] = task_token(KEY, f"{RUN_UID}/{TASK.key}")
     try:
@@ -152,3 +155,50 @@ async def test_helpers_bring_documents_and_upload_output(store: MemoryStore, gat
 
     assert await asyncio.to_thread(upload) == 0
     assert await events(store) == [TaskUploaded(task=TASK, result=reference_to(b'{"a":1}'))]
+
+
+async def test_a_sensitive_result_reaches_the_store_encrypted_and_neither_pod_nor_failure_shows_any_of_it(
+    gateway_pod: Pod, store: MemoryStore
+) -> None:
+    again = Task("rows[7]/store", Action.RUN, 1, 2, 1)
+    sensitive = Sensitive(arguments=frozenset({"text"}), result=True)
+    encrypted = KEYS.encrypt(RUN_UID, "arguments", b'{"text": "CANARY-1"}')
+    ref = reference_to(encrypted)
+    opens = {again.key: encode_record(OpenRecord(arguments=ref, sensitive=sensitive))}
+    await store.commit(Commit(run=RUN_UID, revision=1, epoch=1, values={ref.digest: encrypted}, opens=opens))
+    gateway_pod.variables |= {
+        "REACTOR_TASK": f"{RUN_UID}/{again.key}",
+        "REACTOR_TOKEN": task_token(KEY, f"{RUN_UID}/{again.key}"),
+    }
+    source = "import os\ndef main(text):\n    assert 'REACTOR_ARGUMENTS' not in os.environ\n    return text + '!'"
+    ended = await asyncio.to_thread(gateway_pod.run_source, source)
+    assert ended.returncode == 0, ended.stderr
+    assert gateway_pod.termination.keys() == {"digest"}
+    event = (await events(store))[-1]
+    assert isinstance(event, TaskSucceeded)
+    assert event.result is not None
+    values = await store.get_values(RUN_UID, frozenset({event.result.digest}))
+    assert KEYS.decrypt(RUN_UID, values[event.result.digest]) == b'"CANARY-1!"'
+
+
+async def test_a_failure_of_a_task_with_sensitive_arguments_is_masked_by_its_agent(
+    gateway_pod: Pod, store: MemoryStore
+) -> None:
+    again = Task("rows[7]/store", Action.RUN, 1, 2, 1)
+    encrypted = KEYS.encrypt(RUN_UID, "arguments", b'{"text": "CANARY-1"}')
+    ref = reference_to(encrypted)
+    opens = {again.key: encode_record(OpenRecord(arguments=ref, sensitive=Sensitive(arguments=frozenset({"text"}))))}
+    await store.commit(Commit(run=RUN_UID, revision=1, epoch=1, values={ref.digest: encrypted}, opens=opens))
+    gateway_pod.variables |= {
+        "REACTOR_TASK": f"{RUN_UID}/{again.key}",
+        "REACTOR_TOKEN": task_token(KEY, f"{RUN_UID}/{again.key}"),
+    }
+    ended = await asyncio.to_thread(gateway_pod.run_source, "def main(text):\n    raise ValueError(f'no {text}')")
+    assert ended.returncode == 1, ended.stderr
+    event = (await events(store))[-1]
+    assert isinstance(event, TaskFailed)
+    assert event.failure.message == "ValueError: no ***"
+    assert event.failure.detail is not None
+    details = await store.get_values(RUN_UID, frozenset({event.failure.detail.digest}))
+    assert b"CANARY" not in details[event.failure.detail.digest]
+    assert "CANARY" not in gateway_pod.termination_log.read_text()

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from reactor_operator.api.reactor import ReactorSpec
+from reactor_operator.api.sensitivity import HARMLESS, Sensitive
 from reactor_operator.engine.events import Event, Outcome, TaskFailed, TaskStarted
 from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.identity import Action, Task
@@ -131,6 +132,7 @@ def order_for(
     failure: Any = None,
     uncertain: bool = False,
     after: Task | None = None,
+    sensitive: Sensitive = HARMLESS,
 ) -> TaskOrder:
     task = task or task_of()
     return TaskOrder(
@@ -146,4 +148,5 @@ def order_for(
         idempotency_key="key-1",
         forward_key="forward-1",
         after=after,
+        sensitive=sensitive,
     )

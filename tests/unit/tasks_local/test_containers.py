@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from reactor_operator.api.reactor import ReactorSpec
+from reactor_operator.api.sensitivity import Sensitive
 from reactor_operator.engine.events import TaskFailed, TaskHalted, TaskSkipped, TaskStarted, TaskSucceeded
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.identity import pod_name
@@ -131,6 +132,29 @@ async def test_an_output_file_is_the_result(state: Path) -> None:
         not_json = await found.run(order_for(text, task_of(attempt=3)))
         assert isinstance(not_json, TaskFailed)
         assert not_json.failure.kind is FailureKind.INVALID_RESULT
+
+
+async def test_sensitive_arguments_are_files_and_words_of_a_failure_are_not_kept(state: Path) -> None:
+    sensitive = Sensitive(arguments=frozenset({"card"}))
+    script = 'test -z "$REACTOR_ARGUMENTS" && cp /reactor/arguments.json $REACTOR_RESULT_PATH'
+    async with laptop(state) as found:
+        given: dict[str, Any] = {"arguments": {"card": "CANARY"}, "sensitive": sensitive}
+        assert found.value(await found.run(order_for(shell(script), **given))) == {"card": "CANARY"}
+        script = "grep -o CANARY /reactor/arguments.json; exit 3"
+        failed = await found.run(order_for(shell(script), task_of(attempt=2), **given))
+        assert isinstance(failed, TaskFailed)
+        assert failed.failure.kind is FailureKind.EXIT_CODE
+        assert "CANARY" not in str(failed)
+        assert failed.failure.detail is None
+
+
+async def test_a_sensitive_output_that_is_none_is_not_repeated(state: Path) -> None:
+    spec = shell("echo CANARY > $REACTOR_RESULT_PATH", output={"path": "/out/result.json", "format": "json"})
+    async with laptop(state) as found:
+        failed = await found.run(order_for(spec, sensitive=Sensitive(result=True)))
+        assert isinstance(failed, TaskFailed)
+        assert failed.failure.kind is FailureKind.INVALID_RESULT
+        assert "CANARY" not in failed.failure.message
 
 
 async def test_large_arguments_are_files(state: Path) -> None:

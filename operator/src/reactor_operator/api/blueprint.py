@@ -15,6 +15,7 @@ from reactor_operator.api.building import building
 from reactor_operator.api.graph import Names, bodies_of, finals_graph, graph_of, mentions_of, mentions_of_source
 from reactor_operator.api.problems import Problem
 from reactor_operator.api.reactor import ReactorSpec, Step
+from reactor_operator.api.sensitivity import NOTHING, Sensitivity
 from reactor_operator.api.sources import Source
 from reactor_operator.engine.plan import FINALLY, OUTERMOST, ROOT, StepKind
 
@@ -76,6 +77,7 @@ class Node:
     scope:   where it is; `inside` is the scope of its own steps, None where it has none, or they are nested too deeply.
     needs:   paths of the steps of its scope that it waits for.
     bodies:  of a switch: the condition (None: default) and the path of each body, whose `chosen_when` it is.
+    field_path: where it is written, for messages.
     """
 
     path: str
@@ -86,6 +88,7 @@ class Node:
     bodies: tuple[tuple[str | None, str], ...] = ()
     chosen_when: str | None = None
     too_deep: bool = False
+    field_path: str = ""
 
     def reads(self) -> dict[str, str]:
         """Return the steps whose results its own sources and conditions read: path by name."""
@@ -95,11 +98,15 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Blueprint:
-    """All steps by path, a scope before the steps inside it, and all scopes that have a result of their own."""
+    """All steps by path, a scope before the steps inside it, and all scopes that have a result of their own.
+
+    `sensitive` is told by `taint`, once the schemas of inputs are known.
+    """
 
     spec: ReactorSpec
     nodes: Mapping[str, Node]
     scopes: Mapping[str, Scope]
+    sensitive: Sensitivity = NOTHING
 
     def step(self, path: str) -> Step:
         """Return what a step does. Raises KeyError."""
@@ -234,7 +241,14 @@ class _Builder:
             self._lay_out(inside, steps, place.chain, f"{place.field_path}.compose")
 
     def _put(self, place: _Place, kind: StepKind, step: Step) -> Node:
-        node = Node(path=place.path, kind=kind, step=step, scope=place.scope, needs=place.needs)
+        node = Node(
+            path=place.path,
+            kind=kind,
+            step=step,
+            scope=place.scope,
+            needs=place.needs,
+            field_path=place.field_path,
+        )
         self.nodes[place.path] = node
         return node
 

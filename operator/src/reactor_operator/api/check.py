@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reactor_operator.api.actions import EnvVar
+from reactor_operator.api.blueprint import CannotLayOut, blueprint_of, composed_names
 from reactor_operator.api.bodies import MAX_STEPS
 from reactor_operator.api.body_rules import final_problems
 from reactor_operator.api.building import building
@@ -21,9 +22,11 @@ from reactor_operator.api.problems import Problem
 from reactor_operator.api.reactor import Defaults, ReactorSpec, Step
 from reactor_operator.api.salvage import sound_part
 from reactor_operator.api.schemas import schema_problems
+from reactor_operator.api.sensitivity import mentions_sensitive
 from reactor_operator.api.source_rules import returns_problems
 from reactor_operator.api.sources import Source
 from reactor_operator.api.steps import default_environment_problems, step_problems, step_warnings
+from reactor_operator.api.taint import sensitive_problems, sensitivity_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,18 @@ def _check(document: object) -> CheckedReactor:
     if spec is not None and "on_limit" in spec.model_fields_set and spec.max_active_runs is None:
         message = "found it without maxActiveRuns: there is no limit for it to be about"
         warnings.append(Problem("spec.onLimit", message, "NoLimit"))
+    if spec is not None and not problems and mentions_sensitive(document) and not composed_names(spec):
+        problems += _sensitive(spec)
     return CheckedReactor(None if problems else spec, tuple(dict.fromkeys(problems)), tuple(warnings))
+
+
+def _sensitive(spec: ReactorSpec) -> list[Problem]:
+    """Return sensitive values that would be seen. One that composes others is judged with them, when it is laid out."""
+    try:
+        blueprint = blueprint_of(spec)
+    except CannotLayOut:
+        return []  # said where it is laid out
+    return list(sensitive_problems(blueprint, sensitivity_of(blueprint)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,10 +51,14 @@ _PLAIN = re.compile(r"""(['"])([^'"\\]*)\1\Z""")
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """The names after `results` (`book_courier` may mean `book-courier`), and what is wrong with the text."""
+    """The names after `results` (`book_courier` may mean `book-courier`), and what is wrong with the text.
+
+    members: each other variable that is read, with the name after it; None where it is read as a whole.
+    """
 
     results: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    members: tuple[tuple[str, str | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +93,14 @@ def references(expression: str, *, arguments: bool = False, beside: tuple[str, .
         if name in bound
     ]
     results: dict[str, None] = {}
+    members: dict[tuple[str, str | None], None] = {}
     for place, token in enumerate(tokens):
         if token.kind != "name" or not _is_variable(tokens, place) or token.text in bound:
             continue
         if _token(tokens, place - 1).text == ".":
             problems.append(f"found .{token.text}, expected {token.text}: nothing stands before the dot")
         elif token.text == "results":
-            name = _result_name(tokens, place)
+            name = _member_name(tokens, place)
             if name is None:
                 problems.append(
                     'found results without a name, expected results.NAME or results["NAME"], so that its step is known'
@@ -104,7 +109,9 @@ def references(expression: str, *, arguments: bool = False, beside: tuple[str, .
                 results[name] = None
         elif token.text not in variables:
             problems.append(f"found the variable {token.text}, expected one of {', '.join(variables)}")
-    return References(tuple(results), tuple(dict.fromkeys(problems)))
+        else:
+            members[token.text, _member_name(tokens, place)] = None
+    return References(tuple(results), tuple(dict.fromkeys(problems)), tuple(members))
 
 
 @lru_cache(maxsize=32_768)
@@ -133,7 +140,7 @@ def _ends_value(token: _Token) -> bool:
     return (token.kind in ("name", "string", "number") and token.text != "in") or token.text in (")", "]", "}")
 
 
-def _result_name(tokens: list[_Token], place: int) -> str | None:
+def _member_name(tokens: list[_Token], place: int) -> str | None:
     """Return the name in `results.NAME`, `results.?NAME`, `results["NAME"]` or `results[?"NAME"]`."""
     opening, key = _token(tokens, place + 1).text, place + 2
     if _token(tokens, key).text == "?":

@@ -6,6 +6,7 @@ Never here: compiled schemas that are remembered (the caller keeps an `InputsSch
 
 import copy
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -15,6 +16,7 @@ from reactor_operator.api.document import TOO_DEEP, document_problems
 from reactor_operator.api.problems import Problem, path_to, render_found
 from reactor_operator.api.schema_work import SchemaWork, TooMuchWork
 from reactor_operator.api.schemas import compile_schema, longest_said, message_of
+from reactor_operator.api.sensitivity import ALL, sensitive_inputs
 from reactor_operator.api.subschemas import Schema, schemas_of_item, schemas_of_member, schemas_of_root
 
 BASE = "spec.inputs"
@@ -29,10 +31,11 @@ MAX_JUDGEMENTS_LISTED = 100_000
 class InputsSchema:
     """A compiled schema of inputs. Raises ValueError for one that `schema_problems` would refuse."""
 
-    __slots__ = ("_schema", "_validator", "_work")
+    __slots__ = ("_schema", "_sensitive", "_validator", "_work")
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
+        self._sensitive = sensitive_inputs(schema)
         self._validator = compile_schema(schema)
         self._work = SchemaWork(schema)
 
@@ -60,6 +63,8 @@ class InputsSchema:
         few = longest_said(self._schema) * values <= MAX_SAID_BYTES
         every = few and (visits == 1 or visits * values <= MAX_JUDGEMENTS_LISTED)
         found = (problem for error in self._errors(filled, every=every) for problem in _problems(error))
+        if self._sensitive:
+            found = (unsaid(problem, self._sensitive) for problem in found)
         return filled, tuple(islice(dict.fromkeys(islice(found, MAX_PROBLEMS + 1)), MAX_PROBLEMS))
 
     def _errors(self, inputs: object, *, every: bool) -> Iterator[Any]:
@@ -71,6 +76,15 @@ class InputsSchema:
         except ValueError as error:
             return iter([error])
         return iter([])
+
+
+def unsaid(problem: Problem, names: frozenset[str]) -> Problem:
+    """Return a problem of an input, without what was found where these inputs are sensitive."""
+    first = problem.path.removeprefix(f"{BASE}.").partition(".")[0].partition("[")[0]
+    plain = problem.reason in ("Required", "UnknownField", "InvalidSchema", TOO_DEEP)
+    if plain or (first not in names and ALL not in names and not problem.path.startswith(f"{BASE}[")):
+        return problem
+    return replace(problem, message="found a sensitive value, not shown, that the schema does not allow")
 
 
 def _measured(document: object) -> tuple[int, int]:

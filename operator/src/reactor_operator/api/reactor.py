@@ -15,6 +15,7 @@ from reactor_operator.api.bodies import MAX_STEPS, Body, Case, NameRef, Switch
 from reactor_operator.api.model import (
     DNS_SUBDOMAIN,
     ArgumentName,
+    Boolean,
     Duration,
     Expression,
     Image,
@@ -144,6 +145,7 @@ class Step(OneOf, Settings):
         default=(), description="Steps that must end well before this one starts, beside those its sources name."
     )
     on_error: Optional[OnError] = Field(default=None, description="Makes the step optional.")
+    sensitive: Optional[Boolean] = Field(default=None, description="true: its result is encrypted, shown as ***.")
 
     def action(self, action: Action) -> ActionSpec | None:
         """Return what this step does for `action`, None where it has no such action."""

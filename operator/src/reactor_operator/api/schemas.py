@@ -111,6 +111,9 @@ def _references(schema: object, base: str) -> Iterator[Problem]:
                     if isinstance(target, str) and not target.startswith("#"):
                         message = f"found {render_found(target)}, expected a reference inside the schema: #/$defs/NAME"
                         yield Problem(path_to(path, [key]), message, "InvalidSchema")
+                if not isinstance(node.get("sensitive", False), bool | Mapping):  # a member may be called that
+                    message = f"found {render_found(node['sensitive'])}, expected true or false"
+                    yield Problem(path_to(path, ["sensitive"]), message, "InvalidSchema")
                 if isinstance(node.get("$id"), str) and node is not schema:
                     message = "found a schema inside that has an $id, expected none: references could not be followed"
                     yield Problem(path_to(path, ["$id"]), message, "InvalidSchema")

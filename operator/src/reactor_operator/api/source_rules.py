@@ -29,6 +29,9 @@ def source_problems(
             yield Problem(f"{path}.{name}", fault, "InvalidPath")
     if source.expr is not None:
         yield from expression_problems(source.expr, f"{path}.expr", arguments=arguments, beside=beside)
+    if source.sensitive and source.has_value:
+        message = "found it beside value, which anyone may read in the Reactor: take an input, or a secretKeyRef"
+        yield Problem(f"{path}.sensitive", message, "InvalidValue")
     if source.by_reference:
         yield from _parts_of_references(source, path)
 

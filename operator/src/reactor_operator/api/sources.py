@@ -6,6 +6,7 @@ In: one object of a manifest. Out: a frozen `Source`. Never here: resolving it (
 from pydantic import Field
 
 from reactor_operator.api.model import (
+    Boolean,
     Expression,
     Json,
     KeyName,
@@ -49,6 +50,7 @@ class Source(OneOf):
         default=None, description="Path inside the value that was found, such as items[0].sku."
     )
     default: Json = Field(default=None, description="Taken where the path leads nowhere. Without it the step fails.")
+    sensitive: Optional[Boolean] = Field(default=None, description="true: encrypted in the store, shown as ***.")
 
     @property
     def has_value(self) -> bool:

@@ -8,7 +8,7 @@ and nothing is started for it any more.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import structlog
 
@@ -17,7 +17,7 @@ from reactor_operator.changes.queue import ReconcileQueue
 from reactor_operator.changes.sweep import Sweeper
 from reactor_operator.changes.turns import Turns
 from reactor_operator.engine.actions import Announce
-from reactor_operator.engine.events import SpecChanged
+from reactor_operator.engine.events import Signal, SpecChanged
 from reactor_operator.engine.identity import digest_of
 from reactor_operator.engine.state import ENDED
 from reactor_operator.kube.client import KubeClient, PatchType
@@ -37,6 +37,14 @@ _ORDINALS = 1_000_000_000
 _log = structlog.get_logger("reactor_operator.changes")
 
 
+Prepare = Callable[[Entry, Signal], Awaitable[Entry]]
+
+
+async def as_it_is(entry: Entry, event: Signal) -> Entry:
+    """Return the entry."""
+    return entry
+
+
 class RunChanges:
     """Keeps the roster of runs and tells the others what changed."""
 
@@ -51,7 +59,9 @@ class RunChanges:
         expiry: Expiry,
         turns: Turns,
         active: frozenset[str],
+        prepared: Prepare = as_it_is,
     ) -> None:
+        """`prepared` encrypts what is sensitive in a request, before it is appended."""
         self._queue = queue
         self._board = board
         self._inbox = inbox
@@ -60,6 +70,7 @@ class RunChanges:
         self._expiry = expiry
         self._turns = turns
         self._active = active
+        self._prepared = prepared
         self._roster: dict[str, RunRef] = {}
         self._versions: dict[str, str] = {}
         self._suspensions: dict[str, tuple[int, bool]] = {}
@@ -170,7 +181,8 @@ class RunChanges:
         if any((text_at(one, "id"), text_at(one, "action")) == (asked.id, asked.action) for one in answers):
             await self._remove(run.ref, asked)
             return True
-        answer = await self._inbox.append(asked.entry_for(run.ref))
+        entry = await self._prepared(asked.entry_for(run.ref), asked.event)
+        answer = await self._inbox.append(entry)
         if answer is Appended.UNKNOWN and text_at(run.status, "phase") in _ENDED:
             # Its state is gone with a store: nothing is left to stop, to undo or to go on with.
             await self._board.announce(run.ref, _refusal(run, asked))

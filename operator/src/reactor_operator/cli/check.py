@@ -5,7 +5,7 @@ Never here: printing, or an exit code.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reactor_operator.api.blueprint import Blueprint, CannotLayOut, blueprint_of, composed_names
 from reactor_operator.api.check import CheckedReactor, check_reactor
@@ -13,11 +13,14 @@ from reactor_operator.api.inputs import apply_inputs
 from reactor_operator.api.problems import Problem, nearest
 from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.api.run import RunSpec, check_run
+from reactor_operator.api.sensitivity import mentions_sensitive
+from reactor_operator.api.taint import sensitive_problems, sensitivity_of
 from reactor_operator.cli.errors import Unreadable
 from reactor_operator.cli.manifests import Manifest, Manifests
 from reactor_operator.cli.modules import ModuleFolder, handlers_of
 from reactor_operator.cli.places import Finding
 from reactor_operator.cli.yaml_source import parse_documents
+from reactor_operator.engine.plan import ROOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,16 @@ def check_one_reactor(manifest: Manifest, manifests: Manifests, findings: list[F
     problems = len(findings)
     schema = _schema_of(manifest, answer.spec, manifests, findings)
     blueprint = _blueprint_of(manifest, answer.spec, manifests, findings)
+    if blueprint is not None and mentions_sensitive([one.value for one in manifests.reactors], schema):
+        blueprint = replace(blueprint, sensitive=sensitivity_of(blueprint, {ROOT: schema}))
+        findings.extend(_located(manifest, _not_told(answer, sensitive_problems(blueprint, blueprint.sensitive))))
     if blueprint is None or len(findings) > problems:
         return None
     return SoundReactor(manifest, answer.spec, blueprint, schema)
+
+
+def _not_told(answer: CheckedReactor, problems: Iterable[Problem]) -> Iterator[Problem]:
+    return (problem for problem in problems if problem not in answer.problems)
 
 
 def _blueprint_of(

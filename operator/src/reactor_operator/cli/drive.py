@@ -16,6 +16,7 @@ from reactor_operator.cli.manifests import Manifests
 from reactor_operator.cli.notified import count_pending, render_undelivered
 from reactor_operator.cli.progress import Progress
 from reactor_operator.cli.run_view import RunView
+from reactor_operator.encryption import NO_KEYS, Keyring
 from reactor_operator.engine.actions import StartTask
 from reactor_operator.engine.events import CancelRequested
 from reactor_operator.engine.identity import Action, Task
@@ -98,16 +99,18 @@ class Driver:
         manifests: Manifests,
         stops: Interrupts,
         verbose: bool,
-        keys: SigningKeys,
+        signing_keys: SigningKeys,
         observers: Observers,
         warm: subprocess.Popen[bytes] | None = None,
+        keyring: Keyring = NO_KEYS,
     ) -> None:
         self._store = store
+        self._keyring = keyring
         self._epoch = epoch
         self._manifests = manifests
         self._stops = stops
         self._verbose = verbose
-        self._keys = keys
+        self._signing_keys = signing_keys
         self._observers = observers
         self._clock = WallClock()
         self._warm = warm
@@ -123,7 +126,7 @@ class Driver:
         board = LaptopBoard(run, progress.show)
         evaluator = ProcessEvaluator(workers=1)
         launcher = self._launcher(run, progress)
-        teller = OutsideTeller(inbox=self._store, clock=self._clock, keys=self._keys, observers=self._observers)
+        teller = OutsideTeller(inbox=self._store, clock=self._clock, keys=self._signing_keys, observers=self._observers)
         reconciler = Reconciler(
             store=self._store,
             definitions=Manifested(run, self._manifests),
@@ -135,6 +138,7 @@ class Driver:
             epoch=self._epoch,
             settings=ReconcileSettings(start_deadline_ms=0),
             teller=teller,
+            keyring=self._keyring,
         )
         try:
             if known is not None:
@@ -166,6 +170,7 @@ class Driver:
             settings=LaptopSettings(modules=run.sound.reactor.manifest.folder.absolute(), config=self._config),
             on_output=show if self._verbose else None,
             warm=warm,
+            keys=self._keyring,
         )
 
     async def _give_up_lost(self, known: KnownRun, launcher: LocalLauncher) -> None:

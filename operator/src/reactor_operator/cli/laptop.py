@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from reactor_operator.api.sensitivity import hidden, sensitive_inputs
 from reactor_operator.cli.check import SoundRun
 from reactor_operator.cli.manifests import API_VERSION, Manifests
 from reactor_operator.cli.moments import render_moment
@@ -52,7 +53,7 @@ class LaptopRun:
         return {**self.sound.manifest.spec, "inputs": dict(self.inputs)}
 
     def view(self, status: Mapping[str, object]) -> RunView:
-        """Return the ReactorRun as the API server would have it."""
+        """Return the ReactorRun as the API server would have it, sensitive inputs masked."""
         written = self.sound.manifest.value.get("metadata")
         kept = {key: written[key] for key in ("labels", "annotations") if isinstance(written, dict) and key in written}
         metadata = {
@@ -62,12 +63,13 @@ class LaptopRun:
             "creationTimestamp": render_moment(self.created_at),
             **kept,
         }
+        shown = hidden(dict(self.inputs), sensitive_inputs(self.sound.reactor.schema))
         return RunView(
             {
                 "apiVersion": API_VERSION,
                 "kind": "ReactorRun",
                 "metadata": metadata,
-                "spec": self.spec(),
+                "spec": {**self.spec(), "inputs": shown},
                 "status": dict(status),
             }
         )

@@ -157,6 +157,7 @@ def _order(reactor: SoundReactor, node: Node, action: Action) -> TaskOrder:
         idempotency_key="<idempotency key>",
         forward_key="" if action is Action.RUN else "<idempotency key of run>",
         after=None,
+        sensitive=reactor.blueprint.sensitive.of_task(node.path, action),
     )
 
 

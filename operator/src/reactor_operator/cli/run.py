@@ -15,6 +15,7 @@ from pathlib import Path
 
 from reactor_operator.api.digest import digest_spec
 from reactor_operator.api.run import check_run
+from reactor_operator.api.sensitivity import mentions_sensitive
 from reactor_operator.cli.asked import Asked, find_answer, refuse_rejected
 from reactor_operator.cli.check import Checked, SoundRun, check_manifests
 from reactor_operator.cli.choose import by_name, one_reactor
@@ -27,8 +28,9 @@ from reactor_operator.cli.options import InputOptions, Output
 from reactor_operator.cli.progress import Progress, Silence
 from reactor_operator.cli.run_view import RunView
 from reactor_operator.cli.screen import progress_for
-from reactor_operator.cli.state_file import open_store
+from reactor_operator.cli.state_file import open_keys, open_store
 from reactor_operator.cli.stored import load_inputs, load_known, load_tracebacks
+from reactor_operator.encryption import Keyring
 from reactor_operator.engine.events import SpecChanged
 from reactor_operator.engine.identity import digest_of
 from reactor_operator.engine.state import ENDED, RunPhase
@@ -85,20 +87,22 @@ class RunCommand:
         done: list[RunView] = []
         killed = False
         async with open_store(self.state) as store, interrupts(progress.say) as stops, observing() as observers:
+            keyring = open_keys(self.state, needed=_may_be_sensitive(manifests))
             driver = Driver(
                 store=store,
                 epoch=await store.claim_epoch(0),
                 manifests=manifests,
                 stops=stops,
                 verbose=self.verbose,
-                keys=SigningKeys.of_laptop(os.environ),
+                signing_keys=SigningKeys.of_laptop(os.environ),
                 observers=observers,
                 warm=warm,
+                keyring=keyring,
             )
-            for run, known in [await self._find(store, sound, inputs) for sound, inputs in runs]:
+            for run, known in [await self._find(store, sound, inputs, keyring) for sound, inputs in runs]:
                 if stops.cancelled:
                     break
-                asked = await self._ask(store, run, known)
+                asked = await self._ask(store, run, known, keyring)
                 try:
                     await _drive_one(driver, run, known, progress, done, asked=asked is not None)
                 except Killed:
@@ -123,7 +127,9 @@ class RunCommand:
             await store.forget(run.ref.uid)
             progress.say(f"{run.ref.name} is undone and deleted")
 
-    async def _find(self, store: Store, sound: SoundRun, inputs: Inputs) -> tuple[LaptopRun, KnownRun | None]:
+    async def _find(
+        self, store: Store, sound: SoundRun, inputs: Inputs, keyring: Keyring
+    ) -> tuple[LaptopRun, KnownRun | None]:
         """Return the run under its uid, and what the state file knows of it: then it has the inputs it started with."""
         namespace, name = sound.manifest.namespace or NAMESPACE, sound.manifest.name
         ref = RunRef(
@@ -138,7 +144,7 @@ class RunCommand:
                 f"--state {self.state}: run '{name}' is there already, as a run of Reactor '{started}', found Reactor "
                 f"'{found}': choose another name with --run, or another file"
             )
-        pinned = await load_inputs(store, known)
+        pinned = await load_inputs(store, known, keyring)
         return LaptopRun(
             sound=sound,
             inputs=inputs if pinned is None else pinned,
@@ -146,7 +152,7 @@ class RunCommand:
             created_at=known.definition.created_at,
         ), known
 
-    async def _ask(self, store: Store, run: LaptopRun, known: KnownRun | None) -> str | None:
+    async def _ask(self, store: Store, run: LaptopRun, known: KnownRun | None, keyring: Keyring) -> str | None:
         """Hand in what was asked for, and what `spec.suspend` says by now; return the name of the request."""
         if known is not None and known.state.header.suspended != (run.sound.spec.suspend is True):
             generation = known.state.header.generation + 1
@@ -157,10 +163,11 @@ class RunCommand:
             return None
         if known is None:
             raise CommandError(f"--state {self.state}: found no run '{run.ref.name}', expected one that was started")
+        from reactor_operator.reconciling.encrypted_requests import encrypted_request
         from reactor_operator.reconciling.signals import request_of
 
         request = request_of(f"cli-{secrets.token_hex(6)}", self.asked.action, self.asked.said, "command line")
-        await store.append(request.entry_for(run.ref))
+        await store.append(await encrypted_request(request.entry_for(run.ref), request.event, store, keyring))
         return request.id
 
     def _print(self, done: Sequence[RunView]) -> None:
@@ -201,6 +208,12 @@ async def _say_tracebacks(store: Store, run: LaptopRun, progress: Progress) -> N
         progress.say(f"{path} failed:")
         for line in text.splitlines():
             progress.say(f"  {line}".rstrip())
+
+
+def _may_be_sensitive(manifests: Manifests) -> bool:
+    """Return whether anything among the manifests may call a value sensitive: then keys are needed."""
+    texts = (text for config in manifests.configs.values() for text in config.values())
+    return mentions_sensitive([one.value for one in manifests.reactors]) or any("sensitive" in text for text in texts)
 
 
 def _going_on(run: LaptopRun, known: KnownRun) -> str:

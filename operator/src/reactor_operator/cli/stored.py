@@ -6,8 +6,12 @@ Never here: a write.
 
 from collections.abc import Mapping
 
+from reactor_operator.api.sensitivity import hidden
 from reactor_operator.cli.errors import CommandError
+from reactor_operator.encryption import CannotDecrypt, Keyring
 from reactor_operator.engine.failures import printable
+from reactor_operator.engine.plan import ROOT
+from reactor_operator.engine.values import ValueRef
 from reactor_operator.kube.fields import parse_object, text_at
 from reactor_operator.ports import RunRef
 from reactor_operator.reconciling.records import KnownRun, read_run
@@ -28,13 +32,33 @@ async def load_known(store: Store, run: RunRef) -> KnownRun | None:
         ) from problem
 
 
-async def load_inputs(store: Store, known: KnownRun) -> Mapping[str, object] | None:
-    """Return the inputs that a run was started with, defaults among them; None where they were refused."""
-    pinned = known.definition.inputs
-    if pinned is None:
-        return None
-    values = await store.get_values(known.definition.run.uid, frozenset({pinned.digest}))
-    return parse_object(values.get(pinned.digest, b""))
+async def load_inputs(store: Store, known: KnownRun, keys: Keyring) -> Mapping[str, object] | None:
+    """Return the inputs that a run was started with, defaults among them, to be shown; None where they were refused.
+
+    Raises CommandError where something of the run is encrypted with a key that is not here.
+    """
+    try:
+        for ref in _encrypted(known):
+            await _load(store, known, ref, keys)
+        pinned = known.definition.inputs
+        if pinned is None:
+            return None
+        found = parse_object(await _load(store, known, pinned, keys))
+    except CannotDecrypt as problem:
+        raise CommandError(f"--state: run '{known.definition.run.name}': {problem}") from None
+    shown = hidden(found, known.blueprint.sensitive.inputs_of(ROOT)) if known.blueprint is not None else found
+    return {str(name): value for name, value in shown.items()} if isinstance(shown, Mapping) else {}
+
+
+async def _load(store: Store, known: KnownRun, ref: ValueRef, keys: Keyring) -> bytes:
+    uid = known.definition.run.uid
+    return keys.decrypt(uid, (await store.get_values(uid, frozenset({ref.digest}))).get(ref.digest, b""))
+
+
+def _encrypted(known: KnownRun) -> list[ValueRef]:
+    """Return the first of the run's encrypted documents that is there, if any is: all have the same key, mostly."""
+    refs = (ref for step in known.state.steps.values() for ref in (step.arguments, step.result))
+    return [ref for ref in refs if ref is not None and ref.encrypted][:1]
 
 
 async def load_tracebacks(store: Store, run: RunRef) -> list[tuple[str, str]]:

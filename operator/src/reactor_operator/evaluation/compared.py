@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from reactor_operator.api.problems import render_found
+from reactor_operator.api.sensitivity import MASK, hidden
 from reactor_operator.evaluation.environment import Environment
 
 _PLACE = re.compile(
@@ -20,7 +21,13 @@ _SHOWN = 5
 def render_compared(condition: str, environment: Environment) -> str:
     """Return the condition with what stood at the places it names."""
     results = {**{name.replace("-", "_"): value for name, value in environment.results.items()}, **environment.results}
-    roots = {"inputs": environment.inputs, "results": results, "args": environment.arguments}
+    told = environment.sensitive
+    spoken = told.results | {name.replace("-", "_") for name in told.results}
+    roots = {
+        "inputs": hidden(environment.inputs, told.inputs),
+        "results": hidden(results, spoken),
+        "args": hidden(environment.arguments, told.arguments),
+    }
     words = dict.fromkeys(_found(condition, roots))
     said = " ".join(condition.split())
     return f"{said} ({', '.join(list(words)[:_SHOWN])})" if words else said
@@ -31,6 +38,8 @@ def _found(condition: str, roots: dict[str, object]) -> Iterator[str]:
         at = roots[match.group(1)]
         for name, single, double, index in _KEY.findall(match.group(2)):
             key = int(index) if index else name or single or double
+            if at is MASK:
+                continue  # what stands in it is as sensitive
             if (isinstance(at, dict) and key in at) or (
                 isinstance(at, list) and isinstance(key, int) and key < len(at)
             ):
@@ -39,4 +48,4 @@ def _found(condition: str, roots: dict[str, object]) -> Iterator[str]:
                 yield f"{match.group(0)} is not there"
                 break
         else:
-            yield f"{match.group(0)} is {render_found(at)}"
+            yield f"{match.group(0)} is {MASK if at is MASK else render_found(at)}"

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from reactor_operator.encryption import NO_KEYS, CannotDecrypt, Keyring
 from reactor_operator.gateway.lingering import LingeringResponse
 from reactor_operator.gateway.metrics import GatewayMetrics
 from reactor_operator.gateway.requests import METHODS, Refusal, parse_request
@@ -30,12 +31,16 @@ _log = structlog.get_logger("reactor_operator.gateway")
 
 
 def create_app(
-    store: GatewayStore, token_key: bytes, clock: Clock, registry: CollectorRegistry | None = None
+    store: GatewayStore,
+    token_key: bytes,
+    clock: Clock,
+    registry: CollectorRegistry | None = None,
+    keys: Keyring = NO_KEYS,
 ) -> Starlette:
-    """Return the application. `registry` is where its series go (see `operations`)."""
+    """Return the application. `registry` is where its series go (see `operations`); `keys` open and encrypt values."""
     if len(token_key) < SHORTEST_KEY:
         raise ValueError(f"token key: found {len(token_key)} bytes, expected at least {SHORTEST_KEY}")
-    service = TaskService(store, clock)
+    service = TaskService(store, clock, keys)
     metrics = GatewayMetrics(registry or CollectorRegistry())
 
     async def answer(request: Request) -> Response:
@@ -56,6 +61,9 @@ async def _answer(request: Request, service: TaskService, token_key: bytes) -> R
     except StoreUnavailable as problem:
         _log.warning("the store is away; the task is asked to try again", problem=str(problem))
         return _error(503, "the store is away; repeat the request", {"Retry-After": _RETRY_AFTER_SECONDS})
+    except CannotDecrypt as problem:
+        _log.error("a key is missing; the task is asked to try again", problem=str(problem))
+        return _error(503, "the gateway lacks a key; repeat the request", {"Retry-After": _RETRY_AFTER_SECONDS})
     except Exception:
         _log.exception("a request failed; this is a bug", method=request.method, path=request.url.path)
         return _error(500, "the gateway failed; repeat the request")

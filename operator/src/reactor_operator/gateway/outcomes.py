@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import orjson
 
+from reactor_operator.encryption import Keyring
 from reactor_operator.engine.events import Outcome, TaskContinued, TaskFailed, TaskHalted, TaskSkipped, TaskSucceeded
 from reactor_operator.engine.failures import (
     RETRY_AFTER_LIMIT_MS,
@@ -26,6 +27,7 @@ from reactor_operator.engine.values import ValueRef, reference_to
 from reactor_operator.gateway.members import MEMBERS_LIMIT, has_too_many_members
 from reactor_operator.kube.fields import int_at, parse_object, text_at
 from reactor_operator.outcomes.detail import render_detail
+from reactor_operator.outcomes.encrypted import encrypt_result
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry
 
@@ -53,14 +55,27 @@ class InvalidOutcome(ValueError):
     """The bytes are not an outcome document. The message says which field, what was found and what was expected."""
 
 
-def parse_outcome(run: str, task: Task, document: bytes, binding: str = "") -> Entry:
+def parse_outcome(run: str, task: Task, document: bytes, binding: str = "", keys: Keyring | None = None) -> Entry:
     """Return the final entry that `document` makes for `task`. Raises InvalidOutcome.
 
     The result is kept byte for byte where the document is in compact form, which is how the agent writes it. A result
     that is promised and is not JSON that can be kept is itself an outcome: the failure InvalidResult.
+    `keys` are given where the result is sensitive: it is encrypted, and the entry's digest tells nothing of it. Raises
+    CannotDecrypt where there is none.
     """
     values: Values = {}
     event = _parse_event(task, document, values)
+    if keys is not None:
+        encrypted, kept = encrypt_result(event, values, lambda result: keys.encrypt(run, f"{task.key} result", result))
+        return Entry(
+            run=run,
+            task=task.key,
+            final=True,
+            binding=binding,
+            digest=keys.mac(document),
+            body=encode_event(encrypted),
+            values=kept,
+        )
     return Entry(
         run=run,
         task=task.key,

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from reactor_operator.api.sensitivity import HARMLESS, Sensitive
 from reactor_operator.engine.values import ValueRef
 
 
@@ -24,6 +25,7 @@ class OpenRecord:
     request:           reference to what an http action sends.
     failure:           the JSON document of the failure a compensate cleans up after, kept in the record itself.
     uncertain:         the action it reverses may have acted, and what it did is not known.
+    sensitive:         what of the task is sensitive.
     """
 
     arguments: ValueRef | None = None
@@ -31,6 +33,7 @@ class OpenRecord:
     request: ValueRef | None = None
     failure: bytes | None = None
     uncertain: bool = False
+    sensitive: Sensitive = HARMLESS
 
 
 def encode_record(record: OpenRecord) -> bytes:
@@ -41,7 +44,16 @@ def encode_record(record: OpenRecord) -> bytes:
         "failure": None if record.failure is None else orjson.Fragment(record.failure),
         "uncertain": record.uncertain,
     }
-    return orjson.dumps(document if record.request is None else {**document, "request": record.request})
+    if record.request is not None:
+        document["request"] = record.request
+    if record.sensitive:
+        document["sensitive"] = told_sensitive(record.sensitive)
+    return orjson.dumps(document)
+
+
+def told_sensitive(sensitive: Sensitive) -> dict[str, object]:
+    """Return what the agent is told of it (docs/protocol.md)."""
+    return {"arguments": sorted(sensitive.arguments), "result": sensitive.result, "request": sensitive.request}
 
 
 def decode_record(body: bytes) -> OpenRecord:
@@ -55,9 +67,20 @@ def decode_record(body: bytes) -> OpenRecord:
             request=_reference(document.get("request")),
             failure=None if failure is None else orjson.dumps(failure),
             uncertain=bool(document["uncertain"]),
+            sensitive=_sensitive(document.get("sensitive")),
         )
     except (ValueError, TypeError, KeyError) as problem:
         raise UnreadableRecord(f"stored record of a task cannot be read ({problem!r}): {body[:200]!r}") from problem
+
+
+def _sensitive(found: dict[str, Any] | None) -> Sensitive:
+    if found is None:
+        return HARMLESS
+    return Sensitive(
+        arguments=frozenset(map(str, found["arguments"])),
+        result=bool(found["result"]),
+        request=bool(found["request"]),
+    )
 
 
 def _reference(found: dict[str, Any] | None) -> ValueRef | None:

@@ -63,6 +63,10 @@ class TaskRequest:
         """The address that the request came from."""
         return self.http.client.host if self.http.client else ""
 
+    def is_sensitive(self) -> bool:
+        """Say whether the task was told at its check-in that its result is sensitive; asking the store would cost."""
+        return self.http.headers.get("reactor-sensitive", "") == "true"
+
     def may_be_large(self) -> bool:
         """Say whether the body is announced as large, or not announced at all."""
         announced = self._announced_size()

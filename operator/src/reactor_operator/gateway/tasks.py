@@ -13,11 +13,12 @@ from typing import Protocol, assert_never
 
 import orjson
 
+from reactor_operator.encryption import NO_KEYS, Keyring
 from reactor_operator.engine.events import TaskStarted, TaskUploaded
 from reactor_operator.engine.values import ValueRef, reference_to
 from reactor_operator.gateway.members import MEMBERS_LIMIT, has_too_many_members
 from reactor_operator.gateway.outcomes import InvalidOutcome, parse_outcome
-from reactor_operator.gateway.record import decode_record
+from reactor_operator.gateway.record import decode_record, told_sensitive
 from reactor_operator.gateway.requests import BODY_LIMIT, OUTCOME_LIMIT, Refusal, TaskRequest
 from reactor_operator.ports import Clock
 from reactor_operator.store.codec import encode_event
@@ -44,9 +45,10 @@ class Answer:
 class TaskService:
     """Answers tasks from one store."""
 
-    def __init__(self, store: GatewayStore, clock: Clock) -> None:
+    def __init__(self, store: GatewayStore, clock: Clock, keys: Keyring = NO_KEYS) -> None:
         self._store = store
         self._clock = clock
+        self._keys = keys
         self._large_bodies = asyncio.Semaphore(_LARGE_BODIES_AT_ONCE)
 
     async def answer(self, request: TaskRequest) -> Answer:
@@ -77,13 +79,14 @@ class TaskService:
         )
         _accept(await self._store.append(entry), conflict=Refusal(409, _BOUND))
         return Answer(
-            b'{"arguments":%b,"result":%b,"failure":%b,"uncertain":%b%b}'
+            b'{"arguments":%b,"result":%b,"failure":%b,"uncertain":%b%b%b}'
             % (
                 _NO_ARGUMENTS if record.arguments is None else values[record.arguments.digest],
                 b"null" if record.result is None else values[record.result.digest],
                 b"null" if record.failure is None else record.failure,
                 b"true" if record.uncertain else b"false",
                 b"" if record.request is None else b',"request":%b' % values[record.request.digest],
+                b',"sensitive":%b' % orjson.dumps(told_sensitive(record.sensitive)) if record.sensitive else b"",
             )
         )
 
@@ -91,20 +94,23 @@ class TaskService:
         binding = request.binding()
         async with self._room_for(request):
             document = await request.read_body(OUTCOME_LIMIT)
+            keys = self._keys if request.is_sensitive() else None
             try:
-                entry = parse_outcome(request.run, request.task, document, binding)
+                entry = parse_outcome(request.run, request.task, document, binding, keys)
             except InvalidOutcome as problem:
                 raise Refusal(400, str(problem)) from problem
             conflict = Refusal(409, "another outcome was recorded first, or another process has checked in")
             return _accept(await self._store.append(entry), conflict=conflict)
 
     async def _record_output(self, request: TaskRequest) -> Answer:
-        await self._open(request)
+        record = decode_record((await self._open(request)).record)
         async with self._room_for(request):
             body = await request.read_body(BODY_LIMIT)
             if has_too_many_members(body):
                 raise Refusal(413, f"the output has more than {MEMBERS_LIMIT} members")
             document, text = _output_document(body, request.http.headers.get("content-type", ""))
+            if record.sensitive.result:
+                document = self._keys.encrypt(request.run, f"{request.task.key} result", document)
             ref = reference_to(document)
             entry = Entry(
                 run=request.run,
@@ -159,7 +165,7 @@ class TaskService:
             raise StoreUnavailable(
                 f"run {run}: values {', '.join(missing)} are not in the store; it may have lost them"
             )
-        return found
+        return self._keys.decrypt_all(run, found)
 
 
 def _accept(answer: Appended, *, conflict: Refusal) -> Answer:

@@ -14,6 +14,7 @@ from reactor_operator.outcomes.exits import (
     ExitMeaning,
     ResultRule,
     failed_exit,
+    kept_message,
     meaning_of_exit,
     memory_words,
     outcome_of_exit,
@@ -29,9 +30,10 @@ def read_exit(pod: JsonObject, sealed: Sealed, ended: facts.Ended) -> Told | Non
     """Return what the container's end means, None while its helper is still uploading the output."""
     task, reads = sealed.task, parse_reads(sealed.reads)
     meaning = meaning_of_exit(ended.exit_code, reads.exit_codes, task.action)
+    message = kept_message(ended.message, meaning, sensitive=reads.sensitive, hides_result=reads.hides_result)
     if meaning is ExitMeaning.FAILED and ended.out_of_memory:
         words = memory_words(ended.exit_code)
-        return failed_exit(FailureKind.OUT_OF_MEMORY, words, ended.message).event_of(task)
+        return failed_exit(FailureKind.OUT_OF_MEMORY, words, message).event_of(task)
     if meaning is ExitMeaning.SUCCEEDED and reads.uploads:
         helper = facts.ended_container(facts.container_status(pod, OUTPUT))
         if helper is None and not facts.is_over(pod):
@@ -41,4 +43,4 @@ def read_exit(pod: JsonObject, sealed: Sealed, ended: facts.Ended) -> Told | Non
             said = helper.message if helper is not None else ""
             return failed_exit(FailureKind.RESULT_LOST, words, said).event_of(task)
     rule = ResultRule(uploaded=reads.uploads, json_only=reads.json_only, limit=facts.message_limit(pod))
-    return outcome_of_exit(ended.exit_code, ended.message, reads.exit_codes, task.action, rule).event_of(task)
+    return outcome_of_exit(ended.exit_code, message, reads.exit_codes, task.action, rule).event_of(task)

@@ -144,6 +144,16 @@ def meaning_of_exit(exit_code: int, exit_codes: ExitCodes | None, action: Action
     return ExitMeaning.SUCCEEDED if exit_code == 0 else ExitMeaning.FAILED
 
 
+def kept_message(message: str, meaning: ExitMeaning, *, sensitive: bool, hides_result: bool) -> str:
+    """Return what may be kept of a container's message where its task has sensitive values.
+
+    A result may that is not sensitive itself (`hides_result`). Words for people may hold anything, and nobody here
+    knows the values.
+    """
+    is_result = meaning in (ExitMeaning.SUCCEEDED, ExitMeaning.SKIPPED, ExitMeaning.CONTINUED)
+    return message if not sensitive or (is_result and not hides_result) else ""
+
+
 class _NoResult(Exception):
     """The message is not a result."""
 

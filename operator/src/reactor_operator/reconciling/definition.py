@@ -5,7 +5,7 @@ Never here: a live object; editing a Reactor changes no run that has started.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import orjson
@@ -14,8 +14,9 @@ from reactor_operator.api.blueprint import Blueprint, blueprint_of
 from reactor_operator.api.check import check_spec
 from reactor_operator.api.planning import plan_of
 from reactor_operator.api.reactor import ReactorSpec
+from reactor_operator.api.taint import sensitivity_of
 from reactor_operator.engine.identity import digest_of
-from reactor_operator.engine.plan import NO_STEPS, Plan
+from reactor_operator.engine.plan import NO_STEPS, ROOT, Plan
 from reactor_operator.engine.values import ValueRef
 from reactor_operator.ports import RunRef
 
@@ -79,6 +80,9 @@ def _compiled(document: bytes, pending_timeout_ms: int, observed: bool) -> tuple
     pinned = orjson.loads(document)
     specs = {name: _sound(spec) for name, spec in pinned["composed"].items()}
     blueprint = blueprint_of(_sound(pinned["spec"]), specs)
+    if b'"sensitive"' in document:
+        schemas = {ROOT: pinned.get("sharedSchema"), **pinned.get("composedSchemas", {})}
+        blueprint = replace(blueprint, sensitive=sensitivity_of(blueprint, schemas))
     return blueprint, plan_of(blueprint, pending_timeout_ms=pending_timeout_ms, observed=observed)
 
 
@@ -98,5 +102,7 @@ def compile_definition(
     """
     if definition.spec is None:
         return None, _OBSERVED if observed else NO_STEPS
-    pinned = {"spec": definition.spec, "composed": definition.composed}
+    pinned: dict[str, object] = {"spec": definition.spec, "composed": definition.composed}
+    if definition.shared_schema is not None or definition.composed_schemas:
+        pinned |= {"sharedSchema": definition.shared_schema, "composedSchemas": definition.composed_schemas}
     return _compiled(orjson.dumps(pinned, option=orjson.OPT_SORT_KEYS), pending_timeout_ms, observed)

@@ -6,6 +6,7 @@ In: references. Out: bytes. Never here: the meaning of a document.
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
+from reactor_operator.encryption import NO_KEYS, Keyring
 from reactor_operator.engine.values import ValueRef
 from reactor_operator.store.port import Values
 
@@ -44,9 +45,13 @@ class DocumentCache:
 
 
 class Documents:
-    """The documents of one run: new ones of this fold, then the cache, then the store."""
+    """The documents of one run: new ones of this fold, then the cache, then the store.
 
-    def __init__(self, run: str, store: Values, cache: DocumentCache) -> None:
+    All of these have sensitive ones encrypted; `get` decrypts what it returns.
+    """
+
+    def __init__(self, run: str, store: Values, cache: DocumentCache, keys: Keyring = NO_KEYS) -> None:
+        self.keys = keys
         self._run = run
         self._store = store
         self._cache = cache
@@ -58,7 +63,11 @@ class Documents:
         self._cache.put(values)
 
     async def get(self, refs: Iterable[ValueRef]) -> dict[str, bytes]:
-        """Return every document asked for, by digest. Raises ValueLost, StoreUnavailable."""
+        """Return every document asked for, opened, by digest. Raises ValueLost, StoreUnavailable, CannotDecrypt."""
+        return self.keys.decrypt_all(self._run, await self.stored(refs))
+
+    async def stored(self, refs: Iterable[ValueRef]) -> dict[str, bytes]:
+        """Return every document asked for as it is stored, by digest. Raises ValueLost, StoreUnavailable."""
         found: dict[str, bytes] = {}
         missing: set[str] = set()
         for ref in refs:

@@ -7,8 +7,10 @@ Never here: a decision, a commit. An order that cannot be performed now stays in
 import asyncio
 from dataclasses import dataclass
 
+from reactor_operator.encryption import CannotDecrypt
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Announce, Effect, Notify, RetireTask, StartTask
+from reactor_operator.engine.failures import render_message
 from reactor_operator.engine.identity import Action, digest_of, idempotency_key
 from reactor_operator.engine.state import Stage
 from reactor_operator.ports import Board, Launched, Launcher, NotYet, Refused, TaskOrder, Unavailable
@@ -21,6 +23,7 @@ from reactor_operator.store.port import StoreUnavailable
 _AGAIN_MS = 1_000
 _LONGEST_AGAIN_MS = 30_000
 _STILL_RUNS_MS = 5_000
+_WITHOUT_KEY_MS = 15_000
 _AT_ONCE = 20
 
 
@@ -87,8 +90,14 @@ class Effects:
             return Performed(done=True)
         if known.state.header.stage is Stage.RECOVERING:
             return Performed(done=False)  # the order may be an old one, carried out and reported in what was lost
-        answer = await self._launcher.start(await _task_order(known, order, documents))
-        match answer:
+        try:
+            asked = await _task_order(known, order, documents)
+        except CannotDecrypt as problem:
+            reason = render_message(f"KeyMissing: {problem}")
+            changed = reason != known.state.step(task.path).reason
+            event = ev.TaskWaiting(task=task, reason=reason) if changed else None
+            return Performed(done=False, event=event, again_ms=_WITHOUT_KEY_MS)
+        match await self._launcher.start(asked):
             case Launched():
                 event = ev.TaskWaiting(task=task, reason="") if known.state.step(task.path).reason else None
                 return Performed(done=True, event=event)
@@ -134,4 +143,5 @@ async def _task_order(known: KnownRun, order: StartTask, documents: Documents) -
         idempotency_key=idempotency_key(transaction, task.path, task.action, task.round),
         forward_key=idempotency_key(transaction, task.path, Action.RUN, task.round),
         after=order.after,
+        sensitive=known.blueprint.sensitive.of_task(task.path, task.action),
     )

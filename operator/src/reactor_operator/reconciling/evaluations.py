@@ -10,7 +10,7 @@ from typing import assert_never
 import orjson
 
 from reactor_operator.api.blueprint import MAX_RECURSION, Node, Scope
-from reactor_operator.api.inputs import apply_inputs
+from reactor_operator.api.inputs import apply_inputs, unsaid
 from reactor_operator.api.reactor import Step
 from reactor_operator.api.sources import Source
 from reactor_operator.engine import events as ev
@@ -20,9 +20,10 @@ from reactor_operator.engine.plan import ROOT, StepKind
 from reactor_operator.engine.state import RunState
 from reactor_operator.engine.values import ValueRef, reference_to
 from reactor_operator.evaluation.compared import render_compared
-from reactor_operator.evaluation.environment import Environment
+from reactor_operator.evaluation.environment import NONE_READ, Environment, ReadSensitive
 from reactor_operator.ports import Evaluator
 from reactor_operator.reconciling.documents import Documents
+from reactor_operator.reconciling.masked import masked
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.reconciling.requests import evaluate_request, sources_of
 
@@ -70,10 +71,11 @@ class _Answering:
         node = self.known.blueprint.nodes[asked.path]
         environment = await self._environment(node.scope, node.reads())
         outcome = await self.evaluator.evaluate_step(node.step, environment)
+        names = self.known.blueprint.sensitive.arguments.get(node.path, frozenset())
         fallback = self._fallback(node.step)
         answered: ev.StepEvaluated | Failure
         if isinstance(outcome, Failure):
-            answered = outcome
+            answered = masked(outcome, environment)
         elif outcome.arguments is None:
             answered = ev.StepEvaluated(path=asked.path, round=asked.round, proceed=outcome.proceed, fallback=fallback)
         else:
@@ -81,10 +83,13 @@ class _Answering:
                 path=asked.path,
                 round=asked.round,
                 proceed=True,
-                arguments=self._keep(outcome.arguments),
+                arguments=self._keep(outcome.arguments, f"{node.path} arguments" if names else ""),
                 fallback=fallback,
             )
-            answered = await self._body(node, proceed, replace(environment, arguments=orjson.loads(outcome.arguments)))
+            told = replace(environment, arguments=orjson.loads(outcome.arguments))
+            if names:
+                told = replace(told, sensitive=replace(told.sensitive, arguments=names))
+            answered = await self._body(node, proceed, told)
         if isinstance(answered, Failure):
             return ev.StepEvaluationFailed(path=asked.path, round=asked.round, failure=answered, fallback=fallback)
         return answered
@@ -114,7 +119,7 @@ class _Answering:
             assert node.too_deep
             message = f"{subject}: a Reactor is inside itself more than {MAX_RECURSION} times, expected an end before"
             return Failure(kind=FailureKind.INVALID_REACTOR, message=render_message(message), retryable=False)
-        return await self._value(node.step.transform, "transform", environment, subject)
+        return await self._value(node.step.transform, "transform", environment, subject, self._result_name(node.path))
 
     async def _inputs(self, node: Node, environment: Environment) -> ValueRef | Failure | None:
         """Return the inputs of a compose by reference, checked against the schema of its reactor; else None."""
@@ -126,13 +131,15 @@ class _Answering:
         sources = {f"inputs.{name}": source for name, source in (body.inputs or {}).items()}
         found = await self.evaluator.evaluate_sources(sources, environment, subject)
         if isinstance(found, Failure):
-            return found
+            return masked(found, environment)
         given = {name.removeprefix("inputs."): value for name, value in found.items()}
         inputs, problems = apply_inputs(self._schema(inside), given)
+        names = self.known.blueprint.sensitive.inputs_of(node.path)
         if problems:
+            problems = tuple(unsaid(one, names) for one in problems) if names else problems
             shown = "; ".join(f"{one.path.removeprefix('spec.')}: {one.message}" for one in problems[:_PROBLEMS_SHOWN])
             return _cannot(f"{subject}: Reactor {body.reactor_ref.name} takes other inputs: {shown}")
-        return self._document(inputs, f"{subject}: inputs")
+        return self._document(inputs, f"{subject}: inputs", f"{node.path} inputs" if names else "")
 
     async def _choose(self, node: Node, environment: Environment) -> str | Failure:
         """Return the path of the body that a switch chooses."""
@@ -140,7 +147,7 @@ class _Answering:
         subject = f"step {node.path}"
         place = await self.evaluator.choose(conditions, environment, subject)
         if isinstance(place, Failure):
-            return place
+            return masked(place, environment)
         if place is None and len(node.bodies) == len(conditions):
             compared = "; ".join(render_compared(condition, environment) for condition in conditions)
             message = f"{subject}: no case of the switch is true and it has no default: {compared}"
@@ -154,7 +161,11 @@ class _Answering:
         scope = self.known.blueprint.nodes[task.path].scope
         environment = await self._environment(scope, scope.results_of(sources_of(self.known, task).values()))
         request = await evaluate_request(asked, self.known, environment, self.evaluator, self.documents)
-        kept = request if isinstance(request, Failure) else self._document(request, f"step {task.path}: its request")
+        name = ""
+        if self.known.blueprint.sensitive.of_task(task.path, task.action).request:
+            name = f"{task.path} {task.action} request"
+        told = f"step {task.path}: its request"
+        kept = request if isinstance(request, Failure) else self._document(request, told, name)
         if isinstance(kept, Failure):
             return ev.TaskFailed(task=task, failure=kept)
         return ev.RequestEvaluated(task=task, request=kept)
@@ -167,16 +178,23 @@ class _Answering:
             return ev.ReturnsEvaluated(scope=asked.scope, result=self.state.step(scope.last).result)
         environment = await self._environment(scope, scope.results_of([scope.returns]))
         subject = f"step {asked.scope}" if asked.scope != ROOT else ""
-        value = await self._value(scope.returns, "returns", environment, subject)
+        value = await self._value(scope.returns, "returns", environment, subject, self._result_name(asked.scope))
         if isinstance(value, Failure):
             return ev.ReturnsEvaluationFailed(scope=asked.scope, failure=value)
         return ev.ReturnsEvaluated(scope=asked.scope, result=value)
 
-    async def _value(self, source: Source, name: str, environment: Environment, subject: str) -> ValueRef | Failure:
+    async def _value(
+        self, source: Source, name: str, environment: Environment, subject: str, encrypted_as: str
+    ) -> ValueRef | Failure:
         found = await self.evaluator.evaluate_sources({name: source}, environment, subject)
         if isinstance(found, Failure):
-            return found
-        return self._document(found[name], f"{subject}: {name}" if subject else name)
+            return masked(found, environment)
+        return self._document(found[name], f"{subject}: {name}" if subject else name, encrypted_as)
+
+    def _result_name(self, path: str) -> str:
+        """Return what the result of a step (or of the run) is encrypted as; empty where it is not sensitive."""
+        assert self.known.blueprint is not None
+        return f"{path} result" if path in self.known.blueprint.sensitive.results else ""
 
     async def _environment(self, scope: Scope, reads: Mapping[str, str]) -> Environment:
         """Return what a scope lets its steps read: its inputs, and the results of `reads` (path by name)."""
@@ -186,6 +204,11 @@ class _Answering:
         bodies = await self.documents.get([ref for ref in (inputs, *refs.values()) if ref is not None])
         parsed = {digest: orjson.loads(body) for digest, body in bodies.items()}
         run = definition.run
+        encrypted = frozenset(name for name, ref in refs.items() if ref is not None and ref.encrypted)
+        told = NONE_READ
+        if encrypted or (inputs is not None and inputs.encrypted):
+            assert self.known.blueprint is not None
+            told = ReadSensitive(inputs=self.known.blueprint.sensitive.inputs_of(scope.inputs_from), results=encrypted)
         return Environment(
             inputs=parsed[inputs.digest] if inputs is not None else {},
             results={name: None if ref is None else parsed[ref.digest] for name, ref in refs.items()},
@@ -197,6 +220,7 @@ class _Answering:
                 "reactor": definition.reactor_name,
                 **self._ending(),
             },
+            sensitive=told,
         )
 
     def _ending(self) -> Mapping[str, object]:
@@ -222,16 +246,19 @@ class _Answering:
             return None
         return self._keep(orjson.dumps(step.on_error.value))
 
-    def _document(self, value: object, what: str) -> ValueRef | Failure:
+    def _document(self, value: object, what: str, encrypted_as: str) -> ValueRef | Failure:
         try:
             document = orjson.dumps(value)
         except TypeError:
             return _cannot(f"{what}: found JSON that is nested too deeply, expected at most 250 levels")
         if len(document) > VALUE_BYTES:
             return _cannot(f"{what}: found {len(document)} bytes of JSON, expected at most {VALUE_BYTES}")
-        return self._keep(document)
+        return self._keep(document, encrypted_as)
 
-    def _keep(self, document: bytes) -> ValueRef:
+    def _keep(self, document: bytes, encrypted_as: str = "") -> ValueRef:
+        """Hold a document; a sensitive one is encrypted under a name."""
+        if encrypted_as:
+            document = self.documents.keys.encrypt(self.known.definition.run.uid, encrypted_as, document)
         ref = reference_to(document)
         self.values[ref.digest] = document
         return ref

@@ -7,6 +7,7 @@ Never here: a commit or a status; whoever looks does what the answer says.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from reactor_operator.encryption import Keyring
 from reactor_operator.engine.decide import stillborn, withdrawn
 from reactor_operator.engine.draft import Decision
 from reactor_operator.engine.events import CancelRequested
@@ -64,12 +65,14 @@ class FirstLook:
         definitions: Definitions,
         keys: Keys,
         places: Places,
+        keyring: Keyring,
         start_deadline_ms: int,
         plan_of: Callable[[Definition], Plan],
     ) -> None:
         self._definitions = definitions
         self._keys = keys
         self._places = places
+        self._keyring = keyring
         self._start_deadline_ms = start_deadline_ms
         self._plan_of = plan_of
 
@@ -97,7 +100,7 @@ class FirstLook:
 
     async def _judge(self, run: RunObject, now: int) -> Opened | CannotOpen | OpenLater | Ends | Lost:
         """Judge what the run names, then its business key."""
-        judged = await judge(run, self._definitions, now, self._start_deadline_ms)
+        judged = await judge(run, self._definitions, now, self._start_deadline_ms, self._keyring)
         if not isinstance(judged, Opened):
             return judged
         keyed = await self._keys.look(run, judged, now)

@@ -17,7 +17,11 @@ from reactor_operator.api.inputs import apply_inputs
 from reactor_operator.api.problems import Problem
 from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.api.run import RunSpec, check_run_spec
+from reactor_operator.api.sensitivity import NOTHING, mentions_sensitive
+from reactor_operator.api.taint import sensitive_problems, sensitivity_of
+from reactor_operator.encryption import NO_KEYS, Keyring
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
+from reactor_operator.engine.plan import ROOT
 from reactor_operator.engine.values import reference_to
 from reactor_operator.ports import Definitions, ReactorObject, RunObject
 from reactor_operator.reconciling.composing import (
@@ -76,7 +80,7 @@ class _Wait:
 
 
 async def judge(
-    run: RunObject, definitions: Definitions, now: int, start_deadline_ms: int
+    run: RunObject, definitions: Definitions, now: int, start_deadline_ms: int, keys: Keyring = NO_KEYS
 ) -> Opened | CannotOpen | OpenLater:
     """Judge a run that was never started. Raises Unavailable."""
     checked = check_run_spec(run.spec)
@@ -105,25 +109,42 @@ async def judge(
     assert isinstance(composed, Composed)
     assert not isinstance(shared, NotThere | NotSound)
     try:
-        blueprint_of(judged.spec, composed.sound)
+        blueprint = blueprint_of(judged.spec, composed.sound)
     except CannotLayOut as problem:
         return _cannot(pinned, FailureKind.INVALID_REACTOR, f"Reactor {name!r}", problem.problems)
+    declared = mentions_sensitive(reactor.spec, shared, composed.specs, composed.schemas)
+    sensitive = sensitivity_of(blueprint, {ROOT: shared, **composed.schemas}) if declared else NOTHING
+    if shown := tuple(sensitive_problems(blueprint, sensitive)):
+        return _cannot(pinned, FailureKind.INVALID_REACTOR, f"Reactor {name!r}", shown)
+    if sensitive is not NOTHING and not keys.every:
+        message = "has sensitive values, and this installation has no key for them (see docs/sensitive.md)"
+        return _cannot(pinned, FailureKind.INVALID_REACTOR, f"Reactor {name!r}", (Problem("spec", message, "NoKey"),))
     schema = judged.spec.inputs_schema if shared is None else shared
     inputs, problems = apply_inputs(schema, checked.spec.inputs)
     if problems:
         return _cannot(pinned, FailureKind.INVALID_INPUTS, "ReactorRun", problems)
+    key = checked.spec.idempotency_key
     document = orjson.dumps(inputs)
+    if sensitive.inputs_of(ROOT):
+        document = keys.encrypt(run.ref.uid, "inputs", document)
     definition = replace(
         pinned,
         inputs=reference_to(document),
         shared_schema=shared,
         composed=composed.specs,
         composed_schemas=composed.schemas,
-        key=checked.spec.idempotency_key,
-        key_inputs=digest_spec({"inputs": inputs}) if checked.spec.idempotency_key is not None else "",
+        key=key,
+        key_inputs=_digest_of(inputs, keys if sensitive.inputs_of(ROOT) else None) if key is not None else "",
     )
     suspended = checked.spec.suspend is True
     return Opened(definition=definition, reactor=judged.spec, inputs=document, suspended=suspended)
+
+
+def _digest_of(inputs: object, keys: Keyring | None) -> str:
+    """Return what tells inputs apart; of sensitive ones, with `keys`, it tells nothing else."""
+    if keys is None:
+        return digest_spec({"inputs": inputs})
+    return keys.mac(orjson.dumps(inputs, option=orjson.OPT_SORT_KEYS))
 
 
 def _check(spec: Mapping[str, object]) -> CheckedReactor:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import orjson
 
 from reactor_operator.api.blueprint import Blueprint
+from reactor_operator.api.sensitivity import HARMLESS
 from reactor_operator.engine.actions import Announce, Effect, Notify, RetireTask, StartTask
 from reactor_operator.engine.derive import restore
 from reactor_operator.engine.facts import Fact
@@ -161,7 +162,7 @@ def make_commit(
         records=records,
         values=decided.values,
         opens={
-            action.task.key: encode_record(_open_record(action))
+            action.task.key: encode_record(_open_record(action, known.blueprint))
             for action in added.values()
             if isinstance(action, StartTask)
         },
@@ -186,11 +187,13 @@ def failure_document(failure: Failure | None, detail: object = None) -> bytes:
     return orjson.dumps(document)
 
 
-def _open_record(action: StartTask) -> OpenRecord:
+def _open_record(action: StartTask, blueprint: Blueprint | None) -> OpenRecord:
+    task = action.task
     return OpenRecord(
+        sensitive=blueprint.sensitive.of_task(task.path, task.action) if blueprint is not None else HARMLESS,
         arguments=action.arguments,
         result=action.result,
         request=action.request,
-        failure=failure_document(action.failure) if action.task.action is Action.COMPENSATE else None,
+        failure=failure_document(action.failure) if task.action is Action.COMPENSATE else None,
         uncertain=action.uncertain,
     )

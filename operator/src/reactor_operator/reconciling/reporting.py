@@ -42,15 +42,15 @@ class Reporter:
         """Tell that a run waits to be started."""
         await self._board.report(ref, RunPhase.PENDING.value, _rendered(status))
 
-    async def report(self, known: KnownRun, documents: Documents) -> None:
-        """Tell how a run stands."""
+    async def report(self, known: KnownRun, documents: Documents, *, stalled: str = "") -> None:
+        """Tell how a run stands, and why it is `stalled`, where it is."""
 
         async def render() -> Mapping[str, object]:
-            return await self._render(known, documents)
+            return await self._render(known, documents, stalled)
 
         await self._board.report(known.definition.run, known.state.header.phase.value, render)
 
-    async def _render(self, known: KnownRun, documents: Documents) -> Mapping[str, object]:
+    async def _render(self, known: KnownRun, documents: Documents, stalled: str) -> Mapping[str, object]:
         definition = known.definition
         self._incarnation = self._incarnation or await self._store.incarnation()
         facts = RunFacts(
@@ -64,11 +64,11 @@ class Reporter:
             sequence=known.revision,
         )
         try:
-            values = await documents.get(wanted_values(known.plan, known.state))
+            values = await documents.stored(wanted_values(known.plan, known.state))
         except ValueLost:
             values = {}
-        recovering_now = known.state.header.stage is Stage.RECOVERING
-        stalled = (_LOST if definition.lost else _RECOVERING) if recovering_now else ""
+        if known.state.header.stage is Stage.RECOVERING:
+            stalled = _LOST if definition.lost else _RECOVERING
         status = render_status(facts, known.plan, known.state, values, stalled=stalled)
         if definition.lost:
             # What was told of the steps before the loss is all that is left of them.

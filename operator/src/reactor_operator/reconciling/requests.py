@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import orjson
 
+from reactor.masking import texts_in
 from reactor_operator.api.http import HttpAction
 from reactor_operator.api.paths import parse_path
 from reactor_operator.api.problems import render_found
@@ -17,10 +18,11 @@ from reactor_operator.engine.actions import EvaluateRequest
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.launching import action_plan
-from reactor_operator.evaluation.environment import Environment
+from reactor_operator.evaluation.environment import Environment, ReadSensitive
 from reactor_operator.ports import Evaluator
 from reactor_operator.reconciling.documents import Documents
 from reactor_operator.reconciling.failures import read_failure
+from reactor_operator.reconciling.masked import masked
 from reactor_operator.reconciling.records import KnownRun
 
 Request = dict[str, object]
@@ -38,15 +40,32 @@ async def evaluate_request(
     elif task.action is Action.COMPENSATE:
         beside["failure"] = orjson.loads(await read_failure(asked.failure, documents))
     told, subject = replace(environment, arguments=arguments, beside=beside), f"step {task.path}"
+    assert known.blueprint is not None
+    sensitive = known.blueprint.sensitive.of_task(task.path, task.action)
+    if sensitive:
+        result = sensitive.result and task.action is Action.UNDO
+        told = replace(told, sensitive=replace(told.sensitive, arguments=sensitive.arguments, beside=result))
     found = await evaluator.evaluate_sources(sources_of(known, task), told, subject)
     if isinstance(found, Failure):
-        return found
+        return masked(found, told)
     timeout_ms = action_plan(known.plan.steps[task.path], task.action).timeout_ms
     request = render_request(_http_of(known, task), task.action, found, timeout_ms)
     if isinstance(request, str):
         message = render_message(f"{subject}: {request}")
-        return Failure(kind=FailureKind.INVALID_ARGUMENTS, message=message, retryable=False)
-    return request
+        failure = Failure(kind=FailureKind.INVALID_ARGUMENTS, message=message, retryable=False)
+        if not sensitive.request:
+            return failure
+        all_of_it = ReadSensitive(beside=True)
+        return masked(failure, replace(told, beside={"sent": list(found.values())}, sensitive=all_of_it))
+    return {**request, "masks": _masks(known, task, told, found)} if sensitive.request else request
+
+
+def _masks(known: KnownRun, task: Task, environment: Environment, found: Mapping[str, object]) -> list[str]:
+    """Return the texts that may not be told of a request: what is sensitive of what it read, and all that it sends but
+    its address, which is known to be sensitive only where the reactor says so."""
+    sent = [value for name, value in found.items() if not name.endswith(".url")]
+    declared = [found[name] for name, source in sources_of(known, task).items() if source.sensitive]
+    return sorted(texts_in([*environment.sensitive_values(), *sent, *declared]))
 
 
 def sources_of(known: KnownRun, task: Task) -> dict[str, Source]:

@@ -40,6 +40,7 @@ from reactor_operator.notifications.teller import telling
 from reactor_operator.outcomes.reader import PodReader
 from reactor_operator.ports import RunRef, Teller
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
+from reactor_operator.reconciling.encrypted_requests import encrypted_request
 from reactor_operator.running.clock import WallClock
 from reactor_operator.settings import OperatorSettings
 from reactor_operator.status.board import ClusterBoard
@@ -166,6 +167,7 @@ async def _work(
             key_retention_ms=settings.key_retention_ms,
         ),
         teller=teller,
+        keyring=settings.shared.keys,
     )
     queue = ReconcileQueue(reconciler.reconcile, clock, metrics)
     expiry = Expiry(client, definitions, store, clock, default_ttl_ms=settings.ttl_after_finished_ms)
@@ -175,6 +177,7 @@ async def _work(
         queue=queue,
         board=board,
         inbox=store,
+        prepared=lambda entry, event: encrypted_request(entry, event, store, settings.shared.keys),
         client=client,
         definitions=definitions,
         expiry=expiry,

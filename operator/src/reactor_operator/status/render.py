@@ -69,7 +69,7 @@ def wanted_values(plan: Plan, state: RunState) -> frozenset[ValueRef]:
     """Return the documents that `render_status` shows in place; fetch them first."""
     wanted = {*shown_values(plan, state), *wanted_details(state)}
     result = state.header.result
-    if result is not None and result.size <= RESULT_LIMIT:
+    if result is not None and not result.encrypted and result.size <= RESULT_LIMIT:
         wanted.add(result)
     return frozenset(wanted)
 

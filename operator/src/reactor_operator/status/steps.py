@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import orjson
 
+from reactor_operator.api.sensitivity import MASK
 from reactor_operator.engine.identity import pod_name
 from reactor_operator.engine.plan import Plan
 from reactor_operator.engine.state import UNTOUCHED, RunState, StepPhase, StepState
@@ -53,7 +54,7 @@ def shown_values(plan: Plan, state: RunState) -> Iterator[ValueRef]:
     room = VALUES_LIMIT
     for path in kept_steps(plan, state):
         result = state.step(path).result
-        if result is not None and result.size <= min(STEP_VALUE_LIMIT, room):
+        if result is not None and not result.encrypted and result.size <= min(STEP_VALUE_LIMIT, room):
             room -= result.size
             yield result
 
@@ -95,9 +96,14 @@ def _render_step(
 
 
 def render_result(ref: ValueRef | None, values: Mapping[str, bytes], shown: set[str]) -> dict[str, object]:
-    """Return `result` where the document is at hand, meant to be shown and not deep, else `resultRef`; or nothing."""
+    """Return `result` where the document is at hand, meant to be shown and not deep, else `resultRef`; or nothing.
+
+    A sensitive one is masked; its document is not looked at.
+    """
     if ref is None:
         return {}
+    if ref.encrypted:
+        return {"result": MASK}
     document = values.get(ref.digest) if ref.digest in shown else None
     if document is None or is_deep(document):
         return {"resultRef": {"digest": ref.digest, "size": ref.size}}

@@ -17,6 +17,7 @@ from pathlib import Path
 from reactor_operator.api.actions import ActionSpec
 from reactor_operator.api.effective import effective
 from reactor_operator.api.reactor import ReactorSpec, Step
+from reactor_operator.encryption import NO_KEYS, Keyring
 from reactor_operator.engine.events import TaskFailed
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.identity import Task, pod_name
@@ -25,8 +26,10 @@ from reactor_operator.store.port import Appended, Entry, Inbox, StoreUnavailable
 from reactor_operator.tasks.laptop.containers import Container, prepare
 from reactor_operator.tasks.laptop.engine import Engine, find_engine
 from reactor_operator.tasks.laptop.messages import (
+    container_entry,
     event_entry,
     lost_entry,
+    masks_of_order,
     no_outcome_entry,
     outcome_entry,
     started_entry,
@@ -86,10 +89,12 @@ class LocalLauncher:
         settings: LaptopSettings,
         on_output: OnOutput | None = None,
         warm: subprocess.Popen[bytes] | None = None,
+        keys: Keyring = NO_KEYS,
     ) -> None:
         self._inbox = inbox
         self._clock = clock
         self._settings = settings
+        self._keys = keys
         self._on_output = on_output or (lambda _task, _line: None)
         self._workers = Workers(settings.python, warm)
         self._binding = f"laptop {secrets.token_hex(16)}"
@@ -237,7 +242,7 @@ class LocalLauncher:
                 code = await worker.process.wait()
                 await self._tell(order, no_outcome_entry(order, code))
                 return
-            await self._tell(order, outcome_entry(order, document, self._binding))
+            await self._tell(order, outcome_entry(order, document, self._binding, self._keys))
         finally:
             self._workers.give_back(worker)
 
@@ -251,7 +256,7 @@ class LocalLauncher:
                 )
             elif await self._tell_started(order):
                 event, values = await container.run(self._output_of(order))
-                await self._tell(order, event_entry(order.run, order.task, event, values))
+                await self._tell(order, container_entry(order, event, values, self._keys))
         finally:
             await container.remove()
 
@@ -297,4 +302,7 @@ class LocalLauncher:
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     def _output_of(self, order: TaskOrder) -> Callable[[str], None]:
-        return lambda line: self._on_output(order.task, line)
+        masks = masks_of_order(order)
+        if not masks:
+            return lambda line: self._on_output(order.task, line)
+        return lambda line: self._on_output(order.task, masks.text(line))

@@ -71,13 +71,20 @@ def inline_documents(order: TaskOrder) -> dict[str, str]:
     return {
         f"REACTOR_{name.upper()}": document.decode()
         for name, document in documents_of(order).items()
-        if len(document) <= INLINE_LIMIT
+        if not _is_fetched(order, name, document)
     }
 
 
 def large_documents(order: TaskOrder) -> list[str]:
-    """Return the names of the documents that are fetched into /reactor/NAME.json."""
-    return [name for name, document in documents_of(order).items() if len(document) > INLINE_LIMIT]
+    """Return the names of the documents that are fetched into /reactor/NAME.json: large and sensitive ones."""
+    return [name for name, document in documents_of(order).items() if _is_fetched(order, name, document)]
+
+
+def _is_fetched(order: TaskOrder, name: str, document: bytes) -> bool:
+    """Return whether a document is too large for a variable, or too sensitive to be seen in a manifest."""
+    told = order.sensitive
+    is_sensitive = bool(told.arguments) if name == "arguments" else told.result and name == "result"
+    return is_sensitive or len(document) > INLINE_LIMIT
 
 
 def literal_entries(variables: Mapping[str, str]) -> list[EnvEntry]:
@@ -141,6 +148,12 @@ def author_entries(order: TaskOrder, written: Iterable[EnvVar]) -> list[EnvEntry
                 raise Unlaunchable(
                     FailureKind.INVALID_ARGUMENTS,
                     f"{where} passes argument {variable.argument!r}, which the step does not have",
+                )
+            if variable.argument in order.sensitive.arguments:
+                raise Unlaunchable(
+                    FailureKind.INVALID_ARGUMENTS,
+                    f"{where} passes argument {variable.argument!r}, which is sensitive and would be seen in the pod: "
+                    "read it from /reactor/arguments.json",
                 )
             entry = {
                 "name": variable.name,

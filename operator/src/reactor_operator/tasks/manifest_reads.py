@@ -9,21 +9,25 @@ from functools import lru_cache
 import orjson
 
 from reactor_operator.api.actions import ActionSpec, ExitCodes
+from reactor_operator.api.sensitivity import HARMLESS, Sensitive
 from reactor_operator.kube.fields import flag_at, map_at, parse_object, text_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reads:
     """python: the outcome is a document. Else: exit codes; `uploads` where a helper brings the result, else it is in
-    the termination message; `json_only` where text is no result."""
+    the termination message; `json_only` where text is no result. `sensitive`: its words may not be kept;
+    `hides_result`: nor may a result that stands there."""
 
     python: bool = False
     uploads: bool = False
     json_only: bool = False
+    sensitive: bool = False
+    hides_result: bool = False
     exit_codes: ExitCodes | None = None
 
 
-def render_reads(action: ActionSpec) -> str:
+def render_reads(action: ActionSpec, sensitive: Sensitive = HARMLESS) -> str:
     """Return how tasks of this action are read, as compact JSON."""
     container = action.container
     if container is None:
@@ -33,6 +37,8 @@ def render_reads(action: ActionSpec) -> str:
         said["uploads"] = True
     if container.output is not None and container.output.format is not None:
         said["format"] = container.output.format.value
+    if sensitive:
+        said |= {"sensitive": True, "hidesResult": sensitive.result}
     if action.exit_codes is not None:
         codes = action.exit_codes.model_dump(by_alias=True, mode="json", exclude_defaults=True)
         said["exitCodes"] = {meaning: sorted(listed) for meaning, listed in codes.items()}
@@ -48,5 +54,7 @@ def parse_reads(text: str) -> Reads:
         python=text_at(said, "form") == "python",
         uploads=flag_at(said, "uploads"),
         json_only=text_at(said, "format") == "json",
+        sensitive=flag_at(said, "sensitive"),
+        hides_result=flag_at(said, "hidesResult"),
         exit_codes=ExitCodes.model_validate({k: tuple(v) for k, v in codes.items()}) if codes else None,
     )

@@ -172,7 +172,9 @@ def _container(
     beside: list[Manifest] = []
     large = env.large_documents(order)
     if large:
-        volumes.append({"name": "reactor-files", "emptyDir": {}})
+        # what is sensitive stays off the disk of the node
+        kept_in = {"medium": "Memory"} if order.sensitive else {}
+        volumes.append({"name": "reactor-files", "emptyDir": kept_in})
         mounts.append({"name": "reactor-files", "mountPath": _FILES, "readOnly": True})
         beside.append(_helper(order, settings, FETCH, ["fetch", *large], [{**mounts[-1], "readOnly": False}]))
     if path is not None:
@@ -184,7 +186,8 @@ def _container(
     container = _common(order, action, chosen, variables, mounts) | {
         "image": written.image,
         "terminationMessagePath": TERMINATION_LOG,
-        "terminationMessagePolicy": "FallbackToLogsOnError",
+        # kubelet would copy the last lines of the log into the pod's status
+        "terminationMessagePolicy": "File" if order.sensitive else "FallbackToLogsOnError",
     }
     optional = {
         "imagePullPolicy": written.image_pull_policy.value if written.image_pull_policy is not None else None,

@@ -10,7 +10,7 @@ is refused.
 import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 import orjson
@@ -24,6 +24,8 @@ from reactor_operator.outcomes.exits import (
     OUTPUT_LIMIT,
     ResultRule,
     failed_exit,
+    kept_message,
+    meaning_of_exit,
     memory_words,
     outcome_of_exit,
     outcome_of_upload,
@@ -108,6 +110,9 @@ class Container:
         outcome = outcome_of_exit(code, self._message(code), self.action.exit_codes, task.action, rule)
         if outcome.uploaded and self.output is not None:
             outcome = outcome_of_upload(_read_output(self.output), self.result_path, json_only=rule.json_only)
+            if self.order.sensitive.result and outcome.failure is not None:  # its words may repeat the result
+                words = f"the file {self.result_path} is not what output promises; it is sensitive and not shown"
+                outcome = replace(outcome, failure=_failure(outcome.failure.kind, words))
         return outcome.event_of(task)
 
     @property
@@ -118,6 +123,9 @@ class Container:
     def _message(self, code: int) -> str:
         """Return the termination message; after an error without one, the last log lines (as kubelet does)."""
         message = (Path(self.folder.name) / "termination-log").read_bytes()[: 4 * 1024].decode("utf-8", "replace")
+        if told := self.order.sensitive:  # as on a cluster, where the log is not read either
+            meaning = meaning_of_exit(code, self.action.exit_codes, self.order.task.action)
+            return kept_message(message, meaning, sensitive=True, hides_result=told.result)
         if message or code == 0:
             return message
         return "\n".join(self.last_lines).encode()[-_LOG_BYTES:].decode("utf-8", "replace")

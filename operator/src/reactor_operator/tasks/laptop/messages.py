@@ -9,10 +9,14 @@ from collections.abc import Mapping
 
 import orjson
 
+from reactor.masking import Masks, masks_of
+from reactor_operator.encryption import NO_KEYS, Keyring
 from reactor_operator.engine.events import Outcome, TaskFailed, TaskLost, TaskStarted
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.identity import Task, digest_of
 from reactor_operator.gateway.outcomes import InvalidOutcome, parse_outcome
+from reactor_operator.gateway.record import told_sensitive
+from reactor_operator.outcomes.encrypted import encrypt_result
 from reactor_operator.outcomes.exit_words import exit_words, signal_words
 from reactor_operator.ports import RunRef, TaskOrder
 from reactor_operator.store.codec import encode_event
@@ -30,6 +34,7 @@ def worker_order(order: TaskOrder, variables: Mapping[str, str], mark: str) -> b
             "request": orjson.Fragment(order.request or b"null"),
             "uncertain": order.uncertain,
             "mark": mark,
+            **({"sensitive": told_sensitive(order.sensitive)} if order.sensitive else {}),
         }
     )
 
@@ -45,13 +50,35 @@ def started_entry(order: TaskOrder, now: int, binding: str) -> Entry:
     )
 
 
-def outcome_entry(order: TaskOrder, document: bytes, binding: str) -> Entry:
-    """Return what an outcome document says."""
+def outcome_entry(order: TaskOrder, document: bytes, binding: str, keys: Keyring = NO_KEYS) -> Entry:
+    """Return what an outcome document says; a sensitive result is encrypted."""
     try:
-        return parse_outcome(order.run.uid, order.task, document, binding)
+        return parse_outcome(order.run.uid, order.task, document, binding, keys if order.sensitive.result else None)
     except InvalidOutcome as problem:
         failure = Failure(kind=FailureKind.NO_OUTCOME, message=render_message(str(problem)))
         return event_entry(order.run, order.task, TaskFailed(task=order.task, failure=failure))
+
+
+def container_entry(order: TaskOrder, event: Outcome, values: Mapping[str, bytes], keys: Keyring) -> Entry:
+    """Return what a container did; a sensitive result is encrypted."""
+    if order.sensitive.result:
+        name = f"{order.task.key} result"
+        event, values = encrypt_result(event, values, lambda result: keys.encrypt(order.run.uid, name, result))
+    return event_entry(order.run, order.task, event, values)
+
+
+def masks_of_order(order: TaskOrder) -> Masks:
+    """Return the masks of a task: the texts of its values that must not be shown."""
+    told = order.sensitive
+    if not told:
+        return Masks(())
+    given = {
+        "arguments": orjson.loads(order.arguments),
+        "result": orjson.loads(order.result or b"null"),
+        "request": orjson.loads(order.request or b"null"),
+        "sensitive": told_sensitive(told),
+    }
+    return masks_of(given)
 
 
 def no_outcome_entry(order: TaskOrder, exit_code: int) -> Entry:

@@ -1,0 +1,116 @@
+"""What of a run is sensitive: encrypted in the store, and `***` for people.
+
+In: facts that `taint` told. Out: frozen values to ask. Never here: how it is told, or a value.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import orjson
+
+from reactor_operator.engine.identity import Action
+
+MASK = "***"
+ALL = "\0all"
+"""Stands among names for every name."""
+
+_LITERALS = frozenset({"const", "enum", "default", "examples"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sensitive:
+    """What of one task is sensitive: arguments by name, the step's result, and the request that it sends."""
+
+    arguments: frozenset[str] = frozenset()
+    result: bool = False
+    request: bool = False
+
+    def __bool__(self) -> bool:
+        """Whether anything is."""
+        return bool(self.arguments) or self.result or self.request
+
+
+HARMLESS = Sensitive()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sensitivity:
+    """What of a run is sensitive.
+
+    inputs:    names of inputs, by the path of the step that has them (ROOT: the run's own); ALL stands for every one.
+    arguments: names of arguments, by the path of their step.
+    results:   paths of steps; ROOT: what the run returns.
+    requests:  paths of steps with the action whose request it is.
+    """
+
+    inputs: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    arguments: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    results: frozenset[str] = frozenset()
+    requests: frozenset[tuple[str, Action]] = frozenset()
+
+    def of_task(self, path: str, action: Action) -> Sensitive:
+        """Return what is sensitive of the tasks of one action."""
+        if path not in self.arguments and path not in self.results and (path, action) not in self.requests:
+            return HARMLESS
+        return Sensitive(
+            arguments=self.arguments.get(path, frozenset()),
+            result=path in self.results,
+            request=(path, action) in self.requests,
+        )
+
+    def inputs_of(self, path: str) -> frozenset[str]:
+        """Return the names of the sensitive inputs of a scope."""
+        return self.inputs.get(path, frozenset())
+
+
+NOTHING = Sensitivity()
+
+
+def mentions_sensitive(*documents: object) -> bool:
+    """Return whether anything in these documents may be called sensitive: told at once for the many that have none."""
+    try:
+        return b'"sensitive"' in orjson.dumps(documents)
+    except TypeError:  # too deep to be written, or a number too large: it may
+        return True
+
+
+def sensitive_inputs(schema: Mapping[str, object] | None) -> frozenset[str]:
+    """Return the inputs that `schema` calls sensitive, or something in them; ALL where it says so elsewhere.
+
+    A definition that several inputs may refer to is elsewhere: rather too much is kept than too little.
+    """
+    if schema is None:
+        return frozenset()
+    properties = schema.get("properties")
+    named = properties if isinstance(properties, Mapping) else {}
+    rest = {key: part for key, part in schema.items() if key != "properties"}
+    if _says_sensitive(rest):
+        return frozenset({ALL})
+    return frozenset(name for name, part in named.items() if _says_sensitive(part))
+
+
+def hidden(value: object, names: frozenset[str]) -> object:
+    """Return an object with the members of these names masked; ALL masks every one."""
+    if not names or not isinstance(value, Mapping):
+        return MASK if ALL in names else value
+    return {name: MASK if name in names or ALL in names else member for name, member in value.items()}
+
+
+def parts_of(value: object, names: frozenset[str]) -> list[object]:
+    """Return the members of these names, in the order of the object."""
+    if not names or not isinstance(value, Mapping):
+        return [value] if ALL in names else []
+    return [member for name, member in value.items() if name in names or ALL in names]
+
+
+def _says_sensitive(schema: object) -> bool:
+    waiting = [schema]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Mapping):
+            if node.get("sensitive") is True:
+                return True
+            waiting += (part for key, part in node.items() if key not in _LITERALS)
+        elif isinstance(node, list):
+            waiting += node
+    return False

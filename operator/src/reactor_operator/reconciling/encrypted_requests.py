@@ -1,0 +1,42 @@
+"""Requests that bring a value for something sensitive: what they bring is encrypted before it reaches the store.
+
+In: a request as an inbox entry. Out: the entry to append. Costs a look at the store where a request brings a value at
+all, which is rare. Never here: an append.
+"""
+
+from dataclasses import replace
+
+from reactor_operator.encryption import Keyring
+from reactor_operator.engine.events import RetryRequested, Signal, SkipRequested
+from reactor_operator.engine.values import ValueRef, reference_to
+from reactor_operator.reconciling.definition import RECORD, compile_definition, decode_definition
+from reactor_operator.store.codec import encode_event
+from reactor_operator.store.port import Entry, RunStore
+
+
+async def encrypted_request(entry: Entry, event: Signal, store: RunStore, keys: Keyring) -> Entry:
+    """Return the entry with what is sensitive in it encrypted. Raises StoreUnavailable, CannotDecrypt."""
+    if not entry.values or not isinstance(event, RetryRequested | SkipRequested):
+        return entry
+    snapshot = await store.load(entry.run)
+    body = snapshot.records.get(RECORD) if snapshot is not None and snapshot.records is not None else None
+    blueprint = compile_definition(decode_definition(body), pending_timeout_ms=0)[0] if body is not None else None
+    if blueprint is None:
+        return entry
+    sensitive = blueprint.sensitive
+    told: Signal = event
+    values: dict[str, bytes] = {}
+
+    def encrypt(ref: ValueRef | None, name: str) -> ValueRef | None:
+        if ref is None:
+            return None
+        document = keys.encrypt(entry.run, name, entry.values[ref.digest])
+        encrypted = reference_to(document)
+        values[encrypted.digest] = document
+        return encrypted
+
+    if isinstance(event, SkipRequested) and event.step in sensitive.results:
+        told = replace(event, value=encrypt(event.value, f"{event.step} result"))
+    elif isinstance(event, RetryRequested) and event.step in sensitive.arguments:
+        told = replace(event, arguments=encrypt(event.arguments, f"{event.step} arguments"))
+    return entry if told is event else replace(entry, body=encode_event(told), values=values)
