@@ -164,6 +164,18 @@ async def test_a_commit_whose_answer_was_lost_is_remembered_once_it_is_found() -
         await world.close()
 
 
+async def test_a_world_is_not_at_rest_while_an_inbox_is_unread() -> None:
+    world = world_of()
+    try:
+        await world.run()
+        assert await world.is_at_rest()
+        late = encode_event(ev.CancelRequested(id="c1"))
+        await world.shared.append(Entry(run=UID, digest="c1", body=late))  # and the news of it are lost
+        assert not await world.is_at_rest()
+    finally:
+        await world.close()
+
+
 def test_a_halt_wins_over_a_failure_that_was_recorded_after_it() -> None:
     halted, failed = ev.TaskHalted(task=FIRST), ev.TaskLost(task=FIRST, message="gone")
     assert groups_of([failed, halted, failed, ev.TimePassed()]) == [[failed, halted], [failed, ev.TimePassed()]]
