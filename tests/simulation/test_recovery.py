@@ -113,8 +113,7 @@ async def test_a_run_whose_documents_are_gone_recovers_and_can_be_cancelled() ->
         assert known is not None
         assert known.state.header.phase is RunPhase.RECOVERING
         assert not world.cluster.pods
-        cancel = encode_event(ev.CancelRequested(id="c1"))
-        await world.shared.append(Entry(run=UID, digest="c1", body=cancel))
+        await world.cancel(UID, "c1")
         await reconcile(world)
         assert world.cluster.runs[UID].status["phase"] == "Cancelled"
     finally:
