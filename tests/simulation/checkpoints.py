@@ -6,16 +6,13 @@ them came first would be a matter of real time, and the seed would not repeat.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 
 from tests.simulation.coverage import Coverage, Place
 from tests.simulation.trace import Trace
-
-_ROUNDS = 12
-"""What a coroutine needs at most from one checkpoint to the next: a gather and a semaphore lie between."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +81,9 @@ class Checkpoints:
         if not self._stirred:
             return
         self._stirred = False
-        quiet = 0
-        while quiet < _ROUNDS:
+        # asyncio has no public way to ask whether anything can run; a fixed number of rounds would be a guess
+        ready: Sized = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]
+        await asyncio.sleep(0)
+        while ready or not self._nothing_is_under_way.is_set():
+            await self._nothing_is_under_way.wait()
             await asyncio.sleep(0)
-            quiet += 1
-            if not self._nothing_is_under_way.is_set():
-                await self._nothing_is_under_way.wait()
-                quiet = 0

@@ -138,7 +138,7 @@ class Coverage:
         rows = {row for row, faults in ROWS.items() if any(other.happened[fault.value] for fault in faults)}
         faults = {fault.value for fault in frozenset().union(*ROWS.values()) if other.happened[fault.value]}
         places = {f"crash {place}" for place in Place if other.crashed[place.value]}
-        self.add(replace(other, by_store={store: Counter({"seeds", *rows, *faults, *places})}))
+        self.add(replace(other, by_store={str(store): Counter({"seeds", *rows, *faults, *places})}))
 
     def encode(self) -> dict[str, object]:
         """Return plain values, as they travel between processes."""

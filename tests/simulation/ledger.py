@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.identity import Task
-from reactor_operator.engine.state import ENDED
+from reactor_operator.engine.state import ENDED, Stage
 from reactor_operator.ports import TaskOrder
+from reactor_operator.store.codec import decode_header
 from reactor_operator.store.port import Commit
 from tests.simulation.coverage import Coverage, Seen
 from tests.simulation.pods import Pod
@@ -36,6 +37,7 @@ class Ledger:
 
     spared:      runs of which state was lost in a way that nobody can know.
     asked:       runs that somebody took up again.
+    skipped:     runs, and steps to which somebody gave a value.
     limits:      how many runs of a reactor may be active.
     reactor_of:  the reactor of each run.
     _active:     runs that are active, and as the how-manieth one of this world each was taken up again (0: it was not).
@@ -46,6 +48,7 @@ class Ledger:
     phases: dict[str, list[str]] = field(default_factory=dict)
     spared: set[str] = field(default_factory=set)
     asked: set[str] = field(default_factory=set)
+    skipped: set[tuple[str, str]] = field(default_factory=set)
     lost: set[str] = field(default_factory=set)
     epoch: int = 0
     limits: dict[str, int] = field(default_factory=dict)
@@ -54,6 +57,8 @@ class Ledger:
     _ended: set[str] = field(default_factory=set)
     _looked: dict[tuple[str, str], int] = field(default_factory=dict)
     _times_reopened: int = 0
+    _recovering: set[str] = field(default_factory=set)
+    _asked_since: set[str] = field(default_factory=set)
     _gone: set[str] = field(default_factory=set)
     _opened: set[tuple[str, str]] = field(default_factory=set)
     _closed: set[tuple[str, str]] = field(default_factory=set)
@@ -75,6 +80,7 @@ class Ledger:
         assert commit.epoch >= self.epoch, (
             f"F10: epoch {commit.epoch} committed {run} after {self.epoch} had taken over"
         )
+        self._note_stage(commit)
         for key in commit.opens:
             if run not in self.lost:
                 assert (run, key) not in self._closed, f"O2: {run}: {key} was closed and is opened again"
@@ -88,6 +94,27 @@ class Ledger:
             self._ended.add(run)
         elif run not in self._active:
             self._activated(run, owner)
+
+    def _note_stage(self, commit: Commit) -> None:
+        """F11: a run that recovers waits for a person, who asks once it does so."""
+        run, header = commit.run, commit.records.get("header")
+        if header is None:
+            return
+        stage = decode_header(header).stage
+        if stage is Stage.RECOVERING and run not in self._recovering:
+            self._recovering.add(run)
+            self._asked_since.discard(run)
+        elif stage is not Stage.RECOVERING and run in self._recovering:
+            assert run in self._asked_since, f"F11: {run} recovered, and goes on though nobody asked for it since"
+            self._recovering.discard(run)
+
+    def ask(self, run: str, request: object) -> None:
+        """Somebody asks for something, which the store has taken."""
+        self._asked_since.add(run)
+        if not isinstance(request, ev.CancelRequested):
+            self.asked.add(run)
+        if isinstance(request, ev.SkipRequested):
+            self.skipped.add((run, request.step))
 
     def deleted(self, run: str) -> None:
         """The object of a run is gone, and with it its place."""
@@ -145,7 +172,7 @@ class Ledger:
         if not in_charge:
             return
         assert not pod.orphan, f"O2: {where} is launched though it is closed"
-        assert "Recovering" not in self.phases.get(run, ()), f"F11: {where} is launched while its run is recovering"
+        assert run not in self._recovering, f"F11: {where} is launched while its run is recovering"
         done = self._done.get(what, task.key)
         assert done == task.key, f"rule 12: {where} is launched though {done} recorded its success"
         alive = [other.task.key for other in others if not other.is_known_dead(now) and not other.orphan]
@@ -179,6 +206,7 @@ class Ledger:
     def lose(self, run: str, *, detectable: bool) -> None:
         """The store forgot something of a run: what was recorded may be recorded again; nothing else is excused."""
         self.lost.add(run)
+        self._recovering.discard(run)
         if not detectable:
             self.spared.add(run)
         self._entries = {entry for entry in self._entries if entry[0] != run}

@@ -26,7 +26,8 @@ async def check(world: World) -> None:
         assert known.state.header.phase.value == phase, f"O1: the status of {run.ref.name} does not tell its end"
         acts = [act for act in world.ledger.acts if act.run == uid]
         asked = uid in world.ledger.asked
-        check_acts(known, acts, asked=asked)
+        skipped = {step for skipped_in, step in world.ledger.skipped if skipped_in == uid}
+        check_acts(known, acts, asked=asked, skipped=skipped)
         if not asked:  # a repeated rollback has an order of its own
             check_rollback(known, acts)
         assert not known.outbox, f"O4: orders of {run.ref.name} are left"
@@ -40,8 +41,11 @@ async def check(world: World) -> None:
     assert unsound.status["phase"] in {"Failed", "Cancelled"}, "O5: the unsound run has not failed by itself"
 
 
-def check_acts(known: KnownRun, acts: list[Act], *, asked: bool) -> None:
-    """O2: predecessors first, one launch acts once, attempts within limits, nothing acts again after its success."""
+def check_acts(known: KnownRun, acts: list[Act], *, asked: bool, skipped: set[str]) -> None:
+    """O2: predecessors first, one launch acts once, attempts within limits, nothing acts again after its success.
+
+    A step that a person skipped has its value without having acted.
+    """
     tasks = [act.task for act in acts if not act.superseded and not act.orphan]
     python = [task for task in tasks if _checks_in(known, task)]
     assert len(set(python)) == len(python), f"O2: a launch acted twice: {python}"
@@ -49,6 +53,7 @@ def check_acts(known: KnownRun, acts: list[Act], *, asked: bool) -> None:
     for task in tasks:
         if task.action is Action.RUN:
             needs = [need for need in known.plan.steps[task.path].needs if _is_task(known, need)]
+            needs = [need for need in needs if need not in skipped]
             missing = [n for n in needs if n not in acted and known.state.step(n).phase is not StepPhase.IGNORED]
             assert not missing, f"O2: {task.key} acted before {missing}"
         acted.add(task.path)  # a compensation may give the value for a run that was lost before it acted
@@ -82,7 +87,7 @@ def _attempts_allowed(known: KnownRun, task: Task) -> int:
     return plan.retries.max_attempts
 
 
-def _is_contained(known: KnownRun, path: str) -> bool:
+def is_contained(known: KnownRun, path: str) -> bool:
     """Tell whether a compose around the step contains failures: then it may have been reversed with that alone."""
     return any(known.plan.steps[scope].contains_failures for scope in known.plan.enclosing(path))
 
@@ -91,7 +96,7 @@ def check_rollback(known: KnownRun, acts: list[Act]) -> None:
     """O2: successes are undone newest first, and what may have acted is reversed or listed."""
     state = known.state
     undos = [act.task.path for act in acts if act.task.action is Action.UNDO and not act.superseded and not act.orphan]
-    order = [p for p in dict.fromkeys(undos) if state.step(p).completion and not _is_contained(known, p)]
+    order = [p for p in dict.fromkeys(undos) if state.step(p).completion and not is_contained(known, p)]
     for earlier, later in pairwise(order):
         assert state.step(earlier).completion > state.step(later).completion, f"O2: undone out of order: {order}"
     if state.header.phase is not RunPhase.FAILED:

@@ -113,8 +113,7 @@ async def test_a_run_whose_documents_are_gone_recovers_and_can_be_cancelled() ->
         assert known is not None
         assert known.state.header.phase is RunPhase.RECOVERING
         assert not world.cluster.pods
-        cancel = encode_event(ev.CancelRequested(id="c1"))
-        await world.shared.append(Entry(run=UID, digest="c1", body=cancel))
+        await world.cancel(UID, "c1")
         await reconcile(world)
         assert world.cluster.runs[UID].status["phase"] == "Cancelled"
     finally:
@@ -160,6 +159,18 @@ async def test_a_commit_whose_answer_was_lost_is_remembered_once_it_is_found() -
             await reconcile(world)
         await reconcile(world)
         assert [task.key for _, task in operator.reconciler.launched()] == ["b.run.1.1.1"]
+    finally:
+        await world.close()
+
+
+async def test_a_world_is_not_at_rest_while_an_inbox_is_unread() -> None:
+    world = world_of()
+    try:
+        await world.run()
+        assert await world.is_at_rest()
+        late = encode_event(ev.CancelRequested(id="c1"))
+        await world.shared.append(Entry(run=UID, digest="c1", body=late))  # and the news of it are lost
+        assert not await world.is_at_rest()
     finally:
         await world.close()
 

@@ -230,11 +230,11 @@ class World:
 
     async def ask(self, run: str, request: ev.Signal | ev.SpecChanged, name: str) -> None:
         """Somebody asks for something else."""
-        self.ledger.asked.add(run)
         await self._hand_in(run, request, name)
 
     async def _hand_in(self, run: str, event: ev.Event, name: str) -> None:
         await self.shared.append(Entry(run=run, digest=name, body=encode_event(event)))
+        self.ledger.ask(run, event)
         self.cluster.rung.add(run)
 
     async def known(self, uid: str) -> KnownRun | None:
