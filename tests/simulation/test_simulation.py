@@ -56,10 +56,11 @@ def is_done(state: RunState, path: str) -> bool:
 def may_stand_inside(noisy: KnownRun, quiet: KnownRun) -> bool:
     """Tell whether a launch inside a compose was lost that may have acted, and could not be reversed.
 
-    Then the compose is not attempted again (docs/decisions/0009), as it is where the same step has surely failed.
+    Then the compose is not attempted again (docs/decisions/0017), as it is where the same step has surely failed.
     """
+    stands = {StepPhase.ROLLBACK_FAILED, StepPhase.IGNORED}
     return any(
-        step.uncertain and step.phase is StepPhase.ROLLBACK_FAILED and not quiet.state.step(path).uncertain
+        step.uncertain and step.phase in stands and not quiet.state.step(path).uncertain
         for path, step in noisy.state.steps.items()
         if is_contained(noisy, path)
     )

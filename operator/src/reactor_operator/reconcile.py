@@ -12,14 +12,12 @@ Never here: two reconciles of one run at once (the caller's queue sees to that),
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from reactor_operator.api.blueprint import Blueprint
 from reactor_operator.encryption import NO_KEYS, CannotDecrypt, Keyring
-from reactor_operator.engine import events as ev
-from reactor_operator.engine.actions import Effect, Evaluation
-from reactor_operator.engine.decide import begin, decide_together, recovering
-from reactor_operator.engine.facts import Fact
+from reactor_operator.engine.actions import Evaluation
+from reactor_operator.engine.decide import begin, recovering
 from reactor_operator.engine.identity import Task
 from reactor_operator.engine.plan import Plan
 from reactor_operator.engine.state import Stage
@@ -38,14 +36,14 @@ from reactor_operator.ports import (
 )
 from reactor_operator.reconciling.definition import Definition, compile_definition
 from reactor_operator.reconciling.documents import DocumentCache, Documents, ValueLost
-from reactor_operator.reconciling.effects import Effects, Performed
-from reactor_operator.reconciling.evaluations import answer
+from reactor_operator.reconciling.effects import Effects
 from reactor_operator.reconciling.first_look import Begins, Ends, FirstLook, Lost, Waits
-from reactor_operator.reconciling.inbox import events_of, groups_of, last_of, refused_if_old
+from reactor_operator.reconciling.inbox import events_of, last_of, refused_if_old
 from reactor_operator.reconciling.keys import KEPT_MS, Keys
 from reactor_operator.reconciling.memory import Memory
 from reactor_operator.reconciling.notices import answered, apart
 from reactor_operator.reconciling.opening import Opened
+from reactor_operator.reconciling.passing import Pass
 from reactor_operator.reconciling.places import Places
 from reactor_operator.reconciling.records import Decided, KnownRun, make_commit, read_run
 from reactor_operator.reconciling.reporting import Reporter
@@ -73,17 +71,6 @@ class ReconcileSettings:
     start_deadline_ms: int = 30_000
     pending_timeout_ms: int = 600_000
     key_retention_ms: int = KEPT_MS
-
-
-@dataclass(slots=True)
-class _Pass:
-    """What one reconcile gathers: the run, what is acknowledged but not committed, and when to come back."""
-
-    known: KnownRun
-    documents: Documents
-    acknowledged: set[str] = field(default_factory=set)
-    again_at: int | None = None
-    wake_at: int | None = None
 
 
 class Reconciler:
@@ -213,7 +200,7 @@ class Reconciler:
         unread = snapshot.inbox if known.revision == snapshot.revision else ()  # else it was read on the way
         events, sent = answered(known, events_of(unread))
         passing.acknowledged |= sent
-        decided = await self._fold(passing, events)
+        decided = await passing.fold(events, self._clock.now(), self._evaluator)
         await self._save(passing, decided, last_of(unread))
         return await self._act_and_report(passing)
 
@@ -264,7 +251,7 @@ class Reconciler:
         header = recovering(known.state.header, self._clock.now())
         stopped = self._pass(replace(known, state=replace(known.state, header=header)))
         events, sent = answered(known, [refused_if_old(event) for event in events_of(inbox)])
-        decided = await self._fold(stopped, events)
+        decided = await stopped.fold(events, self._clock.now(), self._evaluator)
         passing = self._pass(known)
         passing.acknowledged |= sent
         await self._save(passing, decided, last_of(inbox))
@@ -314,7 +301,7 @@ class Reconciler:
         begun = begin(plan, pinned.run.uid, now, suspended=judged.suspended, generation=pinned.generation)
         passing = self._fresh(judged.definition, Decided(state=begun))
         passing.documents.add(values)
-        decided = await self._fold(passing, [])
+        decided = await passing.fold([], self._clock.now(), self._evaluator)
         await self._save(passing, replace(decided, values={**values, **decided.values}), 0)
         return await self._act_and_report(passing)
 
@@ -334,7 +321,7 @@ class Reconciler:
         await self._save(passing, Decided(state=state), 0)
         return await self._act_and_report(passing)
 
-    def _fresh(self, definition: Definition, decided: Decided) -> _Pass:
+    def _fresh(self, definition: Definition, decided: Decided) -> Pass:
         blueprint, plan = self._compile(definition)
         return self._pass(KnownRun(definition=definition, blueprint=blueprint, plan=plan, state=decided.state))
 
@@ -342,38 +329,11 @@ class Reconciler:
         timeout = self._settings.pending_timeout_ms
         return compile_definition(definition, pending_timeout_ms=timeout, observed=self._teller.observed)
 
-    def _pass(self, known: KnownRun) -> _Pass:
+    def _pass(self, known: KnownRun) -> Pass:
         documents = Documents(known.definition.run.uid, self._store, self._cache, self._keyring)
-        return _Pass(known=known, documents=documents)
+        return Pass(known=known, documents=documents)
 
-    async def _fold(self, passing: _Pass, events: list[ev.Event]) -> Decided:
-        """Fold events, then the clock, and every evaluation the engine asks for on the way."""
-        known, now = passing.known, self._clock.now()
-        state = known.state
-        actions: list[Effect] = []
-        touched: set[str] = set()
-        values: dict[str, bytes] = {}
-        facts: tuple[Fact, ...] = ()
-        waiting = groups_of([*events, ev.TimePassed()])
-        while waiting:
-            decision = decide_together(known.plan, state, waiting.pop(0), now)
-            state = decision.state
-            touched |= decision.touched
-            facts += decision.facts
-            passing.wake_at = decision.wake_at
-            answers: list[ev.Event] = []
-            for action in decision.actions:
-                if isinstance(action, Evaluation):
-                    told = await answer(action, known, state, self._evaluator, passing.documents)
-                    passing.documents.add(told.values)
-                    values.update(told.values)
-                    answers.append(told.event)
-                else:
-                    actions.append(action)
-            waiting[:0] = [[event] for event in answers]
-        return Decided(state=state, actions=tuple(actions), touched=frozenset(touched), values=values, facts=facts)
-
-    async def _save(self, passing: _Pass, decided: Decided, inbox_position: int, *, share: Claim | None = None) -> None:
+    async def _save(self, passing: Pass, decided: Decided, inbox_position: int, *, share: Claim | None = None) -> None:
         """Commit, unless there is nothing to say."""
         known = passing.known
         unchanged = decided.state is known.state and known.revision > 0 and not inbox_position
@@ -397,11 +357,11 @@ class Reconciler:
         if decided.facts:
             self._teller.tell(_about(after), decided.facts)
 
-    def _worth_flushing(self, passing: _Pass) -> bool:
+    def _worth_flushing(self, passing: Pass) -> bool:
         """Acknowledgements travel with the next commit; only an ended run has none to wait for."""
         return bool(passing.acknowledged) and passing.known.state.header.stage is Stage.OVER
 
-    async def _act_and_report(self, passing: _Pass) -> int | None:
+    async def _act_and_report(self, passing: Pass) -> int | None:
         """Perform the outbox until nothing more follows from it at once, then report."""
         ref = passing.known.definition.run
         try:
@@ -409,10 +369,11 @@ class Reconciler:
                 orders = {i: o for i, o in passing.known.outbox.items() if i not in passing.acknowledged}
                 orders, notices = apart(orders)
                 self._teller.offer(_about(passing.known), notices)
-                events = self._note(passing, await self._effects.perform(passing.known, orders, passing.documents))
+                performed = await self._effects.perform(passing.known, orders, passing.documents)
+                events = passing.note(performed, self._clock.now())
                 if not events and not self._worth_flushing(passing):
                     break
-                await self._save(passing, await self._fold(passing, events), 0)
+                await self._save(passing, await passing.fold(events, self._clock.now(), self._evaluator), 0)
                 if not events:
                     break
         finally:
@@ -421,21 +382,6 @@ class Reconciler:
         await self._reporter.report(passing.known, passing.documents)
         times = [time for time in (passing.wake_at, passing.again_at) if time is not None]
         return min(times, default=None)
-
-    def _note(self, passing: _Pass, performed: dict[str, Performed]) -> list[ev.Event]:
-        """Take down what came of the orders, and return what happened at once."""
-        now = self._clock.now()
-        passing.again_at = None
-        events: list[ev.Event] = []
-        for name, result in performed.items():
-            if result.done:
-                passing.acknowledged.add(name)
-            if result.event is not None:
-                events.append(result.event)
-            if result.again_ms is not None:
-                at = now + result.again_ms
-                passing.again_at = at if passing.again_at is None else min(at, passing.again_at)
-        return events
 
 
 def _about(known: KnownRun) -> About:

@@ -1,0 +1,69 @@
+"""One pass over a run: what it gathers, and the fold of events through the engine.
+
+In: a run as it is known, its documents, and what happened. Out: what was decided, and when to come back.
+Never here: a commit, an effect; an evaluation has none, so the shell answers it inside the fold.
+"""
+
+from dataclasses import dataclass, field
+
+from reactor_operator.engine import events as ev
+from reactor_operator.engine.actions import Effect, Evaluation
+from reactor_operator.engine.decide import decide_together
+from reactor_operator.engine.facts import Fact
+from reactor_operator.ports import Evaluator
+from reactor_operator.reconciling.documents import Documents
+from reactor_operator.reconciling.effects import Performed
+from reactor_operator.reconciling.evaluations import answer
+from reactor_operator.reconciling.inbox import groups_of
+from reactor_operator.reconciling.records import Decided, KnownRun
+
+
+@dataclass(slots=True)
+class Pass:
+    """What one reconcile gathers: the run, what is acknowledged but not committed, and when to come back."""
+
+    known: KnownRun
+    documents: Documents
+    acknowledged: set[str] = field(default_factory=set)
+    again_at: int | None = None
+    wake_at: int | None = None
+
+    async def fold(self, events: list[ev.Event], now: int, evaluator: Evaluator) -> Decided:
+        """Fold events, then the clock, and every evaluation the engine asks for on the way."""
+        state = self.known.state
+        actions: list[Effect] = []
+        touched: set[str] = set()
+        values: dict[str, bytes] = {}
+        facts: tuple[Fact, ...] = ()
+        waiting = groups_of([*events, ev.TimePassed()])
+        while waiting:
+            decision = decide_together(self.known.plan, state, waiting.pop(0), now)
+            state = decision.state
+            touched |= decision.touched
+            facts += decision.facts
+            self.wake_at = decision.wake_at
+            answers: list[ev.Event] = []
+            for action in decision.actions:
+                if isinstance(action, Evaluation):
+                    told = await answer(action, self.known, state, evaluator, self.documents)
+                    self.documents.add(told.values)
+                    values.update(told.values)
+                    answers.append(told.event)
+                else:
+                    actions.append(action)
+            waiting[:0] = [[event] for event in answers]
+        return Decided(state=state, actions=tuple(actions), touched=frozenset(touched), values=values, facts=facts)
+
+    def note(self, performed: dict[str, Performed], now: int) -> list[ev.Event]:
+        """Take down what came of the orders, and return what happened at once."""
+        self.again_at = None
+        events: list[ev.Event] = []
+        for name, result in performed.items():
+            if result.done:
+                self.acknowledged.add(name)
+            if result.event is not None:
+                events.append(result.event)
+            if result.again_ms is not None:
+                at = now + result.again_ms
+                self.again_at = at if self.again_at is None else min(at, self.again_at)
+        return events
