@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 
 from reactor_operator.engine.failures import FailureKind
@@ -114,3 +115,10 @@ async def test_a_definition_that_composes_nothing_reads_as_it_was_stored_before_
     assert isinstance(found, Opened)
     older = encode_definition(replace(found.definition, composed={}, composed_schemas={}))
     assert decode_definition(older) == found.definition
+
+
+async def test_a_definition_that_a_newer_version_stored_is_read_without_what_is_not_known() -> None:
+    found = await opened(Given({"main": {"steps": [{"name": "a", "run": RUN}]}}))
+    assert isinstance(found, Opened)
+    newer = orjson.dumps({**orjson.loads(encode_definition(found.definition)), "colour": "green"})
+    assert decode_definition(newer) == found.definition

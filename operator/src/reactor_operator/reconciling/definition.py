@@ -5,7 +5,7 @@ Never here: a live object; editing a Reactor changes no run that has started.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 
 import orjson
@@ -61,14 +61,17 @@ def transaction_of(definition: Definition) -> str:
     return digest_of("transaction", definition.run.namespace, definition.reactor_name, definition.key)
 
 
+_FIELDS = frozenset(field.name for field in fields(Definition))
+
+
 def encode_definition(definition: Definition) -> bytes:
     """Render the record."""
     return orjson.dumps(definition)
 
 
 def decode_definition(body: bytes) -> Definition:
-    """Return the definition that `encode_definition` rendered."""
-    document = orjson.loads(body)
+    """Return the definition that `encode_definition` rendered; a field that this version does not know is ignored."""
+    document = {name: value for name, value in orjson.loads(body).items() if name in _FIELDS}
     document["run"] = RunRef(**document["run"])
     if document.get("inputs") is not None:
         document["inputs"] = ValueRef(**document["inputs"])
