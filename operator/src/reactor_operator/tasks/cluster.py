@@ -133,8 +133,8 @@ class ClusterLauncher:
             self._adopted(order.run, order.task)
             return Launched()
         return _refuse(
-            f"ForeignPod: a {kind.name} {name} that this run did not make, or that was changed since, has the name of the "
-            f"task in namespace {order.run.namespace}; delete it and start the run again"
+            f"ForeignPod: a {kind.name} {name} that this run did not make, or that was changed since, has the name of "
+            f"the task in namespace {order.run.namespace}; delete it and start the run again"
         )
 
     def _is_ours(self, found: JsonObject, run: RunRef, task: Task) -> bool:
