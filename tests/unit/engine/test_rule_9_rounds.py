@@ -1,9 +1,30 @@
-"""Rule 9, retry: what a step that begins anew keeps, and what a scope that is entered again keeps."""
+"""Rule 9, undo and retry: what a run that is taken up again keeps, repeats and stops."""
 
-from reactor_operator.engine.state import StepPhase
-from tests.unit.engine.driver import DONE_ONCE, MINUTE, Run, compose, step, value
+import pytest
+
+from reactor_operator.engine.decide import recovering
+from reactor_operator.engine.derive import restore
+from reactor_operator.engine.failures import FailureKind
+from reactor_operator.engine.state import RunPhase, Stage, StepPhase
+from tests.unit.engine.driver import (
+    DONE_ONCE,
+    MINUTE,
+    TERMINATE,
+    Run,
+    cannot_be_evaluated,
+    chain,
+    compose,
+    step,
+    value,
+)
 
 UNDO = DONE_ONCE
+
+
+def lose(run: Run) -> Run:
+    """The state turns out to be an old one."""
+    run.state = restore(run.plan, recovering(run.header, run.now), dict(run.state.steps))
+    return run
 
 
 def test_a_scope_that_is_entered_again_keeps_what_was_evaluated_and_counts_as_started_now() -> None:
@@ -17,3 +38,82 @@ def test_a_scope_that_is_entered_again_keeps_what_was_evaluated_and_counts_as_st
     )
     assert (scope.start_order, scope.started_at, run.header.starts) == (4, run.now, 4)
     assert run.begins("s/y").step("s/y").start_order == 5
+
+
+def test_an_undo_stops_what_may_still_run_of_a_run_whose_state_was_lost() -> None:
+    run = Run(*chain("a", "b", undo=UNDO, compensate=UNDO)).start().succeeds("a").begins("b")
+    lose(run).is_to_be_undone()
+    assert [(one.task.path, one.stop) for one in run.retired[-1:]] == [("b", True)]
+    run.succeeds("b").succeeds("a")
+    assert (run.reversals, run.phase) == (["b compensate", "a undo"], RunPhase.UNDONE)
+
+
+def test_an_undo_repeats_what_came_too_late_and_what_failed() -> None:
+    steps = [step(name, compensate=UNDO) for name in "ab"]
+    run = Run(*steps, step("z"), on_failure=TERMINATE, rollback_deadline_ms=MINUTE).start().begins("a").begins("b")
+    run.fails("z").later(MINUTE).fails("b")
+    assert run.unreversed == [("b", FailureKind.ERROR), ("a", FailureKind.TIMEOUT)]
+    assert (run.at("a"), run.at("b")) == (StepPhase.CANCELLED, StepPhase.ROLLBACK_FAILED)
+    run.later(MINUTE).is_to_be_undone().succeeds("b").succeeds("a")
+    assert (run.phase, run.unreversed, run.reversals[1:]) == (RunPhase.UNDONE, [], ["b compensate", "a compensate"])
+
+
+@pytest.mark.parametrize("end", ["failed", "cancelled"])
+def test_an_undo_of_a_run_that_was_rolled_back_before_has_the_whole_deadline_again(end: str) -> None:
+    run = Run(*chain("a", "b", "c", undo=UNDO), rollback_deadline_ms=MINUTE).start().succeeds("a").succeeds("b")
+    run.fails("c")
+    run = run.fails("b").fails("a") if end == "failed" else run.is_cancelled().succeeds("b")
+    run.later(10 * MINUTE).is_to_be_undone()
+    assert run.header.rollback_deadline == run.now + MINUTE
+    while run.open:
+        run.succeeds(next(iter(run.open)))
+    assert (run.phase, run.unreversed) == (RunPhase.UNDONE, [])
+
+
+def test_what_is_assumed_to_stand_without_having_succeeded_counts_as_the_newest_success() -> None:
+    run = Run(step("a"), step("b", ["a"], undo=UNDO), step("c")).start().succeeds("a").succeeds("c")
+    run.fails("b", FailureKind.TIMEOUT).fails("b")
+    assert run.unreversed == [("b", FailureKind.ERROR)]
+    run.is_retried(standing=("b",))
+    assert (run.at("b"), run.step("b").completion, run.header.completions) == (StepPhase.SUCCEEDED, 3, 3)
+    assert (run.step("b").failure, run.step("b").uncertain) == (None, False)
+    assert run.phase is RunPhase.SUCCEEDED
+
+
+def test_what_is_assumed_to_stand_keeps_the_number_of_its_success() -> None:
+    run = Run(*chain("a", "b", "c", undo=UNDO)).start().succeeds("a").succeeds("b").fails("c").fails("b").fails("a")
+    run.is_retried(standing=("b", "a")).fails("c")
+    assert [run.step(name).completion for name in "ab"] == [1, 2]
+    assert run.header.completions == 2
+    assert run.reversals[2:] == ["b undo"]
+
+
+def test_scopes_are_entered_again_in_the_order_of_the_manifest_with_what_is_inside() -> None:
+    first = compose("z", compose("inner", step("x"), step("y", ["x"])))
+    run = Run(first, compose("b", step("x"))).start().succeeds("z/inner/x").fails("b/x").fails("z/inner/y")
+    run.is_retried()
+    assert [run.step(scope).start_order for scope in ("z", "z/inner", "b")] == [7, 8, 9]
+    assert (run.at("z/inner/x"), run.step("z/inner/x").round) == (StepPhase.SUCCEEDED, 1)
+    assert list(run.open) == ["z/inner/y", "b/x"]
+
+
+def test_a_scope_that_was_never_entered_is_evaluated_again() -> None:
+    run = Run(compose("s", step("x"))).start(s=cannot_be_evaluated)
+    del run.answers["s"]
+    assert run.is_retried().evaluated[-2:] == ["s", "s/x"]
+    assert (run.step("s").inputs, list(run.open)) == (value("s inputs"), ["s/x"])
+
+
+def test_a_run_that_lost_its_state_at_its_end_has_no_result_until_it_ends_again() -> None:
+    run = Run(step("a"), finals=[step("tell")]).start().succeeds("a")
+    assert run.header.result is not None
+    run.returns = None
+    lose(run).is_retried()
+    assert run.stage is Stage.FORWARD
+    assert run.header.result is None
+
+
+def test_a_run_that_lost_its_state_while_it_halted_goes_on_after_a_retry() -> None:
+    run = Run(step("a"), step("b"), step("c", ["b"])).start().halts("a")
+    assert lose(run).is_retried().succeeds("b").phase is RunPhase.RUNNING
+    assert run.succeeds("c").phase is RunPhase.SUCCEEDED

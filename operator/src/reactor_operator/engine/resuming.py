@@ -38,10 +38,19 @@ def refuse_undo(draft: Draft) -> str:
 
 
 def undo(draft: Draft, reason: str) -> None:
-    """Take the whole run back. What could not be reversed before is tried again, also of a step that was ignored."""
+    """Take the whole run back. What could not be reversed before is tried again, also of a step that was ignored.
+
+    It has a deadline of its own: that of an earlier rollback may be long past.
+    """
     stage = draft.header.stage
     open_ = _open(draft)
-    draft.set(undo_reason=reason, rollback_failures=(), rollback=RollbackState.IN_PROGRESS, finished_at=None)
+    draft.set(
+        undo_reason=reason,
+        rollback_failures=(),
+        rollback=RollbackState.IN_PROGRESS,
+        rollback_deadline=None,
+        finished_at=None,
+    )
     for path in open_:
         if draft.step(path).phase not in {StepPhase.ROLLBACK_FAILED, StepPhase.IGNORED}:
             continue
