@@ -61,7 +61,7 @@ def test_a_cancel_ends_it_at_once_and_stops_what_may_still_run() -> None:
     assert [(r.task.path, r.stop) for r in run.retired] == [("b", False), ("a", True)]
     assert run.step("a").uncertain
     assert not run.open
-    assert run.told[-1].message == "cancelled while recovering"
+    assert (run.told[-1].reason, run.told[-1].message) == ("Cancelled", "cancelled while recovering")
 
 
 def test_a_cancel_stops_an_undo_in_flight_too_and_lists_it() -> None:

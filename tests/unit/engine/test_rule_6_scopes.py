@@ -282,4 +282,5 @@ def test_a_compose_whose_result_cannot_be_told_fails(contains: bool) -> None:
     if contains:
         run.succeeds("ship")
     assert run.why_it_failed == ("ship", FailureKind.EXPRESSION)
+    assert run.why("ship").message == "no key"
     assert run.phase is RunPhase.FAILED
