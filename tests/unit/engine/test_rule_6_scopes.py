@@ -6,6 +6,7 @@ import pytest
 
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.failures import FailureKind
+from reactor_operator.engine.identity import Action, Task, jitter_fraction
 from reactor_operator.engine.plan import StepKind
 from reactor_operator.engine.state import RollbackState, RunPhase, StepPhase
 from tests.unit.engine.driver import (
@@ -226,6 +227,20 @@ def test_an_attempt_inside_that_fails_meanwhile_is_not_repeated() -> None:
     assert run.reversals == ["ship/a compensate"]
     run.succeeds("ship/a").wakes()
     assert run.launches[-2:] == ["ship/a.run.2.1.1", "ship/b.run.2.1.1"]
+
+
+def test_steps_inside_that_fail_together_are_cleaned_up_and_begin_anew_together() -> None:
+    ship = compose("ship", step("a", compensate=COMPENSATE), step("b", compensate=COMPENSATE), run=attempts(2))
+    run = Run(ship).start().fails("ship/a").fails("ship/b").succeeds("ship/a").succeeds("ship/b").wakes()
+    assert run.reversals == ["ship/a compensate", "ship/b compensate"]
+    assert run.launches[-2:] == ["ship/a.run.2.1.1", "ship/b.run.2.1.1"]
+    assert run.succeeds("ship/a").succeeds("ship/b").phase is RunPhase.SUCCEEDED
+
+
+def test_the_pause_before_its_next_attempt_is_shortened_by_the_jitter_of_the_compose() -> None:
+    run = Run(compose("ship", step("a"), run=attempts(2, jitter_percent=50))).start().fails("ship/a")
+    fraction = jitter_fraction("run-1", Task("ship", Action.RUN, 1, 1, 1))
+    assert run.last.wake_at == run.now + SECOND - int(SECOND * 0.5 * fraction)
 
 
 def test_terminate_stops_what_is_in_flight_inside_and_leaves_the_rest_alone() -> None:
