@@ -1,0 +1,28 @@
+"""Rule 6: what else was under way inside a compose when something inside it failed."""
+
+from reactor_operator.engine.state import RunPhase, StepPhase
+from tests.unit.engine.driver import Run, attempts, cannot_be_evaluated, compose, step, value
+
+
+def test_a_step_inside_that_waits_for_its_next_attempt_is_given_up_at_once() -> None:
+    ship = compose("ship", step("a", run=attempts(3)), step("b"), step("c"), run=attempts(2))
+    run = Run(ship).start().fails("ship/a").later(1).fails("ship/b")
+    assert (run.at("ship/a"), run.step("ship/a").finished_at, list(run.open)) == (
+        StepPhase.CANCELLED,
+        run.now,
+        ["ship/c"],
+    )
+    assert run.last.wake_at is None
+    run.succeeds("ship/c").wakes()
+    assert run.launches[-3:] == ["ship/a.run.2.1.1", "ship/b.run.2.1.1", "ship/c.run.2.1.1"]
+
+
+def test_the_result_of_a_scope_inside_that_is_told_too_late_changes_nothing() -> None:
+    ship = compose("ship", compose("in", step("x")), step("y"), continues_on_error=True)
+    run = Run(ship, step("z", ["ship"]), parallelism=1).start({"ship/y": cannot_be_evaluated}).succeeds("ship/in/x")
+    assert (run.at("ship"), run.step("ship").result, run.at("ship/in")) == (
+        StepPhase.IGNORED,
+        value("ship fallback"),
+        StepPhase.CANCELLED,
+    )
+    assert run.succeeds("z").phase is RunPhase.SUCCEEDED
