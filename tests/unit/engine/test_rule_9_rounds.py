@@ -5,12 +5,15 @@ import pytest
 from reactor_operator.engine.decide import recovering
 from reactor_operator.engine.derive import restore
 from reactor_operator.engine.failures import FailureKind
+from reactor_operator.engine.plan import Backoff
 from reactor_operator.engine.state import RunPhase, Stage, StepPhase
 from tests.unit.engine.driver import (
     DONE_ONCE,
     MINUTE,
+    SECOND,
     TERMINATE,
     Run,
+    attempts,
     cannot_be_evaluated,
     chain,
     compose,
@@ -68,6 +71,17 @@ def test_an_undo_of_a_run_that_was_rolled_back_before_has_the_whole_deadline_aga
     while run.open:
         run.succeeds(next(iter(run.open)))
     assert (run.phase, run.unreversed) == (RunPhase.UNDONE, [])
+
+
+def test_the_pauses_between_the_attempts_of_a_repeated_undo_begin_with_the_shortest() -> None:
+    patient = attempts(3, backoff=Backoff.EXPONENTIAL, base_delay_ms=SECOND)
+    run = Run(step("a", undo=patient), step("z", ["a"])).start().succeeds("a").fails("z")
+    for again in ("undo", "undo again"):
+        for pause in (SECOND, 2 * SECOND):
+            assert run.fails("a").last.wake_at == run.now + pause
+            run.wakes()
+        run.fails("a").is_to_be_undone(again)
+    assert run.launches[-1] == "a.undo.1.7.1"
 
 
 def test_what_is_assumed_to_stand_without_having_succeeded_counts_as_the_newest_success() -> None:
