@@ -6,7 +6,9 @@ import pytest
 
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.failures import FailureKind
-from tests.unit.engine.driver import DONE_ONCE, Run, chain, step, value
+from reactor_operator.engine.plan import ActionPlan
+from reactor_operator.engine.state import RunPhase
+from tests.unit.engine.driver import DONE_ONCE, MINUTE, TERMINATE, Run, attempts, chain, step, value
 
 UNDO = DONE_ONCE
 Told = tuple[str, str, bool]
@@ -149,3 +151,106 @@ REQUESTS: dict[str, tuple[Callable[[], Run], list[Told]]] = {
 @pytest.mark.parametrize(("run", "expected"), REQUESTS.values(), ids=REQUESTS)
 def test_a_request_is_told_and_what_came_of_it(run: Callable[[], Run], expected: list[Told]) -> None:
     assert told(run())[-len(expected) :] == expected
+
+
+STOPPED = "it was stopped while it ran"
+NOTHING_DECLARED = "it declares no compensate or undo"
+QUICK = ActionPlan(timeout_ms=30_500)
+
+
+def uploads_text() -> Run:
+    """A task that uploaded text, and was to upload JSON."""
+    run = Run(step("a")).start()
+    task = run.open["a"]
+    run.feed(ev.TaskUploaded(task=task, result=value("text"), text=True))
+    return run.feed(ev.TaskSucceeded(task=task, uploaded=True, json_only=True))
+
+
+FAILURES: dict[str, tuple[Callable[[], Run], str, FailureKind]] = {
+    "a task that took too long": (
+        lambda: Run(step("a", run=QUICK)).start().begins("a").later(30_500),
+        "run took longer than its timeout of 30.5s",
+        FailureKind.TIMEOUT,
+    ),
+    "a task that waited too long": (
+        lambda: Run(step("a"), pending_timeout_ms=MINUTE).start().waits("a", "no room").later(MINUTE),
+        "no room",
+        FailureKind.CANNOT_START,
+    ),
+    "a task that waited too long, and nobody said why": (
+        lambda: (
+            Run(step("a"), pending_timeout_ms=MINUTE)
+            .start()
+            .is_lost("a", may_have_started=False, message="")
+            .later(MINUTE)
+        ),
+        "could not start",
+        FailureKind.CANNOT_START,
+    ),
+    "no output": (
+        lambda: Run(step("a")).start().succeeds("a", uploaded=True),
+        "exited with success but uploaded no output",
+        FailureKind.INVALID_RESULT,
+    ),
+    "text for JSON": (
+        uploads_text,
+        "output.format is json: found text in the uploaded output, expected one JSON document",
+        FailureKind.INVALID_RESULT,
+    ),
+    "Continue of the step itself": (
+        lambda: Run(step("a", run=attempts(3))).start().continues("a"),
+        "Continue means nothing in run",
+        FailureKind.ERROR,
+    ),
+}
+
+
+@pytest.mark.parametrize(("run", "message", "kind"), FAILURES.values(), ids=FAILURES)
+def test_a_failure_that_the_engine_finds_says_what_is_wrong(
+    run: Callable[[], Run], message: str, kind: FailureKind
+) -> None:
+    found = run()
+    assert (found.phase, found.why("a").message, found.why("a").kind) == (RunPhase.FAILED, message, kind)
+
+
+LISTED: dict[str, tuple[Callable[[], Run], list[tuple[str, str]]]] = {
+    "a failure of which nobody knows what it did": (
+        lambda: Run(step("a")).start().fails("a", FailureKind.TIMEOUT, "no answer"),
+        [("a", f"may have acted (no answer); {NOTHING_DECLARED}")],
+    ),
+    "a task that was stopped": (
+        lambda: Run(step("a"), step("b"), on_failure=TERMINATE).start().begins("a").fails("b"),
+        [("a", f"may have acted ({STOPPED}); {NOTHING_DECLARED}")],
+    ),
+    "what came too late": (
+        lambda: (
+            Run(*chain("a", "b", "c", undo=UNDO), rollback_deadline_ms=MINUTE)
+            .start()
+            .succeeds("a")
+            .succeeds("b")
+            .fails("c")
+            .later(MINUTE)
+            .fails("b", message="no route")
+        ),
+        [("b", "no route"), ("a", "the rollback deadline passed before its reversal started")],
+    ),
+    "Halt of an undo": (
+        lambda: Run(*chain("a", "b", undo=attempts(3))).start().succeeds("a").fails("b").halts("a"),
+        [("a", "Halt means nothing in undo")],
+    ),
+    "Continue of an undo": (
+        lambda: Run(*chain("a", "b", undo=attempts(3))).start().succeeds("a").fails("b").continues("a"),
+        [("a", "Continue means nothing in undo")],
+    ),
+    "an undo that took too long": (
+        lambda: Run(*chain("a", "b", undo=QUICK)).start().succeeds("a").fails("b").begins("a").later(30_500),
+        [("a", "undo took longer than its timeout of 30.5s")],
+    ),
+}
+
+
+@pytest.mark.parametrize(("run", "expected"), LISTED.values(), ids=LISTED)
+def test_what_is_not_reversed_is_listed_with_the_reason(
+    run: Callable[[], Run], expected: list[tuple[str, str]]
+) -> None:
+    assert [(one.step, one.message) for one in run().header.rollback_failures] == expected
