@@ -26,3 +26,11 @@ def test_the_result_of_a_scope_inside_that_is_told_too_late_changes_nothing() ->
         StepPhase.CANCELLED,
     )
     assert run.succeeds("z").phase is RunPhase.SUCCEEDED
+
+
+def test_a_step_inside_that_queued_for_a_place_does_not_start_before_the_next_attempt_of_the_compose() -> None:
+    ship = compose("ship", step("a"), step("b"), step("c"), run=attempts(2))
+    run = Run(ship, parallelism=2).start().fails("ship/a")
+    assert (list(run.open), run.state.ready) == (["ship/b"], ())
+    run.succeeds("ship/b").wakes()
+    assert run.launches[2:] == ["ship/a.run.2.1.1", "ship/b.run.2.1.1"]

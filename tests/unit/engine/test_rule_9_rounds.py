@@ -131,3 +131,31 @@ def test_a_run_that_lost_its_state_while_it_halted_goes_on_after_a_retry() -> No
     run = Run(step("a"), step("b"), step("c", ["b"])).start().halts("a")
     assert lose(run).is_retried().succeeds("b").phase is RunPhase.RUNNING
     assert run.succeeds("c").phase is RunPhase.SUCCEEDED
+
+
+def test_a_scope_that_is_given_a_value_is_skipped_with_what_was_left_to_do_inside() -> None:
+    inner = compose("in", step("x"), step("y", ["x"]))
+    run = Run(compose("s", inner, step("w")), step("z", ["s"])).start().fails("s/in/x").succeeds("s/w").later(MINUTE)
+    run.is_carried_over("s", "by hand")
+    assert (run.at("s"), run.step("s").result, run.at("s/w")) == (
+        StepPhase.SKIPPED,
+        value("by hand"),
+        StepPhase.SUCCEEDED,
+    )
+    left = [run.step(path) for path in ("s/in", "s/in/x", "s/in/y")]
+    assert [(one.phase, one.finished_at) for one in left] == [(StepPhase.SKIPPED, run.now)] * 3
+    assert list(run.open) == ["z"]
+    assert run.succeeds("z").phase is RunPhase.SUCCEEDED
+
+
+def test_a_step_that_is_given_a_value_before_its_scope_begins_anew_keeps_it() -> None:
+    run = Run(step("a", undo=UNDO), compose("s", step("x"), step("y"), needs=["a"])).start()
+    run.succeeds("a").fails("s/x").succeeds("s/y").succeeds("a").is_carried_over("s/x", "by hand")
+    assert list(run.succeeds("a").open) == ["s/y"]
+    assert (run.at("s/x"), run.step("s/x").result) == (StepPhase.SKIPPED, value("by hand"))
+    assert run.succeeds("s/y").phase is RunPhase.SUCCEEDED
+
+
+def test_an_ignored_step_has_finished_when_its_cleanup_has() -> None:
+    run = Run(step("a", compensate=UNDO, continues_on_error=True), step("z", ["a"])).start().fails("a").later(MINUTE)
+    assert run.succeeds("a").step("a").finished_at == run.now
