@@ -1,7 +1,13 @@
 """Rule 6: what else was under way inside a compose when something inside it failed."""
 
+import pytest
+
+from reactor_operator.engine import events as ev
+from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.state import RunPhase, StepPhase
-from tests.unit.engine.driver import Run, attempts, cannot_be_evaluated, compose, step, value
+from tests.unit.engine.driver import DONE_ONCE, Run, attempts, cannot_be_evaluated, compose, failure, step, value
+
+UNDO = DONE_ONCE
 
 
 def test_a_step_inside_that_waits_for_its_next_attempt_is_given_up_at_once() -> None:
@@ -34,3 +40,14 @@ def test_a_step_inside_that_queued_for_a_place_does_not_start_before_the_next_at
     assert (list(run.open), run.state.ready) == (["ship/b"], ())
     run.succeeds("ship/b").wakes()
     assert run.launches[2:] == ["ship/a.run.2.1.1", "ship/b.run.2.1.1"]
+
+
+@pytest.mark.parametrize("contains", [True, False])
+def test_a_compose_whose_result_cannot_be_told_is_cleaned_up_only_once_there_is_a_place(contains: bool) -> None:
+    pack = step("pack", undo=UNDO)
+    ship = compose("ship", pack, compensate=UNDO) if contains else compose("ship", pack)
+    run = Run(ship, step("z"), parallelism=1)
+    run.results["ship"] = ev.ReturnsEvaluationFailed(scope="ship", failure=failure(FailureKind.EXPRESSION))
+    run.start().succeeds("ship/pack")
+    assert list(run.open) == ["z"]
+    assert list(run.succeeds("z").open) == ["ship/pack"]

@@ -276,6 +276,7 @@ def test_when_the_run_fails_a_compose_cleans_up_after_what_is_inside_it() -> Non
 def test_a_cancel_while_the_inside_is_reversed_ends_after_what_is_in_flight() -> None:
     run = Run(shipping(run=attempts(2))).start().succeeds("ship/pack").fails("ship/book").is_cancelled()
     assert list(run.open) == ["ship/pack"]
+    assert (run.header.containing, run.header.contained) == ("", None)
     run.succeeds("ship/pack")
     assert (run.phase, run.at("ship")) == (RunPhase.CANCELLED, StepPhase.CANCELLED)
 
