@@ -112,6 +112,15 @@ def test_a_failure_inside_fails_the_run_and_all_is_undone_in_one_order() -> None
     assert (run.phase, run.rollback) == (RunPhase.FAILED, RollbackState.COMPLETE)
 
 
+def test_scopes_around_a_failure_have_failed_with_it_and_others_are_cancelled() -> None:
+    run = Run(compose("s", compose("in", step("x"))), compose("t", step("y"))).start()
+    run.later(SECOND).fails("s/in/x", message="no route").later(SECOND).succeeds("t/y")
+    for path in ("s", "s/in"):
+        assert (run.at(path), run.why(path).message) == (StepPhase.FAILED, "no route")
+    assert (run.at("t"), run.step("t").failure) == (StepPhase.CANCELLED, None)
+    assert {run.step(path).finished_at for path in ("s", "s/in", "t")} == {run.now}
+
+
 def test_steps_inside_a_compose_that_succeeded_are_in_the_one_undo_log() -> None:
     run = Run(compose("a", step("one", undo=UNDO)), step("two", undo=UNDO), step("z", ["a", "two"])).start()
     run.succeeds("two").succeeds("a/one").fails("z").succeeds("a/one").succeeds("two")
