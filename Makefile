@@ -80,6 +80,10 @@ test-cluster: ## the chart and tests/cluster on the cluster that is up
 soak: setup ## 20,000 simulated runs
 	@REACTOR_SEEDS=20000 $(PYTEST) -q -n 2 --timeout 7200 tests/simulation
 
+.PHONY: mutants
+mutants: setup ## an hour: changes to engine/ that no test notices, into build/mutants.txt (ONLY="decide draft": modules; ONLY=survived: again)
+	@$(VENV)/python -m tests.mutants $(ONLY)
+
 .PHONY: crds
 crds: setup ## render crds/ from the models, the chart's copy, and docs/phases.md
 	@mkdir -p crds charts/reactor-operator/files/crds

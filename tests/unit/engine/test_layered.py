@@ -41,3 +41,8 @@ def test_a_draft_never_copies_more_than_the_square_root_of_what_is_settled() -> 
         assert len(layered._recent) <= 102
     assert sum(layered.values()) == 1_000
     assert len(settled) <= 1_000 // 100 + 1
+
+
+def test_what_is_in_either_layer_is_in_it() -> None:
+    both = Layered({"old": 1}, {"new": 2})
+    assert ("old" in both, "new" in both, "none" in both) == (True, True, False)

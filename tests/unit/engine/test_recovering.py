@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 from reactor_operator.engine import events as ev
+from reactor_operator.engine.actions import Announce
 from reactor_operator.engine.decide import begin, recovering, stillborn
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.plan import ActionPlan, RetryPolicy
-from reactor_operator.engine.state import Header, RollbackState, RunPhase, Stage, StepPhase
+from reactor_operator.engine.state import Header, RollbackState, RunFailure, RunPhase, RunState, Stage, StepPhase
 from tests.unit.engine.driver import DONE_ONCE, MINUTE, START, Run, attempts, chain, failure, plan_of, step
 
 CLEAN = DONE_ONCE
@@ -60,7 +61,7 @@ def test_a_cancel_ends_it_at_once_and_stops_what_may_still_run() -> None:
     assert [(r.task.path, r.stop) for r in run.retired] == [("b", False), ("a", True)]
     assert run.step("a").uncertain
     assert not run.open
-    assert run.told[-1].message == "cancelled while recovering"
+    assert (run.told[-1].reason, run.told[-1].message) == ("Cancelled", "cancelled while recovering")
 
 
 def test_a_cancel_stops_an_undo_in_flight_too_and_lists_it() -> None:
@@ -83,14 +84,38 @@ def test_a_run_of_which_nothing_is_left_is_cancelled_as_well() -> None:
     assert run.is_cancelled().phase is RunPhase.CANCELLED
 
 
+def test_what_a_cancel_stops_has_failed_and_the_list_says_that_nobody_knows_what_it_did() -> None:
+    run = lose(Run(step("a", undo=CLEAN), step("b", ["a"])).start().succeeds("a").fails("b")).is_cancelled()
+    assert (run.retired[-1].task.path, run.retired[-1].failed) == ("a", True)
+    assert run.header.rollback_failures[-1].message == (
+        "stopped by a cancel after the state of the run was lost; what it did is not known"
+    )
+
+
+def test_the_time_it_has_seen_is_that_of_the_loss_and_never_goes_back() -> None:
+    assert recovering(Header(now=START), START + MINUTE).now == START + MINUTE
+    assert recovering(Header(now=START), START - MINUTE).now == START
+
+
 def test_a_run_that_can_never_start_has_ended_before_it_began() -> None:
-    decision = stillborn("uid", failure(FailureKind.INVALID_INPUTS, "inputs.total: found a string"), START)
-    header = decision.state.header
-    assert (header.phase, header.stage) == (RunPhase.FAILED, Stage.OVER)
-    assert header.failure is not None
-    assert header.failure.step == ""
-    assert header.finished_at == START
-    assert header.rollback is RollbackState.NOT_NEEDED
+    why = failure(FailureKind.INVALID_INPUTS, "inputs.total: found a string")
+    decision = stillborn("uid", why, START)
+    assert decision.state == RunState(
+        header=Header(
+            uid="uid",
+            stage=Stage.OVER,
+            phase=RunPhase.FAILED,
+            rollback=RollbackState.NOT_NEEDED,
+            now=START,
+            started_at=START,
+            finished_at=START,
+            failure=RunFailure(step="", failure=why),
+            announcements=1,
+        ),
+        remaining={"": 0},
+    )
+    told = Announce(ordinal=1, reason="Failed", message="InvalidInputs: inputs.total: found a string", warning=True)
+    assert (decision.actions, decision.wake_at) == ((told,), None)
     run = Run()
     run.state = decision.state
     assert run.feed(ev.TimePassed()).state is decision.state

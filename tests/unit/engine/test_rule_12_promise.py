@@ -90,6 +90,26 @@ def test_a_pod_name_is_a_dns_label_and_the_same_every_time(run_name: str, path: 
     assert name == pod_name(run_name, "uid", Task(path, action, 1, 1, 1))
 
 
+@pytest.mark.parametrize(
+    ("run_name", "path", "readable"),
+    [
+        ("order-1", "ship", "order-1-ship"),
+        ("order-1", "ship/by-road/book", "order-1-book"),
+        ("r" * 30, "s" * 30, "r" * 24 + "-" + "s" * 20),
+        ("--Order.1", "rows[7]", "order-1-rows-7"),
+        ("-", "--", "task"),
+    ],
+)
+def test_a_pod_name_begins_with_the_run_and_the_last_word_of_the_path(run_name: str, path: str, readable: str) -> None:
+    name, _, unique = pod_name(run_name, "uid", Task(path, RUN, 1, 1, 1)).rpartition("-")
+    assert name == readable
+    assert re.fullmatch("[0-9a-f]{12}", unique)
+
+
+def test_a_key_is_made_of_any_text_that_json_can_say() -> None:
+    assert re.fullmatch("[0-9a-f]{32}", idempotency_key("order \ud800", "ship", RUN, 1))
+
+
 def test_every_task_has_a_pod_name_of_its_own() -> None:
     tasks = [Task(p, a, r, n, m) for p in "ab" for a in Action for r in (1, 2) for n in (1, 2) for m in (1, 2)]
     names = {pod_name("run", uid, task) for uid in ("uid-1", "uid-2") for task in tasks}

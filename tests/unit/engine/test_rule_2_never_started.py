@@ -96,6 +96,24 @@ def test_pods_that_never_begin_are_replaced_no_longer_than_pending_timeout() -> 
     assert run.why_it_failed[1] is FailureKind.CANNOT_START
 
 
+def test_a_pod_that_is_lost_as_the_pending_timeout_ends_is_not_replaced_any_more() -> None:
+    run = Run(step("a"), pending_timeout_ms=MINUTE).start().is_lost("a", may_have_started=False)
+    run.now += MINUTE
+    assert run.is_lost("a", may_have_started=False, message="").why_it_failed == ("a", FailureKind.CANNOT_START)
+
+
+def test_a_lost_launch_that_may_have_begun_has_started_and_its_step_is_cleaned_up_though_the_next_never_began() -> None:
+    run = Run(step("a", compensate=attempts(1))).start().is_lost("a")
+    assert run.step("a").start_order == 1
+    assert run.fails("a", FailureKind.CANNOT_START).reversals == ["a compensate"]
+
+
+def test_a_lost_cleanup_that_waits_to_be_replaced_is_listed_by_a_cancel() -> None:
+    run = Run(step("a", undo=attempts(1)), step("b", ["a"])).start().succeeds("a").fails("b").is_lost("a").is_lost("a")
+    assert run.open == {}
+    assert run.is_cancelled().unreversed == [("a", FailureKind.LOST)]
+
+
 def test_a_lost_cleanup_is_replaced_too() -> None:
     run = Run(step("a", undo=attempts(1)), step("b", ["a"])).start().succeeds("a").fails("b").begins("a").is_lost("a")
     assert run.launches[-2:] == ["a.undo.1.1.1", "a.undo.1.1.2"]

@@ -6,6 +6,7 @@ import pytest
 
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.failures import FailureKind
+from reactor_operator.engine.identity import Action, Task, jitter_fraction
 from reactor_operator.engine.plan import StepKind
 from reactor_operator.engine.state import RollbackState, RunPhase, StepPhase
 from tests.unit.engine.driver import (
@@ -109,6 +110,15 @@ def test_a_failure_inside_fails_the_run_and_all_is_undone_in_one_order() -> None
     run.succeeds("ship/pack").succeeds("charge")
     assert run.reversals == ["ship/pack undo", "charge undo"]
     assert (run.phase, run.rollback) == (RunPhase.FAILED, RollbackState.COMPLETE)
+
+
+def test_scopes_around_a_failure_have_failed_with_it_and_others_are_cancelled() -> None:
+    run = Run(compose("s", compose("in", step("x"))), compose("t", step("y"))).start()
+    run.later(SECOND).fails("s/in/x", message="no route").later(SECOND).succeeds("t/y")
+    for path in ("s", "s/in"):
+        assert (run.at(path), run.why(path).message) == (StepPhase.FAILED, "no route")
+    assert (run.at("t"), run.step("t").failure) == (StepPhase.CANCELLED, None)
+    assert {run.step(path).finished_at for path in ("s", "s/in", "t")} == {run.now}
 
 
 def test_steps_inside_a_compose_that_succeeded_are_in_the_one_undo_log() -> None:
@@ -228,6 +238,20 @@ def test_an_attempt_inside_that_fails_meanwhile_is_not_repeated() -> None:
     assert run.launches[-2:] == ["ship/a.run.2.1.1", "ship/b.run.2.1.1"]
 
 
+def test_steps_inside_that_fail_together_are_cleaned_up_and_begin_anew_together() -> None:
+    ship = compose("ship", step("a", compensate=COMPENSATE), step("b", compensate=COMPENSATE), run=attempts(2))
+    run = Run(ship).start().fails("ship/a").fails("ship/b").succeeds("ship/a").succeeds("ship/b").wakes()
+    assert run.reversals == ["ship/a compensate", "ship/b compensate"]
+    assert run.launches[-2:] == ["ship/a.run.2.1.1", "ship/b.run.2.1.1"]
+    assert run.succeeds("ship/a").succeeds("ship/b").phase is RunPhase.SUCCEEDED
+
+
+def test_the_pause_before_its_next_attempt_is_shortened_by_the_jitter_of_the_compose() -> None:
+    run = Run(compose("ship", step("a"), run=attempts(2, jitter_percent=50))).start().fails("ship/a")
+    fraction = jitter_fraction("run-1", Task("ship", Action.RUN, 1, 1, 1))
+    assert run.last.wake_at == run.now + SECOND - int(SECOND * 0.5 * fraction)
+
+
 def test_terminate_stops_what_is_in_flight_inside_and_leaves_the_rest_alone() -> None:
     ship = compose("ship", step("a", compensate=COMPENSATE), step("b"), run=attempts(2))
     run = Run(ship, step("z"), on_failure=TERMINATE).start().begins("ship/a").fails("ship/b")
@@ -261,6 +285,7 @@ def test_when_the_run_fails_a_compose_cleans_up_after_what_is_inside_it() -> Non
 def test_a_cancel_while_the_inside_is_reversed_ends_after_what_is_in_flight() -> None:
     run = Run(shipping(run=attempts(2))).start().succeeds("ship/pack").fails("ship/book").is_cancelled()
     assert list(run.open) == ["ship/pack"]
+    assert (run.header.containing, run.header.contained) == ("", None)
     run.succeeds("ship/pack")
     assert (run.phase, run.at("ship")) == (RunPhase.CANCELLED, StepPhase.CANCELLED)
 
@@ -282,4 +307,5 @@ def test_a_compose_whose_result_cannot_be_told_fails(contains: bool) -> None:
     if contains:
         run.succeeds("ship")
     assert run.why_it_failed == ("ship", FailureKind.EXPRESSION)
+    assert run.why("ship").message == "no key"
     assert run.phase is RunPhase.FAILED

@@ -96,6 +96,11 @@ def test_a_lost_undo_is_replaced_up_to_infrastructure_retries_then_listed_as_los
     assert run.is_lost("a").unreversed == [("a", FailureKind.LOST)]
 
 
+def test_a_compensate_that_repairs_its_step_at_last_leaves_no_failure_of_a_cleanup_behind() -> None:
+    run = Run(step("a", compensate=attempts(2))).start().fails("a").fails("a").wakes().continues("a")
+    assert (run.phase, run.step("a").cleanup_failure) == (RunPhase.SUCCEEDED, None)
+
+
 def test_losses_of_the_step_itself_are_not_counted_against_its_undo() -> None:
     run = Run(step("a", undo=UNDO), step("z", ["a"]), infrastructure_retries=1).start()
     run.is_lost("a").succeeds("a").fails("z").is_lost("a")

@@ -57,9 +57,9 @@ def test_a_pod_lost_after_a_cancel_is_not_replaced() -> None:
 
 
 def test_a_step_that_waits_for_its_next_attempt_is_cancelled_at_once() -> None:
-    run = Run(step("a", run=attempts(2))).start().fails("a").is_cancelled()
+    run = Run(step("a", run=attempts(2))).start().fails("a").later(1).is_cancelled()
     assert run.phase is RunPhase.CANCELLED
-    assert run.at("a") is StepPhase.CANCELLED
+    assert (run.at("a"), run.step("a").finished_at) == (StepPhase.CANCELLED, run.now)
     assert run.last.wake_at is None
 
 
@@ -117,9 +117,16 @@ def test_a_compensate_that_waits_for_its_next_attempt_is_listed_at_once() -> Non
     assert run.unreversed == [("a", FailureKind.ERROR)]
 
 
+def test_a_compensate_that_waits_is_listed_though_a_task_before_it_is_in_flight() -> None:
+    run = Run(step("a"), step("b", compensate=attempts(9))).start().fails("b").fails("b").is_cancelled()
+    assert (run.unreversed, list(run.open), run.stage) == ([("b", FailureKind.ERROR)], ["a"], Stage.DRAINING)
+    assert run.succeeds("a").phase is RunPhase.CANCELLED
+
+
 def test_a_failed_step_that_queued_for_its_compensate_is_kept_as_it_is() -> None:
     run = Run(step("a", compensate=CLEAN), step("b", compensate=CLEAN)).start().fails("a").fails("b").is_cancelled()
     assert run.succeeds("a").phase is RunPhase.CANCELLED
+    assert run.header.failing == ()
     assert run.at("b") is StepPhase.FAILED
     assert run.reversals == ["a compensate"]
 

@@ -92,7 +92,7 @@ def finish_up(draft: Draft) -> bool:
     if is_held(draft.header):
         return False
     _start_ready(draft)
-    return not (draft.active or draft.evaluating or draft.ready or draft.due)
+    return not (draft.active or draft.ready or draft.due)  # what is being evaluated is still in the queue
 
 
 def _start_ready(draft: Draft) -> None:

@@ -161,7 +161,7 @@ def terminate(draft: Draft, path: str) -> None:
     )
 
 
-def schedule_attempt(draft: Draft, path: str, failed: Task, at_least_ms: int = 0) -> None:
+def schedule_attempt(draft: Draft, path: str, failed: Task, at_least_ms: int) -> None:
     """Plan the attempt after `failed`, after its backoff; the step waits without holding a task.
 
     `at_least_ms`: a service asked to be left alone for so long.
@@ -210,7 +210,7 @@ def retry_delay_ms(draft: Draft, failed: Task) -> int:
     The jitter depends on the task alone, so that the same run waits the same time however often it is decided.
     """
     policy = action_plan(draft.plan.steps[failed.path], failed.action).retries
-    before = draft.step(failed.path).cleanup_attempts if failed.action is not Action.RUN else 0
+    before = draft.step(failed.path).cleanup_attempts  # none while the step itself is attempted
     delay = base_delay_ms(policy, failed.attempt - before)
     return delay - int(delay * policy.jitter_percent / 100 * jitter_fraction(draft.header.uid, failed))
 

@@ -120,8 +120,8 @@ def task_failed(draft: Draft, task: Task, failure: Failure) -> None:
         mark_started(draft, path, draft.now)
     close(draft, path, stop=failure.kind in _OVERSTAYED, failed=True)
     step = draft.step(path)
-    before = step.cleanup_attempts if task.action is not Action.RUN else 0
-    again = _is_wanted(draft, task) and may_attempt_again(draft.plan.steps[path], task, failure, before)
+    plan, before = draft.plan.steps[path], step.cleanup_attempts  # none while the step itself is attempted
+    again = _is_wanted(draft, task) and may_attempt_again(plan, task, failure, before)
     if task.action is Action.RUN:
         uncertain = step.uncertain or failure.certainty is Certainty.UNCERTAIN
         draft.put(path, acted=step.acted or not never_started, uncertain=uncertain, failure=failure)

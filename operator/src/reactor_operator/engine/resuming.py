@@ -40,7 +40,10 @@ def refuse_undo(draft: Draft) -> str:
 
 
 def undo(draft: Draft, reason: str, *, delete: bool = False) -> None:
-    """Take the whole run back. What could not be reversed before is tried again, also of a step that was ignored."""
+    """Take the whole run back. What could not be reversed before is tried again, also of a step that was ignored.
+
+    It has a deadline of its own: that of an earlier rollback may be long past.
+    """
     stage = draft.header.stage
     open_ = _open(draft)
     draft.set(
@@ -48,6 +51,7 @@ def undo(draft: Draft, reason: str, *, delete: bool = False) -> None:
         delete_undone=delete,
         rollback_failures=(),
         rollback=RollbackState.IN_PROGRESS,
+        rollback_deadline=None,
         finished_at=None,
     )
     for path in open_:
