@@ -55,7 +55,7 @@ def forget_what_is_old() -> None:
 
 def survivors() -> list[str]:
     """Return the mutants that lived last time, by name."""
-    return [name for _, name, status in results() if status not in KILLED]
+    return [name for _, name, status in results() if status not in {*KILLED, NOT_RUN}]
 
 
 def results() -> Iterator[tuple[str, str, str]]:
