@@ -5,7 +5,7 @@ Never here: a commit or a status; whoever looks does what the answer says.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from reactor_operator.encryption import Keyring
 from reactor_operator.engine.decide import stillborn, withdrawn
@@ -17,7 +17,7 @@ from reactor_operator.engine.signals import answer_unstarted
 from reactor_operator.engine.state import SignalAnswer
 from reactor_operator.engine.taking import take
 from reactor_operator.ports import Definitions, RunObject
-from reactor_operator.reconciling.definition import Definition
+from reactor_operator.reconciling.definition import Definition, without_steps
 from reactor_operator.reconciling.keys import Conflict, HeldByItself, Keys, Settled
 from reactor_operator.reconciling.opening import CannotOpen, Opened, OpenLater, judge
 from reactor_operator.reconciling.places import Places
@@ -127,9 +127,8 @@ def _taken(settled: Settled, now: int) -> Ends:
     values = {pinned.inputs.digest: settled.opened.inputs}
     if outcome.result is not None and settled.result is not None:
         values[outcome.result.digest] = settled.result
-    bare = replace(pinned, spec=None, composed={}, composed_schemas={}, shared_schema=None)
     end = take(pinned.run.uid, outcome, settled.taken, now)
-    return Ends(definition=bare, decision=end, values=values, share=settled.share)
+    return Ends(definition=without_steps(pinned), decision=end, values=values, share=settled.share)
 
 
 def _pending(run: RunObject, found: OpenLater, answers: Sequence[SignalAnswer]) -> Mapping[str, object] | None:

@@ -31,7 +31,7 @@ from reactor_operator.reconciling.composing import (
     load_composed,
     load_shared_schema,
 )
-from reactor_operator.reconciling.definition import Definition
+from reactor_operator.reconciling.definition import Definition, without_steps
 from reactor_operator.reconciling.told import told_wait
 
 _SHOWN = 5
@@ -103,15 +103,16 @@ async def judge(
     composed = await load_composed(judged.spec, definitions, run.ref.namespace, _check)
     for found in (shared, composed):
         if isinstance(found, NotThere):
-            return _late_or_later(pinned, found.kind, found.message, wait)
+            return _late_or_later(without_steps(pinned), found.kind, found.message, wait)
         if isinstance(found, NotSound):
-            return _cannot(pinned, FailureKind.INVALID_REACTOR, found.what, found.problems)
+            return _cannot(without_steps(pinned), FailureKind.INVALID_REACTOR, found.what, found.problems)
     assert isinstance(composed, Composed)
     assert not isinstance(shared, NotThere | NotSound)
     try:
         blueprint = blueprint_of(judged.spec, composed.sound)
     except CannotLayOut as problem:
-        return _cannot(pinned, FailureKind.INVALID_REACTOR, f"Reactor {name!r}", problem.problems)
+        return _cannot(without_steps(pinned), FailureKind.INVALID_REACTOR, f"Reactor {name!r}", problem.problems)
+    pinned = replace(pinned, shared_schema=shared, composed=composed.specs, composed_schemas=composed.schemas)
     declared = mentions_sensitive(reactor.spec, shared, composed.specs, composed.schemas)
     sensitive = sensitivity_of(blueprint, {ROOT: shared, **composed.schemas}) if declared else NOTHING
     if shown := tuple(sensitive_problems(blueprint, sensitive)):
@@ -130,9 +131,6 @@ async def judge(
     definition = replace(
         pinned,
         inputs=reference_to(document),
-        shared_schema=shared,
-        composed=composed.specs,
-        composed_schemas=composed.schemas,
         key=key,
         key_inputs=_digest_of(inputs, keys if sensitive.inputs_of(ROOT) else None) if key is not None else "",
     )
