@@ -87,7 +87,8 @@ class FirstLook:
         if cancel is not None and not isinstance(found, CannotOpen):
             plan = self._plan_of(found.definition)
             end = withdrawn(run.ref.uid, render_message(cancel.reason), answers, now, plan)
-            return Ends(definition=found.definition, decision=end)
+            # Without steps: an undo of it would run the `finally` of what never began.
+            return Ends(definition=without_steps(found.definition), decision=end)
         if isinstance(found, Opened):
             found = await self._places.take(run, found, now)
         match found:
