@@ -1,5 +1,7 @@
 """Business keys where state was lost: nothing acts that may have acted before."""
 
+import pytest
+
 from reactor_operator.api.digest import digest_spec
 from reactor_operator.encryption import Key, Keyring
 from reactor_operator.engine.events import CancelRequested
@@ -81,3 +83,36 @@ async def test_sensitive_inputs_and_results_stay_hidden_in_the_claim_and_in_who_
     kept = repr(vars(shop.store))
     assert "CANARY" not in kept
     assert digest_spec({"inputs": {"card": "CANARY"}}) not in kept  # it could be guessed
+
+
+CARD = {"type": "object", "properties": {"card": {"type": "string", "sensitive": True}}}
+PLAIN = {"type": "object", "properties": {"card": {"type": "string"}}}
+ONE, OTHER = Key(b"1" * 32), Key(b"2" * 32)
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ((CARD, [ONE, OTHER]), (CARD, [OTHER, ONE])),
+        ((PLAIN, [ONE]), (CARD, [ONE])),
+        ((CARD, [ONE]), (PLAIN, [ONE])),
+    ],
+    ids=["the keys are rotated", "the input is sensitive by now", "the input is sensitive no longer"],
+)
+async def test_the_same_inputs_are_the_same_transaction_however_their_digest_was_made(
+    first: tuple[dict[str, object], list[Key]], then: tuple[dict[str, object], list[Key]]
+) -> None:
+    """A false KeyConflict advises another key, and with that the transaction would be done twice."""
+    (schema, keys), (later_schema, later_keys) = first, then
+    shop = Transactions(keyring=Keyring(tuple(keys)))
+    shop.spec = {**shop.spec, "inputsSchema": schema}
+    shop.apply("r1", card="CANARY")
+    await shop.succeed_wholly("r1")
+    later = Transactions(shop.store, epoch=2, keyring=Keyring(tuple(later_keys)))
+    later.spec, later.runs = {**shop.spec, "inputsSchema": later_schema}, shop.runs
+    later.apply("r2", card="CANARY")
+    later.apply("r3", card="another")
+    await later.look("r2")
+    await later.look("r3")
+    assert (later.phase("r2"), later.who_acted()) == ("Succeeded", [])
+    assert "with other inputs" in later.message("r3")

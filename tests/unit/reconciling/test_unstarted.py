@@ -16,7 +16,7 @@ from tests.unit.reconciling.test_places import STEPS, Shop
 FINALLY = [{"name": "tell", "run": RUN, "arguments": {"total": {"input": "total"}}}]
 
 
-async def waiting(spec: Mapping[str, Any] | None = None, **annotations: str) -> Shop:
+async def waiting(spec: Mapping[str, Any] | None = None, /, **annotations: str) -> Shop:
     """A shop whose second run waits for its turn, and is asked for what the annotations say."""
     shop = Shop(runs=3, **(spec or {}))
     await shop.look()

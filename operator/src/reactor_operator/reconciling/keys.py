@@ -87,7 +87,7 @@ class Keys:
                 break
             if holder.uid == run.ref.uid:
                 return HeldByItself()
-            if holder.inputs and holder.inputs != opened.definition.key_inputs:
+            if holder.inputs and holder.inputs not in opened.same_inputs:
                 return self._conflict(opened, holder, _OTHER_INPUTS)
             if holder.outcome is not None and not holder.inputs:
                 return self._conflict(opened, holder, _INPUTS_LOST)

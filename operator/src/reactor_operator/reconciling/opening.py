@@ -32,6 +32,7 @@ from reactor_operator.reconciling.composing import (
     load_shared_schema,
 )
 from reactor_operator.reconciling.definition import Definition, without_steps
+from reactor_operator.reconciling.key_inputs import kept_digest, same_digests
 from reactor_operator.reconciling.told import told_wait
 
 _SHOWN = 5
@@ -39,11 +40,15 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """The run may start: what is pinned, its reactor, the bytes of its inputs, whether it is to hold still first."""
+    """The run may start: what is pinned, its reactor, the bytes of its inputs, whether it is to hold still first.
+
+    `same_inputs` are the digests that other runs with its business key may have of these inputs.
+    """
 
     definition: Definition
     reactor: ReactorSpec
     inputs: bytes
+    same_inputs: frozenset[str] = frozenset()
     suspended: bool = False
 
 
@@ -126,23 +131,22 @@ async def judge(
         return _cannot(pinned, FailureKind.INVALID_INPUTS, "ReactorRun", problems)
     key = checked.spec.idempotency_key
     document = orjson.dumps(inputs)
-    if sensitive.inputs_of(ROOT):
+    hides = bool(sensitive.inputs_of(ROOT))
+    if hides:
         document = keys.encrypt(run.ref.uid, "inputs", document)
     definition = replace(
         pinned,
         inputs=reference_to(document),
         key=key,
-        key_inputs=_digest_of(inputs, keys if sensitive.inputs_of(ROOT) else None) if key is not None else "",
+        key_inputs=kept_digest(inputs, keys, sensitive=hides) if key is not None else "",
     )
-    suspended = checked.spec.suspend is True
-    return Opened(definition=definition, reactor=judged.spec, inputs=document, suspended=suspended)
-
-
-def _digest_of(inputs: object, keys: Keyring | None) -> str:
-    """Return what tells inputs apart; of sensitive ones, with `keys`, it tells nothing else."""
-    if keys is None:
-        return digest_spec({"inputs": inputs})
-    return keys.mac(orjson.dumps(inputs, option=orjson.OPT_SORT_KEYS))
+    return Opened(
+        definition=definition,
+        reactor=judged.spec,
+        inputs=document,
+        same_inputs=same_digests(inputs, keys) if key is not None else frozenset(),
+        suspended=checked.spec.suspend is True,
+    )
 
 
 def _check(spec: Mapping[str, object]) -> CheckedReactor:
