@@ -65,6 +65,21 @@ async def test_what_makes_no_sense_yet_is_refused_and_it_waits_on(action: str) -
     assert answers(shop) == [(action, "Rejected", "the run has not started")]
 
 
+async def test_an_answer_stays_as_it_was_told_once_the_request_is_gone_and_while_it_is_not() -> None:
+    shop = await waiting(undo="")
+    await shop.look("r2")
+    told = shop.runs["r2"].status["signals"]
+    shop.clock.time += 7_000
+    await shop.look("r2")
+    assert shop.runs["r2"].status["signals"] == told  # else each look would write a status
+    shop.runs["r2"] = replace(shop.runs["r2"], annotations={"reactor.run/retry": ""})
+    await shop.look("r2")
+    assert [action for action, _, _ in answers(shop)] == ["undo", "retry"]
+    await shop.end("r1")
+    await shop.look("r2")
+    assert shop.phases()["r2"] == "Running"
+
+
 async def test_what_cannot_be_read_is_refused_with_what_is_wrong() -> None:
     shop = await waiting(skip="{{{")
     await shop.look("r2")

@@ -16,6 +16,7 @@ from reactor_operator.engine.plan import Plan
 from reactor_operator.engine.signals import answer_unstarted
 from reactor_operator.engine.state import SignalAnswer
 from reactor_operator.engine.taking import take
+from reactor_operator.kube.fields import maps_at
 from reactor_operator.ports import Definitions, RunObject
 from reactor_operator.reconciling.definition import Definition, without_steps
 from reactor_operator.reconciling.keys import Conflict, HeldByItself, Keys, Settled
@@ -133,6 +134,7 @@ def _taken(settled: Settled, now: int) -> Ends:
 
 
 def _pending(run: RunObject, found: OpenLater, answers: Sequence[SignalAnswer]) -> Mapping[str, object] | None:
+    told = maps_at(run.status, "signals")
     if not found.message and not answers:
         return None
-    return render_pending(run.generation, found.message, found.since, queued=found.queued, answers=answers)
+    return render_pending(run.generation, found.message, found.since, queued=found.queued, answers=answers, told=told)
