@@ -107,6 +107,10 @@ class Keyring:
         """Return what tells documents apart. Raises CannotDecrypt where there is no key."""
         return self._first().mac(document)
 
+    def macs(self, document: bytes) -> frozenset[str]:
+        """Return what `mac` returned with any of the keys as the first one."""
+        return frozenset(key.mac(document) for key in self.every)
+
     def decrypt_all(self, run: str, documents: Mapping[str, bytes]) -> dict[str, bytes]:
         """Return the documents by digest, each opened. Raises CannotDecrypt."""
         return {digest: self.decrypt(run, document) for digest, document in documents.items()}

@@ -38,7 +38,13 @@ from reactor_operator.reconciling.definition import Definition, compile_definiti
 from reactor_operator.reconciling.documents import DocumentCache, Documents, ValueLost
 from reactor_operator.reconciling.effects import Effects
 from reactor_operator.reconciling.first_look import Begins, Ends, FirstLook, Lost, Waits
-from reactor_operator.reconciling.inbox import events_of, last_of, refused_if_old
+from reactor_operator.reconciling.inbox import (
+    ASKED_BEFORE,
+    NEEDS_WHAT_IS_LOST,
+    events_of,
+    last_of,
+    refused_if_old,
+)
 from reactor_operator.reconciling.keys import KEPT_MS, Keys
 from reactor_operator.reconciling.memory import Memory
 from reactor_operator.reconciling.notices import answered, apart
@@ -239,18 +245,23 @@ class Reconciler:
         if snapshot is None or snapshot.records is None or snapshot.actions is None:
             return
         known = await self._read(ref, snapshot, 0)
-        if known is not None and known.state.header.stage not in {Stage.OVER, Stage.RECOVERING}:
-            await self._stop_to_recover(known, snapshot.inbox)
+        if known is not None:
+            stands = known.state.header.stage in {Stage.OVER, Stage.RECOVERING}  # so a request needs what is gone
+            await self._stop_to_recover(known, snapshot.inbox, NEEDS_WHAT_IS_LOST if stands else ASKED_BEFORE)
 
-    async def _stop_to_recover(self, known: KnownRun, inbox: Sequence[tuple[int, bytes]]) -> KnownRun:
+    async def _stop_to_recover(
+        self, known: KnownRun, inbox: Sequence[tuple[int, bytes]], refusal: str = ASKED_BEFORE
+    ) -> KnownRun:
         """Start nothing more. Saved before it is told: once the status shows it, nothing else knows of the loss.
 
         The inbox is as old as the state. A request in it was made, and perhaps done, before the loss: it is no answer
         to it, and must not be taken for one.
         """
-        header = recovering(known.state.header, self._clock.now())
+        header = known.state.header
+        if header.stage is not Stage.OVER:
+            header = recovering(header, self._clock.now())
         stopped = self._pass(replace(known, state=replace(known.state, header=header)))
-        events, sent = answered(known, [refused_if_old(event) for event in events_of(inbox)])
+        events, sent = answered(known, [refused_if_old(event, refusal) for event in events_of(inbox)])
         decided = await stopped.fold(events, self._clock.now(), self._evaluator)
         passing = self._pass(known)
         passing.acknowledged |= sent

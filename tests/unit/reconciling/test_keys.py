@@ -1,8 +1,13 @@
 """Business keys where state was lost: nothing acts that may have acted before."""
 
+import copy
+from dataclasses import replace
+
+import pytest
+
 from reactor_operator.api.digest import digest_spec
 from reactor_operator.encryption import Key, Keyring
-from reactor_operator.engine.events import CancelRequested
+from reactor_operator.engine.events import CancelRequested, RetryRequested
 from reactor_operator.store.memory import MemoryStore
 from tests.unit.reconciling.transactions import KEY, Transactions
 
@@ -81,3 +86,67 @@ async def test_sensitive_inputs_and_results_stay_hidden_in_the_claim_and_in_who_
     kept = repr(vars(shop.store))
     assert "CANARY" not in kept
     assert digest_spec({"inputs": {"card": "CANARY"}}) not in kept  # it could be guessed
+
+
+CARD = {"type": "object", "properties": {"card": {"type": "string", "sensitive": True}}}
+PLAIN = {"type": "object", "properties": {"card": {"type": "string"}}}
+ONE, OTHER = Key(b"1" * 32), Key(b"2" * 32)
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ((CARD, [ONE, OTHER]), (CARD, [OTHER, ONE])),
+        ((PLAIN, [ONE]), (CARD, [ONE])),
+        ((CARD, [ONE]), (PLAIN, [ONE])),
+    ],
+    ids=["the keys are rotated", "the input is sensitive by now", "the input is sensitive no longer"],
+)
+async def test_the_same_inputs_are_the_same_transaction_however_their_digest_was_made(
+    first: tuple[dict[str, object], list[Key]], then: tuple[dict[str, object], list[Key]]
+) -> None:
+    """A false KeyConflict advises another key, and with that the transaction would be done twice."""
+    (schema, keys), (later_schema, later_keys) = first, then
+    shop = Transactions(keyring=Keyring(tuple(keys)))
+    shop.spec = {**shop.spec, "inputsSchema": schema}
+    shop.apply("r1", card="CANARY")
+    await shop.succeed_wholly("r1")
+    later = Transactions(shop.store, epoch=2, keyring=Keyring(tuple(later_keys)))
+    later.spec, later.runs = {**shop.spec, "inputsSchema": later_schema}, shop.runs
+    later.apply("r2", card="CANARY")
+    later.apply("r3", card="another")
+    await later.look("r2")
+    await later.look("r3")
+    assert (later.phase("r2"), later.who_acted()) == ("Succeeded", [])
+    assert "with other inputs" in later.message("r3")
+
+
+async def test_where_a_restored_store_does_not_know_the_end_that_was_told_nobody_waits_for_it() -> None:
+    shop = Transactions()
+    shop.apply("r1")
+    await shop.look("r1")
+    kept = copy.deepcopy((shop.store._runs, shop.store._claims))
+    await shop.report_success("r1", "a")
+    await shop.report_success("r1", "b")
+    shop.store._runs, shop.store._claims = kept
+    later = shop.restart()
+    await later.look("r1")
+    assert later.phase("r1") == "Succeeded"
+    later.apply("r2")
+    await later.look("r2")
+    assert later.phase("r2") == "Failed"
+    assert "run r1 (uid-r1-1) had this key and has ended, and the store lost its outcome" in later.message("r2")
+    assert later.who_acted() == [("r1", "a.run"), ("r1", "b.run")]
+
+
+async def test_a_run_that_was_taken_up_again_is_waited_for_though_its_status_still_tells_its_end() -> None:
+    shop = Transactions()
+    shop.apply("r1")
+    await shop.look("r1")
+    await shop.report_failure("r1", "a")
+    told = shop.status_of("r1")
+    await shop.ask("r1", RetryRequested(id="1"))
+    shop.runs["r1"] = replace(shop.runs["r1"], status=told)  # it is written within a second, not at once
+    shop.apply("r2")
+    await shop.look("r2")
+    assert (shop.phase("r1"), shop.phase("r2")) == ("Failed", "Pending")

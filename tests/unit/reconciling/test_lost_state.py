@@ -1,12 +1,20 @@
 """A store that went back behind what this very operator committed has lost state, whatever people were told so far."""
 
 import copy
+from dataclasses import replace
+
+import pytest
 
 from reactor_operator.engine import events as ev
+from reactor_operator.engine.failures import Failure, FailureKind
+from reactor_operator.engine.identity import Action, Task
+from reactor_operator.engine.values import reference_to
+from reactor_operator.kube.fields import maps_at
+from reactor_operator.ports import ReactorObject
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import Entry, Snapshot
-from tests.unit.reconciling.conftest import REF, World
+from tests.unit.reconciling.conftest import REF, RUN, World
 
 
 async def test_a_store_that_went_back_is_a_loss(world: World) -> None:
@@ -82,3 +90,59 @@ async def test_a_request_that_is_older_than_the_loss_is_no_answer_to_it(world: W
     await world.store.append(Entry(run=REF.uid, digest="r2", body=again))
     await world.reconcile()
     assert world.status["phase"] != "Recovering"
+
+
+class Reading(World):
+    """Step `b`, and `finally`, read the result of `a`, which may be gone from the store."""
+
+    async def get_reactor(self, namespace: str, name: str) -> ReactorObject | None:
+        found = await super().get_reactor(namespace, name)
+        reads = {"run": RUN, "arguments": {"x": {"result": "a"}}}
+        spec = {"steps": [{"name": "a", "run": RUN, "undo": RUN}, {"name": "b", **reads}]}
+        return found and replace(found, spec=spec)
+
+    async def tell(self, step: str, failure: Failure | None = None, **values: bytes) -> None:
+        task = Task(step, Action.RUN, 1, 1, 1)
+        event: ev.Event = ev.TaskSucceeded(task=task, result=reference_to(b"42"))
+        if failure is not None:
+            event = ev.TaskFailed(task=task, failure=failure)
+        kept = {reference_to(value).digest: value for value in values.values()}
+        entry = Entry(run=REF.uid, task=task.key, final=True, digest=step, body=encode_event(event), values=kept)
+        await self.store.append(entry)
+        await self.reconcile()
+
+    async def ask(self, event: ev.Signal) -> str:
+        await self.store.append(Entry(run=REF.uid, digest=event.id, body=encode_event(event)))
+        await self.reconcile()
+        answer = maps_at(self.status, "signals")[-1]
+        return f"{answer['phase']}: {answer.get('reason')}"
+
+
+async def test_a_retry_that_needs_a_lost_value_is_refused_and_the_run_can_still_be_cancelled() -> None:
+    world = Reading()
+    await world.reconcile()
+    await world.tell("a")  # its result never reaches the store
+    before = world.status["phase"]
+    assert (await world.ask(ev.RetryRequested(id="1"))).startswith("Rejected: a document that this needs is gone")
+    assert "Accepted" in await world.ask(ev.CancelRequested(id="2"))
+    assert (before, world.status["phase"]) == ("Recovering", "Cancelled")
+
+
+@pytest.mark.parametrize("emptied", [True, False])
+async def test_a_retry_after_the_end_that_needs_a_lost_value_is_refused_and_the_end_stays(emptied: bool) -> None:
+    world = Reading()
+    await world.reconcile()
+    await world.tell("a", value=b"42")
+    await world.tell("b", Failure(kind=FailureKind.FATAL, message="no"))
+    undo = Task("a", Action.UNDO, 1, 1, 1)
+    failed = ev.TaskFailed(task=undo, failure=Failure(kind=FailureKind.FATAL, message="no"))
+    await world.store.append(Entry(run=REF.uid, task=undo.key, final=True, digest="u", body=encode_event(failed)))
+    await world.reconcile()
+    assert world.status["phase"] == "Failed"
+    if emptied:
+        world.store._values.clear()
+        world.reconciler.distrust()
+    answer = await world.ask(ev.RetryRequested(id="1", standing=("a",)))
+    assert answer.startswith("Rejected: a document" if emptied else "Accepted")
+    assert world.status["phase"] == ("Failed" if emptied else "Running")
+    assert not (await world.store.load(REF.uid)).inbox  # type: ignore[union-attr]

@@ -11,7 +11,9 @@ from reactor_operator.engine.events import RetryRequested, SkipRequested
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.evaluation.compared import render_compared
 from reactor_operator.evaluation.environment import Environment, ReadSensitive
+from reactor_operator.kube.fields import maps_at
 from reactor_operator.ports import Evaluated, ReactorObject, RunObject, RunRef
+from reactor_operator.reconciling.definition import RECORD, Definition, encode_definition, without_steps
 from reactor_operator.reconciling.encrypted_requests import encrypted_request
 from reactor_operator.reconciling.masked import masked
 from reactor_operator.reconciling.signals import request_of
@@ -118,6 +120,7 @@ async def test_what_a_request_brings_is_encrypted_where_it_takes_the_place_of_so
     await world.reconcile()
     request = request_of("1", action, said, "ann")
     entry = await encrypted_request(request.entry_for(REF), request.event, world.store, Keyring((ONE,)))
+    assert entry is not None
     event = decode_event(entry.body)
     ref = event.value if isinstance(event, SkipRequested) else None
     ref = event.arguments if isinstance(event, RetryRequested) else ref
@@ -130,10 +133,42 @@ async def test_what_a_request_brings_is_encrypted_where_it_takes_the_place_of_so
     )
 
 
-async def test_a_request_to_a_run_that_is_not_stored_stays_as_it_is() -> None:
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [
+        ("skip", {"step": "cc", "payload": "CANARY"}),
+        ("retry", {"step": "bb", "arguments": {"card": "CANARY"}}),
+        ("retry", {"step": "", "arguments": {"card": "CANARY"}}),
+    ],
+)
+async def test_a_value_for_a_step_that_the_run_does_not_have_is_not_stored_and_the_request_is_refused(
+    action: str, said: Mapping[str, object]
+) -> None:
+    world = Sensitive(ONE)
+    await world.reconcile()
+    request = request_of("1", action, said, "ann")
+    entry = await encrypted_request(request.entry_for(REF), request.event, world.store, Keyring((ONE,)))
+    assert entry is not None
+    await world.store.append(entry)
+    await world.reconcile()
+    assert [one["phase"] for one in maps_at(world.status, "signals")] == ["Rejected"]
+    assert "CANARY" not in repr(vars(world.store))
+
+
+async def test_a_value_for_a_run_that_never_had_steps_is_not_stored() -> None:
+    world = Sensitive()
+    await world.reconcile()
+    definition = without_steps(Definition(run=REF, created_at=0, generation=1, reactor_name="x"))
+    world.store._runs[REF.uid].records[RECORD] = encode_definition(definition)
+    request = request_of("1", "retry", {"step": "b", "arguments": {"card": "CANARY"}}, "ann")
+    entry = await encrypted_request(request.entry_for(REF), request.event, world.store, NO_KEYS)
+    assert entry is not None
+    assert entry.values == {}
+
+
+async def test_a_request_to_a_run_that_is_not_stored_is_not_appended_for_it_may_be_stored_a_moment_later() -> None:
     request = request_of("1", "skip", {"step": "c", "payload": "x"}, "ann")
-    entry = request.entry_for(REF)
-    assert await encrypted_request(entry, request.event, MemoryStore(), NO_KEYS) is entry
+    assert await encrypted_request(request.entry_for(REF), request.event, MemoryStore(), NO_KEYS) is None
 
 
 def test_words_of_an_evaluation_are_masked_by_what_it_read() -> None:

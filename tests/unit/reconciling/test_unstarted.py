@@ -1,16 +1,24 @@
 """What people ask of a run that waits to be started: a cancel ends it, everything else is refused."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from reactor_operator.engine.events import RetryRequested, SkipRequested, UndoRequested
 from reactor_operator.kube.fields import maps_at
-from tests.unit.reconciling.test_places import Shop
+from reactor_operator.store.codec import encode_event
+from reactor_operator.store.port import Entry
+from tests.unit.reconciling.conftest import RUN
+from tests.unit.reconciling.test_places import STEPS, Shop
+
+FINALLY = [{"name": "tell", "run": RUN, "arguments": {"total": {"input": "total"}}}]
 
 
-async def waiting(**annotations: str) -> Shop:
+async def waiting(spec: Mapping[str, Any] | None = None, /, **annotations: str) -> Shop:
     """A shop whose second run waits for its turn, and is asked for what the annotations say."""
-    shop = Shop(runs=3)
+    shop = Shop(runs=3, **(spec or {}))
     await shop.look()
     asked = {f"reactor.run/{action}": value for action, value in annotations.items()}
     shop.runs["r2"] = replace(shop.runs["r2"], annotations=asked)
@@ -57,6 +65,21 @@ async def test_what_makes_no_sense_yet_is_refused_and_it_waits_on(action: str) -
     assert answers(shop) == [(action, "Rejected", "the run has not started")]
 
 
+async def test_an_answer_stays_as_it_was_told_once_the_request_is_gone_and_while_it_is_not() -> None:
+    shop = await waiting(undo="")
+    await shop.look("r2")
+    told = shop.runs["r2"].status["signals"]
+    shop.clock.time += 7_000
+    await shop.look("r2")
+    assert shop.runs["r2"].status["signals"] == told  # else each look would write a status
+    shop.runs["r2"] = replace(shop.runs["r2"], annotations={"reactor.run/retry": ""})
+    await shop.look("r2")
+    assert [action for action, _, _ in answers(shop)] == ["undo", "retry"]
+    await shop.end("r1")
+    await shop.look("r2")
+    assert shop.phases()["r2"] == "Running"
+
+
 async def test_what_cannot_be_read_is_refused_with_what_is_wrong() -> None:
     shop = await waiting(skip="{{{")
     await shop.look("r2")
@@ -68,3 +91,23 @@ async def test_one_that_waits_for_its_reactor_is_cancelled_too() -> None:
     shop.spec = None
     await shop.look("r2")
     assert shop.phases()["r2"] == "Cancelled"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        UndoRequested(id="1"),
+        UndoRequested(id="1", delete=True),
+        RetryRequested(id="1"),
+        SkipRequested(id="1", step="a"),
+    ],
+)
+async def test_once_cancelled_it_can_neither_be_undone_nor_taken_up_for_it_never_began(event: Any) -> None:
+    shop = await waiting({"steps": STEPS, "finally": FINALLY}, cancel="")
+    await shop.look("r2")
+    before = len(shop.started)
+    await shop.store.append(Entry(run="uid-r2", digest="1", body=encode_event(event)))
+    await shop.look("r2")
+    assert shop.phases()["r2"] == "Cancelled"
+    assert [one["phase"] for one in maps_at(shop.runs["r2"].status, "signals")] == ["Accepted", "Rejected"]
+    assert len(shop.started) == before

@@ -22,6 +22,7 @@ from reactor_operator.ports import (
     RunObject,
     RunRef,
     TaskOrder,
+    Teller,
     ToldRun,
 )
 from reactor_operator.reconcile import ReconcileSettings
@@ -46,9 +47,10 @@ class Transactions(World):
         epoch: int = 1,
         key_retention_ms: int = KEPT_MS,
         keyring: Keyring = NO_KEYS,
+        teller: Teller | None = None,
     ) -> None:
         settings = ReconcileSettings(key_retention_ms=key_retention_ms)
-        super().__init__(cast("MemoryStore", store), epoch, settings, keyring=keyring)
+        super().__init__(cast("MemoryStore", store), epoch, settings, teller, keyring)
         self.clock.time = T0
         self.spec: dict[str, Any] = {"steps": STEPS, "returns": {"result": "b"}}
         self.runs: dict[str, RunObject] = {}

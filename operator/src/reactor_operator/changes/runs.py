@@ -37,7 +37,7 @@ _ORDINALS = 1_000_000_000
 _log = structlog.get_logger("reactor_operator.changes")
 
 
-Prepare = Callable[[Entry, Signal], Awaitable[Entry]]
+Prepare = Callable[[Entry, Signal], Awaitable[Entry | None]]
 
 
 async def as_it_is(entry: Entry, event: Signal) -> Entry:
@@ -61,7 +61,7 @@ class RunChanges:
         active: frozenset[str],
         prepared: Prepare = as_it_is,
     ) -> None:
-        """`prepared` encrypts what is sensitive in a request, before it is appended."""
+        """`prepared` encrypts what is sensitive in a request before it is appended; None: the run is not stored."""
         self._queue = queue
         self._board = board
         self._inbox = inbox
@@ -182,7 +182,7 @@ class RunChanges:
             await self._remove(run.ref, asked)
             return True
         entry = await self._prepared(asked.entry_for(run.ref), asked.event)
-        answer = await self._inbox.append(entry)
+        answer = Appended.UNKNOWN if entry is None else await self._inbox.append(entry)
         if answer is Appended.UNKNOWN and text_at(run.status, "phase") in _ENDED:
             # Its state is gone with a store: nothing is left to stop, to undo or to go on with.
             await self._board.announce(run.ref, _refusal(run, asked))

@@ -167,7 +167,9 @@ class RunCommand:
         from reactor_operator.reconciling.signals import request_of
 
         request = request_of(f"cli-{secrets.token_hex(6)}", self.asked.action, self.asked.said, "command line")
-        await store.append(await encrypted_request(request.entry_for(run.ref), request.event, store, keyring))
+        entry = await encrypted_request(request.entry_for(run.ref), request.event, store, keyring)
+        if entry is not None:
+            await store.append(entry)
         return request.id
 
     def _print(self, done: Sequence[RunView]) -> None:

@@ -6,7 +6,7 @@ Never here: a write.
 
 from collections.abc import Mapping
 
-from reactor_operator.api.sensitivity import hidden
+from reactor_operator.api.sensitivity import ALL, hidden
 from reactor_operator.cli.errors import CommandError
 from reactor_operator.encryption import CannotDecrypt, Keyring
 from reactor_operator.engine.failures import printable
@@ -46,7 +46,8 @@ async def load_inputs(store: Store, known: KnownRun, keys: Keyring) -> Mapping[s
         found = parse_object(await _load(store, known, pinned, keys))
     except CannotDecrypt as problem:
         raise CommandError(f"--state: run '{known.definition.run.name}': {problem}") from None
-    shown = hidden(found, known.blueprint.sensitive.inputs_of(ROOT)) if known.blueprint is not None else found
+    names = known.blueprint.sensitive.inputs_of(ROOT) if known.blueprint is not None else frozenset({ALL})
+    shown = hidden(found, names) if known.blueprint is not None or pinned.encrypted else found
     return {str(name): value for name, value in shown.items()} if isinstance(shown, Mapping) else {}
 
 

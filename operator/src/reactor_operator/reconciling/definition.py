@@ -64,6 +64,11 @@ def transaction_of(definition: Definition) -> str:
 _FIELDS = frozenset(field.name for field in fields(Definition))
 
 
+def without_steps(definition: Definition) -> Definition:
+    """Return the definition of a run of which no step will ever move: it cannot be laid out, or it never began."""
+    return replace(definition, spec=None, composed={}, composed_schemas={}, shared_schema=None)
+
+
 def encode_definition(definition: Definition) -> bytes:
     """Render the record."""
     return orjson.dumps(definition)

@@ -1,7 +1,8 @@
 """Requests that bring a value for something sensitive: what they bring is encrypted before it reaches the store.
 
 In: a request as an inbox entry. Out: the entry to append. Costs a look at the store where a request brings a value at
-all, which is rare. Never here: an append.
+all, which is rare. Never here: an append, or a value of which it is not known whether it is sensitive: the run may be
+stored a moment later.
 """
 
 from dataclasses import replace
@@ -14,15 +15,18 @@ from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry, RunStore
 
 
-async def encrypted_request(entry: Entry, event: Signal, store: RunStore, keys: Keyring) -> Entry:
-    """Return the entry with what is sensitive in it encrypted. Raises StoreUnavailable, CannotDecrypt."""
+async def encrypted_request(entry: Entry, event: Signal, store: RunStore, keys: Keyring) -> Entry | None:
+    """Return the entry with what is sensitive in it encrypted, and without a value that can be for no step of the run,
+    so that the request is refused. None where nothing is stored of the run. Raises StoreUnavailable, CannotDecrypt.
+    """
     if not entry.values or not isinstance(event, RetryRequested | SkipRequested):
         return entry
     snapshot = await store.load(entry.run)
-    body = snapshot.records.get(RECORD) if snapshot is not None and snapshot.records is not None else None
-    blueprint = compile_definition(decode_definition(body), pending_timeout_ms=0)[0] if body is not None else None
-    if blueprint is None:
-        return entry
+    if snapshot is None or snapshot.records is None:
+        return None
+    blueprint, _ = compile_definition(decode_definition(snapshot.records[RECORD]), pending_timeout_ms=0)
+    if blueprint is None or event.step not in blueprint.nodes:
+        return replace(entry, values={})
     sensitive = blueprint.sensitive
     told: Signal = event
     values: dict[str, bytes] = {}

@@ -5,7 +5,7 @@ Never here: a commit or a status; whoever looks does what the answer says.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from reactor_operator.encryption import Keyring
 from reactor_operator.engine.decide import stillborn, withdrawn
@@ -16,8 +16,9 @@ from reactor_operator.engine.plan import Plan
 from reactor_operator.engine.signals import answer_unstarted
 from reactor_operator.engine.state import SignalAnswer
 from reactor_operator.engine.taking import take
+from reactor_operator.kube.fields import maps_at
 from reactor_operator.ports import Definitions, RunObject
-from reactor_operator.reconciling.definition import Definition
+from reactor_operator.reconciling.definition import Definition, without_steps
 from reactor_operator.reconciling.keys import Conflict, HeldByItself, Keys, Settled
 from reactor_operator.reconciling.opening import CannotOpen, Opened, OpenLater, judge
 from reactor_operator.reconciling.places import Places
@@ -87,7 +88,8 @@ class FirstLook:
         if cancel is not None and not isinstance(found, CannotOpen):
             plan = self._plan_of(found.definition)
             end = withdrawn(run.ref.uid, render_message(cancel.reason), answers, now, plan)
-            return Ends(definition=found.definition, decision=end)
+            # Without steps: an undo of it would run the `finally` of what never began.
+            return Ends(definition=without_steps(found.definition), decision=end)
         if isinstance(found, Opened):
             found = await self._places.take(run, found, now)
         match found:
@@ -127,12 +129,12 @@ def _taken(settled: Settled, now: int) -> Ends:
     values = {pinned.inputs.digest: settled.opened.inputs}
     if outcome.result is not None and settled.result is not None:
         values[outcome.result.digest] = settled.result
-    bare = replace(pinned, spec=None, composed={}, composed_schemas={}, shared_schema=None)
     end = take(pinned.run.uid, outcome, settled.taken, now)
-    return Ends(definition=bare, decision=end, values=values, share=settled.share)
+    return Ends(definition=without_steps(pinned), decision=end, values=values, share=settled.share)
 
 
 def _pending(run: RunObject, found: OpenLater, answers: Sequence[SignalAnswer]) -> Mapping[str, object] | None:
+    told = maps_at(run.status, "signals")
     if not found.message and not answers:
         return None
-    return render_pending(run.generation, found.message, found.since, queued=found.queued, answers=answers)
+    return render_pending(run.generation, found.message, found.since, queued=found.queued, answers=answers, told=told)

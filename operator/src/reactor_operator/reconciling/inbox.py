@@ -9,7 +9,11 @@ from reactor_operator.engine import events as ev
 from reactor_operator.engine.signals import action_of
 from reactor_operator.store.codec import decode_event
 
-_ASKED_BEFORE = "state of this run was lost after this was asked: look at what its steps did, then ask again"
+ASKED_BEFORE = "state of this run was lost after this was asked: look at what its steps did, then ask again"
+NEEDS_WHAT_IS_LOST = (
+    "a document that this needs is gone from the store: look at what the steps of this run did, undo that by hand, and "
+    "start another run where that is right"
+)
 
 
 def events_of(inbox: Sequence[tuple[int, bytes]]) -> list[ev.Event]:
@@ -23,10 +27,10 @@ def last_of(inbox: Sequence[tuple[int, bytes]]) -> int:
     return max((position for position, _ in inbox), default=0)
 
 
-def refused_if_old(event: ev.Event) -> ev.Event:
-    """Return a request that would set a recovering run going as one that is refused. A cancel only ends it."""
+def refused_if_old(event: ev.Event, refusal: str) -> ev.Event:
+    """Return a request that would set a run going as one that is refused, and why. A cancel only ends it."""
     if isinstance(event, ev.UndoRequested | ev.RetryRequested | ev.SkipRequested):
-        return ev.RequestUnreadable(id=event.id, action=action_of(event), reason=_ASKED_BEFORE, by=event.by)
+        return ev.RequestUnreadable(id=event.id, action=action_of(event), reason=refusal, by=event.by)
     return event
 
 

@@ -21,8 +21,9 @@ from reactor_operator.reconciling.definition import Definition, transaction_of
 from reactor_operator.reconciling.documents import Documents
 from reactor_operator.reconciling.opening import Opened, OpenLater
 from reactor_operator.reconciling.records import KnownRun
+from reactor_operator.reconciling.told import told_end, told_sequence
 from reactor_operator.store.codec import decode_header, encode_header
-from reactor_operator.store.port import Claim, Claims
+from reactor_operator.store.port import Claim, Store
 
 KEPT_MS = 30 * 24 * 3_600_000
 _SOONEST_MS = 5_000
@@ -71,8 +72,8 @@ class _Holder:
 class Keys:
     """Looks at who holds the key of a run, and writes what holders say of themselves."""
 
-    def __init__(self, claims: Claims, definitions: Definitions, keep_ms: int) -> None:
-        self._claims = claims
+    def __init__(self, store: Store, definitions: Definitions, keep_ms: int) -> None:
+        self._store = store
         self._definitions = definitions
         self._keep_ms = keep_ms
 
@@ -87,7 +88,7 @@ class Keys:
                 break
             if holder.uid == run.ref.uid:
                 return HeldByItself()
-            if holder.inputs and holder.inputs != opened.definition.key_inputs:
+            if holder.inputs and holder.inputs not in opened.same_inputs:
                 return self._conflict(opened, holder, _OTHER_INPUTS)
             if holder.outcome is not None and not holder.inputs:
                 return self._conflict(opened, holder, _INPUTS_LOST)
@@ -95,7 +96,10 @@ class Keys:
                 return self._settled(opened, holder, holder.outcome)
             if holder.uid == gone:
                 return self._conflict(opened, holder, _DELETED)
-            if await self._definitions.get_run(RunRef(run.ref.namespace, holder.name, holder.uid)) is not None:
+            first = await self._definitions.get_run(RunRef(run.ref.namespace, holder.name, holder.uid))
+            if first is not None and await self._lost_the_end(first):
+                return self._conflict(opened, holder, _END_LOST)
+            if first is not None:
                 pause = min(max((now - run.created_at) // 10, _SOONEST_MS), _LATEST_MS)
                 message = _WAITS.format(**_named(opened, holder))
                 return OpenLater(
@@ -103,6 +107,13 @@ class Keys:
                 )
             gone = holder.uid  # unless it ended, and was deleted, between the two looks
         return opened
+
+    async def _lost_the_end(self, first: RunObject) -> bool:
+        """Tell whether people were told the end of a run that the store, an older copy, holds for one that goes on."""
+        if not told_end(first):
+            return False
+        stored = await self._store.load(first.ref.uid)
+        return told_sequence(first) > (stored.revision if stored is not None else 0)
 
     async def keep(self, run: RunObject, definition: Definition) -> Definition:
         """Return the definition of a run whose state was lost, with its key, unless another run holds that by now."""
@@ -143,7 +154,7 @@ class Keys:
         )
 
     async def _holder(self, definition: Definition) -> _Holder | None:
-        claimed = await self._claims.claimed(_claim_name(definition))
+        claimed = await self._store.claimed(_claim_name(definition))
         if claimed is None:
             return None
         said = orjson.loads(claimed.body)
@@ -192,6 +203,10 @@ _OTHER_INPUTS = (
 _DELETED = (
     "spec.idempotencyKey {key!r}: {run} had this key and was deleted before its end, so not all is known of what it "
     "did: look at what its steps did, undo that by hand, and start a run with another key"
+)
+_END_LOST = (
+    "spec.idempotencyKey {key!r}: {run} had this key and has ended, and the store lost its outcome: look at its status "
+    "and start a run with another key where that is right"
 )
 _INPUTS_LOST = (
     "spec.idempotencyKey {key!r}: {run} had this key, and the store lost its inputs and what it did: look at what its "

@@ -31,7 +31,8 @@ from reactor_operator.reconciling.composing import (
     load_composed,
     load_shared_schema,
 )
-from reactor_operator.reconciling.definition import Definition
+from reactor_operator.reconciling.definition import Definition, without_steps
+from reactor_operator.reconciling.key_inputs import kept_digest, same_digests
 from reactor_operator.reconciling.told import told_wait
 
 _SHOWN = 5
@@ -39,11 +40,15 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """The run may start: what is pinned, its reactor, the bytes of its inputs, whether it is to hold still first."""
+    """The run may start: what is pinned, its reactor, the bytes of its inputs, whether it is to hold still first.
+
+    `same_inputs` are the digests that other runs with its business key may have of these inputs.
+    """
 
     definition: Definition
     reactor: ReactorSpec
     inputs: bytes
+    same_inputs: frozenset[str] = frozenset()
     suspended: bool = False
 
 
@@ -103,15 +108,16 @@ async def judge(
     composed = await load_composed(judged.spec, definitions, run.ref.namespace, _check)
     for found in (shared, composed):
         if isinstance(found, NotThere):
-            return _late_or_later(pinned, found.kind, found.message, wait)
+            return _late_or_later(without_steps(pinned), found.kind, found.message, wait)
         if isinstance(found, NotSound):
-            return _cannot(pinned, FailureKind.INVALID_REACTOR, found.what, found.problems)
+            return _cannot(without_steps(pinned), FailureKind.INVALID_REACTOR, found.what, found.problems)
     assert isinstance(composed, Composed)
     assert not isinstance(shared, NotThere | NotSound)
     try:
         blueprint = blueprint_of(judged.spec, composed.sound)
     except CannotLayOut as problem:
-        return _cannot(pinned, FailureKind.INVALID_REACTOR, f"Reactor {name!r}", problem.problems)
+        return _cannot(without_steps(pinned), FailureKind.INVALID_REACTOR, f"Reactor {name!r}", problem.problems)
+    pinned = replace(pinned, shared_schema=shared, composed=composed.specs, composed_schemas=composed.schemas)
     declared = mentions_sensitive(reactor.spec, shared, composed.specs, composed.schemas)
     sensitive = sensitivity_of(blueprint, {ROOT: shared, **composed.schemas}) if declared else NOTHING
     if shown := tuple(sensitive_problems(blueprint, sensitive)):
@@ -125,26 +131,22 @@ async def judge(
         return _cannot(pinned, FailureKind.INVALID_INPUTS, "ReactorRun", problems)
     key = checked.spec.idempotency_key
     document = orjson.dumps(inputs)
-    if sensitive.inputs_of(ROOT):
+    hides = bool(sensitive.inputs_of(ROOT))
+    if hides:
         document = keys.encrypt(run.ref.uid, "inputs", document)
     definition = replace(
         pinned,
         inputs=reference_to(document),
-        shared_schema=shared,
-        composed=composed.specs,
-        composed_schemas=composed.schemas,
         key=key,
-        key_inputs=_digest_of(inputs, keys if sensitive.inputs_of(ROOT) else None) if key is not None else "",
+        key_inputs=kept_digest(inputs, keys, sensitive=hides) if key is not None else "",
     )
-    suspended = checked.spec.suspend is True
-    return Opened(definition=definition, reactor=judged.spec, inputs=document, suspended=suspended)
-
-
-def _digest_of(inputs: object, keys: Keyring | None) -> str:
-    """Return what tells inputs apart; of sensitive ones, with `keys`, it tells nothing else."""
-    if keys is None:
-        return digest_spec({"inputs": inputs})
-    return keys.mac(orjson.dumps(inputs, option=orjson.OPT_SORT_KEYS))
+    return Opened(
+        definition=definition,
+        reactor=judged.spec,
+        inputs=document,
+        same_inputs=same_digests(inputs, keys) if key is not None else frozenset(),
+        suspended=checked.spec.suspend is True,
+    )
 
 
 def _check(spec: Mapping[str, object]) -> CheckedReactor:

@@ -136,7 +136,7 @@ def _request(
     try:
         event = _event(name, action, said, by[:_ID_LIMIT], values)
     except _Unreadable as problem:
-        event = _unreadable(name, action, by, problem)
+        event, values = _unreadable(name, action, by, problem), {}
     return Request(name, event, removal, in_status, values)
 
 

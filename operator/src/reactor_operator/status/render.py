@@ -29,6 +29,7 @@ from reactor_operator.engine.state import (
     is_held,
 )
 from reactor_operator.engine.values import ValueRef
+from reactor_operator.kube.fields import JsonObject, text_at
 from reactor_operator.kube.moments import render_moment
 from reactor_operator.ports import RunRef
 from reactor_operator.status.conditions import render_conditions
@@ -38,6 +39,7 @@ from reactor_operator.status.steps import render_result, render_steps, shown_val
 STATUS_LIMIT = 256 * 1024
 RESULT_LIMIT = 16 * 1024
 _LISTED = 500
+_ANSWERS_KEPT = 20
 _MESSAGE_LIMIT = 1024
 _WORDS_LIMIT = 253
 _ROOM_FOR_THE_REST = 8 * 1024
@@ -121,19 +123,27 @@ def render_status(
 
 
 def render_pending(
-    generation: int, message: str, since: int, *, queued: bool = False, answers: Sequence[SignalAnswer] = ()
+    generation: int,
+    message: str,
+    since: int,
+    *,
+    queued: bool = False,
+    answers: Sequence[SignalAnswer] = (),
+    told: Sequence[JsonObject] = (),
 ) -> dict[str, object]:
     """Return the status of a run that waits since `since` (int ms) for its Reactor, or (`queued`) for its turn.
 
-    `answers` are those to what people ask of it meanwhile.
+    `answers` are those to what people ask of it now, `told` those that its status has: nothing else keeps them.
     """
     header = Header(phase=RunPhase.PENDING, started_at=since, now=since)
+    known = {(text_at(one, "id"), text_at(one, "action")) for one in told}
+    signals = [*told, *(_signal(answer) for answer in answers if (answer.id, answer.action) not in known)]
     return {
         "phase": RunPhase.PENDING.value,
         "message": message[:_MESSAGE_LIMIT],
         "observedGeneration": generation,
         "conditions": render_conditions(header, generation, message, queued=queued),
-        **({"signals": [_signal(answer) for answer in answers]} if answers else {}),
+        **({"signals": signals[-_ANSWERS_KEPT:]} if signals else {}),
     }
 
 
