@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from reactor_operator.__main__ import USAGE, main, run
+from reactor_operator.running.operator import _forever
 
 
 @pytest.mark.parametrize("words", [[], ["operate"], ["operator", "--now"]])
@@ -36,6 +37,18 @@ def test_a_part_that_fails_ends_the_process_with_a_failure() -> None:
         raise RuntimeError("lost")
 
     assert run(failing, "error") == 1
+
+
+def test_a_part_of_the_operator_that_ends_by_itself_ends_the_process_with_a_failure() -> None:
+    async def over() -> None:
+        return
+
+    async def ending(stop: asyncio.Event, listen: object) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_forever("queue", over()))
+            await stop.wait()
+
+    assert run(ending, "error") == 1
 
 
 def test_being_told_to_stop_is_no_failure() -> None:

@@ -41,6 +41,25 @@ def test_a_step_of_the_run_may_not_read_what_runs_after_it() -> None:
     assert found(written.problems) == {("spec.steps[0].arguments.x.result", "UnknownReference")}
 
 
+REQUEST = {"http": {"method": "GET", "url": {"value": "http://x"}}}
+
+
+@pytest.mark.parametrize(
+    ("final", "defaults", "warned"),
+    [
+        (step("tell"), {}, True),
+        (step("tell", timeout="1m"), {}, False),
+        (step("tell"), {"timeout": "1m"}, False),
+        ({"name": "tell", "run": REQUEST}, {}, False),
+        ({"name": "tell", "transform": {"value": 1}}, {}, False),
+    ],
+)
+def test_one_that_nothing_would_end_deserves_a_second_look(final: Any, defaults: Any, warned: bool) -> None:
+    checked = check(step("main"), defaults=defaults, **{"finally": [final]})
+    assert not checked.problems
+    assert found(checked.warnings) == ({("spec.finally[0]", "NoTimeout")} if warned else set())
+
+
 def test_they_see_all_results_and_wait_for_each_other_alone() -> None:
     tell = step("tell", arguments={"m": {"result": "main"}, "why": {"expr": "run.failure"}})
     spec = sound(step("main"), **{"finally": [tell, step("log", waitFor=["tell"])]})

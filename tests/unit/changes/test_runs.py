@@ -199,7 +199,21 @@ class TestCancel:
             (asked,) = await trial.cancels()
             answered = {"phase": "Running", "signals": [{"id": asked.id, "action": "cancel"}]}
             await runs.changed("MODIFIED", await trial.put(metadata=self.asked, status=answered))
-        assert trial.server.objects[PATH]["metadata"]["annotations"] == {}
+        assert trial.server.objects[PATH]["metadata"]["annotations"] == {"reactor.run/answered.cancel": "1"}
+
+    async def test_what_was_answered_and_removed_may_be_asked_for_again_in_the_same_words(self, trial: Trial) -> None:
+        await trial.store_run()
+        signals: list[Json] = []
+        for times in (1, 2, 3):
+            counted = trial.server.objects.get(PATH, {}).get("metadata", {}).get("annotations", {})
+            asked = {"annotations": {**counted, **self.asked["annotations"]}}
+            async with trial.following() as runs:
+                await runs.changed("MODIFIED", await trial.put(metadata=asked, status={"signals": signals}))
+                requests = await trial.cancels()
+                assert len({one.id for one in requests}) == len(requests) == times
+                signals = [*signals, {"id": requests[-1].id, "action": "cancel"}]
+                await runs.changed("MODIFIED", await trial.put(metadata=asked, status={"signals": signals}))
+            assert "reactor.run/cancel" not in trial.server.objects[PATH]["metadata"]["annotations"]
 
     async def test_a_request_that_changed_meanwhile_is_not_removed(self, trial: Trial) -> None:
         await trial.store_run()
@@ -228,7 +242,7 @@ class TestCancel:
     async def test_a_run_that_ended_and_is_stored_no_more_refuses_and_says_so(self, trial: Trial) -> None:
         async with trial.following() as runs:
             await runs.changed("MODIFIED", await trial.put(metadata=self.asked, status=FINISHED))
-        assert trial.server.objects[PATH]["metadata"]["annotations"] == {}
+        assert trial.server.objects[PATH]["metadata"]["annotations"] == {"reactor.run/answered.cancel": "1"}
         (event,) = [one for path, one in trial.server.objects.items() if "/events/" in path]
         assert (event["reason"], event["type"]) == ("CancelRefused", "Warning")
         assert "Succeeded" in event["message"]

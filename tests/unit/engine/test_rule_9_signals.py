@@ -1,5 +1,7 @@
 """Rule 9: undo, retry, skip and suspend, in every phase where they make sense and in every one where they do not."""
 
+from collections.abc import Callable
+
 import pytest
 
 from reactor_operator.engine import events as ev
@@ -44,6 +46,24 @@ def failed_incomplete() -> Run:
     run = Run(*undoable("a", "b")).start().succeeds("a", "1").fails("b").fails("a")
     assert (run.phase, run.rollback) == (RunPhase.FAILED, RollbackState.INCOMPLETE)
     return run
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda run: run.is_retried("one"),
+        lambda run: run.is_carried_over("a", request="one"),
+        lambda run: run.is_to_be_undone("one"),
+    ],
+)
+def test_repeating_an_undo_a_retry_or_a_skip_changes_nothing(asked: Callable[[Run], Run]) -> None:
+    run = Run(step("a"), step("b", ["a"])).start().fails("a")
+    asked(run)
+    while run.open:
+        run.fails(next(iter(run.open)))
+    before = run.state
+    assert run.phase is RunPhase.FAILED
+    assert asked(run).state is before
 
 
 # undo

@@ -191,6 +191,14 @@ async def test_the_first_condition_that_is_true_is_chosen_and_those_after_it_are
     assert found.message == "step a: switch.cases[1].when: gave a number, expected true or false"
 
 
+async def test_the_conditions_of_a_switch_have_the_time_of_one_expression_together(evaluator: ProcessEvaluator) -> None:
+    slow = [f"!inputs.many.all(a, inputs.many.all(b, a + b >= -{place}))" for place in range(100)]
+    assert await evaluator.choose(slow[:1], ENVIRONMENT, "step a") is None
+    found = failure(await evaluator.choose(slow, ENVIRONMENT, "step a"))
+    assert found.kind is FailureKind.EXPRESSION
+    assert found.message.endswith("when: took more than 1s of CPU time and was stopped: read less, or loop less")
+
+
 async def test_a_worker_that_was_killed_while_idle_is_replaced(evaluator: ProcessEvaluator) -> None:
     one = step(arguments={"a": {"expr": "1"}})
     await evaluator.evaluate_step(one, ENVIRONMENT)

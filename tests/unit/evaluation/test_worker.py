@@ -26,8 +26,16 @@ def worker() -> Iterator[Process]:
         process.kill()
 
 
-def ask(worker: Process, *expressions: str, condition: bool = False, seconds: float = 30.0, **inputs: object) -> None:
-    question: dict[str, Any] = {"expressions": expressions, "condition": condition, "inputs": inputs, "schema": None}
+def ask(
+    worker: Process,
+    *expressions: str,
+    condition: bool = False,
+    choice: bool = False,
+    seconds: float = 30.0,
+    **inputs: object,
+) -> None:
+    kind = {"condition": condition, "choice": choice}
+    question: dict[str, Any] = {"expressions": expressions, **kind, "inputs": inputs, "schema": None}
     assert worker.stdin is not None
     worker.stdin.write(
         render_frame({**question, "results": {}, "run": {}, "args": None, "beside": {}, "seconds": seconds})
@@ -52,6 +60,14 @@ def test_after_a_fault_or_a_condition_that_is_not_true_the_rest_is_dropped(worke
     assert answer(worker) == {"fault": "no such key: nowhere"}
     assert answer(worker) == {"value": False}
     assert answer(worker) == {"value": "last"}
+
+
+def test_of_a_choice_the_rest_is_dropped_after_the_first_that_is_not_false(worker: Process) -> None:
+    ask(worker, "false", "1 > 2", "true", "inputs.nowhere", choice=True)
+    assert [answer(worker) for _ in range(3)] == [{"value": False}, {"value": False}, {"value": True}]
+    ask(worker, "3", "true", choice=True)
+    ask(worker, "4")
+    assert [answer(worker) for _ in range(2)] == [{"value": 3}, {"value": 4}]
 
 
 def test_a_closed_pipe_ends_the_worker(worker: Process) -> None:

@@ -101,7 +101,9 @@ async def test_an_installation_without_keys_refuses_the_run_and_says_why() -> No
     world = Sensitive()
     await world.reconcile()
     assert world.status["phase"] == "Failed"
+    assert world.status["failure"]["kind"] == "InvalidReactor"  # type: ignore[index]
     assert "this installation has no key for them" in str(world.status["message"])
+    assert world.started == []
 
 
 @pytest.mark.parametrize(

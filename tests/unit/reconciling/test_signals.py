@@ -72,6 +72,32 @@ def test_it_is_removed_only_as_it_was_read() -> None:
     ]
 
 
+def test_the_same_words_are_another_request_once_those_before_were_taken_away() -> None:
+    (first,) = parse_annotations({KEY: "x"})
+    path = "/metadata/annotations/reactor.run~1answered.cancel"
+    assert {"op": "add", "path": path, "value": "1"} in first.removal
+    counted = {"reactor.run/answered.cancel": "1"}
+    (second,) = parse_annotations({KEY: "x", **counted})
+    assert second.id != first.id
+    assert second == parse_annotations({KEY: "x", **counted})[0]
+    assert [(one["op"], one["value"]) for one in second.removal[1:3]] == [("test", "1"), ("add", "2")]
+
+
+def test_what_is_counted_of_one_action_or_has_an_id_changes_no_other_request() -> None:
+    both = {KEY: "x", "reactor.run/undo": "x", f"{KEY}.7": "x"}
+    before = {(one.action, one.id) for one in parse_annotations(both)}
+    after = {(one.action, one.id) for one in parse_annotations({**both, "reactor.run/answered.retry": "1"})}
+    assert after == before
+    (with_id,) = parse_annotations({f"{KEY}.7": "x", "reactor.run/answered.cancel": "3"})
+    assert (with_id.id, len(with_id.removal)) == ("7", 2)
+
+
+@pytest.mark.parametrize("count", ["", "many", "-1", "1e9", "9" * 5000])
+def test_a_count_that_somebody_else_wrote_is_begun_anew(count: str) -> None:
+    (asked,) = parse_annotations({KEY: "x", "reactor.run/answered.cancel": count})
+    assert [one["value"] for one in asked.removal if one["op"] == "add"] == ["1"]
+
+
 def test_other_annotations_are_no_requests() -> None:
     assert parse_annotations({"reactor.run/cancelled": "x", f"{KEY}.": "x", "reactor.run/resume": "x"}) == []
 

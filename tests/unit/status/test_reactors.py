@@ -45,6 +45,12 @@ async def test_every_problem_is_listed_with_its_path(server: ApiServer) -> None:
         assert path in ready["message"]
 
 
+async def test_an_unknown_field_is_the_reason_whatever_else_follows_from_it(server: ApiServer) -> None:
+    ready = await judged(server, {"steps": [{"name": "a", "trnsform": {"value": 1}}]}, 1, 0)
+    assert ready["reason"] == "UnknownField"
+    assert "expected one of run, transform" in ready["message"]
+
+
 async def test_a_judgement_that_stands_is_not_written_again(server: ApiServer) -> None:
     await judged(server, SOUND, 1, 0)
     writes = len(server.writes)

@@ -84,6 +84,7 @@ async def test_a_pod_that_the_server_calls_invalid_never_starts(server: ApiServe
     server.script = [(400, {"message": 'strict decoding error: unknown field "spec.nodeSelectr"'}, {})]
     answer = await launcher.start(order())
     assert isinstance(answer, Refused)
+    assert answer.failure.kind is FailureKind.CANNOT_START
     assert "nodeSelectr" in answer.failure.message
 
 
@@ -102,7 +103,10 @@ async def test_what_may_be_allowed_later_waits_with_a_reason(
 
 async def test_a_namespace_that_forbids_such_pods_refuses(server: ApiServer, launcher: ClusterLauncher) -> None:
     server.script = [(403, {"message": 'violates PodSecurity "restricted:latest": hostNetwork'}, {})]
-    assert isinstance(await launcher.start(order()), Refused)
+    answer = await launcher.start(order())
+    assert isinstance(answer, Refused)
+    assert answer.failure.kind is FailureKind.CANNOT_START
+    assert answer.failure.message.endswith('violates PodSecurity "restricted:latest": hostNetwork')
 
 
 async def test_a_server_in_trouble_is_unavailable(server: ApiServer, launcher: ClusterLauncher) -> None:

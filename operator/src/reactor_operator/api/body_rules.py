@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from reactor_operator.api.bodies import Body
 from reactor_operator.api.graph import bodies_of
 from reactor_operator.api.problems import Problem, path_to
-from reactor_operator.api.reactor import Step
+from reactor_operator.api.reactor import ReactorSpec, Step
 from reactor_operator.api.source_rules import expression_problems, source_problems
 from reactor_operator.api.sources import Source
 
@@ -85,3 +85,15 @@ def final_problems(step: Step, path: str) -> Iterator[Problem]:
     for name, field in (("undo", "undo"), ("compensate", "compensate"), ("onError", "on_error")):
         if getattr(step, field) is not None:
             yield Problem(f"{path}.{name}", message, "InvalidValue")
+
+
+def unbounded_finals(spec: ReactorSpec) -> Iterator[Problem]:
+    """Yield the finally steps that nothing would end: nobody can ask anything of a run while they run.
+
+    A request has a limit of its own where none is written.
+    """
+    for place, step in enumerate(spec.finally_):
+        waits = step.run is not None and step.run.http is None
+        if waits and step.timeout is None and spec.defaults.timeout is None:
+            message = "no timeout: while it runs nothing ends its run, not even a cancel; say how long it may take"
+            yield Problem(f"spec.finally[{place}]", message, "NoTimeout")

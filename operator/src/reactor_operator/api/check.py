@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from reactor_operator.api.actions import EnvVar
 from reactor_operator.api.blueprint import CannotLayOut, blueprint_of, composed_names
 from reactor_operator.api.bodies import MAX_STEPS
-from reactor_operator.api.body_rules import final_problems
+from reactor_operator.api.body_rules import final_problems, unbounded_finals
 from reactor_operator.api.building import building
 from reactor_operator.api.document import TOO_DEEP, document_problems
 from reactor_operator.api.envelope import check_envelope, check_model
@@ -86,6 +86,8 @@ def _check(document: object) -> CheckedReactor:
     if spec is not None and "on_limit" in spec.model_fields_set and spec.max_active_runs is None:
         message = "found it without maxActiveRuns: there is no limit for it to be about"
         warnings.append(Problem("spec.onLimit", message, "NoLimit"))
+    if spec is not None:
+        warnings += unbounded_finals(spec)
     if spec is not None and not problems and mentions_sensitive(document) and not composed_names(spec):
         problems += _sensitive(spec)
     return CheckedReactor(None if problems else spec, tuple(dict.fromkeys(problems)), tuple(warnings))

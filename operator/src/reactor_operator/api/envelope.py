@@ -18,6 +18,7 @@ from reactor_operator.api.document import document_problems
 from reactor_operator.api.problems import Problem, nearest, path_to, render_found
 
 API_VERSION = "reactor.run/v1alpha1"
+UNKNOWN_FIELD = "UnknownField"
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -84,7 +85,7 @@ def unknown_field(path: str, name: str, known: Iterable[str]) -> Problem:
     known = tuple(sorted(known))
     near = _nearest_field(name, known)
     hint = f"did you mean {near}?" if near is not None else f"expected one of {', '.join(known)}"
-    return Problem(path_to(path, [name]), f"unknown field {render_found(name)}: {hint}", "UnknownField")
+    return Problem(path_to(path, [name]), f"unknown field {render_found(name)}: {hint}", UNKNOWN_FIELD)
 
 
 @lru_cache(maxsize=1_024)

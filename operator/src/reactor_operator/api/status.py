@@ -45,7 +45,7 @@ class ReactorStatus(Model):
 
 
 class ValueReference(Model):
-    """A document that is too large to be shown here; `reactor get` shows it."""
+    """A document that is too large, or nested too deeply, to be shown here; the store has it."""
 
     digest: Word = Field(description="SHA-256 of the document.")
     size: Count = Field(description="Its size in bytes.")

@@ -108,8 +108,8 @@ def _blueprint_of(
             continue
         answer = check_reactor(other.value)
         if answer.spec is None:
-            message = f"Reactor '{name}', which it composes, is not sound: {answer.problems[0]}"
-            findings.append(manifest.finding("spec.steps", message))
+            findings.append(manifest.finding("spec.steps", f"Reactor '{name}', which it composes, is not sound"))
+            findings.extend(each for each in _located(other, answer.problems) if each not in findings)
             return None
         composed[name] = answer.spec
         waiting += composed_names(answer.spec)

@@ -73,19 +73,23 @@ class ProcessEvaluator:
     ) -> Mapping[str, object] | Failure:
         """Return the values of `sources` by the field that each is written in (`transform`, `inputs.order`)."""
         asked = [_Asked(f"{name}.expr", one.expr) for name, one in sources.items() if one.expr is not None]
-        values = await self._evaluate(asked, environment, subject, condition=False)
+        values = await self._evaluate(asked, environment, subject)
         return values if isinstance(values, Failure) else _resolve(sources, environment, values, subject)
 
     async def choose(self, conditions: Sequence[str], environment: Environment, subject: str) -> int | Failure | None:
-        """Return the place of the first condition that is true, None where none is; those after it are not asked."""
-        for place, condition in enumerate(conditions):
-            field = f"switch.cases[{place}].when"
-            values = await self._evaluate([_Asked(field, condition)], environment, subject, condition=True)
-            if isinstance(values, Failure):
-                return values
-            if not isinstance(values[condition], bool):
-                return _no_condition(subject, field, values[condition])
-            if values[condition]:
+        """Return the place of the first condition that is true, None where none is; those after it are not asked.
+
+        All of them together have the time of one question, so that many slow ones hold nobody up for long.
+        """
+        asked = [_Asked(f"switch.cases[{place}].when", condition) for place, condition in enumerate(conditions)]
+        values = await self._evaluate(asked, environment, subject, choice=True)
+        if isinstance(values, Failure):
+            return values
+        for place, one in enumerate(asked):
+            value = values[one.expression]
+            if not isinstance(value, bool):
+                return _no_condition(subject, one.field, value)
+            if value:
                 return place
         return None
 
@@ -95,12 +99,19 @@ class ProcessEvaluator:
             await self._idle.pop().kill()
 
     async def _evaluate(
-        self, asked: Sequence[_Asked], environment: Environment, subject: str, *, condition: bool
+        self,
+        asked: Sequence[_Asked],
+        environment: Environment,
+        subject: str,
+        *,
+        condition: bool = False,
+        choice: bool = False,
     ) -> Mapping[str, object] | Failure:
-        """Return values by expression; after a condition that is not true, its value alone."""
+        """Return values by expression: of a `condition` that is not true its value alone; of a `choice` those up to the
+        first that is not false."""
         if not asked:
             return {}
-        question = _question(asked, environment, condition=condition)
+        question = {**_question(asked, environment), "condition": condition, "choice": choice}
         document = _document(question)
         if document is None:
             return _expression_failure(subject, asked[0].field, f"reads inputs or results that are {_NESTED}")
@@ -163,12 +174,11 @@ def _asked_of(step: Step) -> Sequence[_Asked]:
     ]
 
 
-def _question(asked: Sequence[_Asked], environment: Environment, *, condition: bool) -> dict[str, object]:
+def _question(asked: Sequence[_Asked], environment: Environment) -> dict[str, object]:
     """Return what the worker is asked, with only those results that the expressions name."""
     named = {name for one in asked for name in expression_references(one.expression, arguments=True).results}
     return {
         "expressions": [one.expression for one in asked],
-        "condition": condition,
         "inputs": environment.inputs,
         "schema": environment.inputs_schema,
         "results": {

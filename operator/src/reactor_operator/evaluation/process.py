@@ -17,6 +17,7 @@ import orjson
 
 import reactor_operator
 from reactor_operator.evaluation.frames import HEADER, render_frame
+from reactor_operator.evaluation.questions import is_last
 from reactor_operator.ports import Unavailable
 
 START_SECONDS = 60.0
@@ -82,7 +83,7 @@ class Worker:
                 await self._write(render_frame({**question, "seconds": seconds}))
                 while len(answers) < count:
                     answers.append(await self._read())
-                    if _is_last(answers, question):
+                    if is_last(question, len(answers) - 1, answers[-1]):
                         break
         except (TimeoutError, EOFError, OSError) as error:
             if not isinstance(error, TimeoutError):
@@ -126,9 +127,3 @@ def _environment() -> dict[str, str]:
     root = str(Path(reactor_operator.__path__[0]).parent)
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-
-
-def _is_last(answers: Sequence[Mapping[str, object]], question: Mapping[str, object]) -> bool:
-    """Return whether the worker drops the rest of the question after this answer."""
-    answer = answers[-1]
-    return "fault" in answer or (len(answers) == 1 and bool(question["condition"]) and answer["value"] is not True)

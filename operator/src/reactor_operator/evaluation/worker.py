@@ -1,9 +1,9 @@
 """The process in which expressions are evaluated, so that one that never ends can be killed.
 
-In: frames on standard input, each a question `{expressions, condition, inputs, schema, results, run, args, beside,
-seconds}`.
+In: frames on standard input, each a question `{expressions, condition, choice, inputs, schema, results, run, args,
+beside, seconds}`.
 Out: frames on standard output: first `{"ready": true}`, then for each expression of a question `{"value": …}` or
-`{"fault": "…"}`; after a fault, or a condition that is not true, the rest of the question is dropped.
+`{"fault": "…"}`, until `questions.is_last` drops the rest of the question.
 Never here: anything that is not an expression.
 
 Nothing interrupts a running expression, not even the end of the operator. So the kernel is asked to end this process
@@ -21,6 +21,7 @@ import orjson
 from reactor_operator.evaluation.cel import ExpressionFault, evaluate, variables_of
 from reactor_operator.evaluation.frames import read_frame, render_frame
 from reactor_operator.evaluation.numbers import typed
+from reactor_operator.evaluation.questions import is_last
 
 MEMORY_BYTES = 192 << 20  # two of these fit beside the operator into the limit of its pod (512 MiB)
 RESULT_BYTES = 1 << 20
@@ -43,7 +44,7 @@ def _answer(question: Any, out: BinaryIO) -> None:
     for place, expression in enumerate(question["expressions"]):
         answer = _evaluate(expression, variables)
         _send(out, answer)
-        if "fault" in answer or (place == 0 and question["condition"] and answer["value"] is not True):
+        if is_last(question, place, answer):
             break
     signal.setitimer(signal.ITIMER_PROF, 0)
 

@@ -3,10 +3,15 @@
 In: annotations and status of a run, which anyone may have written. Out: requests, and what removes them once they are
 answered. Never here: a decision; a request that makes no sense is handed on as one, so that it is answered too.
 
+Without an id of its own a request is known by what it says, until it is taken away: taking it away counts, in the
+annotation `reactor.run/answered.ACTION`, in the same patch. So it is answered once however often it is read, also by
+another operator; and asked for again, it is another request.
+
 Total: an empty value, `true` and `{}` mean the same; an object says more; of a cancel and an undo any other text is the
 reason.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -30,6 +35,8 @@ from reactor_operator.store.port import Entry
 
 ACTIONS = ("cancel", "undo", "retry", "skip")
 _PREFIX = "reactor.run/"
+_COUNT = "reactor.run/answered."
+_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _LIMIT = 8
 _ID_LIMIT = 200
 _VALUE_LIMIT = 64 * 1024
@@ -83,12 +90,12 @@ def parse_annotations(annotations: Mapping[str, str]) -> list[Request]:
         if not key.startswith(_PREFIX) or action not in ACTIONS or key.endswith("."):
             continue
         value = annotations[key]
-        # Without an id of its own a request is known by what it says.
-        name = message_id[:_ID_LIMIT] or f"annotation-{digest_of(key, value)[:12]}"
-        path = "/metadata/annotations/" + key.replace("~", "~0").replace("/", "~1")
+        count = annotations.get(_COUNT + action, "")
+        name = message_id[:_ID_LIMIT] or f"annotation-{digest_of(key, value, *([count] if count else []))[:12]}"
         removal: list[dict[str, object]] = [
-            {"op": "test", "path": path, "value": value},
-            {"op": "remove", "path": path},
+            {"op": "test", "path": _path_of(key), "value": value},
+            *([] if message_id else _counted(action, count)),
+            {"op": "remove", "path": _path_of(key)},
         ]
         said: object
         try:
@@ -98,6 +105,18 @@ def parse_annotations(annotations: Mapping[str, str]) -> list[Request]:
             continue
         found.append(_request(name, action, said, "annotation", removal))
     return found[:_LIMIT]
+
+
+def _path_of(key: str) -> str:
+    return "/metadata/annotations/" + key.replace("~", "~0").replace("/", "~1")
+
+
+def _counted(action: str, count: str) -> list[dict[str, object]]:
+    """Return the part of a removal that counts it, so that the same words, said again later, are another request."""
+    path = _path_of(_COUNT + action)
+    one_more = int(count) + 1 if _NUMBER.fullmatch(count) else 1
+    unchanged: list[dict[str, object]] = [{"op": "test", "path": path, "value": count}] if count else []
+    return [*unchanged, {"op": "add", "path": path, "value": str(one_more)}]
 
 
 def parse_status_requests(requests: object) -> list[Request]:

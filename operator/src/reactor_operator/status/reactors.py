@@ -11,6 +11,7 @@ import structlog
 
 from reactor_operator.api.check import CheckedReactor, check_spec
 from reactor_operator.api.digest import digest_spec
+from reactor_operator.api.envelope import UNKNOWN_FIELD
 from reactor_operator.api.problems import Problem
 from reactor_operator.kube.client import KubeClient, PatchType
 from reactor_operator.kube.errors import Conflict, Invalid, refusals_as_unavailable
@@ -74,7 +75,7 @@ def render_reactor_status(
     truth = "True" if sound else "False"
     ready = _ready(before)
     kept = text_at(ready, "lastTransitionTime") if text_at(ready, "status") == truth else ""
-    reason = "Sound" if sound else checked.problems[0].reason[:_REASON_LIMIT]
+    reason = "Sound" if sound else _reason(checked.problems)
     if sound and not checked.warnings:
         message = f"{len(checked.spec.steps) if checked.spec is not None else 0} steps"
     else:
@@ -93,6 +94,12 @@ def render_reactor_status(
             }
         ],
     }
+
+
+def _reason(problems: Sequence[Problem]) -> str:
+    """Return the reason of the first problem; a field that is not known comes first, for others may follow from it."""
+    reasons = [problem.reason for problem in problems]
+    return UNKNOWN_FIELD if UNKNOWN_FIELD in reasons else reasons[0][:_REASON_LIMIT]
 
 
 def _digest(reactor: ReactorObject) -> str:
