@@ -8,7 +8,7 @@ import pytest
 from typer.main import get_command
 
 from reactor_operator.cli.main import app
-from tests.unit.cli.conftest import EXAMPLES, Reactor, Write
+from tests.unit.cli.conftest import Reactor, Write
 
 ROOT = Path(__file__).parents[3]
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
@@ -37,18 +37,3 @@ def test_the_reactor_of_the_readme_is_sound_and_is_rolled_back_as_it_says(reacto
     assert (status["phase"], status["failure"]["message"]) == ("Failed", "the card has expired")
     assert status["rollback"]["undone"] == ["charge", "reserve"]
     assert reactor("run", folder, *settings, "--set", "card=good").code == 0
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        "README.md",
-        "docs/cli.md",
-        "docs/failure-matrix.md",
-        *(f"examples/{one.name}/README.md" for one in EXAMPLES.glob("0*")),
-    ],
-)
-def test_links_lead_somewhere(document: str) -> None:
-    file = ROOT / document
-    for target in re.findall(r"\]\(([^)#]+)\)", file.read_text()):
-        assert (file.parent / target).exists(), target

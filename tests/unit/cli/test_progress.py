@@ -99,6 +99,22 @@ def test_what_could_not_be_reversed_is_named_at_the_end() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("rollback", "message", "told"),
+    [
+        ({"undone": ["a", "b"]}, "a mistake (rolled back: a, b)", "a mistake · rolled back: a, b"),
+        ({"undone": ["a"]}, "wrong (again) (rolled back: a)", "wrong (again) · rolled back: a"),
+        (
+            {"undone": ["b"], "failures": [{"step": "a", "kind": "Error", "message": "no"}]},
+            "(rollback incomplete: a)",
+            "rolled back: b · NOT rolled back: a: Error: no",
+        ),
+    ],
+)
+def test_what_was_reversed_is_told_once(rollback: dict[str, object], message: str, told: str) -> None:
+    assert render_end(run("Undone", rollback=rollback, message=message)) == f"order-1  Undone · {told}"
+
+
 def drawn(*looks: RunView, height: int = 40) -> str:
     console = Console(file=io.StringIO(), force_terminal=True, width=100, height=height, record=True)
     tree = Tree(console)

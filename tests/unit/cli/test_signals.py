@@ -44,6 +44,7 @@ class Laptop:
     def __init__(self, reactor: Reactor, write: Write, folder: Path) -> None:
         self.reactor, self.write, self.folder = reactor, write, folder
         self.state = folder / "run.db"
+        self.out = ""
 
     def put(self, card: str = "good", extra: str = "") -> None:
         run = RUN.replace("CARD", card).replace("LOG", str(self.folder / "log")).replace("spec: {", "spec: {" + extra)
@@ -55,6 +56,7 @@ class Laptop:
 
     def ask(self, *words: str) -> tuple[int, str]:
         answer = self.reactor(*words, "--state", self.state, "--manifests", self.folder)
+        self.out = answer.out
         return answer.code, answer.err
 
     @property
@@ -107,15 +109,25 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(laptop: Laptop) -> N
     assert laptop.run() == 0
     code, told = laptop.ask("cancel", "one")
     assert (code, told) == (2, "cancel is refused: the run has ended: Succeeded")
+    assert "  | cancel is asked of it\n" in laptop.out
     assert laptop.status["signals"][-1]["phase"] == "Rejected"
     assert laptop.log == "rc"
 
 
-def test_a_run_that_was_never_started_is_not_asked(laptop: Laptop) -> None:
+def test_a_run_that_was_never_started_is_not_asked(laptop: Laptop, write: Write) -> None:
+    assert laptop.run() == 0
+    write({"run.yaml": RUN.replace("one", "two")})
+    code, told = laptop.ask("undo", "two")
+    assert code == 2
+    assert "found no run 'two', expected one that was started" in told
+    assert "(here default)" in told
+
+
+def test_asking_makes_no_state_file(laptop: Laptop) -> None:
     laptop.put()
     code, told = laptop.ask("undo", "one")
-    assert code == 2
-    assert "found no run 'one', expected one that was started" in told
+    assert (code, told) == (2, f"--state {laptop.state}: found no file, expected that of the `reactor run` to ask")
+    assert not laptop.state.exists()
 
 
 def test_a_suspended_run_holds_still_until_its_manifest_says_otherwise(laptop: Laptop) -> None:

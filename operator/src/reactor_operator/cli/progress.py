@@ -5,6 +5,7 @@ In: looks at a run, one after the other. Out: text on a stream. Never here: how 
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ from reactor_operator.cli.transitions import Transition, transitions
 
 PHASE_WIDTH = 14
 MESSAGE_LIMIT = 400
+_ROLLBACK_WORDS = re.compile(r" ?\((rolled back|rollback incomplete): [^()]*\)\Z")
+"""How `status.message` ends where something was reversed or not: the end of a run tells it in full."""
 
 
 class Progress(Protocol):
@@ -128,7 +131,8 @@ def render_end(run: RunView) -> str:
         taken = [f"(taken from {run.taken_from})"] if run.taken_from else []
         return "\n  ".join([f"{run.name}  {render_phase(run)}", *taken, *explanation])
     undone = [f"rolled back: {', '.join(run.undone)}"] if run.undone else []
-    return f"{run.name}  {render_ending(run, why=run.failure or run.message, more=undone)}"
+    why = run.failure or _ROLLBACK_WORDS.sub("", run.message)
+    return f"{run.name}  {render_ending(run, why=why, more=undone)}"
 
 
 def render_phase(run: RunView) -> str:

@@ -62,6 +62,8 @@ class RunCommand:
         """Do it and return the exit code. Raises CommandError."""
         if self.path == "-" and self.inputs.file == "-":
             raise CommandError("both the manifests and --inputs are `-`, expected standard input to be one of them")
+        if self.asked is not None and self.state is not None and not self.state.exists():
+            raise CommandError(f"--state {self.state}: found no file, expected that of the `reactor run` to ask")
         warm = spawn_worker()  # it starts while manifests are read and checked
         try:
             manifests = load_manifests([self.path])
@@ -104,7 +106,7 @@ class RunCommand:
                     break
                 asked = await self._ask(store, run, known, keyring)
                 try:
-                    await _drive_one(driver, run, known, progress, done, asked=asked is not None)
+                    await _drive_one(driver, run, known, progress, done, asked=self.asked)
                 except Killed:
                     killed = True
                     break
@@ -162,7 +164,10 @@ class RunCommand:
         if self.asked is None:
             return None
         if known is None:
-            raise CommandError(f"--state {self.state}: found no run '{run.ref.name}', expected one that was started")
+            raise CommandError(
+                f"--state {self.state}: found no run '{run.ref.name}', expected one that was started with this file: "
+                f"look at its name and its namespace (here {run.ref.namespace})"
+            )
         from reactor_operator.reconciling.encrypted_requests import encrypted_request
         from reactor_operator.reconciling.signals import request_of
 
@@ -180,20 +185,26 @@ class RunCommand:
 
 
 async def _drive_one(
-    driver: Driver, run: LaptopRun, known: KnownRun | None, progress: Progress, done: list[RunView], *, asked: bool
+    driver: Driver,
+    run: LaptopRun,
+    known: KnownRun | None,
+    progress: Progress,
+    done: list[RunView],
+    *,
+    asked: Asked | None,
 ) -> None:
     """Drive one run and note how it was left, also where it was killed.
 
     One that has ended before is only shown, unless something is `asked` of it.
     """
-    if known is not None and known.state.header.phase in ENDED and not asked:
+    if known is not None and known.state.header.phase in ENDED and asked is None:
         view = await driver.drive(run, Silence())
         done.append(view)
         progress.recall(view)
         return
     progress.begin(run.ref.name, run.sound.reactor.manifest.name, list(run.sound.reactor.blueprint.nodes))
     if known is not None:
-        progress.say(_going_on(run, known))
+        progress.say(_going_on(run, known, asked))
     view = run.view({})
     try:
         view = await driver.drive(run, progress, known)
@@ -218,9 +229,9 @@ def _may_be_sensitive(manifests: Manifests) -> bool:
     return mentions_sensitive([one.value for one in manifests.reactors]) or any("sensitive" in text for text in texts)
 
 
-def _going_on(run: LaptopRun, known: KnownRun) -> str:
-    """Return a word about a run that goes on: with what it was started with, whatever the manifests say now."""
-    said = "goes on where it was"
+def _going_on(run: LaptopRun, known: KnownRun, asked: Asked | None) -> str:
+    """Return a word about a run that was there: with what it was started with, whatever the manifests say now."""
+    said = "goes on where it was" if asked is None else f"{asked.action} is asked of it"
     if known.definition.digest != digest_spec(run.sound.reactor.manifest.spec):
         said += ", with the Reactor as it was when the run started (the manifest has changed since)"
     return said

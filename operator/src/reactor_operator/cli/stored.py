@@ -45,7 +45,9 @@ async def load_inputs(store: Store, known: KnownRun, keys: Keyring) -> Mapping[s
             return None
         found = parse_object(await _load(store, known, pinned, keys))
     except CannotDecrypt as problem:
-        raise CommandError(f"--state: run '{known.definition.run.name}': {problem}") from None
+        raise CommandError(
+            f"--state: run '{known.definition.run.name}': {problem}: it has the name of the state file and `.key`"
+        ) from None
     names = known.blueprint.sensitive.inputs_of(ROOT) if known.blueprint is not None else frozenset({ALL})
     shown = hidden(found, names) if known.blueprint is not None or pinned.encrypted else found
     return {str(name): value for name, value in shown.items()} if isinstance(shown, Mapping) else {}
