@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Announce
 from reactor_operator.engine.decide import begin, recovering, stillborn
@@ -119,3 +121,27 @@ def test_a_run_that_can_never_start_has_ended_before_it_began() -> None:
     run = Run()
     run.state = decision.state
     assert run.feed(ev.TimePassed()).state is decision.state
+
+
+@pytest.mark.parametrize("ending", ["cancelled", "rolled back", "undone"])
+@pytest.mark.parametrize("request_", ["cancel", "undo"])
+def test_what_it_was_doing_before_the_loss_keeps_nobody_from_ending_it(ending: str, request_: str) -> None:
+    steps = (step("a", undo=CLEAN), step("b", ["a"]))
+    run = Run(*steps).start().succeeds("a")
+    match ending:
+        case "cancelled":
+            run.is_cancelled("before")
+        case "rolled back":
+            run.fails("b")
+        case _:
+            run.is_to_be_undone("before")
+    lose(run)
+    if request_ == "cancel":
+        run.is_cancelled("again")
+        assert (run.answer[0], run.phase) == (True, RunPhase.CANCELLED)
+        return
+    run.is_to_be_undone("again")
+    assert (run.answer[0], run.phase) == (True, RunPhase.ROLLING_BACK)
+    assert list(run.open) == ["a"]
+    run.succeeds("a")
+    assert (run.phase, run.unreversed) == (RunPhase.UNDONE, [])

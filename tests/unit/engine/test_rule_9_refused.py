@@ -56,10 +56,6 @@ REFUSED: dict[str, tuple[Callable[[], Run], str]] = {
         lambda: two_steps().fails("b").is_suspended().is_to_be_undone(),
         "the run is being rolled back already",
     ),
-    "undo of an undo that was lost": (
-        lambda: lose(two_steps().is_to_be_undone("first").fails("b")).is_to_be_undone("second"),
-        "the run is being undone already",
-    ),
     "retry of nothing": (lambda: lose(Run()).is_retried(), NEVER_BEGAN),
     "retry of a rollback that was lost": (lambda: lose(two_steps().fails("b")).is_retried(), ROLLED_BACK_WHEN_LOST),
     "retry of a step that is not there": (

@@ -35,7 +35,9 @@ def refuse_undo(draft: Draft) -> str:
     if header.stage is Stage.OVER:
         complete = header.phase is RunPhase.FAILED and header.rollback is not RollbackState.INCOMPLETE
         return "the run was rolled back already: nothing is left to undo" if complete else ""
-    doing = {Goal.CANCEL: "cancelled", Goal.ROLL_BACK: "rolled back", Goal.UNDO: "undone"}.get(header.goal)
+    if header.stage is Stage.RECOVERING:
+        return ""  # whatever it was doing, it does no more
+    doing = {Goal.CANCEL: "cancelled", Goal.ROLL_BACK: "rolled back"}.get(header.goal)
     return f"the run is being {doing} already" if doing else ""
 
 
@@ -45,6 +47,8 @@ def undo(draft: Draft, reason: str, *, delete: bool = False) -> None:
     It has a deadline of its own: that of an earlier rollback may be long past.
     """
     stage = draft.header.stage
+    if stage is Stage.RECOVERING:
+        stop_everything(draft)
     open_ = _open(draft)
     draft.set(
         undo_reason=reason,
@@ -65,8 +69,6 @@ def undo(draft: Draft, reason: str, *, delete: bool = False) -> None:
         go_back(draft)
         return
     begin_ending(draft, Goal.UNDO)
-    if stage is Stage.RECOVERING:
-        stop_everything(draft)
 
 
 def refuse_retry(draft: Draft, event: RetryRequested) -> str:

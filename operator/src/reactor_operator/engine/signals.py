@@ -20,7 +20,7 @@ from reactor_operator.engine.events import (
 )
 from reactor_operator.engine.failures import render_message
 from reactor_operator.engine.resuming import refuse_retry, refuse_skip, refuse_undo, retry, skip_step, undo
-from reactor_operator.engine.state import Goal, RunPhase, SignalAnswer
+from reactor_operator.engine.state import Goal, RunPhase, SignalAnswer, Stage
 
 _KEPT = 20
 _NAME_LIMIT = 256
@@ -137,7 +137,8 @@ def _refusal(draft: Draft, event: Signal) -> str:
         return refused
     match event:
         case CancelRequested():
-            return "the run is being cancelled already" if header.goal is Goal.CANCEL else ""
+            cancelled = header.goal is Goal.CANCEL and header.stage is not Stage.RECOVERING
+            return "the run is being cancelled already" if cancelled else ""
         case UndoRequested():
             return refuse_undo(draft)
         case RetryRequested():
