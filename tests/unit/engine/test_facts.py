@@ -6,8 +6,8 @@ import pytest
 
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Announce, Notify
-from reactor_operator.engine.decide import stillborn
-from reactor_operator.engine.facts import PENDING_LIMIT, Fact, FactKind
+from reactor_operator.engine.decide import recovering, stillborn
+from reactor_operator.engine.facts import LOST_FACTS, PENDING_LIMIT, Fact, FactKind
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.notices import ANNOUNCED
 from reactor_operator.engine.plan import Endpoint, NotificationPlan, Plan
@@ -83,6 +83,21 @@ def test_a_retried_run_goes_on_counting_and_does_not_start_again() -> None:
     run = Told(step("a")).start().fails("a").is_retried().succeeds("a")
     assert run.kinds == ["run.started", "step.failed", "run.failed", "run.succeeded"]
     assert [fact.sequence for fact in run.facts] == [1, 2, 3, 4]
+
+
+def test_after_a_loss_no_fact_has_the_number_of_another_one_that_was_told_in_what_was_lost() -> None:
+    """A receiver drops what has an id that it has seen: it would believe that the run succeeded."""
+    run = Told(step("a")).start()
+    kept, run_open = run.state, dict(run.open)
+    run.succeeds("a")
+    stopped = recovering(kept.header, run.now)
+    run.state, run.open = replace(kept, header=recovering(stopped, run.now), ready=()), run_open
+    run.feed(ev.CancelRequested(id="1"))
+    assert [(one.kind, one.sequence) for one in run.facts] == [
+        (FactKind.RUN_STARTED, 1),
+        (FactKind.RUN_SUCCEEDED, 2),
+        (FactKind.RUN_CANCELLED, 2 + LOST_FACTS),
+    ]
 
 
 def test_a_run_that_can_never_start_is_told_as_failed() -> None:

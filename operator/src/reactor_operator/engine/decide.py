@@ -23,7 +23,7 @@ from reactor_operator.engine.ending import (
     hold,
     revert,
 )
-from reactor_operator.engine.facts import FactKind
+from reactor_operator.engine.facts import LOST_FACTS, FactKind
 from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.forward import complete, enter, finish_up, go_forward, skip
 from reactor_operator.engine.identity import Action, Task
@@ -97,10 +97,13 @@ def recovering(header: Header, now: int) -> Header:
     """Return the header of a run whose stored state was lost or is older than what was already told to people.
 
     What its tasks did since is not known, so it starts nothing and lets no timer take effect. What they still report
-    is recorded; a cancel ends it.
+    is recorded; a cancel ends it. What is told from here on has numbers beyond those that may have been told in what
+    was lost: receivers drop an event whose id they have seen.
     """
     now = max(header.now, now)
-    return replace(header, stage=Stage.RECOVERING, phase=RunPhase.RECOVERING, ending=None, now=now)
+    lost = LOST_FACTS if header.told and header.stage is not Stage.RECOVERING else 0
+    told = header.told + lost
+    return replace(header, stage=Stage.RECOVERING, phase=RunPhase.RECOVERING, ending=None, now=now, told=told)
 
 
 def decide(plan: Plan, state: RunState, event: ev.Event, now: int) -> Decision:

@@ -41,6 +41,8 @@ ENDS: Mapping[RunPhase, FactKind] = MappingProxyType(
 
 PENDING_LIMIT = 1_000
 """Notices of one run that may wait; one more is dead at once, so that a run of many failing steps stays small."""
+LOST_FACTS = 1_000_000
+"""More facts than a state that was lost can have told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
