@@ -190,17 +190,19 @@ def arguments_for(handler: "Handler", call: Call) -> dict[str, object]:
     arguments = call.arguments | {name: value for name, value in filled.items() if name in names}
     problems = [f"{name!r} is positional-only, arguments come by name" for name in positional]
     problems += [f"{name!r} is missing{_ADVICE.get(name, '')}" for name in required if name not in arguments]
-    if not takes_any:
-        problems += [f"{name!r} is not a parameter" for name in arguments if name not in names]
+    strange = [] if takes_any else [f"{name!r} is not a parameter" for name in arguments if name not in names]
+    problems += strange
     if problems:
         shown = ", ".join(names) or "no parameters"
         name = getattr(handler, "__qualname__", None) or type(handler).__qualname__
         raise Misfit(
             f"step {call.environment.step}, {action}: the arguments do not fit {name}({shown}): {'; '.join(problems)}"
+            + (_ALL if strange else "")
         )
     return arguments
 
 
+_ALL = ": run, compensate and undo get all arguments of the step by name; take them, or add **others"
 _ADVICE = {"result": " (only an undo has one)", "failure": " (only a compensate has one)"}
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 from typer.main import get_command
@@ -23,8 +24,8 @@ def test_every_option_of_a_command_is_documented_and_no_other(name: str) -> None
     assert set(re.findall(r"--[a-z-]+", usage)) == options - everywhere
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+def blocks(language: str, document: str = "README.md") -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / document).read_text(), re.DOTALL)
 
 
 def test_the_reactor_of_the_readme_is_sound_and_is_rolled_back_as_it_says(reactor: Reactor, write: Write) -> None:
@@ -37,3 +38,14 @@ def test_the_reactor_of_the_readme_is_sound_and_is_rolled_back_as_it_says(reacto
     assert (status["phase"], status["failure"]["message"]) == ("Failed", "the card has expired")
     assert status["rollback"]["undone"] == ["charge", "reserve"]
     assert reactor("run", folder, *settings, "--set", "card=good").code == 0
+
+
+def test_the_steps_of_the_documentation_of_steps_are_sound(reactor: Reactor, write: Write) -> None:
+    step, container = blocks("yaml", "docs/steps.md")
+    names = [f"- name: {name}\n  transform: {{value: {{total: 1}}}}\n" for name in ("customer", "reserve")]
+    last = "- name: last\n  arguments: {amount: {value: 1}}\n  compensate: {container: {image: a}}\n"
+    steps = "".join([*names, step, last, indent(container, "  ")])
+    head = "apiVersion: reactor.run/v1alpha1\nkind: Reactor\nmetadata: {name: x}\nspec:\n  steps:\n"
+    module = "def charge(): ...\ndef void(): ...\ndef refund(): ...\n"
+    answer = reactor("lint", "--strict", write({"reactor.yaml": head + indent(steps, "  "), "shop.py": module}))
+    assert answer.code == 0, answer.out

@@ -96,6 +96,17 @@ def test_a_handler_that_is_not_beside_the_manifest_is_a_warning(reactor: Reactor
     assert reactor("lint", "--strict", folder).code == 2
 
 
+def test_another_kind_is_told_with_the_one_that_was_meant(reactor: Reactor, write: Write) -> None:
+    found = lines(reactor("lint", write({"reactor.yaml": REACTOR.replace("kind: Reactor", "kind: Reacter")})).out)
+    assert found[0].endswith("kind: found 'Reacter', expected Reactor or ReactorRun: did you mean Reactor?")
+
+
+def test_a_handler_of_a_finally_step_is_looked_for(reactor: Reactor, write: Write) -> None:
+    final = "  finally:\n  - name: tell\n    run: {python: {handler: 'gone:f'}}\n"
+    (found,) = lines(reactor("lint", write({"reactor.yaml": REACTOR + final})).out)
+    assert "spec.finally[0].run.python.handler: handler 'gone:f' not found" in found
+
+
 def test_a_handler_of_an_image_is_not_looked_for(reactor: Reactor, write: Write) -> None:
     step = "  - name: two\n    image: shop:1\n    run: {python: {handler: 'm:f'}}\n"
     assert lines(reactor("lint", write({"reactor.yaml": REACTOR + step})).out) == []

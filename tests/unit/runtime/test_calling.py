@@ -49,7 +49,10 @@ def test_the_undo_of_an_uncertain_step_gets_null(pod: Pod, peer: Peer) -> None:
 @pytest.mark.parametrize(
     ("signature", "found"),
     [
-        ("(a)", "'b' is not a parameter"),
+        (
+            "(a)",
+            "(a): 'b' is not a parameter: run, compensate and undo get all arguments of the step by name",
+        ),
         ("(a, b, c)", "'c' is missing"),
         ("(a, b, result)", "'result' is missing (only an undo has one)"),
         ("(a, b, failure)", "'failure' is missing (only a compensate has one)"),

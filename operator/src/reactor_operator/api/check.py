@@ -73,7 +73,8 @@ def _check(document: object) -> CheckedReactor:
     for index, step in parts.finals.items():
         problems += step_problems(step, f"spec.finally[{index}]")
         problems += final_problems(step, f"spec.finally[{index}]")
-        warnings += step_warnings(step, f"spec.finally[{index}]")
+        if step.undo is None:  # which is an error there, and no `compensate` would mend it
+            warnings += step_warnings(step, f"spec.finally[{index}]")
     problems += finals_graph(parts.final_names, parts.finals, Names(_texts(parts.names))).problems
     if parts.returns is not None:
         problems += returns_problems(parts.returns, "spec.returns")

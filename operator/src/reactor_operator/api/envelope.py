@@ -7,14 +7,14 @@ Never here: rules of one kind.
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from types import NoneType, UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from reactor_operator.api import actions, duration, model, reactor
+from reactor_operator.api import model
 from reactor_operator.api.document import document_problems
+from reactor_operator.api.expected import PATTERNS, TYPES, expected_at, model_at
 from reactor_operator.api.problems import Problem, nearest, path_to, render_found
 
 API_VERSION = "reactor.run/v1alpha1"
@@ -23,28 +23,6 @@ UNKNOWN_FIELD = "UnknownField"
 M = TypeVar("M", bound=BaseModel)
 
 _FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
-_PATTERNS = {
-    actions.HANDLER: "module:function, such as shop.inventory:reserve",
-    actions.ENV_NAME: "a name of visible ASCII characters without '='",
-    reactor.LABEL_KEY: "the key of a label, such as team or example.com/team",
-    reactor.LABEL_VALUE: "the value of a label: letters, digits, '-', '_' and '.', a letter or digit at both ends",
-    model.ARGUMENT: "a name of letters, digits and '_' that does not start with a digit",
-    duration.PATTERN: "a duration such as 1h30m, 72h or 250ms",
-    model.PRINTABLE: "printable text in one line, without control characters",
-    model.DNS_LABEL: "a DNS label: lower-case letters, digits and '-', a letter or digit at both ends",
-    model.DNS_SUBDOMAIN: "a DNS name: lower-case letters, digits, '-' and '.', a letter or digit at both ends",
-}
-_EXPECTED = {
-    "string_type": "text",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "bool_type": "true or false",
-    "dict_type": "an object",
-    "model_type": "an object",
-    "model_attributes_type": "an object",
-    "tuple_type": "a list",
-    "list_type": "a list",
-}
 
 
 def check_envelope(document: object, *, kind: str) -> list[Problem]:
@@ -68,7 +46,7 @@ def _check_name(metadata: object) -> list[Problem]:
     name = metadata.get("name")
     if isinstance(name, str) and len(name) <= 253 and re.match(model.DNS_SUBDOMAIN.replace("$", r"\Z"), name):
         return []
-    expected = f"{_PATTERNS[model.DNS_SUBDOMAIN]}, at most 253 characters"
+    expected = f"{PATTERNS[model.DNS_SUBDOMAIN]}, at most 253 characters"
     return [Problem("metadata.name", f"found {render_found(name)}, expected {expected}", "InvalidValue")]
 
 
@@ -109,13 +87,13 @@ def _problem(kind: type[BaseModel], part: ErrorDetails, base: str) -> Problem | 
     path = path_to(base, (key for key in where if key != "[key]"))
     match part["type"]:
         case "extra_forbidden":
-            owner = _model_at(kind, where[:-1])
+            owner = model_at(kind, where[:-1])
             known = (field.alias or name for name, field in owner.model_fields.items()) if owner is not None else ()
             return unknown_field(path_to(base, where[:-1]), str(where[-1]), known)
         case "missing":
             return Problem(path, "found none, expected a value: the field is required", "Required")
         case "string_pattern_mismatch":
-            expected = _PATTERNS.get(context["pattern"], f"text that matches {context['pattern']}")
+            expected = PATTERNS.get(context["pattern"], f"text that matches {context['pattern']}")
             return Problem(path, f"found {render_found(found)}, expected {expected}", "InvalidValue")
         case "string_too_long":
             size = f"found {len(str(found))} characters, expected at most {context['max_length']}"
@@ -136,8 +114,9 @@ def _problem(kind: type[BaseModel], part: ErrorDetails, base: str) -> Problem | 
             return Problem(path, f"found {render_found(found)}, expected at least {context['ge']}", "InvalidValue")
         case "less_than_equal":
             return Problem(path, f"found {render_found(found)}, expected at most {context['le']}", "InvalidValue")
-        case reason if reason in _EXPECTED:
-            return Problem(path, f"found {render_found(found)}, expected {_EXPECTED[reason]}", "InvalidValue")
+        case reason if reason in TYPES:
+            expected = expected_at(kind, where, reason, found)
+            return Problem(path, f"found {render_found(found)}, expected {expected}", "InvalidValue")
         case reason if reason[0].isupper():  # one of ours
             return Problem(path, part["msg"], reason)
         case _:
@@ -151,25 +130,3 @@ def _length(found: object, context: Mapping[str, Any]) -> object:
 def _near(found: object, context: Mapping[str, Any]) -> str:
     near = nearest(found, re.findall(r"'([^']*)'", context["expected"])) if isinstance(found, str) else None
     return f": did you mean {near}?" if near is not None else ""
-
-
-def _model_at(kind: type[BaseModel], where: Iterable[int | str]) -> type[BaseModel] | None:
-    """Return the model that stands at `where` under `kind`: the one whose fields an unknown one is compared with."""
-    at: Any = kind
-    for key in where:
-        if isinstance(at, type) and issubclass(at, BaseModel):
-            fields = {field.alias or name: field for name, field in at.model_fields.items()}
-            field = fields.get(str(key))
-            at = _bare(field.annotation) if field is not None else None
-        elif get_origin(at) in (tuple, dict):
-            at = _bare(get_args(at)[-1 if get_origin(at) is dict else 0])
-        else:
-            return None
-    return at if isinstance(at, type) and issubclass(at, BaseModel) else None
-
-
-def _bare(annotation: Any) -> Any:
-    """Return X of `X | None` and of `Annotated[X, …]`."""
-    while get_origin(annotation) in (Annotated, Union, UnionType):
-        annotation = next(part for part in get_args(annotation) if part is not NoneType)
-    return annotation

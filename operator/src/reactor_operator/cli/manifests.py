@@ -266,7 +266,8 @@ def _is_ours(api_version: str, kind: str, refuse: Callable[[str, str], None]) ->
             return False
         if kind not in KINDS:
             meant = get_close_matches(kind, KINDS, n=1)
-            refuse("kind", f"found '{kind}', expected {' or '.join(KINDS)}" + (f"; {meant[0]}?" if meant else ""))
+            hint = f": did you mean {meant[0]}?" if meant else ""
+            refuse("kind", f"found '{kind}', expected {' or '.join(KINDS)}{hint}")
             return False
         return True
     return api_version == "v1" and kind in ("Secret", "ConfigMap")

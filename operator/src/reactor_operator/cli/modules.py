@@ -35,8 +35,8 @@ class HandlerUse:
 
 
 def handlers_of(spec: ReactorSpec) -> Iterator[HandlerUse]:
-    """Yield every handler that a spec names, in its order, those of steps inside others too."""
-    for path, step in _steps_of(spec.steps, "spec"):
+    """Yield every handler that a spec names, in its order, those of steps inside others and of `finally` too."""
+    for path, step in (*_steps_of(spec.steps, "spec.steps"), *_steps_of(spec.finally_, "spec.finally")):
         settings = None
         for field, done in _actions_of(step):
             if done.python is None or done.python.handler is None:
@@ -52,12 +52,13 @@ def handlers_of(spec: ReactorSpec) -> Iterator[HandlerUse]:
             )
 
 
-def _steps_of(steps: Sequence[Step], base: str) -> Iterator[tuple[str, Step]]:
+def _steps_of(steps: Sequence[Step], listed: str) -> Iterator[tuple[str, Step]]:
+    """Yield each step of a list with its path, and those inside it; `listed` leads to the list."""
     for index, step in enumerate(steps):
-        path = f"{base}.steps[{index}]"
+        path = f"{listed}[{index}]"
         yield path, step
         for keys, body in bodies_of(step):
-            yield from _steps_of(body.steps or (), path_to(path, keys))
+            yield from _steps_of(body.steps or (), f"{path_to(path, keys)}.steps")
 
 
 def _actions_of(step: Step) -> Iterator[tuple[str, ActionSpec]]:
