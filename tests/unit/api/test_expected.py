@@ -59,7 +59,7 @@ def test_a_run_is_told_it_too(fields: dict[str, Any], told: str) -> None:
 
 
 def test_a_finally_step_with_undo_is_not_advised_to_compensate() -> None:
-    final = {"name": "tell", "run": PYTHON, "undo": PYTHON}
+    final = {"name": "tell", "run": PYTHON, "undo": PYTHON, "timeout": "1m"}
     checked = check_reactor(envelope("Reactor", {"steps": [{"name": "a", "run": PYTHON}], "finally": [final]}))
     assert [problem.path for problem in checked.problems] == ["spec.finally[0].undo"]
     assert checked.warnings == ()

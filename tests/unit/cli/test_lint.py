@@ -102,7 +102,7 @@ def test_another_kind_is_told_with_the_one_that_was_meant(reactor: Reactor, writ
 
 
 def test_a_handler_of_a_finally_step_is_looked_for(reactor: Reactor, write: Write) -> None:
-    final = "  finally:\n  - name: tell\n    run: {python: {handler: 'gone:f'}}\n"
+    final = "  finally:\n  - name: tell\n    timeout: 1m\n    run: {python: {handler: 'gone:f'}}\n"
     (found,) = lines(reactor("lint", write({"reactor.yaml": REACTOR + final})).out)
     assert "spec.finally[0].run.python.handler: handler 'gone:f' not found" in found
 
