@@ -13,11 +13,11 @@ from reactor_operator.changes.history import Trimmer
 from reactor_operator.changes.leftovers import find_leftovers, list_runs, tell_missed
 from reactor_operator.changes.metrics import ChangeMetrics
 from reactor_operator.changes.queue import ReconcileQueue
-from reactor_operator.changes.runs import RunChanges
+from reactor_operator.changes.runs import Prepare, RunChanges, as_it_is
 from reactor_operator.changes.siblings import ToldRuns
 from reactor_operator.changes.sweep import Sweeper
 from reactor_operator.changes.turns import Turns
-from reactor_operator.engine.events import CancelRequested, SpecChanged
+from reactor_operator.engine.events import CancelRequested, Signal, SpecChanged
 from reactor_operator.engine.state import Header, RunPhase, Stage
 from reactor_operator.kube.definitions import ClusterDefinitions, parse_run
 from reactor_operator.kube.paths import REACTOR_RUN
@@ -26,7 +26,7 @@ from reactor_operator.reconciling.definition import RECORD, Definition, encode_d
 from reactor_operator.status.board import ClusterBoard
 from reactor_operator.store.codec import decode_event, encode_header
 from reactor_operator.store.memory import MemoryStore
-from reactor_operator.store.port import Commit
+from reactor_operator.store.port import Commit, Entry
 from tests.unit.kube.api_server import ApiServer, Json
 from tests.unit.outcomes.stores import FixedClock
 
@@ -63,6 +63,7 @@ class Trial:
         self.active: frozenset[str] = frozenset()
         self.default_ttl_ms: int | None = None
         self.swept: list[RunRef] = []
+        self.prepared: Prepare = as_it_is
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[RunChanges]:
@@ -82,6 +83,7 @@ class Trial:
                 expiry=self.expiry,
                 turns=self.turns,
                 active=self.active,
+                prepared=self.prepared,
             )
             self.sweeper = Sweeper(
                 definitions,
@@ -238,6 +240,21 @@ class TestCancel:
             async with trial.following() as runs:
                 await runs.changed(None, await trial.put(metadata=self.asked, status=FINISHED))
         assert trial.queue.taken() == [REF]
+
+    async def test_a_request_that_was_prepared_for_no_stored_run_is_not_appended_to_one_that_is_by_now(
+        self, trial: Trial
+    ) -> None:
+        """What it brings may be sensitive, and was not encrypted."""
+
+        async def opened_meanwhile(entry: Entry, event: Signal) -> None:
+            await trial.store_run()
+
+        trial.prepared = opened_meanwhile
+        async with trial.following() as runs:
+            await runs.changed("MODIFIED", await trial.put(metadata=self.asked, status={"phase": "Pending"}))
+        assert await trial.cancels() == []
+        assert REF in trial.queue.taken()
+        assert "reactor.run/cancel" in trial.server.objects[PATH]["metadata"]["annotations"]
 
     async def test_a_run_that_ended_and_is_stored_no_more_refuses_and_says_so(self, trial: Trial) -> None:
         async with trial.following() as runs:
