@@ -105,6 +105,16 @@ def test_what_could_not_be_undone_inside_an_ignored_compose_stays_listed_too() -
     assert (run.phase, run.unreversed) == (RunPhase.UNDONE, [])
 
 
+def test_what_is_inside_an_ignored_compose_is_not_skipped() -> None:
+    inside = (step("x", undo=UNDO), step("y", ["x"]))
+    run = Run(compose("s", *inside, continues_on_error=True), step("z", ["s"])).start()
+    run.succeeds("s/x").fails("s/y").fails("s/x").fails("z")
+    for path in ("s/x", "s/y"):
+        told = f"step {path} is inside an optional step that is ignored: the run goes on without it"
+        assert run.is_carried_over(path, request=path).answer == (False, told)
+    assert run.is_carried_over("z").phase is RunPhase.SUCCEEDED
+
+
 def test_a_step_whose_cleanup_came_too_late_does_not_begin_anew_unasked() -> None:
     steps = (step("a", compensate=COMPENSATE), step("b", undo=UNDO), step("c", ["b"]))
     run = Run(*steps, rollback_deadline_ms=MINUTE).start().succeeds("b").fails("c").later(2 * MINUTE).fails("a")
