@@ -123,8 +123,8 @@ def refuse_skip(draft: Draft, event: SkipRequested) -> str:
     if draft.header.stage is Stage.OVER:
         if phase in STANDS:
             return f"step {event.step} is {phase}: only one that failed, or was reversed, can be skipped"
-        if event.step not in anew_of(draft):
-            return f"step {event.step} is inside an optional step that is ignored: the run goes on without it"
+        if event.step in standing(draft):
+            return f"step {event.step} is inside a step that is Ignored: the run goes on without it"
         return refuse_retry(draft, RetryRequested(id=event.id))
     if phase is not StepPhase.RETRYING:
         return f"step {event.step} is {phase}: while a run goes on only a step that is Retrying can be skipped"
