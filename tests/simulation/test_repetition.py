@@ -11,6 +11,8 @@ from tests.simulation.disks import Disk, StoreKind
 from tests.simulation.repeat import digest_of_seed
 from tests.simulation.trace import Trace
 
+pytestmark = pytest.mark.heavy
+
 SEEDS = range(1_000, 1_008)
 
 
