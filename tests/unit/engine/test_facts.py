@@ -11,7 +11,7 @@ from reactor_operator.engine.facts import LOST_FACTS, PENDING_LIMIT, Fact, FactK
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.notices import ANNOUNCED
 from reactor_operator.engine.plan import Endpoint, NotificationPlan, Plan
-from reactor_operator.engine.state import Notices, RunPhase, RunState
+from reactor_operator.engine.state import DeadNotice, Notices, RunPhase, RunState
 from tests.unit.engine.driver import DONE_ONCE, Run, Written, attempts, chain, failure, step
 
 AUDIT = NotificationPlan(name="audit", kinds=frozenset(FactKind), endpoint=Endpoint(url="http://audit"))
@@ -195,3 +195,14 @@ def test_words_are_short_and_move_no_cursor(words: str) -> None:
 def test_a_run_is_announced_to_people_as_before() -> None:
     run = Told(step("a")).start().fails("a")
     assert [one.ordinal for one in run.told if isinstance(one, Announce)] == list(range(1, len(run.told) + 1))
+
+
+def test_one_that_is_dead_is_told_with_all_that_is_known_of_it() -> None:
+    run = Told(step("a")).start()
+    run.feed(ended(run.sent[0], delivered=False, message="the endpoint answered 500"))
+    assert run.header.notices.last_failure == DeadNotice(
+        notification="audit", kind=FactKind.RUN_STARTED, sequence=1, message="the endpoint answered 500", at=run.now
+    )
+    [told] = [one for one in run.last.actions if isinstance(one, Announce)]
+    words = "Notification audit was not told of run.started (event 1): the endpoint answered 500"
+    assert (told.reason, told.message, told.warning) == ("NotificationDead", words, True)

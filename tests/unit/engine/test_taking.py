@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from reactor_operator.engine import events as ev
+from reactor_operator.engine.actions import Announce
 from reactor_operator.engine.derive import restore
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.state import (
@@ -50,6 +51,36 @@ def test_what_is_kept_says_how_it_ended_and_is_small_however_much_was_reversed()
     assert (kept.uid, kept.signals, kept.generation) == ("", (), 0)
     assert len(encode_header(kept)) < 32_000
     assert decode_header(encode_header(kept)) == kept
+
+
+def test_what_is_kept_is_all_that_people_are_told_of_an_end() -> None:
+    header = Header(
+        stage=Stage.OVER,
+        phase=RunPhase.UNDONE,
+        finished_at=START - 1,
+        halt_reason="enough",
+        cancel_reason="too late",
+        undo_reason="a mistake",
+        result=reference_to(b"1"),
+        undone=("b", "a"),
+        rollback=RollbackState.COMPLETE,
+        rollback_failures=(RollbackFailure(step="s", kind=FailureKind.ERROR, message="no"),),
+    )
+    assert outcome_of(replace(header, uid="uid-1", now=START, starts=3, announcements=7)) == header
+
+
+def test_no_more_is_listed_than_people_read() -> None:
+    kept = outcome_of(FAILED)
+    assert (len(kept.undone), len(kept.rollback_failures)) == (500, 20)
+    assert kept.undone[-1] == "s499"
+
+
+def test_whose_outcome_it_is_is_told_in_an_event() -> None:
+    decision = take("uid-2", outcome_of(FAILED), TAKEN, START)
+    said = "took the outcome of run checkout-1 (uid-1), which is Failed: nothing was started"
+    assert decision.actions == (Announce(ordinal=1, reason="Taken", message=said, warning=True),)
+    assert (decision.state.header.now, decision.state.header.announcements) == (START, 1)
+    assert dict(decision.state.remaining) == {"": 0}
 
 
 @pytest.mark.parametrize("phase", [RunPhase.SUCCEEDED, RunPhase.FAILED, RunPhase.HALTED, RunPhase.UNDONE])
