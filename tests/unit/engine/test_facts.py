@@ -206,3 +206,36 @@ def test_one_that_is_dead_is_told_with_all_that_is_known_of_it() -> None:
     [told] = [one for one in run.last.actions if isinstance(one, Announce)]
     words = "Notification audit was not told of run.started (event 1): the endpoint answered 500"
     assert (told.reason, told.message, told.warning) == ("NotificationDead", words, True)
+
+
+def test_a_fact_says_when_where_and_why_and_is_sent_where_its_notification_says() -> None:
+    run = Told(*chain("a", "b", undo=DONE_ONCE)).start().succeeds("a").later(5).fails("b", message="no stock")
+    assert run.facts[1] == Fact(
+        sequence=2,
+        kind=FactKind.STEP_FAILED,
+        at=run.now,
+        phase=RunPhase.RUNNING,
+        step="b",
+        failure=FailureKind.ERROR,
+        message="no stock",
+    )
+    assert {notice.endpoint for notice in run.sent} == {AUDIT.endpoint}
+    run.fails("a", FailureKind.TIMEOUT, "too slow")
+    assert (run.facts[2].failure, run.facts[2].message) == (FailureKind.TIMEOUT, "too slow")
+
+
+def test_a_cancel_of_a_rollback_tells_why_it_was_cancelled_not_why_the_run_failed() -> None:
+    run = Told(*chain("a", "b", undo=DONE_ONCE)).start().succeeds("a").fails("b").is_cancelled(reason="enough")
+    run.succeeds("a")
+    assert (run.facts[-1].kind, run.facts[-1].failure) == (FactKind.RUN_CANCELLED, None)
+    assert (run.facts[-1].step, run.facts[-1].message) == ("", "enough")
+
+
+def test_an_end_that_went_well_has_nothing_to_say() -> None:
+    end = Told(step("a")).start().succeeds("a").facts[-1]
+    assert (end.step, end.failure, end.message) == ("", None, "")
+
+
+def test_the_numbers_jump_once_however_often_the_loss_is_found() -> None:
+    once = recovering(replace(Told(step("a")).start().header, told=3), 1)
+    assert (once.told, recovering(once, 2).told) == (3 + LOST_FACTS, 3 + LOST_FACTS)

@@ -45,6 +45,12 @@ def test_a_task_is_ordered_only_once_what_it_sends_is_known() -> None:
     assert [(order.task.key, order.request) for order in run.orders] == [("a.run.1.1.1", request("a.run.1.1.1"))]
 
 
+def test_it_is_evaluated_with_the_arguments_of_its_step() -> None:
+    run = Run(step("a", run=REQUEST)).start()
+    assert [asked.arguments for asked in run.requested] == [run.step("a").arguments]
+    assert run.step("a").arguments is not None
+
+
 def test_other_actions_are_ordered_at_once_and_send_nothing() -> None:
     run = Run(step("a")).start()
     assert run.requested == []

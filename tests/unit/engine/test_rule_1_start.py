@@ -1,9 +1,21 @@
 """Rule 1: a step starts when all it depends on is Succeeded, Skipped or ignored, at most `parallelism` at once."""
 
+from reactor_operator.engine.decide import begin
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.identity import Action
-from reactor_operator.engine.state import RunPhase, StepPhase
-from tests.unit.engine.driver import Run, attempts, cannot_be_evaluated, chain, declines, step, value
+from reactor_operator.engine.state import Header, RunPhase, StepPhase
+from tests.unit.engine.driver import (
+    MINUTE,
+    START,
+    Run,
+    attempts,
+    cannot_be_evaluated,
+    chain,
+    declines,
+    plan_of,
+    step,
+    value,
+)
 
 
 def test_a_step_without_needs_starts_at_once() -> None:
@@ -118,3 +130,11 @@ def test_steps_being_evaluated_while_another_fails_are_evaluated_again_once_the_
     run = Run(optional, step("b")).start(a=cannot_be_evaluated)
     assert run.at("a") is StepPhase.IGNORED
     assert set(run.open) == {"b"}
+
+
+def test_a_run_begins_with_what_is_known_of_it() -> None:
+    state = begin(plan_of(step("a"), timeout_ms=MINUTE), "uid", START, suspended=True, generation=4)
+    assert state.header == Header(
+        uid="uid", now=START, started_at=START, deadline=START + MINUTE, suspended=True, generation=4
+    )
+    assert (state.ready, dict(state.remaining)) == (("a",), {"": 1})

@@ -87,6 +87,7 @@ def test_a_switch_starts_the_body_it_chose_and_skips_the_others_with_all_that_is
 def test_a_switch_ends_as_its_body_ended() -> None:
     run = Run(switch("route", step("[0]"))).start(route=chooses("[0]")).skips("route[0]", "nothing to move")
     assert (run.at("route"), run.step("route").result) == (StepPhase.SKIPPED, value("nothing to move"))
+    assert run.step("route").finished_at == run.now
     ignored = Run(switch("route", step("[0]", continues_on_error=True))).start(route=chooses("[0]")).fails("route[0]")
     assert (ignored.at("route"), ignored.step("route").result) == (StepPhase.IGNORED, value("route[0] fallback"))
 
