@@ -79,18 +79,19 @@ def test_a_request_is_repeated_until_it_is_heard_with_the_same_bytes(pod: Pod, p
 def test_a_gateway_that_goes_away_while_the_handler_runs_and_comes_back_gets_the_outcome(
     pod: Pod, peer: Peer, tmp_path: Path
 ) -> None:
-    gate = tmp_path / "gate"
+    gate, running = tmp_path / "gate", tmp_path / "running"
     pod.variables["REACTOR_SOURCE"] = f"""
 import os, time
 def main():
+    open({str(running)!r}, "w").close()
     while not os.path.exists({str(gate)!r}): time.sleep(0.005)
     return 'late'"""
     first = Peer()
     with serving(first):
         pod.peer = first
         process = pod.start()
-        first.wait_for_requests(1)
-        wait_until(lambda: first.binding, "the check-in was not taken")
+        # not only taken: the answer to the check-in has arrived
+        wait_until(running.exists, "the handler did not start")
     port = int(first.address.rpartition(":")[2])
     gate.touch()
     wait_until(pod.termination_log.exists, "the outcome was not left in the termination message")
