@@ -5,7 +5,7 @@ does not happen proves nothing about it.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -90,6 +90,8 @@ class Seen(StrEnum):
     STATUS_REPAIRED = "older status overwritten"
     ORDER_REPEATED = "order performed again"
     QUEUED = "run waited for its turn"
+    OUTCOME_TAKEN = "run took the outcome of another with its key"
+    KEY_REFUSED = "run refused for what another with its key did"
 
 
 ROWS: dict[str, frozenset[Fault | Seen]] = {
@@ -110,11 +112,13 @@ class Coverage:
     """Counters by name of a place, fault or consequence.
 
     seeds:    how many worlds were counted.
+    keyed:    how many worlds in which runs share a business key; not among `seeds`.
     by_store: for each kind of store how many worlds had it (`seeds`), and in how many of them each row of FAULTS was
               injected, an operator crashed at each place, and each fault of a row happened.
     """
 
     seeds: int = 0
+    keyed: int = 0
     crossed: Counter[str] = field(default_factory=Counter)
     crashed: Counter[str] = field(default_factory=Counter)
     happened: Counter[str] = field(default_factory=Counter)
@@ -127,6 +131,7 @@ class Coverage:
     def add(self, other: "Coverage") -> None:
         """Count what another one counted."""
         self.seeds += other.seeds
+        self.keyed += other.keyed
         self.crossed.update(other.crossed)
         self.crashed.update(other.crashed)
         self.happened.update(other.happened)
@@ -140,10 +145,16 @@ class Coverage:
         places = {f"crash {place}" for place in Place if other.crashed[place.value]}
         self.add(replace(other, by_store={str(store): Counter({"seeds", *rows, *faults, *places})}))
 
+    def add_keyed_world(self, ends: Set[Seen]) -> None:
+        """Count how the runs of one world ended that came second."""
+        self.keyed += 1
+        self.happened.update(end.value for end in ends)
+
     def encode(self) -> dict[str, object]:
         """Return plain values, as they travel between processes."""
         return {
             "seeds": self.seeds,
+            "keyed": self.keyed,
             "counts": [dict(counter) for counter in (self.crossed, self.crashed, self.happened)],
             "by_store": {store: dict(counts) for store, counts in self.by_store.items()},
         }
@@ -154,7 +165,7 @@ class Coverage:
         by_store = {store: Counter(counts) for store, counts in document["by_store"].items()}
         counts: list[Counter[str]] = [Counter(counter) for counter in document["counts"]]
         crossed, crashed, happened = counts
-        return cls(document["seeds"], crossed, crashed, happened, by_store)
+        return cls(document["seeds"], document["keyed"], crossed, crashed, happened, by_store)
 
     def missing(self) -> list[str]:
         """Return what never happened, though so many seeds should have seen it."""
@@ -163,7 +174,9 @@ class Coverage:
             found += [f"crash {place}" for place in Place if not self.crashed[place.value]]
             found += [fault.value for fault in Fault if not self.happened[fault.value]]
         if self.seeds >= SEEDS_FOR_CONSEQUENCES:
-            found += [seen.value for seen in Seen if not self.happened[seen.value]]
+            found += [seen.value for seen in Seen if seen not in OF_KEYS and not self.happened[seen.value]]
+        if self.keyed >= SEEDS_FOR_KEYS:
+            found += [seen.value for seen in sorted(OF_KEYS) if not self.happened[seen.value]]
         for store, counts in sorted(self.by_store.items()):
             wanted: list[str] = []
             if counts["seeds"] >= SEEDS_FOR_ROWS:
@@ -202,3 +215,6 @@ SEEDS_FOR_ROWS = 25
 SEEDS_FOR_EVERYTHING = 400
 SELDOM = frozenset({"F13", "F14"})
 SEEDS_FOR_CONSEQUENCES = 1_000
+SEEDS_FOR_KEYS = 50
+OF_KEYS = frozenset({Seen.OUTCOME_TAKEN, Seen.KEY_REFUSED})
+"""What follows only where runs share a business key."""

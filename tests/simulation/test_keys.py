@@ -11,10 +11,10 @@ from random import Random
 import pytest
 
 from reactor_operator.ports import RunRef
-from tests.simulation.coverage import Fault
+from tests.simulation.coverage import Coverage, Fault, Seen
 from tests.simulation.oracles import check
 from tests.simulation.reactors import UNSOUND, random_reactor
-from tests.simulation.test_simulation import SEEDS, SINGLE
+from tests.simulation.test_simulation import SEEDS
 from tests.simulation.world import World
 from tests.simulation.worlds import mischief_of
 
@@ -35,34 +35,29 @@ class KeyedWorld(World):
         self.cluster.runs[ref.uid] = replace(run, spec={**run.spec, "idempotencyKey": _KEY})
 
 
-def check_keys(world: World, reactor: str) -> set[str]:
+def check_keys(world: World, reactor: str) -> set[Seen]:
     """One run acted; of the others each ended as one that acted did, or was refused. Return how they ended."""
     uids = {uid for uid, name in world.ledger.reactor_of.items() if name == reactor}
     actors = {act.run for act in world.ledger.acts if act.run in uids}
     assert len(actors) <= 1, f"{actors} of {reactor} acted"
-    ends = set()
+    ends: set[Seen] = set()
     for uid in uids & world.cluster.runs.keys() - actors:
         status = world.cluster.runs[uid].status
         taken, failure = status.get("takenFrom"), status.get("failure")
         if isinstance(taken, dict):
-            ends.add("taken")
+            ends.add(Seen.OUTCOME_TAKEN)
             source = world.cluster.runs.get(taken["uid"])
             if source is not None and source.ref.uid not in world.ledger.asked:
                 assert status["phase"] == source.status["phase"], (
                     f"{uid} took the outcome of {taken}, which ended otherwise"
                 )
-        elif isinstance(failure, dict):
-            ends.add(str(failure["kind"]))
+        elif isinstance(failure, dict) and failure["kind"] == "KeyConflict":
+            ends.add(Seen.KEY_REFUSED)
     return ends
 
 
-@pytest.fixture(scope="module")
-def ends() -> set[str]:
-    return set()
-
-
 @pytest.mark.parametrize("seed", SEEDS[: (len(SEEDS) + 1) // 2])
-async def test_of_runs_with_one_key_one_acts_whatever_crashes(seed: int, ends: set[str]) -> None:
+async def test_of_runs_with_one_key_one_acts_whatever_crashes(seed: int, coverage: Coverage) -> None:
     random = Random(seed)
     reactors = {f"r{n}": random_reactor(random, comparable=False) for n in range(random.randint(1, 2))}
     reactors["unsound"] = dict(UNSOUND)
@@ -74,11 +69,7 @@ async def test_of_runs_with_one_key_one_acts_whatever_crashes(seed: int, ends: s
     try:
         await world.run()
         await check(world)
-        for reactor in reactors:
-            ends |= check_keys(world, reactor)
+        ends = set().union(*(check_keys(world, reactor) for reactor in reactors))
     finally:
         await world.close()
-
-
-def test_outcomes_were_taken_and_runs_that_were_deleted_had_others_refused(ends: set[str]) -> None:
-    assert SINGLE or ends >= {"taken", "KeyConflict"}
+    coverage.add_keyed_world(ends)
