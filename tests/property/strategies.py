@@ -44,6 +44,19 @@ action_plans = st.builds(
     has_request=st.booleans(),
 )
 
+optional_actions = st.none() | action_plans
+optional_retries = st.none() | st.builds(ActionPlan, retries=retry_policies)
+booleans = st.booleans()
+one_in_five = st.integers(0, 4).map(lambda drawn: drawn == 0)
+counts = [st.integers(1, most) for most in range(8)]
+"""`counts[n]` draws one to n. Made once: a strategy made anew for each draw is checked anew, which is half the time."""
+kinds = {
+    may_nest: st.sampled_from(
+        [StepKind.TASK] * 6 + [StepKind.TRANSFORM] + ([StepKind.COMPOSE] * 2 + [StepKind.SWITCH]) * may_nest
+    )
+    for may_nest in (False, True)
+}
+
 
 @st.composite
 def plans(draw: st.DrawFn, max_steps: int = 7) -> Plan:
@@ -51,7 +64,7 @@ def plans(draw: st.DrawFn, max_steps: int = 7) -> Plan:
     flat: list[StepPlan] = []
     draw_scope(draw, flat, ROOT, max_steps)
     for number in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
-        needs = (f"f{number - 1}",) if number and draw(st.booleans()) else ()
+        needs = (f"f{number - 1}",) if number and draw(booleans) else ()
         flat.append(StepPlan(path=f"f{number}", index=0, scope=FINALLY, needs=needs, run=draw(action_plans)))
     return Plan(
         steps={
@@ -74,7 +87,7 @@ def plans(draw: st.DrawFn, max_steps: int = 7) -> Plan:
 
 def draw_scope(draw: st.DrawFn, flat: list[StepPlan], scope: str, most: int) -> None:
     """Draw the steps of a scope: one needs only those drawn before it, then the manifest order is shuffled."""
-    names = [f"{scope}/s{number}" if scope else f"s{number}" for number in range(draw(st.integers(1, most)))]
+    names = [f"{scope}/s{number}" if scope else f"s{number}" for number in range(draw(counts[most]))]
     needs = {
         name: tuple(draw(st.lists(st.sampled_from(names[:number]), unique=True, max_size=3)) if number else ())
         for number, name in enumerate(names)
@@ -86,19 +99,18 @@ def draw_scope(draw: st.DrawFn, flat: list[StepPlan], scope: str, most: int) -> 
 def draw_step(draw: st.DrawFn, flat: list[StepPlan], path: str, scope: str, needs: tuple[str, ...]) -> None:
     """Draw a step: mostly a task, else a value, or (at most three deep) a compose or a switch and what is inside it."""
     may_nest = path.count("/") + path.count("[") < 2
-    kinds = [StepKind.TASK] * 6 + [StepKind.TRANSFORM] + ([StepKind.COMPOSE] * 2 + [StepKind.SWITCH]) * may_nest
-    kind = draw(st.sampled_from(kinds))
+    kind = draw(kinds[may_nest])
     node = StepPlan(path=path, index=0, kind=kind, scope=scope, needs=needs)
     if kind is StepKind.SWITCH:
         flat.append(node)
-        for number in range(draw(st.integers(1, 2))):
+        for number in range(draw(counts[2])):
             draw_step(draw, flat, f"{path}[{number}]", path, ())
     elif kind is StepKind.TRANSFORM:
-        flat.append(replace(node, continues_on_error=draw(st.booleans())))
+        flat.append(replace(node, continues_on_error=draw(booleans)))
     elif kind is StepKind.COMPOSE:
-        retries = draw(st.none() | st.builds(ActionPlan, retries=retry_policies))
-        compensate = draw(st.none() | action_plans)
-        optional = draw(st.integers(0, 4)) == 0
+        retries = draw(optional_retries)
+        compensate = draw(optional_actions)
+        optional = draw(one_in_five)
         flat.append(
             replace(
                 node,
@@ -114,8 +126,8 @@ def draw_step(draw: st.DrawFn, flat: list[StepPlan], path: str, scope: str, need
             replace(
                 node,
                 run=draw(action_plans),
-                compensate=draw(st.none() | action_plans),
-                undo=draw(st.none() | action_plans),
-                continues_on_error=draw(st.integers(0, 4)) == 0,
+                compensate=draw(optional_actions),
+                undo=draw(optional_actions),
+                continues_on_error=draw(one_in_five),
             )
         )

@@ -52,11 +52,9 @@ async def load_access(kubeconfig: str | None = None, context: str | None = None)
 
     async def load() -> None:
         if in_cluster:
-            load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+            load_incluster_config(client_configuration=configuration)
         else:
-            await load_kube_config(  # type: ignore[no-untyped-call]
-                config_file=kubeconfig, context=context, client_configuration=configuration
-            )
+            await load_kube_config(config_file=kubeconfig, context=context, client_configuration=configuration)
 
     try:
         await load()
@@ -69,15 +67,13 @@ async def load_access(kubeconfig: str | None = None, context: str | None = None)
         raise NoAccess(f"no access to a cluster: {source}: {problem}") from problem
 
     async def authorization() -> str | None:
-        key = await configuration.get_api_key_with_prefix("BearerToken")
-        return key if isinstance(key, str) else None
+        return await configuration.get_api_key_with_prefix("BearerToken")
 
-    proxy = configuration.proxy if isinstance(configuration.proxy, str) else None
     return Access(
         server=configuration.host.rstrip("/"),
         namespace=namespace,
         tls=tls,
-        proxy=proxy,
+        proxy=configuration.proxy,
         authorization=authorization,
         renew=load,
     )
@@ -99,6 +95,6 @@ def _namespace_of(kubeconfig: str | None, context: str | None, in_cluster: bool)
         return _NAMESPACE_FILE.read_text().strip() if _NAMESPACE_FILE.exists() else "default"
     from kubernetes.aio.config import list_kube_config_contexts
 
-    contexts, active = list_kube_config_contexts(config_file=kubeconfig)  # type: ignore[no-untyped-call]
+    contexts, active = list_kube_config_contexts(config_file=kubeconfig)
     chosen = next((item for item in contexts if item["name"] == context), active)
     return str((chosen or {}).get("context", {}).get("namespace") or "default")

@@ -1,0 +1,13 @@
+from typing import Any
+
+from kubernetes.aio.client import Configuration
+
+class ConfigException(Exception): ...
+
+def load_incluster_config(client_configuration: Configuration) -> None: ...
+async def load_kube_config(
+    config_file: str | None, context: str | None, client_configuration: Configuration
+) -> None: ...
+def list_kube_config_contexts(
+    config_file: str | None,
+) -> tuple[list[dict[str, Any]], dict[str, Any] | None]: ...
