@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import typer
 
 from reactor_operator.cli.errors import CommandError
 from reactor_operator.cli.main import app
 
+_COMMAND = typer.main.get_command(app)
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
 Write = Callable[[Mapping[str, str]], Path]
@@ -69,7 +71,7 @@ def reactor(capsys: pytest.CaptureFixture[str]) -> Reactor:
 
     def call(*arguments: object) -> Answer:
         try:
-            app([str(argument) for argument in arguments], prog_name="reactor")
+            _COMMAND([str(argument) for argument in arguments], prog_name="reactor")
             code: object = 0
         except SystemExit as ended:
             code = ended.code

@@ -83,9 +83,9 @@ def test_a_runaway_whose_owner_is_gone_is_ended_by_the_kernel(worker: Process) -
 
 
 def test_time_of_the_clock_is_no_time_of_the_expression(worker: Process) -> None:
-    ask(worker, "inputs.n.map(a, a * 2).size()", seconds=2, n=list(range(1_000)))
+    ask(worker, "inputs.n.map(a, a * 2).size()", seconds=1, n=list(range(1_000)))
     worker.send_signal(signal.SIGSTOP)
-    time.sleep(2.5)
+    time.sleep(1.2)
     worker.send_signal(signal.SIGCONT)
     assert answer(worker) == {"value": 1_000}
 

@@ -21,14 +21,15 @@ TASK_KEY = "rows[7]/store.run.1.1.1"
 class Peer:
     """The state of the task at the gateway, and what was asked.
 
-    faults: taken from the front, one for each request: a status to answer instead, or `drop` (close without a word).
+    faults: taken from the front, one for each request: a status to answer instead, `drop` (close without a word),
+        or None (answer as always).
     """
 
     def __init__(self, **assignment: Any) -> None:
         self.assignment: dict[str, Any] = {"arguments": {}, "result": None, "failure": None, "uncertain": False}
         self.assignment |= assignment
         self.documents: dict[str, bytes] = {}
-        self.faults: list[int | str] = []
+        self.faults: list[int | str | None] = []
         self.closed = False
         self.refuses_above: int | None = None
         self.binding: str | None = None

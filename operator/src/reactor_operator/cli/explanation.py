@@ -124,6 +124,9 @@ def _fit(line: str) -> str:
     """Cut a line to the columns of a terminal."""
     if width_of(line) <= WIDTH:
         return line
-    while width_of(line) >= WIDTH:
-        line = line[:-1]
-    return f"{line}…"
+    taken = 0
+    for index, letter in enumerate(line):
+        taken += width_of(letter)
+        if taken >= WIDTH:
+            return f"{line[:index]}…"
+    return line
