@@ -33,6 +33,7 @@ $(INSTALLED):
 	@echo "== installing what requirements/dev.lock says into .venv" >&2
 	@$(VENV)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	@$(VENV)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e runtime -e operator
+	@$(VENV)/python -c 'from hypothesis import find, settings, strategies as st; find(st.text(), bool, settings=settings(database=None))' # its tables of Unicode: here once, else once in each worker
 	@touch $@
 
 .PHONY: check
@@ -56,7 +57,7 @@ check-generated: setup
 	  diff -r "$$scratch" "$$folder" || { echo "error: $$folder is not what the models render: run make crds" >&2; exit 1; }
 	done
 check-tests: setup
-	@REACTOR_SEEDS=100 REACTOR_EXAMPLES=25 $(PYTEST) -q -n 4 -m 'not heavy' tests/unit tests/property tests/replay tests/simulation # many wait: more than there are cores
+	@REACTOR_SEEDS=100 REACTOR_EXAMPLES=25 $(PYTEST) -q -n 3 -m 'not heavy' tests/unit tests/property tests/replay tests/simulation # many wait: more than there are cores
 
 .PHONY: format
 format: setup ## put format and imports right
