@@ -13,7 +13,8 @@ from reactor_operator.changes.history import Trimmer
 from reactor_operator.changes.leftovers import find_leftovers, list_runs, tell_missed
 from reactor_operator.changes.metrics import ChangeMetrics
 from reactor_operator.changes.queue import ReconcileQueue
-from reactor_operator.changes.runs import Prepare, RunChanges, as_it_is
+from reactor_operator.changes.requests import Prepare, as_it_is
+from reactor_operator.changes.runs import RunChanges
 from reactor_operator.changes.siblings import ToldRuns
 from reactor_operator.changes.sweep import Sweeper
 from reactor_operator.changes.turns import Turns

@@ -8,41 +8,30 @@ and nothing is started for it any more.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import structlog
 
 from reactor_operator.changes.expiry import Expiry
 from reactor_operator.changes.queue import ReconcileQueue
+from reactor_operator.changes.requests import Prepare, Requests, as_it_is, removal_through
 from reactor_operator.changes.sweep import Sweeper
 from reactor_operator.changes.turns import Turns
-from reactor_operator.engine.actions import Announce
-from reactor_operator.engine.events import Signal, SpecChanged
+from reactor_operator.engine.events import SpecChanged
 from reactor_operator.engine.identity import digest_of
 from reactor_operator.engine.state import ENDED
-from reactor_operator.kube.client import KubeClient, PatchType
+from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.definitions import parse_run
 from reactor_operator.kube.errors import ApiError
-from reactor_operator.kube.fields import JsonObject, maps_at, text_at
-from reactor_operator.kube.paths import REACTOR_RUN
+from reactor_operator.kube.fields import JsonObject, text_at
 from reactor_operator.ports import Definitions, RunObject, RunRef, Unavailable
-from reactor_operator.reconciling.signals import Request, parse_requests
 from reactor_operator.status.board import ClusterBoard
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Appended, Entry, Inbox, StoreUnavailable
 
 _ENDED = frozenset(phase.value for phase in ENDED)
 _RETRY_SECONDS = 2.0
-_ORDINALS = 1_000_000_000
 _log = structlog.get_logger("reactor_operator.changes")
-
-
-Prepare = Callable[[Entry, Signal], Awaitable[Entry | None]]
-
-
-async def as_it_is(entry: Entry, event: Signal) -> Entry:
-    """Return the entry."""
-    return entry
 
 
 class RunChanges:
@@ -65,12 +54,13 @@ class RunChanges:
         self._queue = queue
         self._board = board
         self._inbox = inbox
-        self._client = client
         self._definitions = definitions
         self._expiry = expiry
         self._turns = turns
         self._active = active
-        self._prepared = prepared
+        self._requests = Requests(
+            inbox=inbox, board=board, remove=removal_through(client), mark=queue.mark, prepared=prepared
+        )
         self._roster: dict[str, RunRef] = {}
         self._versions: dict[str, str] = {}
         self._suspensions: dict[str, tuple[int, bool]] = {}
@@ -164,9 +154,8 @@ class RunChanges:
     async def _attend(self, run: RunObject) -> None:
         """See to what people ask and to the TTL; what cannot be done now is done later."""
         try:
-            for asked in parse_requests(run):
-                if not await self._hand_in(run, asked):
-                    self._unsettled.add(run.ref)
+            if not await self._requests.take_up(run):
+                self._unsettled.add(run.ref)
             if not await self._suspend(run):
                 self._unsettled.add(run.ref)
             await self._expiry.note(run)
@@ -174,25 +163,6 @@ class RunChanges:
             self._unsettled.add(run.ref)
             where = f"{run.ref.namespace}/{run.ref.name}"
             _log.warning("a run could not be attended to; it is tried again", run=where, problem=str(problem))
-
-    async def _hand_in(self, run: RunObject, asked: Request) -> bool:
-        """Hand a request in, and take it away from the object once it is answered. False: look again later."""
-        answers = maps_at(run.status, "signals")
-        if any((text_at(one, "id"), text_at(one, "action")) == (asked.id, asked.action) for one in answers):
-            await self._remove(run.ref, asked)
-            return True
-        entry = await self._prepared(asked.entry_for(run.ref), asked.event)
-        answer = Appended.UNKNOWN if entry is None else await self._inbox.append(entry)
-        if answer is Appended.UNKNOWN and text_at(run.status, "phase") in _ENDED:
-            # Its state is gone with a store: nothing is left to stop, to undo or to go on with.
-            await self._board.announce(run.ref, _refusal(run, asked))
-            await self._remove(run.ref, asked)
-            return True
-        if answer in {Appended.REPEATED, Appended.UNKNOWN}:
-            # Recorded before this process began, and perhaps not read yet; or nothing is stored yet of a run that waits
-            # for its Reactor or its turn, and is answered as it is opened.
-            self._queue.mark(run.ref)
-        return answer is not Appended.UNKNOWN
 
     async def _suspend(self, run: RunObject) -> bool:
         """Tell the run whether `spec.suspend` lets it go on, once for each spec that may say something new."""
@@ -207,21 +177,3 @@ class RunChanges:
             return text_at(run.status, "phase") in _ENDED  # a run that is not stored yet is opened as its spec says
         self._suspensions[run.ref.uid] = (run.generation, suspended)
         return True
-
-    async def _remove(self, ref: RunRef, asked: Request) -> None:
-        try:
-            path = REACTOR_RUN.object(ref.namespace, ref.name, "status" if asked.in_status else "")
-            await self._client.patch(path, asked.removal, PatchType.JSON)
-        except ApiError as error:
-            # The test failed: somebody changed or removed it. Another event tells what it says now.
-            _log.debug("a request was not removed", run=f"{ref.namespace}/{ref.name}", problem=str(error))
-
-
-def _refusal(run: RunObject, asked: Request) -> Announce:
-    phase = text_at(run.status, "phase") or "over"
-    return Announce(
-        ordinal=_ORDINALS + int(digest_of("refused", asked.action, asked.id)[:7], 16),
-        reason=f"{asked.action.capitalize()}Refused",
-        message=f"{asked.action} is refused: the run is {phase}, and its state is not stored any more",
-        warning=True,
-    )

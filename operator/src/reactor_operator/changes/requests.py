@@ -1,0 +1,121 @@
+"""What people ask of a run, from its object to the inbox, and away from the object once it is answered.
+
+In: a run as a watch or a read tells it. Out: entries in the inbox, removals of what is answered. Each call may be
+repeated, also by another operator, and a crash between any two effects loses and repeats nothing.
+Never here: an answer, but the refusal of what is asked of an ended run of which nothing is stored any more.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import structlog
+
+from reactor_operator.engine.actions import Announce
+from reactor_operator.engine.events import Signal
+from reactor_operator.engine.identity import digest_of
+from reactor_operator.engine.state import ENDED
+from reactor_operator.kube.client import KubeClient, PatchType
+from reactor_operator.kube.errors import ApiError
+from reactor_operator.kube.fields import maps_at, text_at
+from reactor_operator.kube.paths import REACTOR_RUN
+from reactor_operator.ports import RunObject, RunRef
+from reactor_operator.reconciling.signals import Request, parse_requests
+from reactor_operator.store.port import Appended, Entry
+
+_ENDED = frozenset(phase.value for phase in ENDED)
+_ORDINALS = 1_000_000_000
+_log = structlog.get_logger("reactor_operator.changes")
+
+Prepare = Callable[[Entry, Signal], Awaitable[Entry | None]]
+
+
+async def as_it_is(entry: Entry, event: Signal) -> Entry:
+    """Return the entry."""
+    return entry
+
+
+class Entrance(Protocol):
+    """Where requests are handed in: the part of the inbox that is needed here."""
+
+    async def append(self, entry: Entry) -> Appended:
+        """Append the entry, unless it is there. Raises StoreUnavailable."""
+
+
+class Announcing(Protocol):
+    """Where a refusal is told that no status can tell."""
+
+    async def announce(self, ref: RunRef, announcement: Announce) -> None:
+        """Publish it. Repeating it changes nothing. Raises Unavailable."""
+
+
+Remove = Callable[[RunRef, Request], Awaitable[None]]
+"""Takes a request away from the object of its run, if it is still what was read. Raises Unavailable."""
+
+
+class Requests:
+    """Takes up what people ask of runs. `mark` has a run reconciled; `prepared` as in `RunChanges`."""
+
+    def __init__(
+        self,
+        *,
+        inbox: Entrance,
+        board: Announcing,
+        remove: Remove,
+        mark: Callable[[RunRef], None],
+        prepared: Prepare = as_it_is,
+    ) -> None:
+        self._inbox = inbox
+        self._board = board
+        self._remove = remove
+        self._mark = mark
+        self._prepared = prepared
+
+    async def take_up(self, run: RunObject) -> bool:
+        """Take up all that is asked of a run now. False: look again later. Raises Unavailable, StoreUnavailable."""
+        settled = True
+        for asked in parse_requests(run):
+            settled = await self._hand_in(run, asked) and settled
+        return settled
+
+    async def _hand_in(self, run: RunObject, asked: Request) -> bool:
+        """Hand a request in, and take it away from the object once it is answered. False: look again later."""
+        answers = maps_at(run.status, "signals")
+        if any((text_at(one, "id"), text_at(one, "action")) == (asked.id, asked.action) for one in answers):
+            await self._remove(run.ref, asked)
+            return True
+        entry = await self._prepared(asked.entry_for(run.ref), asked.event)
+        answer = Appended.UNKNOWN if entry is None else await self._inbox.append(entry)
+        if answer is Appended.UNKNOWN and text_at(run.status, "phase") in _ENDED:
+            # Its state is gone with a store: nothing is left to stop, to undo or to go on with.
+            await self._board.announce(run.ref, _refusal(run, asked))
+            await self._remove(run.ref, asked)
+            return True
+        if answer in {Appended.REPEATED, Appended.UNKNOWN}:
+            # Recorded before this process began, and perhaps not read yet; or nothing is stored yet of a run that waits
+            # for its Reactor or its turn, and is answered as it is opened.
+            self._mark(run.ref)
+        return answer is not Appended.UNKNOWN
+
+
+def removal_through(client: KubeClient) -> Remove:
+    """Return what takes requests away on the API server."""
+
+    async def remove(ref: RunRef, asked: Request) -> None:
+        try:
+            path = REACTOR_RUN.object(ref.namespace, ref.name, "status" if asked.in_status else "")
+            await client.patch(path, asked.removal, PatchType.JSON)
+        except ApiError as error:
+            # The test failed: somebody changed or removed it. Another event tells what it says now.
+            _log.debug("a request was not removed", run=f"{ref.namespace}/{ref.name}", problem=str(error))
+
+    return remove
+
+
+def _refusal(run: RunObject, asked: Request) -> Announce:
+    phase = text_at(run.status, "phase") or "over"
+    return Announce(
+        ordinal=_ORDINALS + int(digest_of("refused", asked.action, asked.id)[:7], 16),
+        reason=f"{asked.action.capitalize()}Refused",
+        message=f"{asked.action} is refused: the run is {phase}, and its state is not stored any more",
+        warning=True,
+    )
