@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
 
+import jsonpatch
 import orjson
 
 from reactor_operator.engine import events as ev
@@ -120,7 +121,9 @@ class FakeCluster:
     def overwrite_status(self, uid: str, status: dict[str, object]) -> None:
         """Somebody who may, or a tool gone wrong, replaces the status of a run."""
         self.coverage.note(Fault.STATUS_OVERWRITTEN)
-        self.runs[uid] = replace(self.runs[uid], status=status)
+        before = self.runs[uid]
+        self.runs[uid] = replace(before, status=status)
+        self.ledger.requests.changed_by_others(before, self.runs[uid])
         self.changed(uid)
 
     def delete_pod(self, pod: Pod) -> None:
@@ -148,10 +151,31 @@ class FakeCluster:
         elif after < before:
             self._outdated.add(ref.uid)
         self.runs[ref.uid] = replace(run, status=status)
+        self.ledger.requests.told(ref.uid, status, lost=ref.uid in self.ledger.lost)
+        self.ledger.requests.taken_away(run, self.runs[ref.uid])
         self.told_first.setdefault(ref.uid, status)
         if str(status.get("message", "")).startswith("waiting: "):
             self.coverage.note(Seen.QUEUED)
         self.ledger.told(ref.uid, str(status.get("phase")))
+        self.changed(ref.uid)
+
+    def patch_run(self, ref: RunRef, operations: list[dict[str, object]], *, in_status: bool) -> None:
+        """Change what is asked of a run by a JSON patch, as a whole or not at all."""
+        before = self.runs.get(ref.uid)
+        if before is None:
+            return
+        object_ = {"metadata": {"annotations": dict(before.annotations)}, "status": dict(before.status)}
+        try:
+            changed = jsonpatch.apply_patch(object_, operations)
+        except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException):
+            self.coverage.note(Seen.NOT_TAKEN_AWAY)
+            return
+        after = replace(before, annotations=changed["metadata"]["annotations"])
+        if in_status:
+            after = replace(before, status=changed["status"])
+        self.trace.note("take away", ref.uid, orjson.dumps(operations))
+        self.runs[ref.uid] = after
+        self.ledger.requests.taken_away(before, after)
         self.changed(ref.uid)
 
     def delete_run(self, ref: RunRef) -> None:

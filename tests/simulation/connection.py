@@ -26,9 +26,11 @@ from reactor_operator.ports import (
     ToldRun,
     Unavailable,
 )
+from reactor_operator.reconciling.signals import Request
 from reactor_operator.reconciling.told import told_reactor
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Appended, Entry
+from tests.simulation.asked import places_in
 from tests.simulation.checkpoints import Checkpoints
 from tests.simulation.cluster import FakeCluster, outcome_entry
 from tests.simulation.coverage import Fault, Place, Seen
@@ -37,7 +39,7 @@ from tests.simulation.pods import RESULT, Pod
 LINGER_MS = 30_000
 """How long a closed task's pod may go on by itself before it is stopped."""
 _ENDED = frozenset(phase.value for phase in ENDED)
-_NOT_COMPARED = ("store", "duration")
+_NOT_COMPARED = ("store", "duration", "requests")
 Answer = TypeVar("Answer")
 
 
@@ -62,6 +64,7 @@ class Connection:
         self._settled: set[int] = set()
         self._times_forgotten = 0
         self._asked_to_go: dict[str, int] = {}
+        self._requests: dict[str, list[object] | None] = {}
 
     def now(self) -> int:
         """The virtual clock."""
@@ -72,7 +75,12 @@ class Connection:
 
     async def get_run(self, ref: RunRef) -> RunObject | None:
         self._seen.add(ref.uid)
-        return await self._read(Place.GET_RUN, lambda: self.cluster.runs.get(ref.uid))
+
+        def read() -> RunObject | None:
+            self.cluster.ledger.read(self.owner, ref.uid)
+            return self.cluster.runs.get(ref.uid)
+
+        return await self._read(Place.GET_RUN, read)
 
     async def get_reactor(self, namespace: str, name: str) -> ReactorObject | None:
         return await self._read(Place.GET_REACTOR, lambda: self.cluster.reactors.get(name))
@@ -145,18 +153,53 @@ class Connection:
     # Board
 
     async def report(self, ref: RunRef, phase: str, render: Rendering) -> None:
-        """Write the status, unless the object says the same already."""
-        status = dict(await render())
+        """Write the status, unless the object says the same already; never over a request that was not seen."""
+        status = rendered = dict(await render())
         there = self.cluster.runs.get(ref.uid)
+        whole = "steps" in status
+        if there is not None and not whole:  # a merge patch leaves what it does not name
+            status = {**there.status, **status}
         if there is None or _compared(there.status) == _compared(status):
             return
+        seen = self._requests.setdefault(ref.uid, _requests_in(there))
         await self._before(Place.PATCH_STATUS)
+        there = self.cluster.runs.get(ref.uid)
+        if there is not None and not whole:
+            status = {**there.status, **rendered}
+        elif there is not None:
+            self._requests[ref.uid] = _requests_in(there)
+            if seen is not None and seen != self._requests[ref.uid]:
+                self.cluster.coverage.note(Seen.REQUESTS_CHANGED)
+                raise Unavailable(f"the requests in the status of {ref.name} changed while it was written")
+            status["requests"] = self._requests[ref.uid] = seen or []
         self.cluster.write_status(ref, status)
         await self._after(Place.STATUS_PATCHED)
 
     async def announce(self, ref: RunRef, announcement: Announce) -> None:
         await self._before(Place.CREATE_EVENT)
+        if announcement.reason.endswith("Refused"):
+            self.cluster.ledger.requests.announced(ref.uid, announcement)
         await self._after(Place.EVENT_CREATED)
+
+    # what people ask
+
+    def is_asked(self, run: str) -> bool:
+        """Tell whether anything is asked on the object of a run."""
+        there = self.cluster.runs.get(run)
+        return there is not None and bool(places_in(there))
+
+    def told_run(self, ref: RunRef) -> RunObject | None:
+        """Return the object of a run as the watch tells it."""
+        run = self.cluster.runs.get(ref.uid)
+        if run is not None:
+            self._requests[ref.uid] = _requests_in(run)
+        return run
+
+    async def take_away(self, ref: RunRef, asked: Request) -> None:
+        """Take a request away from the object of its run, if it is still what was read."""
+        await self._before(Place.TAKE_AWAY)
+        self.cluster.patch_run(ref, asked.removal, in_status=asked.in_status)
+        await self._after(Place.TAKEN_AWAY)
 
     # the watch of pods
 
@@ -289,3 +332,8 @@ def _lost(task: Task, message: str) -> ev.TaskLost:
 def _compared(status: object) -> object:
     assert isinstance(status, dict)
     return {name: value for name, value in status.items() if name not in _NOT_COMPARED}
+
+
+def _requests_in(run: RunObject) -> list[object] | None:
+    found = run.status.get("requests")
+    return found if isinstance(found, list) else None

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 PAUSE_MS = 30_000
+_ASKING = (Fault.CANCEL, Fault.REQUEST)
+_AFTER_ASKING = (Fault.CRASH, Fault.CRASH, Fault.TAKEOVER, Fault.STORE_EMPTIED, Fault.STORE_ROLLED_BACK)
+"""What follows where somebody has asked: it hurts while a request is taken up, which is a moment."""
 
 
 class Faults:
@@ -26,6 +29,7 @@ class Faults:
         self._world = world
         self._left = left
         self._random = world.random
+        self._soon: tuple[Fault, int] | None = None
         self._do: dict[Fault, Callable[[], Awaitable[bool]]] = {
             Fault.CRASH: self._crash,
             Fault.TAKEOVER: self._take_over,
@@ -53,17 +57,29 @@ class Faults:
         if self._left.get(Fault.STORE_ROLLED_BACK) and self._random.random() < 0.3:
             await self._world.shared.copy()
         left = [fault for fault, times in self._left.items() if times]
-        if not left:
+        return bool(left) and await self._strike_with(self._random.choice(left))
+
+    async def strike_soon(self) -> bool:
+        """Let the fault happen that was to follow a request, when its turn has come."""
+        if self._soon is None:
             return False
-        fault = self._random.choice(left)
+        fault, turns = self._soon
+        self._soon = (fault, turns - 1) if turns else None
+        return not turns and bool(self._left.get(fault)) and await self._strike_with(fault)
+
+    async def _strike_with(self, fault: Fault) -> bool:
         self._world.trace.note("fault", fault)
         struck = await self._do[fault]()
         self._left[fault] -= struck
+        if struck and fault in _ASKING:
+            follows = self._random.choice(_AFTER_ASKING)
+            self._soon = (follows, self._random.randrange(30))
         return struck
 
     async def stop(self) -> None:
         """Nothing more goes wrong: nodes answer again, and operators that were paused find that they are replaced."""
         self._left.clear()
+        self._soon = None
         world = self._world
         world.checkpoints.held.clear()
         world.cluster.heal()
@@ -200,7 +216,7 @@ class Faults:
         runs = self._runs()
         if runs:
             self._world.coverage.note(Fault.CANCEL)
-            await self._world.cancel(self._random.choice(runs), "c1")
+            self._world.people.ask(self._random.choice(runs), ev.CancelRequested(id="", reason="changed my mind"), "c1")
         return bool(runs)
 
     async def _request(self) -> bool:
@@ -211,13 +227,17 @@ class Faults:
         self._world.coverage.note(Fault.REQUEST)
         uid, name = self._random.choice(runs), f"q{self._random.randrange(10**6)}"
         requests: list[ev.Signal | ev.SpecChanged] = [
-            ev.UndoRequested(id=name),
-            ev.RetryRequested(id=name, undone=tuple(f"s{number}" for number in range(2))),
-            ev.SkipRequested(id=name, step=f"s{self._random.randrange(3)}"),
+            ev.UndoRequested(id=""),
+            ev.RetryRequested(id="", undone=tuple(f"s{number}" for number in range(2))),
+            ev.SkipRequested(id="", step=f"s{self._random.randrange(3)}"),
+            ev.RequestUnreadable(id="", action="skip", reason=""),
             ev.SpecChanged(suspended=True, generation=self._random.randint(2, 9)),
         ]
         for request in self._random.sample(requests, 2):
-            await self._world.ask(uid, request, f"{name} {type(request).__name__}")
+            if isinstance(request, ev.SpecChanged):
+                await self._world.change_spec(uid, request, f"{name} {type(request).__name__}")
+            else:
+                self._world.people.ask(uid, request, name)
         return True
 
     async def _delete_run(self) -> bool:

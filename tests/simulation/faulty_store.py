@@ -70,7 +70,13 @@ class FaultyStore:
         return await self.shared.claimed(name)
 
     async def append(self, entry: Entry) -> Appended:
-        return await self.shared.append(entry)
+        """Hand in a request; what pods tell is appended by their own ways."""
+        await self._before(Place.HAND_IN)
+        answer = await self.shared.append(entry)
+        if answer is Appended.RECORDED:
+            self.cluster.changed(entry.run)
+        await self._after(Place.HANDED_IN)
+        return answer
 
     async def open_task(self, run: str, task: str) -> OpenTask | None:
         return await self.shared.open_task(run, task)

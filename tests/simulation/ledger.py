@@ -4,15 +4,17 @@ In: every applied commit, recorded entry, created pod and act. Out: nothing, or 
 Never here: what an operator believes.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.identity import Task
-from reactor_operator.engine.state import ENDED, Stage
+from reactor_operator.engine.state import ENDED, Goal, Stage
 from reactor_operator.ports import TaskOrder
 from reactor_operator.store.codec import decode_header
 from reactor_operator.store.port import Commit
+from tests.simulation.asked import Asked
 from tests.simulation.coverage import Coverage, Seen
 from tests.simulation.pods import Pod
 
@@ -40,6 +42,7 @@ class Ledger:
     skipped:     runs, and steps to which somebody gave a value.
     limits:      how many runs of a reactor may be active.
     reactor_of:  the reactor of each run.
+    requests:    what people asked, and what they were answered.
     _active:     runs that are active, and as the how-manieth one of this world each was taken up again (0: it was not).
     """
 
@@ -53,12 +56,16 @@ class Ledger:
     epoch: int = 0
     limits: dict[str, int] = field(default_factory=dict)
     reactor_of: dict[str, str] = field(default_factory=dict)
+    requests: Asked = field(default_factory=Asked)
     _active: dict[str, int] = field(default_factory=dict)
     _ended: set[str] = field(default_factory=set)
     _looked: dict[tuple[str, str], int] = field(default_factory=dict)
     _times_reopened: int = 0
     _recovering: set[str] = field(default_factory=set)
-    _asked_since: set[str] = field(default_factory=set)
+    _cancelled: set[str] = field(default_factory=set)
+    _asks: Counter[str] = field(default_factory=Counter)
+    _asks_read: dict[tuple[str, str], int] = field(default_factory=dict)
+    _asks_before: dict[str, int] = field(default_factory=dict)
     _gone: set[str] = field(default_factory=set)
     _opened: set[tuple[str, str]] = field(default_factory=set)
     _closed: set[tuple[str, str]] = field(default_factory=set)
@@ -74,13 +81,17 @@ class Ledger:
         """An operator looks at a run: what it decides of it is decided from here on."""
         self._looked[owner, run] = self._times_reopened
 
+    def read(self, owner: str, run: str) -> None:
+        """An operator reads the object of a run, and what is asked of it."""
+        self._asks_read[owner, run] = self._asks[run]
+
     def committed(self, commit: Commit, owner: str) -> None:
         """A commit of the operator `owner` was applied."""
         run = commit.run
         assert commit.epoch >= self.epoch, (
             f"F10: epoch {commit.epoch} committed {run} after {self.epoch} had taken over"
         )
-        self._note_stage(commit)
+        self._note_stage(commit, owner)
         for key in commit.opens:
             if run not in self.lost:
                 assert (run, key) not in self._closed, f"O2: {run}: {key} was closed and is opened again"
@@ -95,23 +106,28 @@ class Ledger:
         elif run not in self._active:
             self._activated(run, owner)
 
-    def _note_stage(self, commit: Commit) -> None:
-        """F11: a run that recovers waits for a person, who asks once it does so."""
+    def _note_stage(self, commit: Commit, owner: str) -> None:
+        """F11: a run that recovers waits for a person, who asks after the object was read for the last time before."""
         run, header = commit.run, commit.records.get("header")
         if header is None:
             return
-        stage = decode_header(header).stage
+        told = decode_header(header)
+        stage = told.stage
         if stage is Stage.RECOVERING and run not in self._recovering:
             self._recovering.add(run)
-            self._asked_since.discard(run)
+            self._asks_before[run] = self._asks_read.get((owner, run), 0)
         elif stage is not Stage.RECOVERING and run in self._recovering:
-            assert run in self._asked_since, f"F11: {run} recovered, and goes on though nobody asked for it since"
+            asked_since = self._asks[run] > self._asks_before[run]
+            ends = told.goal is Goal.CANCEL and run in self._cancelled  # it may be as old as it likes
+            assert asked_since or ends, f"F11: {run} recovered, and goes on though nobody asked for it since"
             self._recovering.discard(run)
 
     def ask(self, run: str, request: object) -> None:
-        """Somebody asks for something, which the store has taken."""
-        self._asked_since.add(run)
-        if not isinstance(request, ev.CancelRequested):
+        """Somebody asks for something."""
+        self._asks[run] += 1
+        if isinstance(request, ev.CancelRequested):
+            self._cancelled.add(run)
+        else:
             self.asked.add(run)
         if isinstance(request, ev.SkipRequested):
             self.skipped.add((run, request.step))

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 
+from reactor_operator.changes.requests import Requests
 from reactor_operator.ports import RunRef, Unavailable
 from reactor_operator.reconcile import Reconciler
 from reactor_operator.store.port import OldEpoch, StoreUnavailable
@@ -14,9 +15,10 @@ from tests.simulation.connection import Connection
 from tests.simulation.faulty_store import FaultyStore
 
 AGAIN_MS = 500
+ASK_AGAIN_MS = 2_000
 RELIST_MS = 15_000
 Work = tuple[str, str]
-"""What is done (`reconcile`, `look`), and for which run."""
+"""What is done (`reconcile`, `look`, `take up`), and for which run."""
 
 
 @dataclass
@@ -28,16 +30,29 @@ class Operator:
     store: FaultyStore
     connection: Connection
     reconciler: Reconciler
+    requests: Requests = field(init=False)
     dirty: dict[Work, int] = field(default_factory=dict)
     late: list[tuple[int, str]] = field(default_factory=list)
     busy: dict[Work, asyncio.Task[int | None]] = field(default_factory=dict)
     relist_at: int = 0
     alive: bool = True
 
+    def __post_init__(self) -> None:
+        """Requests are taken up by the operator's own code."""
+        self.requests = Requests(
+            inbox=self.store,
+            board=self.connection,
+            remove=self.connection.take_away,
+            mark=lambda ref: self._mark(("reconcile", ref.uid), 0),
+            outlived=self.reconciler.outlived,
+        )
+
     def mark(self, run: str, at: int = 0) -> None:
-        """Look at the run's pods and reconcile it from `at` on, or earlier where it was going to."""
+        """Look at the run, its pods and what is asked of it from `at` on, or earlier where that was going to be."""
         for kind in ("look", "reconcile"):
             self._mark((kind, run), at)
+        if self.connection.is_asked(run):
+            self._mark(("take up", run), at)
 
     def begin(self, runs: dict[str, RunRef], now: int) -> bool:
         """Begin what is due, of each kind at most one at once for a run; False where nothing is."""
@@ -48,8 +63,7 @@ class Operator:
                 del self.dirty[work]
             elif self.alive and at <= now and work not in self.busy:
                 del self.dirty[work]
-                coroutine = self._look(runs[uid]) if kind == "look" else self.reconciler.reconcile(runs[uid])
-                self.busy[work] = asyncio.ensure_future(coroutine)
+                self.busy[work] = asyncio.ensure_future(self._do(kind, runs[uid]))
                 begun = True
         return begun
 
@@ -98,6 +112,21 @@ class Operator:
 
     def _mark(self, work: Work, at: int) -> None:
         self.dirty[work] = min(at, self.dirty.get(work, at))
+
+    def _do(self, kind: str, ref: RunRef) -> Coroutine[None, None, int | None]:
+        match kind:
+            case "look":
+                return self._look(ref)
+            case "take up":
+                return self._take_up(ref)
+            case _:
+                return self.reconciler.reconcile(ref)
+
+    async def _take_up(self, ref: RunRef) -> int | None:
+        run = self.connection.told_run(ref)
+        if run is None or await self.requests.take_up(run):
+            return None
+        return self.connection.now() + ASK_AGAIN_MS
 
     def _look(self, ref: RunRef) -> Coroutine[None, None, None]:
         launched = [task for known, task in self.reconciler.launched() if known.definition.run == ref]

@@ -34,6 +34,7 @@ async def check(world: World) -> None:
     for pod in world.cluster.pods.values():
         assert pod.is_ended() or pod.foreign, f"O4: pod {pod.name} still runs"
         assert pod.run.uid in world.cluster.runs or pod.foreign, f"O4: pod {pod.name} outlived its run"
+    world.ledger.requests.check(world.cluster.runs)
     left = await world.shared.active_runs() - world.ledger.lost
     assert not left, f"O4: runs are still active: {left}"
     assert not (await world.shared.stored_runs() & world.cluster.deleted.keys()), "O4: a deleted run is stored"

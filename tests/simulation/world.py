@@ -17,6 +17,7 @@ from reactor_operator.reconcile import Reconciler, ReconcileSettings
 from reactor_operator.reconciling.records import KnownRun, read_run
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry
+from tests.simulation.asked import places_in
 from tests.simulation.asking import Asking
 from tests.simulation.checkpoints import Checkpoints
 from tests.simulation.cluster import FakeCluster
@@ -27,6 +28,7 @@ from tests.simulation.faults import Faults
 from tests.simulation.faulty_store import FaultyStore
 from tests.simulation.ledger import Ledger
 from tests.simulation.operators import RELIST_MS, Operator
+from tests.simulation.people import People
 from tests.simulation.pods import Script
 from tests.simulation.shared_store import SharedStore
 from tests.simulation.trace import Trace
@@ -65,6 +67,7 @@ class World:
         self.ledger = Ledger(self.coverage)
         self.shared = SharedStore(disk or MemoryDisk(), self.checkpoints, self.trace)
         self.cluster = FakeCluster(self.shared, self.ledger, Script(seed, slow=mischief.slow), self.trace)
+        self.people = People(self.cluster, Random(seed ^ 0xA5CED))
         self.faults = Faults(self, dict(mischief.faults))
         self.operators: list[Operator] = []
         self.evaluator = ProcessEvaluator()
@@ -157,7 +160,7 @@ class World:
     async def turn(self) -> None:
         """Let one thing happen; time passes only when nothing else can."""
         dice = self.random.random()
-        if dice < 0.04 and await self.faults.strike():
+        if await self.faults.strike_soon() or (dice < 0.04 and await self.faults.strike()):
             return
         if self._later and dice < 0.10:
             self._apply_run(*self._later.pop())
@@ -228,8 +231,8 @@ class World:
         """Somebody cancels the run."""
         await self._hand_in(run, ev.CancelRequested(id=name, reason="changed my mind", by="test"), name)
 
-    async def ask(self, run: str, request: ev.Signal | ev.SpecChanged, name: str) -> None:
-        """Somebody asks for something else."""
+    async def change_spec(self, run: str, request: ev.SpecChanged, name: str) -> None:
+        """Somebody suspends the run, or lets it go on."""
         await self._hand_in(run, request, name)
 
     async def _hand_in(self, run: str, event: ev.Event, name: str) -> None:
@@ -248,7 +251,7 @@ class World:
         """The faults are over: what waits for a person is cancelled, and the state of deleted runs is swept."""
         for uid, run in self.cluster.runs.items():
             if run.status.get("phase") == "Recovering":
-                await self.cancel(uid, "recovered")
+                self.people.annotate(uid, ev.CancelRequested(id="", reason="changed my mind"), "recovered")
             elif run.status.get("phase") == "Suspended":
                 await self._hand_in(uid, ev.SpecChanged(suspended=False, generation=10), "resumed")
         for uid, ref in self.cluster.deleted.items():
@@ -269,6 +272,8 @@ class World:
         """Tell whether every run has ended, nothing is left to do, and its status says so."""
         for uid, run in self.cluster.runs.items():
             if run.status.get("phase") not in _ENDED:
+                return False
+            if places_in(run):
                 return False
             known = await self.known(uid) if uid not in self.ledger.lost else None
             if known is not None and (known.state.header.stage is not Stage.OVER or known.outbox):

@@ -20,7 +20,7 @@ from reactor_operator.engine.actions import Evaluation
 from reactor_operator.engine.decide import begin, recovering
 from reactor_operator.engine.identity import Task
 from reactor_operator.engine.plan import Plan
-from reactor_operator.engine.state import Stage
+from reactor_operator.engine.state import SignalAnswer, Stage
 from reactor_operator.ports import (
     About,
     Board,
@@ -53,8 +53,16 @@ from reactor_operator.reconciling.passing import Pass
 from reactor_operator.reconciling.places import Places
 from reactor_operator.reconciling.records import Decided, KnownRun, make_commit, read_run
 from reactor_operator.reconciling.reporting import Reporter
+from reactor_operator.reconciling.signals import parse_requests
 from reactor_operator.reconciling.silence import Mute
-from reactor_operator.reconciling.told import told_end, told_reactor, told_recovering, told_sequence
+from reactor_operator.reconciling.told import (
+    told_answers,
+    told_end,
+    told_reactor,
+    told_recovering,
+    told_sequence,
+    with_answers,
+)
 from reactor_operator.store.port import (
     Claim,
     CommitRefused,
@@ -154,6 +162,7 @@ class Reconciler:
     def forget(self, ref: RunRef) -> None:
         """Drop what is remembered of a run, because it is gone."""
         self._memory.drop(ref.uid)
+        self._memory.outlived.discard(ref.uid)
         self._places.drop(ref.uid)
         self._effects.forget(ref.uid)
         self._teller.forget(ref.uid)
@@ -166,6 +175,10 @@ class Reconciler:
         self._cache = DocumentCache()
         self._reporter.distrust()
         return [known.definition.run for known in self._memory.known.values()]
+
+    def outlived(self, ref: RunRef) -> bool:
+        """Tell whether people were told of the run's end, and the store only has a state from before it."""
+        return ref.uid in self._memory.outlived
 
     def launched(self) -> list[tuple[KnownRun, Task]]:
         """Return the open tasks of all known runs whose start was performed: each must have a pod somewhere."""
@@ -235,8 +248,10 @@ class Reconciler:
             return None
         if max(told_sequence(run), committed) <= revision and not told_recovering(run):
             return known
-        # Where it was told that the run has ended nothing is left to do, whatever the older state says.
-        return None if told_end(run) else await self._stop_to_recover(known, snapshot.inbox)
+        if told_end(run):  # nothing is left to do, whatever the older state says
+            self._memory.outlived.add(ref.uid)
+            return None
+        return await self._stop_to_recover(known, snapshot.inbox, run=run)
 
     async def _recover(self, ref: RunRef) -> None:
         """A document that the run needs is gone from the store: its state is there, and is no use without it."""
@@ -247,21 +262,29 @@ class Reconciler:
         known = await self._read(ref, snapshot, 0)
         if known is not None:
             stands = known.state.header.stage in {Stage.OVER, Stage.RECOVERING}  # so a request needs what is gone
-            await self._stop_to_recover(known, snapshot.inbox, NEEDS_WHAT_IS_LOST if stands else ASKED_BEFORE)
+            run = None if stands else await self._definitions.get_run(ref)
+            refusal = NEEDS_WHAT_IS_LOST if stands else ASKED_BEFORE
+            await self._stop_to_recover(known, snapshot.inbox, refusal, run)
 
     async def _stop_to_recover(
-        self, known: KnownRun, inbox: Sequence[tuple[int, bytes]], refusal: str = ASKED_BEFORE
+        self,
+        known: KnownRun,
+        inbox: Sequence[tuple[int, bytes]],
+        refusal: str = ASKED_BEFORE,
+        run: RunObject | None = None,
     ) -> KnownRun:
         """Start nothing more. Saved before it is told: once the status shows it, nothing else knows of the loss.
 
         The inbox is as old as the state. A request in it was made, and perhaps done, before the loss: it is no answer
-        to it, and must not be taken for one.
+        to it, and must not be taken for one. No more is one that still stands on the object (`run`): that is taken
+        away only after its answer was told.
         """
+        asked = [*events_of(inbox), *(one.event for one in (parse_requests(run) if run is not None else ()))]
         header = known.state.header
         if header.stage is not Stage.OVER:
             header = recovering(header, self._clock.now())
         stopped = self._pass(replace(known, state=replace(known.state, header=header)))
-        events, sent = answered(known, [refused_if_old(event, refusal) for event in events_of(inbox)])
+        events, sent = answered(known, [refused_if_old(event, refusal) for event in asked])
         decided = await stopped.fold(events, self._clock.now(), self._evaluator)
         passing = self._pass(known)
         passing.acknowledged |= sent
@@ -283,9 +306,9 @@ class Reconciler:
         found = await self._first_look.look(run, now)
         match found:
             case Begins():
-                return await self._open_sound(found.opened, now)
+                return await self._open_sound(found.opened, told_answers(run), now)
             case Ends():
-                return await self._open_ended(found)
+                return await self._open_ended(found, told_answers(run))
             case Lost():
                 return await self._open_lost(run, now)
             case Waits():
@@ -293,9 +316,9 @@ class Reconciler:
                     await self._reporter.waits(ref, found.status)
                 return found.until
 
-    async def _open_ended(self, ends: Ends) -> int | None:
+    async def _open_ended(self, ends: Ends, told: tuple[SignalAnswer, ...]) -> int | None:
         """Store a run that has ended before it began. It holds no key, for it did nothing."""
-        decision = ends.decision
+        decision = replace(ends.decision, state=with_answers(ends.decision.state, told))
         passing = self._fresh(replace(ends.definition, key=None, key_inputs=""), Decided(state=decision.state))
         passing.documents.add(ends.values)
         effects = tuple(action for action in decision.actions if not isinstance(action, Evaluation))
@@ -303,14 +326,14 @@ class Reconciler:
         await self._save(passing, decided, 0, share=ends.share)
         return await self._act_and_report(passing)
 
-    async def _open_sound(self, judged: Opened, now: int) -> int | None:
+    async def _open_sound(self, judged: Opened, told: tuple[SignalAnswer, ...], now: int) -> int | None:
         inputs = judged.definition.inputs
         assert inputs is not None
         values = {inputs.digest: judged.inputs}
         _, plan = self._compile(judged.definition)
         pinned = judged.definition
         begun = begin(plan, pinned.run.uid, now, suspended=judged.suspended, generation=pinned.generation)
-        passing = self._fresh(judged.definition, Decided(state=begun))
+        passing = self._fresh(judged.definition, Decided(state=with_answers(begun, told)))
         passing.documents.add(values)
         decided = await passing.fold([], self._clock.now(), self._evaluator)
         await self._save(passing, replace(decided, values={**values, **decided.values}), 0)

@@ -65,6 +65,7 @@ class Trial:
         self.default_ttl_ms: int | None = None
         self.swept: list[RunRef] = []
         self.prepared: Prepare = as_it_is
+        self.outlived: set[RunRef] = set()
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[RunChanges]:
@@ -84,6 +85,7 @@ class Trial:
                 expiry=self.expiry,
                 turns=self.turns,
                 active=self.active,
+                outlived=self.outlived.__contains__,
                 prepared=self.prepared,
             )
             self.sweeper = Sweeper(
@@ -256,6 +258,20 @@ class TestCancel:
         assert await trial.cancels() == []
         assert REF in trial.queue.taken()
         assert "reactor.run/cancel" in trial.server.objects[PATH]["metadata"]["annotations"]
+
+    async def test_a_run_that_ended_and_of_which_an_older_state_is_stored_refuses_once_that_is_known(
+        self, trial: Trial
+    ) -> None:
+        await trial.store_run()
+        asked = {"metadata": self.asked, "status": FINISHED}
+        async with trial.following() as runs:
+            await runs.changed("MODIFIED", await trial.put(**asked))
+            assert "reactor.run/cancel" in trial.server.objects[PATH]["metadata"]["annotations"]
+            trial.outlived.add(REF)  # it is reconciled in the meantime, and looked at again
+            await runs.changed("MODIFIED", await trial.put(**asked))
+        assert trial.server.objects[PATH]["metadata"]["annotations"] == {"reactor.run/answered.cancel": "1"}
+        (event,) = [one for path, one in trial.server.objects.items() if "/events/" in path]
+        assert "not stored any more" in event["message"]
 
     async def test_a_run_that_ended_and_is_stored_no_more_refuses_and_says_so(self, trial: Trial) -> None:
         async with trial.following() as runs:

@@ -38,7 +38,7 @@ STEPS = [{"name": "a", "run": RUN}, {"name": "b", "run": RUN, "waitFor": ["a"]}]
 
 
 class World:
-    """Every port but the store. `status` is what people were told, `away` refuses Events."""
+    """Every port but the store. `status` is what people were told, `annotations` what they ask; `away`: no Events."""
 
     def __init__(
         self,
@@ -50,6 +50,7 @@ class World:
     ) -> None:
         self.store = store if store is not None else MemoryStore()
         self.status: Mapping[str, object] = {}
+        self.annotations: Mapping[str, str] = {}
         self.started: list[Task] = []
         self.away = False
         self.clock = FixedClock(1_000)
@@ -88,7 +89,9 @@ class World:
 
     async def get_run(self, ref: RunRef) -> RunObject | None:
         spec: Mapping[str, object] = {"reactorRef": {"name": "x"}}
-        return RunObject(ref=ref, generation=1, created_at=0, spec=spec, annotations={}, status=self.status)
+        return RunObject(
+            ref=ref, generation=1, created_at=0, spec=spec, annotations=self.annotations, status=self.status
+        )
 
     async def get_reactor(self, namespace: str, name: str) -> ReactorObject | None:
         return ReactorObject(namespace=namespace, name=name, uid="reactor-uid", generation=1, spec={"steps": STEPS})

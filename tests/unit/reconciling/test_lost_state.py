@@ -11,6 +11,7 @@ from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.values import reference_to
 from reactor_operator.kube.fields import maps_at
 from reactor_operator.ports import ReactorObject
+from reactor_operator.reconciling.signals import parse_requests
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import Entry, Snapshot
@@ -90,6 +91,68 @@ async def test_a_request_that_is_older_than_the_loss_is_no_answer_to_it(world: W
     await world.store.append(Entry(run=REF.uid, digest="r2", body=again))
     await world.reconcile()
     assert world.status["phase"] != "Recovering"
+
+
+@pytest.mark.parametrize("emptied", [False, True])
+async def test_a_request_that_stands_on_the_object_since_before_the_loss_is_no_answer_to_it(
+    world: World, emptied: bool
+) -> None:
+    """Its annotation is taken away only after its answer was told, so it may have been done in what was lost."""
+    await world.reconcile()
+    kept = copy.deepcopy(world.store._runs)
+    await world.succeed("a")
+    await world.reconcile()
+    world.annotations = {"reactor.run/retry.r1": "", "reactor.run/undo": ""}
+    world.store._runs = {} if emptied else kept
+    world.reconciler.distrust()
+    await world.reconcile()
+    run = await world.get_run(REF)
+    assert run is not None
+    for asked in parse_requests(run):
+        await world.store.append(asked.entry_for(REF))  # as whoever reads the object does, again
+    await world.reconcile()
+    assert world.status["phase"] == "Recovering"
+    answers = maps_at(world.status, "signals")
+    assert sorted((one["action"], one["phase"]) for one in answers) == [("retry", "Rejected"), ("undo", "Rejected")]
+    assert emptied or all("ask again" in one["reason"] for one in answers)
+
+
+@pytest.mark.parametrize("emptied", [False, True])
+async def test_a_cancel_that_stands_on_the_object_ends_the_run_that_lost_state(world: World, emptied: bool) -> None:
+    await world.reconcile()
+    kept = copy.deepcopy(world.store._runs)
+    await world.succeed("a")
+    await world.reconcile()
+    world.annotations = {"reactor.run/cancel": ""}
+    world.store._runs = {} if emptied else kept
+    world.reconciler.distrust()
+    await world.reconcile()
+    run = await world.get_run(REF)
+    assert run is not None
+    for asked in parse_requests(run):
+        await world.store.append(asked.entry_for(REF))
+    await world.reconcile()
+    assert [one["phase"] for one in maps_at(world.status, "signals")] == ["Accepted"]
+    assert [task.path for task in world.started] == ["a", "b"]
+
+
+async def test_a_run_that_was_told_to_have_ended_and_whose_state_is_older_is_known_to_be_outlived(world: World) -> None:
+    """Nobody decides on what is asked of it, so whoever takes requests up refuses them."""
+    await world.reconcile()
+    kept = copy.deepcopy(world.store._runs)
+    assert not world.reconciler.outlived(REF)
+    await world.succeed("a")
+    await world.reconcile()
+    await world.succeed("b")
+    await world.reconcile()
+    assert world.status["phase"] == "Succeeded"
+    world.store._runs = kept
+    later = world.take_over()
+    later.status = world.status
+    await later.reconcile()
+    assert later.reconciler.outlived(REF)
+    later.reconciler.forget(REF)
+    assert not later.reconciler.outlived(REF)
 
 
 class Reading(World):

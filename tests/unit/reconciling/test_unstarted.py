@@ -8,6 +8,7 @@ import pytest
 
 from reactor_operator.engine.events import RetryRequested, SkipRequested, UndoRequested
 from reactor_operator.kube.fields import maps_at
+from reactor_operator.reconciling.signals import parse_requests
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry
 from tests.unit.reconciling.conftest import RUN
@@ -78,6 +79,21 @@ async def test_an_answer_stays_as_it_was_told_once_the_request_is_gone_and_while
     await shop.end("r1")
     await shop.look("r2")
     assert shop.phases()["r2"] == "Running"
+
+
+async def test_what_was_refused_while_it_waited_is_not_answered_again_once_it_runs() -> None:
+    """Its annotation may still stand then: it is taken away by whoever reads the answer."""
+    shop = await waiting(undo="", skip="{{{")
+    await shop.look("r2")
+    told = answers(shop)
+    await shop.end("r1")
+    await shop.look("r2")
+    assert shop.phases()["r2"] == "Running"
+    for asked in parse_requests(shop.runs["r2"]):
+        await shop.store.append(asked.entry_for(shop.runs["r2"].ref))
+    await shop.look("r2")
+    assert shop.phases()["r2"] == "Running"
+    assert answers(shop) == told
 
 
 async def test_what_cannot_be_read_is_refused_with_what_is_wrong() -> None:

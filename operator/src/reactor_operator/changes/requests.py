@@ -53,7 +53,12 @@ Remove = Callable[[RunRef, Request], Awaitable[None]]
 
 
 class Requests:
-    """Takes up what people ask of runs. `mark` has a run reconciled; `prepared` as in `RunChanges`."""
+    """Takes up what people ask of runs.
+
+    mark:     has a run reconciled.
+    outlived: tells whether a run has ended of which the store only has an older state, so that nobody decides on it.
+    prepared: as in `RunChanges`.
+    """
 
     def __init__(
         self,
@@ -62,12 +67,14 @@ class Requests:
         board: Announcing,
         remove: Remove,
         mark: Callable[[RunRef], None],
+        outlived: Callable[[RunRef], bool],
         prepared: Prepare = as_it_is,
     ) -> None:
         self._inbox = inbox
         self._board = board
         self._remove = remove
         self._mark = mark
+        self._outlived = outlived
         self._prepared = prepared
 
     async def take_up(self, run: RunObject) -> bool:
@@ -85,7 +92,8 @@ class Requests:
             return True
         entry = await self._prepared(asked.entry_for(run.ref), asked.event)
         answer = Appended.UNKNOWN if entry is None else await self._inbox.append(entry)
-        if answer is Appended.UNKNOWN and text_at(run.status, "phase") in _ENDED:
+        ended = text_at(run.status, "phase") in _ENDED
+        if ended and (answer is Appended.UNKNOWN or self._outlived(run.ref)):
             # Its state is gone with a store: nothing is left to stop, to undo or to go on with.
             await self._board.announce(run.ref, _refusal(run, asked))
             await self._remove(run.ref, asked)
@@ -94,7 +102,7 @@ class Requests:
             # Recorded before this process began, and perhaps not read yet; or nothing is stored yet of a run that waits
             # for its Reactor or its turn, and is answered as it is opened.
             self._mark(run.ref)
-        return answer is not Appended.UNKNOWN
+        return answer is not Appended.UNKNOWN and not ended  # of one that ended it may turn out that it is outlived
 
 
 def removal_through(client: KubeClient) -> Remove:

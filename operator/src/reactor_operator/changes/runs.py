@@ -8,7 +8,7 @@ and nothing is started for it any more.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import structlog
 
@@ -48,9 +48,11 @@ class RunChanges:
         expiry: Expiry,
         turns: Turns,
         active: frozenset[str],
+        outlived: Callable[[RunRef], bool] = lambda ref: False,
         prepared: Prepare = as_it_is,
     ) -> None:
-        """`prepared` encrypts what is sensitive in a request before it is appended; None: the run is not stored."""
+        """`outlived` tells of which runs nobody decides any more; `prepared` encrypts what is sensitive in a request
+        before it is appended; None: the run is not stored."""
         self._queue = queue
         self._board = board
         self._inbox = inbox
@@ -59,7 +61,12 @@ class RunChanges:
         self._turns = turns
         self._active = active
         self._requests = Requests(
-            inbox=inbox, board=board, remove=removal_through(client), mark=queue.mark, prepared=prepared
+            inbox=inbox,
+            board=board,
+            remove=removal_through(client),
+            mark=queue.mark,
+            outlived=outlived,
+            prepared=prepared,
         )
         self._roster: dict[str, RunRef] = {}
         self._versions: dict[str, str] = {}

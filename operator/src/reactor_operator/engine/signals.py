@@ -22,7 +22,8 @@ from reactor_operator.engine.failures import render_message
 from reactor_operator.engine.resuming import refuse_retry, refuse_skip, refuse_undo, retry, skip_step, undo
 from reactor_operator.engine.state import Goal, RunPhase, SignalAnswer, Stage
 
-_KEPT = 20
+ANSWERS_KEPT = 20
+"""How many answers a run remembers, the newest."""
 _NAME_LIMIT = 256
 
 _GOES_ON = "the run goes on: cancel it first, or wait for its end"
@@ -104,7 +105,7 @@ def requested(draft: Draft, event: Signal) -> None:
     refused = _refusal(draft, event)
     reason = render_message(event.reason)
     answer = answer_to(event, refused, draft.now)
-    draft.set(signals=(*draft.header.signals, answer)[-_KEPT:])
+    draft.set(signals=(*draft.header.signals, answer)[-ANSWERS_KEPT:])
     if refused:
         draft.announce(f"{action.capitalize()}Refused", f"{action} is refused: {refused}", warning=True)
         return

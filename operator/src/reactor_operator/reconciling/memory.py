@@ -13,16 +13,19 @@ from reactor_operator.reconciling.records import KnownRun
 class Memory:
     """By the run's uid: runs as last committed, and orders that are done but not yet committed as done.
 
-    `unsure` are runs that are read anew before anything is done for them: the store may know otherwise.
+    `unsure` are runs that are read anew before anything is done for them: the store may know otherwise. `outlived` are
+    runs of which people were told the end, and the store has only a state from before it: nothing is decided on them.
     """
 
     known: dict[str, KnownRun] = field(default_factory=dict)
     acknowledged: dict[str, set[str]] = field(default_factory=dict)
     unsure: set[str] = field(default_factory=set)
+    outlived: set[str] = field(default_factory=set)
 
     def keep(self, known: KnownRun) -> None:
         """Remember a run as long as there is anything left to do for it."""
         uid = known.definition.run.uid
+        self.outlived.discard(uid)
         if known.state.header.stage is Stage.OVER and not known.outbox:
             self.known.pop(uid, None)
         else:

@@ -6,8 +6,11 @@ Never here: a status taken for the truth about a run.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from reactor_operator.engine.state import ENDED, RunPhase
+from reactor_operator.engine.failures import render_message
+from reactor_operator.engine.signals import ANSWERS_KEPT
+from reactor_operator.engine.state import ENDED, RunPhase, RunState, SignalAnswer
 from reactor_operator.kube.fields import maps_at, text_at
 from reactor_operator.kube.moments import parse_moment
 from reactor_operator.ports import RunObject
@@ -49,3 +52,27 @@ def told_reactor(run: RunObject) -> str:
     reference = run.spec.get("reactorRef")
     name = reference.get("name") if isinstance(reference, Mapping) else None
     return name if isinstance(name, str) else ""
+
+
+def told_answers(run: RunObject) -> tuple[SignalAnswer, ...]:
+    """Return the answers in the status of a run that waits to be opened: nothing else keeps them until it is."""
+    if run.status.get("phase") != RunPhase.PENDING.value:
+        return ()
+    return tuple(
+        SignalAnswer(
+            id=text_at(one, "id"),
+            action=text_at(one, "action"),
+            accepted=text_at(one, "phase") == "Accepted",
+            reason=render_message(text_at(one, "reason")),
+            by=text_at(one, "by"),
+            at=parse_moment(text_at(one, "at")) or 0,
+        )
+        for one in maps_at(run.status, "signals")[-ANSWERS_KEPT:]
+    )
+
+
+def with_answers(state: RunState, told: tuple[SignalAnswer, ...]) -> RunState:
+    """Return a new state that knows what was answered before there was one, so that none of it is answered again."""
+    known = {(answer.id, answer.action) for answer in told}
+    more = tuple(answer for answer in state.header.signals if (answer.id, answer.action) not in known)
+    return replace(state, header=replace(state.header, signals=(*told, *more)[-ANSWERS_KEPT:])) if told else state

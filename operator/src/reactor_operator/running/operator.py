@@ -177,6 +177,7 @@ async def _work(
         queue=queue,
         board=board,
         inbox=store,
+        outlived=reconciler.outlived,
         prepared=lambda entry, event: encrypted_request(entry, event, store, settings.shared.keys),
         client=client,
         definitions=definitions,
