@@ -64,6 +64,7 @@ class Connection:
         self._settled: set[int] = set()
         self._times_forgotten = 0
         self._asked_to_go: dict[str, int] = {}
+        self._objects: dict[str, RunObject] = {}
         self._requests: dict[str, list[object] | None] = {}
 
     def now(self) -> int:
@@ -189,8 +190,13 @@ class Connection:
         return there is not None and bool(places_in(there))
 
     def told_run(self, ref: RunRef) -> RunObject | None:
-        """Return the object of a run as the watch tells it."""
-        run = self.cluster.runs.get(ref.uid)
+        """Return the object of a run as the watch tells it: as it is, or as it was when it was told before."""
+        run, before = self.cluster.runs.get(ref.uid), self._objects.get(ref.uid)
+        if run is not None and before is not None and before != run and self.cluster.faults.random() < 0.3:
+            self.cluster.coverage.note(Fault.OLD_OBJECT)
+            run = before
+        elif run is not None:
+            self._objects[ref.uid] = run
         if run is not None:
             self._requests[ref.uid] = _requests_in(run)
         return run

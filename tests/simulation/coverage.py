@@ -57,6 +57,7 @@ class Fault(StrEnum):
     EVENT_DELAYED = "event delayed"
     ENTRY_REPEATED = "inbox entry sent again, late"
     OLD_TOLD = "run told as it once was"
+    OLD_OBJECT = "requests of a run told as they once were"
     STALE_WAITING = "stale reason to wait told"
     KILL = "pod killed by its node"
     VANISH = "pod object deleted"
@@ -105,7 +106,7 @@ class Seen(StrEnum):
 
 ROWS: dict[str, frozenset[Fault | Seen]] = {
     "F1": frozenset({Fault.CRASH}),
-    "F3": frozenset({Fault.OLD_TOLD, Fault.STALE_WAITING, Fault.ENTRY_REPEATED}),
+    "F3": frozenset({Fault.OLD_TOLD, Fault.OLD_OBJECT, Fault.STALE_WAITING, Fault.ENTRY_REPEATED}),
     "F4": frozenset({Fault.EVENT_LOST}),
     "F5": frozenset({Fault.EVENT_REPEATED, Fault.EVENT_DELAYED}),
     "F9": frozenset({Fault.ANSWER_LOST, Fault.LATE_CREATE, Fault.CREATE_REFUSED, Seen.ORDER_REPEATED}),

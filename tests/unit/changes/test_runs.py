@@ -220,6 +220,22 @@ class TestCancel:
                 await runs.changed("MODIFIED", await trial.put(metadata=asked, status={"signals": signals}))
             assert "reactor.run/cancel" not in trial.server.objects[PATH]["metadata"]["annotations"]
 
+    async def test_what_is_asked_again_in_the_same_words_is_not_taken_away_for_the_first_by_an_old_read(
+        self, trial: Trial
+    ) -> None:
+        await trial.store_run()
+        async with trial.following() as runs:
+            await runs.changed("MODIFIED", await trial.put(metadata=self.asked))
+            (first,) = await trial.cancels()
+            answered = {"signals": [{"id": first.id, "action": "cancel"}]}
+            old = await trial.put(metadata=self.asked, status=answered)
+            await runs.changed("MODIFIED", old)
+            counted = trial.server.objects[PATH]["metadata"]["annotations"]
+            again = {"annotations": {**counted, **self.asked["annotations"]}}
+            await trial.put(metadata=again, status=answered)
+            await runs.changed("MODIFIED", old)
+        assert trial.server.objects[PATH]["metadata"]["annotations"] == again["annotations"]
+
     async def test_a_request_that_changed_meanwhile_is_not_removed(self, trial: Trial) -> None:
         await trial.store_run()
         async with trial.following() as runs:

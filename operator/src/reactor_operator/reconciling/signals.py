@@ -94,7 +94,7 @@ def parse_annotations(annotations: Mapping[str, str]) -> list[Request]:
         name = message_id[:_ID_LIMIT] or f"annotation-{digest_of(key, value, *([count] if count else []))[:12]}"
         removal: list[dict[str, object]] = [
             {"op": "test", "path": _path_of(key), "value": value},
-            *([] if message_id else _counted(action, count)),
+            *([] if message_id else _counted(action, annotations)),
             {"op": "remove", "path": _path_of(key)},
         ]
         said: object
@@ -111,12 +111,17 @@ def _path_of(key: str) -> str:
     return "/metadata/annotations/" + key.replace("~", "~0").replace("/", "~1")
 
 
-def _counted(action: str, count: str) -> list[dict[str, object]]:
-    """Return the part of a removal that counts it, so that the same words, said again later, are another request."""
-    path = _path_of(_COUNT + action)
+def _counted(action: str, annotations: Mapping[str, str]) -> list[dict[str, object]]:
+    """Return the part of a removal that counts it, so that the same words, said again later, are another request.
+
+    A patch cannot test that there is no count yet, so before the first one all annotations must be what was read.
+    """
+    path, count = _path_of(_COUNT + action), annotations.get(_COUNT + action, "")
     one_more = int(count) + 1 if _NUMBER.fullmatch(count) else 1
-    unchanged: list[dict[str, object]] = [{"op": "test", "path": path, "value": count}] if count else []
-    return [*unchanged, {"op": "add", "path": path, "value": str(one_more)}]
+    unchanged: dict[str, object] = {"op": "test", "path": path, "value": count}
+    if not count:
+        unchanged = {"op": "test", "path": "/metadata/annotations", "value": dict(annotations)}
+    return [unchanged, {"op": "add", "path": path, "value": str(one_more)}]
 
 
 def parse_status_requests(requests: object) -> list[Request]:
