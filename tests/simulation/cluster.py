@@ -94,7 +94,7 @@ class FakeCluster:
         """Create the task's pod, or find it there."""
         name = pod_name(order.run.name, order.run.uid, order.task)
         there = self.pods.get(name)
-        if there is not None and there.foreign:
+        if there is not None and not there.is_ours():
             self.coverage.note(Seen.FOREIGN_REFUSED)
             return Refused(Failure(kind=FailureKind.CANNOT_START, message="ForeignPod"))
         if there is not None:
@@ -123,6 +123,31 @@ class FakeCluster:
         self.coverage.note(Fault.STATUS_OVERWRITTEN)
         before = self.runs[uid]
         self.runs[uid] = replace(before, status=status)
+        self.ledger.requests.changed_by_others(before, self.runs[uid])
+        self.changed(uid)
+
+    def corrupt_pod(self, pod: Pod, fault: Fault) -> None:
+        """Somebody who may, or a tool gone wrong, changes what tells whose a pod is: to another task's, or to nothing.
+
+        Another owner exists, so that the garbage collector leaves the pod alone.
+        """
+        self.coverage.note(fault)
+        match fault:
+            case Fault.POD_LABELS:
+                pod.listed = False
+            case Fault.POD_OWNER:
+                pod.owned = False
+            case _:
+                pod.sealed = False
+        if not pod.is_ours():
+            self.ledger.corrupted.add((pod.run.uid, pod.task.path))
+        self.changed(pod.run.uid)
+
+    def overwrite_annotations(self, uid: str, annotations: dict[str, str]) -> None:
+        """Somebody replaces the annotations of a run."""
+        self.coverage.note(Fault.RUN_ANNOTATIONS)
+        before = self.runs[uid]
+        self.runs[uid] = replace(before, annotations=annotations)
         self.ledger.requests.changed_by_others(before, self.runs[uid])
         self.changed(uid)
 
@@ -195,7 +220,7 @@ class FakeCluster:
     def collect_garbage(self) -> None:
         """Delete pods whose run is gone."""
         for pod in list(self.pods.values()):
-            if pod.run.uid in self.deleted and not pod.foreign and not pod.stopping:
+            if pod.run.uid in self.deleted and not pod.foreign and pod.owned and not pod.stopping:
                 self.delete_pod(pod)
 
     def add_foreign_pod(self, run: RunRef, task: Task) -> None:

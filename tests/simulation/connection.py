@@ -120,7 +120,7 @@ class Connection:
             raise
         if order.after is not None:
             before = self.cluster.pods.get(pod_name(order.run.name, order.run.uid, order.after))
-            others = [before] if before is not None else self.cluster.siblings_of(order.run, order.task)
+            others = [before] if before is not None else self._listed_siblings(order)
             if any(not pod.foreign and not pod.is_known_dead(self.now()) for pod in others):
                 return NotYet(again_ms=500)
         name = pod_name(order.run.name, order.run.uid, order.task)
@@ -133,12 +133,15 @@ class Connection:
         await self._after(Place.POD_CREATED)
         return answer
 
+    def _listed_siblings(self, order: TaskOrder) -> list[Pod]:
+        return [pod for pod in self.cluster.siblings_of(order.run, order.task) if pod.listed and pod.sealed]
+
     async def retire(self, run: RunRef, spec: ReactorSpec, step: Step, task: Task, *, stop: bool, failed: bool) -> bool:
         """Remove the task's pod: at once, or when it has ended, or when it lingers."""
         await self._before(Place.DELETE_POD)
         name = pod_name(run.name, run.uid, task)
         pod = self.cluster.pods.get(name)
-        if pod is None or pod.foreign:
+        if pod is None or not pod.is_ours():
             return True
         if not stop and not pod.is_ended():
             if self.now() < self._asked_to_go.setdefault(name, self.now()) + LINGER_MS:
@@ -222,8 +225,17 @@ class Connection:
         Raises StoreUnavailable, Unavailable.
         """
         self._reach_api("look at pods")
+        sought = {pod_name(ref.name, ref.uid, task) for task in launched}
         for pod in self.cluster.pods_of(ref):
-            await self._look_at(pod)
+            if not pod.sealed:
+                if pod.is_ended() and pod.name in sought and pod.uid not in self._settled:
+                    self.cluster.coverage.note(Seen.SEAL_BROKEN)
+                    await self._tell_end(pod, _lost(pod.task, "its annotations were changed"))
+            elif pod.listed or pod.uid in self._met:
+                await self._look_at(pod)
+            elif pod.name in sought:
+                self.cluster.coverage.note(Seen.FOUND_BY_NAME)
+                await self._look_at(pod)
         for pod in [pod for pod in self._met.values() if pod.run == ref and pod.gone]:
             if pod.uid not in self._settled:
                 if pod.acted and not pod.python and not pod.start_told:

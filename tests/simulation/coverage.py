@@ -66,6 +66,10 @@ class Fault(StrEnum):
     STUCK = "pod could not start"
     FOREIGN_POD = "foreign pod under a task's name"
     STATUS_OVERWRITTEN = "status of a run overwritten"
+    RUN_ANNOTATIONS = "annotations of a run changed"
+    POD_LABELS = "labels of a pod changed"
+    POD_OWNER = "owner of a pod changed"
+    POD_SEAL = "annotations of a pod changed"
     CANCEL = "run cancelled"
     ASKED_BY_ANNOTATION = "asked by an annotation"
     ASKED_IN_STATUS = "asked by an entry of the status"
@@ -86,6 +90,8 @@ class Seen(StrEnum):
     LATE_CHECK_IN = "check-in of a superseded pod refused"
     ZOMBIE_ACTED = "superseded pod acted"
     REPORT_REPEATED = "report recognised as repeated"
+    SEAL_BROKEN = "task lost because its pod could not be believed"
+    FOUND_BY_NAME = "pod that no list had found by its name"
     FOREIGN_REFUSED = "foreign pod not adopted"
     ORPHAN = "pod of a closed task removed"
     REPLACED = "lost pod replaced"
@@ -111,7 +117,15 @@ ROWS: dict[str, frozenset[Fault | Seen]] = {
     "F5": frozenset({Fault.EVENT_REPEATED, Fault.EVENT_DELAYED}),
     "F9": frozenset({Fault.ANSWER_LOST, Fault.LATE_CREATE, Fault.CREATE_REFUSED, Seen.ORDER_REPEATED}),
     "F10": frozenset({Fault.PAUSE, Fault.CUT_FROM_API, Fault.CUT_FROM_STORE}),
-    "F13": frozenset({Fault.STATUS_OVERWRITTEN}),
+    "F13": frozenset(
+        {
+            Fault.STATUS_OVERWRITTEN,
+            Fault.RUN_ANNOTATIONS,
+            Fault.POD_LABELS,
+            Fault.POD_OWNER,
+            Fault.POD_SEAL,
+        }
+    ),
     "F14": frozenset({Fault.FOREIGN_POD}),
 }
 """Rows of FAULTS, and by what each is injected: one of these is enough for a seed to count."""

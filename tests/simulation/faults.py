@@ -38,6 +38,10 @@ class Faults:
             Fault.CUT_FROM_STORE: self._cut_from_store,
             Fault.CREATE_REFUSED: self._refuse_create,
             Fault.STATUS_OVERWRITTEN: self._overwrite_status,
+            Fault.RUN_ANNOTATIONS: self._overwrite_annotations,
+            Fault.POD_LABELS: lambda: self._corrupt_pod(Fault.POD_LABELS),
+            Fault.POD_OWNER: lambda: self._corrupt_pod(Fault.POD_OWNER),
+            Fault.POD_SEAL: lambda: self._corrupt_pod(Fault.POD_SEAL),
             Fault.LATE_CREATE: self._land_late_create,
             Fault.ENTRY_REPEATED: self._send_again,
             Fault.STALE_WAITING: self._tell_stale_reason,
@@ -163,6 +167,26 @@ class Faults:
         old = cluster.told_first.get(uid, {})
         cluster.overwrite_status(uid, self._random.choice([{}, dict(old), nonsense, ahead]))
         return True
+
+    async def _overwrite_annotations(self) -> bool:
+        """What is asked of a run is removed or changed, or the count of what was answered is."""
+        cluster = self._world.cluster
+        runs = list(cluster.runs)
+        if not runs:
+            return False
+        uid = self._random.choice([uid for uid in runs if cluster.runs[uid].annotations] or runs)
+        there = dict(cluster.runs[uid].annotations)
+        changed = dict.fromkeys(there, '{"step": "s1"}')
+        cluster.overwrite_annotations(
+            uid, self._random.choice([{}, changed, {**there, "reactor.run/answered.undo": "x"}])
+        )
+        return True
+
+    async def _corrupt_pod(self, fault: Fault) -> bool:
+        pods = self._pods()
+        if pods:
+            self._world.cluster.corrupt_pod(self._random.choice(pods), fault)
+        return bool(pods)
 
     async def _land_late_create(self) -> bool:
         cluster = self._world.cluster

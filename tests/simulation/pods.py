@@ -39,6 +39,9 @@ class Pod:
     start_told:   its start was told by a watch (of a container; a Python task tells itself).
     cut_off_at:   since when its node does not answer. Its processes go on.
     sleeps_until: its processes do nothing before (int ms).
+    listed:       its labels are those that it was made with, so that a list that selects by them has it.
+    owned:        its owner reference names its run.
+    sealed:       the annotations under its seal are those that it was made with.
     """
 
     name: str
@@ -63,6 +66,13 @@ class Pod:
     cut_off_at: int | None = None
     stuck_until: int | None = None
     sleeps_until: int = 0
+    listed: bool = True
+    owned: bool = True
+    sealed: bool = True
+
+    def is_ours(self) -> bool:
+        """Tell whether it proves that it is the pod of its task."""
+        return not self.foreign and self.owned and self.sealed
 
     def is_ended(self) -> bool:
         """Tell whether its containers run no longer."""

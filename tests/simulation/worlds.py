@@ -36,6 +36,10 @@ _SELDOM = {
     Fault.STORE_EMPTIED: 0.08,
     Fault.STORE_ROLLED_BACK: 0.12,
     Fault.STATUS_OVERWRITTEN: 0.3,
+    Fault.RUN_ANNOTATIONS: 0.2,
+    Fault.POD_LABELS: 0.2,
+    Fault.POD_OWNER: 0.2,
+    Fault.POD_SEAL: 0.2,
 }
 """In how many of the worlds each fault happens that may change how a run ends."""
 _OFTEN = {Fault.REQUEST: 3}

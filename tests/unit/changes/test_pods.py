@@ -392,6 +392,15 @@ class TestAudit:
         assert await trial.kinds() == [TaskStarted, TaskLost]
         assert trial.server.writes == []
 
+    async def test_a_pod_whose_labels_are_gone_tells_its_end_though_no_watch_of_this_process_ever_met_it(
+        self, trial: Trial
+    ) -> None:
+        pod = ended(made(), 0, "42")
+        pod["metadata"]["labels"] = {}
+        await trial.server.put(PATH, pod)
+        await self.look(trial, set())
+        assert await trial.kinds() == [TaskStarted, TaskSucceeded]
+
     async def test_a_namespace_that_refuses_stops_no_other(self, trial: Trial) -> None:
         trial.server.script = [(403, {"message": "no role here"}, {})]
         await self.look(trial, set(), runs=("elsewhere", "shop"))

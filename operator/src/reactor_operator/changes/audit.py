@@ -1,7 +1,8 @@
 """Tasks that were launched and of which nothing is left, or nothing has come yet: found by looking for each one's pod.
 
 In: the open tasks of all runs, and the names of the pods that the watches know. Out: tasks told as lost, each after a
-live GET, where the pod is gone or not ours any more; Jobs without a pod told as waiting. Never here: a task whose start
+live GET, where the pod is gone or not ours any more; what a pod tells that no watch has met; Jobs without a pod told as
+waiting. Never here: a task whose start
 is not yet known to have succeeded.
 
 A watch tells the end of a pod it saw. This finds what no watch can: a pod that was deleted while nobody watched, and
@@ -84,8 +85,12 @@ class Audit:
         if placement is Placement.POD:
             found = await self._client.get(POD.object(namespace, name))
             gone = found is None
+            opened = open_seal(self._key, found) if found is not None else None
+            if found is not None and opened is not None:
+                # Its labels were changed: no list that selects by them has it, and no watch of ours tells its end.
+                await self._reader.read(found, opened, live=True)
             # While it runs it may still report to the gateway, which does not ask for a seal.
-            if found is not None and facts.has_ended(found, STEP) and open_seal(self._key, found) is None:
+            elif found is not None and facts.has_ended(found, STEP):
                 await self._reader.tampered(sealed)
                 _log.warning("the pod of a launched task does not carry our seal any more", pod=f"{namespace}/{name}")
         else:
