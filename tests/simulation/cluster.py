@@ -143,6 +143,12 @@ class FakeCluster:
             self.ledger.corrupted.add((pod.run.uid, pod.task.path))
         self.changed(pod.run.uid)
 
+    def remove_corrupted(self) -> None:
+        """People delete the pods that they changed: the operator leaves them alone, and waits for their end."""
+        for pod in list(self.pods.values()):
+            if not pod.foreign and not pod.is_ours():
+                self.delete_pod(pod)
+
     def overwrite_annotations(self, uid: str, annotations: dict[str, str]) -> None:
         """Somebody replaces the annotations of a run."""
         self.coverage.note(Fault.RUN_ANNOTATIONS)

@@ -81,12 +81,13 @@ class Faults:
         return struck
 
     async def stop(self) -> None:
-        """Nothing more goes wrong: nodes answer again, and operators that were paused find that they are replaced."""
+        """Nothing more goes wrong: nodes answer again, people remove the pods that they made unbelievable."""
         self._left.clear()
         self._soon = None
         world = self._world
         world.checkpoints.held.clear()
         world.cluster.heal()
+        world.cluster.remove_corrupted()
         world.cluster.under_way.clear()
         world.cluster.refuses_creates = False
         for operator in world.operators:

@@ -33,7 +33,7 @@ async def check(world: World) -> None:
             check_rollback(known, [act for act in acts if (uid, act.task.path) not in world.ledger.corrupted])
         assert not known.outbox, f"O4: orders of {run.ref.name} are left"
     for pod in world.cluster.pods.values():
-        if not pod.is_ours():  # of nobody knows whom: it is left alone
+        if pod.foreign:
             continue
         assert pod.is_ended(), f"O4: pod {pod.name} still runs"
         assert pod.run.uid in world.cluster.runs, f"O4: pod {pod.name} outlived its run"

@@ -12,7 +12,7 @@ in any of them is a failure too (`coverage.py`, `conftest.py`). Rows of FAULTS a
 | F5 | news repeated, out of order, up to 30 s late |
 | F9 | calls not applied; applied, and the answer lost; creates that come late, are found done (409), or refused (422) |
 | F10 | the leader paused 30 s, replaced while it goes on, or cut off for 30 s from the API server or the store alone |
-| F13 | a status emptied, as it once was, nonsense, or ahead of the store; requests of a run; labels, owner, seal of a pod |
+| F13 | a status emptied, as it once was, nonsense, or ahead; annotations of a run; labels, owner, seal of a pod |
 | F14 | a foreign pod under a task's name |
 """
 

@@ -280,7 +280,7 @@ class World:
                 return False
         if await self.shared.active_runs() - self.ledger.lost:
             return False  # something waits in an inbox of which the news were lost: found when all is listed again
-        return all(pod.is_ended() or not pod.is_ours() for pod in self.cluster.pods.values())
+        return all(pod.is_ended() or pod.foreign for pod in self.cluster.pods.values())
 
     async def _note_ends(self) -> None:
         """Count the ends that only time brings about."""
