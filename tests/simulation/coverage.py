@@ -195,7 +195,8 @@ class Coverage:
         """Return what never happened, though so many seeds should have seen it."""
         found: list[str] = []
         if self.seeds >= SEEDS_FOR_FAULTS:
-            found += [f"crash {place}" for place in Place if not self.crashed[place.value]]
+            places = [place for place in Place if place not in OF_REQUESTS or self.seeds >= SEEDS_FOR_EVERYTHING]
+            found += [f"crash {place}" for place in places if not self.crashed[place.value]]
             found += [fault.value for fault in Fault if not self.happened[fault.value]]
         if self.seeds >= SEEDS_FOR_CONSEQUENCES:
             found += [seen.value for seen in Seen if seen not in OF_KEYS and not self.happened[seen.value]]
@@ -237,6 +238,8 @@ SEEDS_FOR_FAULTS = 100
 SEEDS_FOR_ROWS = 25
 """Of one kind of store; those that are injected in few worlds are looked for among as many as everything."""
 SEEDS_FOR_EVERYTHING = 400
+OF_REQUESTS = frozenset({Place.HAND_IN, Place.HANDED_IN, Place.TAKE_AWAY, Place.TAKEN_AWAY})
+"""Places that are crossed only where somebody asks for something, which is seldom."""
 SELDOM = frozenset({"F13", "F14"})
 SEEDS_FOR_CONSEQUENCES = 1_000
 SEEDS_FOR_KEYS = 50
