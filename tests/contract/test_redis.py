@@ -397,9 +397,27 @@ class TestDurability:
             newer.on_disk = 0
             with pytest.raises(StoreUnavailable, match="not on disk"):
                 await store.commit(opening())
+            with pytest.raises(StoreUnavailable, match="not on disk"):
+                await store.load(RUN)  # nothing may follow from it yet
+            newer.on_disk = 1
             found = await store.load(RUN)
             assert found is not None
             assert found.revision == 1
+            newer.asked.clear()
+            await store.load(RUN)
+            assert newer.asked == [[b"EVALSHA"]]
+            await store.close()
+
+    async def test_what_is_repeated_is_acknowledged_only_once_it_is_on_disk(
+        self, redis_server: RedisServer, installation: str
+    ) -> None:
+        async with newer_redis(redis_server.port) as newer:
+            store = RedisStore(newer.url, installation)
+            await store.commit(opening())
+            await store.append(OUTCOME)
+            before = redis_server.writes()
+            assert await store.append(OUTCOME) is Appended.REPEATED
+            assert redis_server.writes() > before, "WAITAOF has nothing to wait for on this connection"
             await store.close()
 
 

@@ -117,6 +117,9 @@ def _converse(peer: socket.socket, request: Request, deadline: Deadline) -> Answ
     response = HTTPResponse(_Peer(peer, deadline), method=request.method)  # type: ignore[arg-type]
     try:
         response.begin()
+        while 101 < response.status < 200:  # on the way: http.client itself passes over 100 alone
+            response.headers = response.msg = None  # type: ignore[assignment]
+            response.begin()
     except (OSError, HTTPException) as problem:
         raise (unsent or problem) from None
     status, reason, headers = response.status, response.reason, response.headers

@@ -8,7 +8,7 @@ and nothing is started for it any more.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 import structlog
 
@@ -129,6 +129,13 @@ class RunChanges:
         self._roster[ref.uid] = ref
         self._unsettled.add(ref)
         self._queue.mark(ref)
+
+    def distrust(self, refs: Iterable[RunRef]) -> None:
+        """What was handed in may be lost with the store: hand in again what these runs still ask, and their spec."""
+        for ref in refs:
+            self._suspensions.pop(ref.uid, None)
+            self._unsettled.add(ref)
+            self.mark(ref)
 
     def roster(self) -> dict[str, RunRef]:
         """Return the runs whose objects are known to exist, by uid."""

@@ -138,8 +138,10 @@ def _event_from(fields: dict[str, Any], task: Task, values: Values) -> Outcome:
     if "result" not in fields:
         raise InvalidOutcome(f"outcome document: field result is missing; expected any JSON beside type {type_}")
     try:
-        result = json.dumps(fields["result"], ensure_ascii=False, separators=(",", ":")).encode("utf-8")
-    except (UnicodeEncodeError, RecursionError) as problem:
+        result = json.dumps(fields["result"], ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
+            "utf-8"
+        )
+    except (ValueError, RecursionError) as problem:  # half of a surrogate pair; 1e999, which is no number here
         return _invalid_result(task, str(problem))
     return _WITH_RESULT[type_](task, _keep(result, values))
 

@@ -79,12 +79,17 @@ class KubeClient:
         self._observe = observe
         self._pace = Pace()
         tls = access.tls if access.tls is not None else False
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=connections, ssl=tls, keepalive_timeout=90),
-            proxy=access.proxy,
-            auto_decompress=True,
-            headers={"Accept": "application/json", "User-Agent": "reactor-operator"},
-        )
+
+        def session(limit: int) -> aiohttp.ClientSession:
+            return aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=limit, ssl=tls, keepalive_timeout=90),
+                proxy=access.proxy,
+                auto_decompress=True,
+                headers={"Accept": "application/json", "User-Agent": "reactor-operator"},
+            )
+
+        self._session = session(connections)
+        self._watching = session(0)  # a watch holds its connection for as long as it lasts
 
     async def get(self, path: str) -> JsonObject | None:
         """Return the object, or None where the server says 404."""
@@ -159,7 +164,7 @@ class KubeClient:
         }
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout_seconds, sock_read=idle_seconds)
         try:
-            async with self._session.get(
+            async with self._watching.get(
                 self._access.server + path, params=asked, headers=await self._authorization(), timeout=timeout
             ) as response:
                 if response.status == 401:
@@ -182,6 +187,7 @@ class KubeClient:
     async def close(self) -> None:
         """Close all connections. Idempotent."""
         await self._session.close()
+        await self._watching.close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -230,8 +230,7 @@ async def _work(
         reader.distrust()
         for watch in watches:
             watch.distrust()
-        for ref in reconciler.distrust():
-            runs.mark(ref)
+        runs.distrust(reconciler.distrust())
 
     parts: dict[str, Coroutine[None, None, None]] = {
         "lease": leadership.keep(),
