@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 
 import pytest
 
@@ -139,12 +139,19 @@ class TestKeys:
         await other.close()
 
 
+@asynccontextmanager
+async def listening(store: RedisStore, seconds: float = 10) -> AsyncIterator[AsyncIterator[str]]:
+    """Make the run, and listen until it is told: it is, once the store listens, for it is active."""
+    await store.commit(opening())
+    async with asyncio.timeout(seconds), aclosing(store.rings()) as rings:
+        assert await anext(rings) == RUN
+        yield rings
+
+
 class TestBell:
     async def test_it_rings_across_processes(self, redis_server: RedisServer, installation: str) -> None:
         gateway, operator = (RedisStore(redis_server.url, installation) for _ in range(2))
-        await operator.commit(opening())
-        async with asyncio.timeout(10), aclosing(operator.rings()) as rings:
-            assert await anext(rings) == RUN  # told once it listens: the run is active
+        async with listening(operator) as rings:
             heard = asyncio.create_task(next_ring(rings))
             await gateway.append(OUTCOME)
             assert await heard == RUN
@@ -155,9 +162,7 @@ class TestBell:
         self, redis_server: RedisServer, installation: str
     ) -> None:
         store = RedisStore(redis_server.url, installation)
-        await store.commit(opening())
-        async with asyncio.timeout(10), aclosing(store.rings()) as rings:
-            assert await anext(rings) == RUN
+        async with listening(store) as rings:
             heard = asyncio.create_task(next_ring(rings))
             await store.append(Entry(run=RUN, task=TASK, binding="p", digest="start", body=b"start"))
             await store.append(OUTCOME)
@@ -170,9 +175,7 @@ class TestBell:
 
     async def test_a_start_alone_is_told_too(self, redis_server: RedisServer, installation: str) -> None:
         store = RedisStore(redis_server.url, installation)
-        await store.commit(opening())
-        async with asyncio.timeout(10), aclosing(store.rings()) as rings:
-            assert await anext(rings) == RUN
+        async with listening(store) as rings:
             heard = asyncio.create_task(next_ring(rings))
             await store.append(Entry(run=RUN, task=TASK, binding="p", digest="start", body=b"start"))
             assert await heard == RUN
@@ -180,9 +183,7 @@ class TestBell:
 
     async def test_after_a_reconnect_every_active_run_is_named(self, own_server: RedisServer) -> None:
         store = RedisStore(own_server.url, "test")
-        await store.commit(opening())
-        async with asyncio.timeout(20), aclosing(store.rings()) as rings:
-            assert await anext(rings) == RUN
+        async with listening(store, seconds=20) as rings:
             again = asyncio.create_task(next_ring(rings))
             own_server.restart()
             assert await again == RUN
