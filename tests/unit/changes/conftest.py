@@ -1,4 +1,4 @@
-"""What follows runs and pods, each over an API server of its own."""
+"""An API server for each test, and over it what follows runs, and what watches pods."""
 
 from collections.abc import AsyncIterator
 
@@ -11,12 +11,16 @@ from tests.unit.outcomes.stores import store_with_task
 
 
 @pytest_asyncio.fixture
-async def trial() -> AsyncIterator[Trial]:
-    async with ApiServer().serve() as server:
-        yield Trial(server)
+async def server() -> AsyncIterator[ApiServer]:
+    async with ApiServer().serve() as serving:
+        yield serving
 
 
 @pytest_asyncio.fixture
-async def pods() -> AsyncIterator[PodTrial]:
-    async with ApiServer().serve() as server:
-        yield PodTrial(server, await store_with_task())
+async def trial(server: ApiServer) -> Trial:
+    return Trial(server)
+
+
+@pytest_asyncio.fixture
+async def pods(server: ApiServer) -> PodTrial:
+    return PodTrial(server, await store_with_task())
