@@ -12,6 +12,7 @@ Never here: two reconciles of one run at once (the caller's queue sees to that),
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from reactor_operator.api.blueprint import Blueprint
@@ -132,7 +133,9 @@ class Reconciler:
             except (StaleRevision, InboxAhead, KeyTaken):
                 self._memory.unsure.add(ref.uid)
             except ValueLost:
-                await self._recover(ref)
+                with suppress(StaleRevision, InboxAhead, KeyTaken):
+                    await self._recover(ref)
+                self._memory.unsure.add(ref.uid)
             except CannotDecrypt as problem:
                 self._places.pass_over(ref.uid)
                 return await self._without_key(ref, problem)
@@ -206,6 +209,7 @@ class Reconciler:
         unread = snapshot.inbox if known.revision == snapshot.revision else ()  # else it was read on the way
         events, sent = answered(known, events_of(unread))
         passing.acknowledged |= sent
+        passing.acknowledged &= known.outbox.keys()  # the answer to the commit that took the others out was lost
         decided = await passing.fold(events, self._clock.now(), self._evaluator)
         await self._save(passing, decided, last_of(unread))
         return await self._act_and_report(passing)
@@ -375,16 +379,24 @@ class Reconciler:
     async def _act_and_report(self, passing: Pass) -> int | None:
         """Perform the outbox until nothing more follows from it at once, then report."""
         ref = passing.known.definition.run
+        later: set[str] = set()
         try:
             while True:
                 orders = {i: o for i, o in passing.known.outbox.items() if i not in passing.acknowledged}
                 orders, notices = apart(orders)
                 self._teller.offer(_about(passing.known), notices)
-                performed = await self._effects.perform(passing.known, orders, passing.documents)
+                due = {i: o for i, o in orders.items() if i not in later}
+                performed = await self._effects.perform(passing.known, due, passing.documents)
+                later |= {name for name, result in performed.items() if not result.done}
                 events = passing.note(performed, self._clock.now())
                 if not events and not self._worth_flushing(passing):
                     break
-                await self._save(passing, await passing.fold(events, self._clock.now(), self._evaluator), 0)
+                try:
+                    await self._save(passing, await passing.fold(events, self._clock.now(), self._evaluator), 0)
+                except BaseException:
+                    # What it brought is not saved: the order is performed once more, and brings it again.
+                    passing.acknowledged -= {name for name, result in performed.items() if result.event is not None}
+                    raise
                 if not events:
                     break
         finally:

@@ -2,8 +2,6 @@
 
 import pytest
 
-from reactor_operator.engine.decide import recovering
-from reactor_operator.engine.derive import restore
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.plan import Backoff
 from reactor_operator.engine.state import RunPhase, Stage, StepPhase
@@ -20,14 +18,9 @@ from tests.unit.engine.driver import (
     step,
     value,
 )
+from tests.unit.engine.situations import lose
 
 UNDO = DONE_ONCE
-
-
-def lose(run: Run) -> Run:
-    """The state turns out to be an old one."""
-    run.state = restore(run.plan, recovering(run.header, run.now), dict(run.state.steps))
-    return run
 
 
 def test_a_scope_that_is_entered_again_keeps_what_was_evaluated_and_counts_as_started_now() -> None:

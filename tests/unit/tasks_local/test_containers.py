@@ -13,7 +13,6 @@ from reactor_operator.api.sensitivity import Sensitive
 from reactor_operator.engine.events import TaskFailed, TaskHalted, TaskSkipped, TaskStarted, TaskSucceeded
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.identity import pod_name
-from reactor_operator.ports import Refused
 from tests.unit.tasks_local.laptop import RUN, laptop, order_for, spec_of, task_of
 
 pytestmark = pytest.mark.heavy
@@ -193,13 +192,10 @@ async def test_without_an_engine_that_answers_a_container_is_refused_and_says_wh
     monkeypatch.setenv("DOUBLE_AWAY", "1")
     async with laptop(state) as found:
         order = order_for(shell("true"))
-        await found.open(order.task)
-        answer = await found.launcher.start(order)
-        assert isinstance(answer, Refused)
-        assert answer.failure.kind is FailureKind.CANNOT_START
-        assert "step 'store': a container needs docker or podman" in answer.failure.message
-        assert "Cannot connect to the Docker daemon" in answer.failure.message
-        assert "podman is not installed" in answer.failure.message
+        refused = await found.refusal(order)
+        assert "step 'store': a container needs docker or podman" in refused.message
+        assert "Cannot connect to the Docker daemon" in refused.message
+        assert "podman is not installed" in refused.message
         monkeypatch.delenv("DOUBLE_AWAY")
         monkeypatch.setenv("PATH", f"{state.parent / 'bin'}:{os.environ['PATH']}:/usr/bin:/bin")
         assert isinstance(await found.run(order), TaskSucceeded)
@@ -208,17 +204,14 @@ async def test_without_an_engine_that_answers_a_container_is_refused_and_says_wh
 async def test_volumes_are_refused_by_name(state: Path) -> None:
     async with laptop(state) as found:
         order = order_for(shell("true", volumeMounts=[{"name": "data", "mountPath": "/data"}]))
-        await found.open(order.task)
-        answer = await found.launcher.start(order)
-        assert isinstance(answer, Refused)
-        assert "mounts volumes" in answer.failure.message
+        refused = await found.refusal(order)
+        assert "mounts volumes" in refused.message
 
 
 async def test_stopping_ends_the_container_and_removes_it(state: Path) -> None:
     async with laptop(state) as found:
         order = order_for(shell("echo begun; exec sleep 60"))
-        await found.start(order)
-        await found.wait_until(found.lines, "the container to begin")
+        await found.begin(order)
         assert await found.retire(order, stop=True)
         await found.wait_until(lambda: not found.launcher._running, "its end")
         assert containers(state) == []
@@ -226,8 +219,7 @@ async def test_stopping_ends_the_container_and_removes_it(state: Path) -> None:
 
 async def test_closing_removes_containers(state: Path) -> None:
     async with laptop(state) as found:
-        await found.start(order_for(shell("echo begun; exec sleep 60")))
-        await found.wait_until(found.lines, "the container to begin")
+        await found.begin(order_for(shell("echo begun; exec sleep 60")))
         await found.start(order_for(shell("exec sleep 60"), task_of(attempt=2)))
     assert containers(state) == []
 

@@ -101,7 +101,7 @@ async def judge(
         message = f"spec.reactorRef.name: found no Reactor {name!r} in namespace {run.ref.namespace!r}; apply it first"
         return _late_or_later(base, FailureKind.REACTOR_NOT_FOUND, message, wait)
     judged = _check(reactor.spec)
-    pinned = _pin(run, checked.spec, reactor, judged.spec)
+    pinned = _pin(base, checked.spec, reactor, judged.spec)
     if judged.spec is None:
         return _cannot(pinned, FailureKind.INVALID_REACTOR, f"Reactor {name!r}", judged.problems)
     shared = await load_shared_schema(judged.spec, definitions, run.ref.namespace)
@@ -168,12 +168,10 @@ def _reactor_name(run: RunObject) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _pin(run: RunObject, spec: RunSpec, reactor: ReactorObject, sound: ReactorSpec | None) -> Definition:
+def _pin(base: Definition, spec: RunSpec, reactor: ReactorObject, sound: ReactorSpec | None) -> Definition:
     default_ttl = sound.ttl_after_finished if sound else None
-    return Definition(
-        run=run.ref,
-        created_at=run.created_at,
-        generation=run.generation,
+    return replace(
+        base,
         reactor_name=reactor.name,
         reactor_uid=reactor.uid,
         reactor_generation=reactor.generation,
