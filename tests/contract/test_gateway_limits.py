@@ -4,11 +4,25 @@ import asyncio
 
 import pytest
 
+from reactor_operator.engine.identity import Action, Task
+from reactor_operator.engine.values import reference_to
 from reactor_operator.gateway.members import MEMBERS_LIMIT
+from reactor_operator.gateway.record import OpenRecord
 from reactor_operator.gateway.requests import BODY_LIMIT, OUTCOME_LIMIT
 from reactor_operator.gateway.tokens import task_token
 from reactor_operator.store.memory import MemoryStore
-from tests.contract.gateway_server import KEY, OTHER_NONCE, RUN, SUCCEEDED, TASK, Gateway, address, running_gateway
+from reactor_operator.store.port import Commit
+from tests.contract.gateway_server import (
+    KEY,
+    OTHER_NONCE,
+    RUN,
+    SUCCEEDED,
+    TASK,
+    Gateway,
+    address,
+    open_task,
+    running_gateway,
+)
 
 
 class TestSize:
@@ -33,6 +47,40 @@ class TestSize:
             await writer.drain()
             writers.append(writer)
         assert (await open_gateway.ask("PUT", "outcome", content=SUCCEEDED)).status_code == 200
+        for writer in writers:
+            writer.close()
+
+    async def test_large_answers_are_sent_a_few_at_a_time_and_all_of_them(
+        self, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("reactor_operator.gateway.turns._SECONDS", 0.2)
+        large = b'"%b"' % (b"x" * 8_000_000)
+        await open_task(gateway.store, TASK, OpenRecord(arguments=reference_to(large)))
+        found = await gateway.store.load(RUN)
+        assert found is not None
+        await gateway.store.commit(
+            Commit(run=RUN, revision=found.revision, epoch=1, values={reference_to(large).digest: large})
+        )
+        idle = []
+        for _ in range(12):  # who asks and reads nothing gives its turn up after a while
+            _, writer = await asyncio.open_connection("127.0.0.1", gateway.port, limit=1)
+            writer.write(_head("arguments").replace(b"PUT", b"GET", 1))
+            idle.append(writer)
+        answers = await asyncio.gather(*(gateway.ask("GET", "arguments") for _ in range(8)))
+        assert all(answer.content == large for answer in answers)
+        for writer in idle:
+            writer.close()
+
+    async def test_a_task_that_is_closed_takes_no_turn_from_one_that_is_open(self, open_gateway: Gateway) -> None:
+        writers = []
+        for number in range(1, 5):
+            _, writer = await asyncio.open_connection("127.0.0.1", open_gateway.port)
+            writer.write(_head("outcome", "Content-Length: 300000", task=Task("old", Action.RUN, 1, 1, number)))
+            await writer.drain()
+            writers.append(writer)
+        large = b'{"type":"succeeded","result":"%b"}' % (b"y" * 300_000)
+        async with asyncio.timeout(10):
+            assert (await open_gateway.ask("PUT", "outcome", content=large)).status_code == 200
         for writer in writers:
             writer.close()
 
@@ -71,9 +119,9 @@ class TestSlowPeers:
             await writer.wait_closed()
 
 
-def _head(verb: str, *headers: str) -> bytes:
-    token = task_token(KEY, f"{RUN}/{TASK.key}")
-    lines = (f"PUT {address(TASK, verb)} HTTP/1.1", "Host: gateway", f"Authorization: Bearer {token}")
+def _head(verb: str, *headers: str, task: Task = TASK) -> bytes:
+    token = task_token(KEY, f"{RUN}/{task.key}")
+    lines = (f"PUT {address(task, verb)} HTTP/1.1", "Host: gateway", f"Authorization: Bearer {token}")
     return "\r\n".join((*lines, f"Reactor-Nonce: {OTHER_NONCE}", *headers, "", "")).encode()
 
 
