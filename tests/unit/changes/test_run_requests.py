@@ -1,5 +1,6 @@
 """Requests of people that stand on a run: each reaches the inbox once, and goes once it is answered."""
 
+import asyncio
 from typing import ClassVar
 
 from reactor_operator.engine.events import Signal
@@ -106,3 +107,22 @@ class TestCancel:
             await runs.changed("ADDED", await trial.put(metadata=self.asked))
             assert "reactor.run/cancel" in trial.server.objects[PATH]["metadata"]["annotations"]
             assert runs._unsettled == {REF}
+
+    async def test_what_was_handed_in_before_a_store_was_lost_is_handed_in_to_the_next(self, trial: Trial) -> None:
+        await trial.store_run()
+        spec = {"reactorRef": {"name": "x"}, "suspend": True}
+        metadata = {**self.asked, "generation": 2}
+        async with trial.following() as runs:
+            await runs.changed("MODIFIED", await trial.put(metadata=metadata, spec=spec))
+            before = await trial.store.load("uid")
+            assert before is not None
+            await trial.store.forget("uid")
+            await trial.store_run()  # an older copy, in which nobody had asked for anything yet
+            runs.distrust([REF])
+            attending = asyncio.create_task(runs.run())
+            async with asyncio.timeout(10):
+                while (after := await trial.store.load("uid")) is None or len(after.inbox) < 2:  # noqa: ASYNC110 - a store tells nobody
+                    await asyncio.sleep(0.01)
+            attending.cancel()
+        assert len(before.inbox) == 2
+        assert [body for _, body in after.inbox] == [body for _, body in before.inbox]
