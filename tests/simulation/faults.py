@@ -215,6 +215,7 @@ class Faults:
             ev.RetryRequested(id=name, undone=tuple(f"s{number}" for number in range(2))),
             ev.SkipRequested(id=name, step=f"s{self._random.randrange(3)}"),
             ev.SpecChanged(suspended=True, generation=self._random.randint(2, 9)),
+            ev.SuspendRequested(id=name, suspended=self._random.random() < 0.5),
         ]
         for request in self._random.sample(requests, 2):
             await self._world.ask(uid, request, f"{name} {type(request).__name__}")

@@ -54,6 +54,7 @@ def failed_incomplete() -> Run:
         lambda run: run.is_retried("one"),
         lambda run: run.is_carried_over("a", request="one"),
         lambda run: run.is_to_be_undone("one"),
+        lambda run: run.is_held(request="one"),
     ],
 )
 def test_repeating_an_undo_a_retry_or_a_skip_changes_nothing(asked: Callable[[Run], Run]) -> None:
@@ -318,7 +319,7 @@ def test_what_an_older_generation_said_comes_too_late() -> None:
 
 def test_a_run_that_is_over_takes_down_which_generation_it_has_seen() -> None:
     run = succeeded("a").feed(ev.SpecChanged(suspended=True, generation=3))
-    assert (run.phase, run.header.generation, run.header.suspended) == (RunPhase.SUCCEEDED, 3, False)
+    assert (run.phase, run.header.generation, run.told[-1].reason) == (RunPhase.SUCCEEDED, 3, "Succeeded")
 
 
 def test_a_suspended_run_reverses_nothing_until_it_goes_on() -> None:
@@ -400,11 +401,15 @@ def ask(run: Run, action: str) -> Run:
             return run.is_to_be_undone("asked")
         case "retry":
             return run.is_retried("asked", undone=("a",) if run.phase is RunPhase.FAILED else ())
+        case "suspend":
+            return run.is_held(request="asked")
+        case "go on":
+            return run.is_held(False, request="asked")
         case _:
             return run.is_carried_over("b" if run.phase is RunPhase.FAILED else "a", request="asked")
 
 
-@pytest.mark.parametrize("action", ["cancel", "undo", "retry", "skip"])
+@pytest.mark.parametrize("action", ["cancel", "undo", "retry", "skip", "suspend", "go on"])
 @pytest.mark.parametrize("phase", [phase for phase in RunPhase if phase is not RunPhase.PENDING])
 def test_every_pair_of_phase_and_request_is_answered_as_the_table_says(phase: RunPhase, action: str) -> None:
     run = in_phase(phase)
@@ -422,4 +427,4 @@ def test_every_pair_of_phase_and_request_is_answered_as_the_table_says(phase: Ru
 
 def test_the_table_has_every_phase() -> None:
     assert set(TABLE) == set(RunPhase)
-    assert all(set(row) == {"cancel", "undo", "retry", "skip"} for row in TABLE.values())
+    assert all(set(row) == {"cancel", "undo", "retry", "skip", "suspend", "go on"} for row in TABLE.values())
