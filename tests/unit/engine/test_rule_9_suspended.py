@@ -117,6 +117,13 @@ def test_a_run_that_recovers_holds_still_once_it_is_taken_up_again() -> None:
     assert list(run.is_held(False, "on").open) == ["b"]
 
 
+def test_a_cancel_that_was_lost_keeps_no_run_from_being_held() -> None:
+    run = Run(*chain("a", "b")).start().succeeds("a").is_cancelled()
+    run.state = restore(run.plan, recovering(run.header, run.now), dict(run.state.steps))
+    assert run.is_held().answer[0]
+    assert run.is_retried().phase is RunPhase.SUSPENDED
+
+
 def test_what_is_kept_of_who_asked_is_cut_and_made_printable() -> None:
     run = Run(step("a")).start().is_held(reason="a\x1b" + "c" * 2_000, by="w" * 300)
     kept = run.header.suspension

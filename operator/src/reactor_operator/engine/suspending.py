@@ -37,8 +37,9 @@ def spec_changed(draft: Draft, event: SpecChanged) -> None:
 def refuse_suspend(draft: Draft, event: SuspendRequested) -> str:
     """Return why the run cannot hold still, empty where it can; it can always go on."""
     header = draft.header
-    doing = _NEVER_HELD.get(header.goal, "") if header.stage is not Stage.RECOVERING else ""
-    if doing and event.suspended:
+    goes_on = header.goal in _NEVER_HELD and header.stage is not Stage.RECOVERING
+    if goes_on and event.suspended:
+        doing = _NEVER_HELD[header.goal]
         return f"the run is being {doing}, which goes on also where it is suspended: wait for its end"
     return ""
 
