@@ -210,11 +210,15 @@ class Faults:
             return False
         self._world.coverage.note(Fault.REQUEST)
         uid, name = self._random.choice(runs), f"q{self._random.randrange(10**6)}"
+        generation = self._random.randint(2, 9)
+        holds: ev.Signal | ev.SpecChanged = ev.SpecChanged(suspended=True, generation=generation)
+        if generation % 2 == 0:
+            holds = ev.SuspendRequested(id=name, suspended=generation < 8)
         requests: list[ev.Signal | ev.SpecChanged] = [
             ev.UndoRequested(id=name),
             ev.RetryRequested(id=name, undone=tuple(f"s{number}" for number in range(2))),
             ev.SkipRequested(id=name, step=f"s{self._random.randrange(3)}"),
-            ev.SpecChanged(suspended=True, generation=self._random.randint(2, 9)),
+            holds,
         ]
         for request in self._random.sample(requests, 2):
             await self._world.ask(uid, request, f"{name} {type(request).__name__}")

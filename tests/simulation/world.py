@@ -250,7 +250,7 @@ class World:
             if run.status.get("phase") == "Recovering":
                 await self.cancel(uid, "recovered")
             elif run.status.get("phase") == "Suspended":
-                await self._hand_in(uid, ev.SpecChanged(suspended=False, generation=10), "resumed")
+                await self._hand_in(uid, ev.SuspendRequested(id="resumed", suspended=False), "resumed")
         for uid, ref in self.cluster.deleted.items():
             await self.shared.forget(uid)
             for operator in self.operators:

@@ -49,7 +49,6 @@ from reactor_operator.reconciling.inbox import (
 from reactor_operator.reconciling.keys import KEPT_MS, Keys
 from reactor_operator.reconciling.memory import Memory
 from reactor_operator.reconciling.notices import answered, apart
-from reactor_operator.reconciling.opening import Opened
 from reactor_operator.reconciling.passing import Pass
 from reactor_operator.reconciling.places import Places
 from reactor_operator.reconciling.records import Decided, KnownRun, make_commit, read_run
@@ -287,7 +286,7 @@ class Reconciler:
         found = await self._first_look.look(run, now)
         match found:
             case Begins():
-                return await self._open_sound(found.opened, now)
+                return await self._open_sound(found, now)
             case Ends():
                 return await self._open_ended(found)
             case Lost():
@@ -307,7 +306,8 @@ class Reconciler:
         await self._save(passing, decided, 0, share=ends.share)
         return await self._act_and_report(passing)
 
-    async def _open_sound(self, judged: Opened, now: int) -> int | None:
+    async def _open_sound(self, begins: Begins, now: int) -> int | None:
+        judged = begins.opened
         inputs = judged.definition.inputs
         assert inputs is not None
         values = {inputs.digest: judged.inputs}
@@ -316,7 +316,7 @@ class Reconciler:
         begun = begin(plan, pinned.run.uid, now, suspended=judged.suspended, generation=pinned.generation)
         passing = self._fresh(judged.definition, Decided(state=begun))
         passing.documents.add(values)
-        decided = await passing.fold([], self._clock.now(), self._evaluator)
+        decided = await passing.fold(list(begins.asked), self._clock.now(), self._evaluator)
         await self._save(passing, replace(decided, values={**values, **decided.values}), 0)
         return await self._act_and_report(passing)
 

@@ -7,7 +7,7 @@ import pytest
 from reactor_operator.engine.events import SpecChanged
 from reactor_operator.ports import ReactorObject
 from reactor_operator.store.codec import decode_event
-from tests.unit.changes.followed import FINISHED, REF, Trial
+from tests.unit.changes.followed import FINISHED, PATH, REF, Trial
 from tests.unit.kube.api_server import Json
 
 
@@ -75,6 +75,21 @@ class TestMarks:
 
 
 class TestSuspend:
+    async def test_a_request_stays_on_a_run_that_waits_to_start_and_is_taken_away_once_it_has(
+        self, trial: Trial
+    ) -> None:
+        asked = {"annotations": {"reactor.run/suspend.1": "", "reactor.run/suspend.2": "false"}}
+        answered = [{"id": name, "action": "suspend", "phase": "Accepted"} for name in "12"]
+        async with trial.following() as runs:
+            await runs.changed(
+                "MODIFIED", await trial.put(metadata=asked, status={"phase": "Pending", "signals": answered})
+            )
+            assert trial.server.objects[PATH]["metadata"]["annotations"] == {"reactor.run/suspend.2": "false"}
+            assert not runs._unsettled
+            seen = await trial.put(metadata=asked, status={"phase": "Suspended", "signals": answered})
+            await runs.changed("MODIFIED", seen)
+        assert trial.server.objects[PATH]["metadata"]["annotations"] == {}
+
     async def told(self, trial: Trial) -> list[bool]:
         snapshot = await trial.store.load("uid")
         assert snapshot is not None

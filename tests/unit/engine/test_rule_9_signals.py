@@ -16,6 +16,7 @@ from tests.unit.engine.situations import failed_incomplete, recovering_run, succ
         lambda run: run.is_retried("one"),
         lambda run: run.is_carried_over("a", request="one"),
         lambda run: run.is_to_be_undone("one"),
+        lambda run: run.is_held(request="one"),
     ],
 )
 def test_repeating_an_undo_a_retry_or_a_skip_changes_nothing(asked: Callable[[Run], Run]) -> None:
@@ -101,11 +102,15 @@ def ask(run: Run, action: str) -> Run:
             return run.is_to_be_undone("asked")
         case "retry":
             return run.is_retried("asked", undone=("a",) if run.phase is RunPhase.FAILED else ())
+        case "suspend":
+            return run.is_held(request="asked")
+        case "go on":
+            return run.is_held(False, request="asked")
         case _:
             return run.is_carried_over("b" if run.phase is RunPhase.FAILED else "a", request="asked")
 
 
-@pytest.mark.parametrize("action", ["cancel", "undo", "retry", "skip"])
+@pytest.mark.parametrize("action", ["cancel", "undo", "retry", "skip", "suspend", "go on"])
 @pytest.mark.parametrize("phase", [phase for phase in RunPhase if phase is not RunPhase.PENDING])
 def test_every_pair_of_phase_and_request_is_answered_as_the_table_says(phase: RunPhase, action: str) -> None:
     run = in_phase(phase)
@@ -123,4 +128,4 @@ def test_every_pair_of_phase_and_request_is_answered_as_the_table_says(phase: Ru
 
 def test_the_table_has_every_phase() -> None:
     assert set(TABLE) == set(RunPhase)
-    assert all(set(row) == {"cancel", "undo", "retry", "skip"} for row in TABLE.values())
+    assert all(set(row) == {"cancel", "undo", "retry", "skip", "suspend", "go on"} for row in TABLE.values())

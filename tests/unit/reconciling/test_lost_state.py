@@ -92,6 +92,25 @@ async def test_a_request_that_is_older_than_the_loss_is_no_answer_to_it(world: W
     assert world.status["phase"] != "Recovering"
 
 
+async def test_after_a_loss_a_run_that_was_to_hold_still_does_and_one_that_was_to_go_on_is_to_be_asked_again(
+    world: World,
+) -> None:
+    await world.reconcile()
+    for request in (ev.SuspendRequested(id="1"), ev.SuspendRequested(id="2", suspended=False)):
+        await world.store.append(Entry(run=REF.uid, digest=request.id, body=encode_event(request)))
+    kept = copy.deepcopy(world.store._runs)
+    await world.succeed("a")
+    await world.reconcile()
+    world.store._runs = kept
+    world.reconciler.distrust()
+    await world.reconcile()
+    assert [one["phase"] for one in maps_at(world.status, "signals")] == ["Accepted", "Rejected"]
+    again = encode_event(ev.RetryRequested(id="r2"))
+    await world.store.append(Entry(run=REF.uid, digest="r2", body=again))
+    await world.reconcile()
+    assert world.status["phase"] == "Suspended"
+
+
 class Reading(World):
     """Step `b`, and `finally`, read the result of `a`, which may be gone from the store."""
 

@@ -162,7 +162,7 @@ class StatusRequest(Model):
     """A request to the run, written by a person: `kubectl patch --subresource=status`. It goes once it is answered."""
 
     id: Word = Field(description="Identity of the request: repeating it changes nothing.")
-    action: Word = Field(description="cancel, undo, retry or skip.")
+    action: Word = Field(description="cancel, undo, retry, skip or suspend.")
     step: Optional[StepPath] = Field(default=None, description="The step it is about, of retry and skip.")
     payload: Json = Field(default=None, description="Of skip: the value that the step is given.")
     arguments: Object | None = Field(default=None, description="Of retry: other arguments for the step.")
@@ -170,6 +170,7 @@ class StatusRequest(Model):
         default=None, description="Of retry: standing or undone, for each step that could not be reversed."
     )
     delete: Optional[Boolean] = Field(default=None, description="Of undo: the run is deleted once it is undone.")
+    suspend: Optional[Boolean] = Field(default=None, description="Of suspend: false lets the run go on. Unset: true.")
     reason: Optional[Message] = Field(default=None, description="Why, for people.")
     by: Optional[Word] = Field(default=None, description="Who asks.")
 

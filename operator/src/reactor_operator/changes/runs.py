@@ -27,6 +27,7 @@ from reactor_operator.kube.fields import JsonObject, maps_at, text_at
 from reactor_operator.kube.paths import REACTOR_RUN
 from reactor_operator.ports import Definitions, RunObject, RunRef, Unavailable
 from reactor_operator.reconciling.signals import Request, parse_requests
+from reactor_operator.reconciling.unstarted import is_kept
 from reactor_operator.status.board import ClusterBoard
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Appended, Entry, Inbox, StoreUnavailable
@@ -171,8 +172,9 @@ class RunChanges:
     async def _attend(self, run: RunObject) -> None:
         """See to what people ask and to the TTL; what cannot be done now is done later."""
         try:
-            for asked in parse_requests(run):
-                if not await self._hand_in(run, asked):
+            requests = parse_requests(run)
+            for asked in requests:
+                if not await self._hand_in(run, asked, keep=is_kept(asked, requests, run.status)):
                     self._unsettled.add(run.ref)
             if not await self._suspend(run):
                 self._unsettled.add(run.ref)
@@ -182,11 +184,14 @@ class RunChanges:
             where = f"{run.ref.namespace}/{run.ref.name}"
             _log.warning("a run could not be attended to; it is tried again", run=where, problem=str(problem))
 
-    async def _hand_in(self, run: RunObject, asked: Request) -> bool:
-        """Hand a request in, and take it away from the object once it is answered. False: look again later."""
+    async def _hand_in(self, run: RunObject, asked: Request, *, keep: bool) -> bool:
+        """Hand a request in, and take it away from the object once it is answered, unless it is to be kept for now.
+        False: look again later.
+        """
         answers = maps_at(run.status, "signals")
         if any((text_at(one, "id"), text_at(one, "action")) == (asked.id, asked.action) for one in answers):
-            await self._remove(run.ref, asked)
+            if not keep:
+                await self._remove(run.ref, asked)
             return True
         entry = await self._prepared(asked.entry_for(run.ref), asked.event)
         answer = Appended.UNKNOWN if entry is None else await self._inbox.append(entry)

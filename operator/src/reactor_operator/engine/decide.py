@@ -30,9 +30,9 @@ from reactor_operator.engine.launching import launch
 from reactor_operator.engine.notices import notification_ended
 from reactor_operator.engine.plan import NO_STEPS, ROOT, Plan, StepKind
 from reactor_operator.engine.reports import task_reported
-from reactor_operator.engine.resuming import spec_changed
 from reactor_operator.engine.signals import requested
 from reactor_operator.engine.state import Goal, Header, RunFailure, RunPhase, RunState, SignalAnswer, Stage, phase_of
+from reactor_operator.engine.suspending import spec_changed
 from reactor_operator.engine.timers import fire_due
 
 
@@ -122,6 +122,7 @@ def _apply(draft: Draft, event: ev.Event) -> None:
             | ev.UndoRequested()
             | ev.RetryRequested()
             | ev.SkipRequested()
+            | ev.SuspendRequested()
             | ev.RequestUnreadable()
         ):
             requested(draft, event)
