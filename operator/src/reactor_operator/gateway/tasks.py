@@ -18,7 +18,7 @@ from reactor_operator.engine.events import TaskStarted, TaskUploaded
 from reactor_operator.engine.values import ValueRef, reference_to
 from reactor_operator.gateway.members import MEMBERS_LIMIT, has_too_many_members
 from reactor_operator.gateway.outcomes import InvalidOutcome, parse_outcome
-from reactor_operator.gateway.record import decode_record, told_sensitive
+from reactor_operator.gateway.record import decode_record, told_failure, told_sensitive
 from reactor_operator.gateway.requests import BODY_LIMIT, OUTCOME_LIMIT, Refusal, TaskRequest
 from reactor_operator.ports import Clock
 from reactor_operator.store.codec import encode_event
@@ -69,7 +69,7 @@ class TaskService:
         if found.outcome and found.binding != binding:
             raise Refusal(410, _CLOSED)
         record = decode_record(found.record)
-        values = await self._values(request.run, record.arguments, record.result, record.request)
+        values = await self._values(request.run, record.arguments, record.result, record.request, record.detail)
         entry = Entry(
             run=request.run,
             task=request.task.key,
@@ -83,7 +83,7 @@ class TaskService:
             % (
                 _NO_ARGUMENTS if record.arguments is None else values[record.arguments.digest],
                 b"null" if record.result is None else values[record.result.digest],
-                b"null" if record.failure is None else record.failure,
+                told_failure(record, values) or b"null",
                 b"true" if record.uncertain else b"false",
                 b"" if record.request is None else b',"request":%b' % values[record.request.digest],
                 b',"sensitive":%b' % orjson.dumps(told_sensitive(record.sensitive)) if record.sensitive else b"",
@@ -130,7 +130,7 @@ class TaskService:
             case "result":
                 document = await self._value(request.run, record.result)
             case _:
-                document = record.failure
+                document = told_failure(record, await self._values(request.run, record.detail))
         if document is None:
             raise Refusal(404, f"this task has no {request.verb}")
         return Answer(document)
