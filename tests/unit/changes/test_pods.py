@@ -164,6 +164,22 @@ async def test_a_deleted_pod_is_lost(trial: Trial) -> None:
         await trial.wait_for(TaskLost)
 
 
+@pytest.mark.parametrize("told", [True, False])
+async def test_a_pod_last_seen_without_a_node_never_started_only_where_its_deletion_was_told(
+    trial: Trial, told: bool
+) -> None:
+    """Where no watch told it, the pod may have been put on a node, and have run there, since it was seen."""
+    pod = made()
+    del pod["spec"]["nodeName"]
+    async with trial.watching(relist_seconds=60.0 if told else 0.05):
+        await trial.server.put(PATH, waiting(pod, "Unschedulable"))
+        await trial.wait_for(TaskWaiting)
+        await trial.server.remove(PATH, tell=told)
+        await trial.wait_for(TaskLost)
+    lost = [event for event in await inbox_of(trial.store) if isinstance(event, TaskLost)]
+    assert [event.may_have_started for event in lost] == [not told]
+
+
 async def test_a_deletion_that_did_not_happen_is_not_believed(trial: Trial) -> None:
     async with trial.watching():
         await trial.server.put(PATH, running(made()))
