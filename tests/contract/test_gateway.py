@@ -14,10 +14,10 @@ from reactor_operator.engine.events import TaskStarted, TaskSucceeded, TaskUploa
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.values import reference_to
 from reactor_operator.gateway.app import create_app
-from reactor_operator.gateway.members import MEMBERS_LIMIT
 from reactor_operator.gateway.record import OpenRecord
 from reactor_operator.gateway.requests import BODY_LIMIT, METHODS, OUTCOME_LIMIT
 from reactor_operator.gateway.tokens import task_token
+from reactor_operator.outcomes.members import MEMBERS_LIMIT
 from reactor_operator.store.codec import decode_event
 from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import Appended, Entry, Store

@@ -7,8 +7,8 @@ from reactor_operator.engine.events import TaskFailed
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.values import reference_to
-from reactor_operator.gateway.outcomes import parse_outcome
 from reactor_operator.gateway.record import decode_record, told_failure
+from reactor_operator.outcomes.document import parse_outcome
 from reactor_operator.ports import Launched, NotYet, ReactorObject, Refused, TaskOrder
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry

@@ -16,10 +16,10 @@ import orjson
 from reactor_operator.encryption import NO_KEYS, Keyring
 from reactor_operator.engine.events import TaskStarted, TaskUploaded
 from reactor_operator.engine.values import ValueRef, reference_to
-from reactor_operator.gateway.members import MEMBERS_LIMIT, has_too_many_members
-from reactor_operator.gateway.outcomes import InvalidOutcome, parse_outcome
 from reactor_operator.gateway.record import decode_record, told_failure, told_sensitive
 from reactor_operator.gateway.requests import BODY_LIMIT, OUTCOME_LIMIT, Refusal, TaskRequest
+from reactor_operator.outcomes.document import InvalidOutcome, parse_outcome
+from reactor_operator.outcomes.members import MEMBERS_LIMIT, has_too_many_members
 from reactor_operator.ports import Clock
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Appended, Entry, Inbox, OpenTask, StoreUnavailable, Values

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from reactor_operator.engine.events import Outcome, TaskFailed, TaskLost
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.identity import digest_of
-from reactor_operator.gateway.outcomes import InvalidOutcome, parse_outcome
 from reactor_operator.kube.fields import JsonObject, parse_object, text_at
 from reactor_operator.outcomes import pod_facts as facts
 from reactor_operator.outcomes.container import read_exit
+from reactor_operator.outcomes.document import InvalidOutcome, parse_outcome
 from reactor_operator.outcomes.exit_words import exit_words
 from reactor_operator.outcomes.exits import failed_exit, memory_words
 from reactor_operator.store.codec import encode_event
