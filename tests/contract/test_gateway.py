@@ -48,6 +48,16 @@ class TestCheckIn:
             "uncertain": True,
         }
 
+    async def test_it_brings_what_explains_the_failure_byte_for_byte(self, gateway: Gateway) -> None:
+        compensate = Task("charge", Action.COMPENSATE, 1, 1, 1)
+        record = OpenRecord(failure=b'{"kind":"Error"}', detail=reference_to(ARGUMENTS))
+        await open_task(gateway.store, compensate, record)
+        answer = await gateway.ask("POST", "check-in", task=compensate)
+        assert answer.json()["failure"] == {"kind": "Error", "detail": json.loads(ARGUMENTS)}
+        assert b'"detail":' + ARGUMENTS in answer.content
+        failure = await gateway.ask("GET", "failure", task=compensate, nonce=None)
+        assert failure.json() == answer.json()["failure"]
+
     async def test_it_brings_what_an_http_action_sends(self, gateway: Gateway) -> None:
         await open_task(gateway.store, record=OpenRecord(request=reference_to(ARGUMENTS)))
         answer = await gateway.ask("POST", "check-in")
@@ -92,8 +102,15 @@ class TestCheckIn:
         await gateway.store.append(Entry(run=RUN, task=TASK.key, final=True, digest="d", body=b"lost"))
         assert (await gateway.ask("POST", "check-in")).status_code == 410
 
-    async def test_arguments_that_the_store_lost_are_not_made_up(self, gateway: Gateway) -> None:
-        await open_task(gateway.store, record=OpenRecord(arguments=reference_to(b'{"lost":1}')))
+    @pytest.mark.parametrize(
+        "record",
+        [
+            OpenRecord(arguments=reference_to(b'{"lost":1}')),
+            OpenRecord(failure=b'{"kind":"Error"}', detail=reference_to(b'{"lost":1}')),
+        ],
+    )
+    async def test_what_the_store_lost_is_not_made_up(self, gateway: Gateway, record: OpenRecord) -> None:
+        await open_task(gateway.store, record=record)
         answer = await gateway.ask("POST", "check-in")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
         assert await gateway.inbox() == []

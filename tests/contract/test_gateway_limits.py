@@ -6,10 +6,10 @@ import pytest
 
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.values import reference_to
-from reactor_operator.gateway.members import MEMBERS_LIMIT
 from reactor_operator.gateway.record import OpenRecord
 from reactor_operator.gateway.requests import BODY_LIMIT, OUTCOME_LIMIT
 from reactor_operator.gateway.tokens import task_token
+from reactor_operator.outcomes.members import MEMBERS_LIMIT
 from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import Commit
 from tests.contract.gateway_server import (

@@ -231,15 +231,18 @@ class Reconciler:
             observed=self._teller.observed,
         )
         stage = known.state.header.stage
-        if stage in {Stage.OVER, Stage.RECOVERING}:
+        if stage is Stage.RECOVERING:
             return known
         run = await self._definitions.get_run(ref)
         if run is None:
             return None
-        if max(told_sequence(run), committed) <= revision and not told_recovering(run):
+        over = stage is Stage.OVER  # told as recovering, such a run has ended since, by a cancel
+        if max(told_sequence(run), committed) <= revision and (over or not told_recovering(run)):
             return known
         # Where it was told that the run has ended nothing is left to do, whatever the older state says.
-        return None if told_end(run) else await self._stop_to_recover(known, snapshot.inbox)
+        if told_end(run):
+            return known if over else None
+        return await self._stop_to_recover(known, snapshot.inbox)
 
     async def _recover(self, ref: RunRef) -> None:
         """A document that the run needs is gone from the store: its state is there, and is no use without it."""
@@ -258,11 +261,12 @@ class Reconciler:
         """Start nothing more. Saved before it is told: once the status shows it, nothing else knows of the loss.
 
         The inbox is as old as the state. A request in it was made, and perhaps done, before the loss: it is no answer
-        to it, and must not be taken for one.
+        to it, and must not be taken for one. An end stands where no more than a document is gone; in an older copy it
+        may be one that the run was taken up after.
         """
         header = known.state.header
-        if header.stage is not Stage.OVER:
-            header = recovering(header, self._clock.now())
+        if header.stage is not Stage.OVER or refusal == ASKED_BEFORE:
+            header = replace(recovering(header, self._clock.now()), finished_at=None)
         stopped = self._pass(replace(known, state=replace(known.state, header=header)))
         events, sent = answered(known, [refused_if_old(event, refusal) for event in events_of(inbox)])
         decided = await stopped.fold(events, self._clock.now(), self._evaluator)

@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 
-from reactor_operator.engine.events import TaskLost, TaskStarted, TaskSucceeded
+from reactor_operator.engine.events import TaskLost, TaskStarted, TaskSucceeded, TaskWaiting
 from reactor_operator.store.memory import MemoryStore
 from reactor_operator.tasks.cluster import Sighting
 from tests.unit.changes.watched import CREATED_MS, PATH, PodTrial
 from tests.unit.kube.api_server import ApiServer
-from tests.unit.outcomes.pods import deleted, ended, made, running, sealed_of
-from tests.unit.outcomes.stores import close_task, store_with_task
+from tests.unit.outcomes.pods import deleted, ended, made, running, sealed_of, waiting
+from tests.unit.outcomes.stores import close_task, inbox_of, store_with_task
 
 
 async def test_a_pod_is_followed_from_its_start_to_its_end(pods: PodTrial) -> None:
@@ -79,6 +79,22 @@ async def test_a_deleted_pod_is_lost(pods: PodTrial) -> None:
         await pods.wait_for(TaskStarted)
         await pods.server.remove(PATH)
         await pods.wait_for(TaskLost)
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_a_pod_last_seen_without_a_node_never_started_only_where_its_deletion_was_told(
+    pods: PodTrial, told: bool
+) -> None:
+    """Where no watch told it, the pod may have been put on a node, and have run there, since it was seen."""
+    pod = made()
+    del pod["spec"]["nodeName"]
+    async with pods.watching(relist_seconds=60.0 if told else 0.05):
+        await pods.server.put(PATH, waiting(pod, "Unschedulable"))
+        await pods.wait_for(TaskWaiting)
+        await pods.server.remove(PATH, tell=told)
+        await pods.wait_for(TaskLost)
+    lost = [event for event in await inbox_of(pods.store) if isinstance(event, TaskLost)]
+    assert [event.may_have_started for event in lost] == [not told]
 
 
 async def test_a_deletion_that_did_not_happen_is_not_believed(pods: PodTrial) -> None:

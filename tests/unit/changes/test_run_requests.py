@@ -54,6 +54,17 @@ class TestCancel:
             await runs.changed("MODIFIED", seen)
         assert trial.server.objects[PATH]["metadata"]["annotations"] == {"reactor.run/cancel": "another"}
 
+    async def test_an_answered_request_is_removed_however_deep_it_is(self, trial: Trial) -> None:
+        await trial.store_run()
+        deep: list[object] = []
+        for _ in range(300):
+            deep = [deep]
+        requests = [{"id": "1", "action": "skip", "step": "a", "payload": deep}]
+        answered = {"phase": "Running", "requests": requests, "signals": [{"id": "1", "action": "skip"}]}
+        async with trial.following() as runs:
+            await runs.changed("MODIFIED", await trial.put(status=answered))
+        assert trial.server.objects[PATH]["status"]["requests"] == []
+
     async def test_a_run_that_is_over_is_asked_too(self, trial: Trial) -> None:
         await trial.store_run(active=False)
         async with trial.following() as runs:

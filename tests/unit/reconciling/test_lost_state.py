@@ -51,6 +51,49 @@ async def test_a_store_that_was_emptied_under_a_commit_is_a_loss_though_nothing_
     assert [task.path for task in world.started] == ["a"]
 
 
+@pytest.mark.parametrize("another", [True, False])
+async def test_an_older_copy_in_which_the_run_has_ended_is_a_loss_too(world: World, another: bool) -> None:
+    """It was retried after that end, and nobody knows what its second round has done."""
+    await world.reconcile()
+    early = world.status
+    await world.succeed("a")
+    await world.reconcile()
+    await world.fail("b")
+    await world.reconcile()
+    assert world.status["phase"] == "Failed"
+    kept = copy.deepcopy(world.store._runs)
+    await world.store.append(Entry(run=REF.uid, digest="r", body=encode_event(ev.RetryRequested(id="r"))))
+    await world.reconcile()
+    told = world.status
+    assert told["phase"] == "Running"
+    world.store._runs = kept
+    if another:
+        world = world.take_over()
+        world.status = told
+    else:
+        world.status = early  # as if no status could be written since
+        world.reconciler.distrust()
+    before = list(world.started)
+    await world.reconcile()
+    lost = world.status
+    assert lost["phase"] == "Recovering"
+    assert "finishedAt" not in lost
+    assert world.started == before
+    await world.store.append(Entry(run=REF.uid, digest="c", body=encode_event(ev.CancelRequested(id="c"))))
+    await world.reconcile()
+    assert world.status["phase"] == "Cancelled"
+
+
+async def test_an_end_that_people_were_told_of_stands_also_in_an_older_copy(world: World) -> None:
+    await world.reconcile()
+    await world.fail("a")
+    await world.reconcile()
+    later = world.take_over()
+    later.status = {**world.status, "store": {"sequence": 99}}
+    await later.reconcile()
+    assert later.status["phase"] == "Failed"
+
+
 async def test_a_store_that_is_merely_distrusted_goes_on(world: World) -> None:
     await world.reconcile()
     assert [ref.uid for ref in world.reconciler.distrust()] == ["uid"]

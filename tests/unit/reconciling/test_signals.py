@@ -225,6 +225,27 @@ def test_an_entry_that_is_no_request_is_answered_too(one: object) -> None:
     assert request.id
 
 
+def nested(levels: int) -> object:
+    found: object = {}
+    for _ in range(levels):
+        found = [found]
+    return found
+
+
+@pytest.mark.parametrize("levels", [300, 5_000])
+def test_an_entry_that_is_nested_too_deeply_is_answered_too(levels: int) -> None:
+    """Where it has no id, it has the same name each time that it is read."""
+    said = {"action": "skip", "step": "a", "payload": nested(levels)}
+    named, nameless, last = parse_status_requests([{"id": "1", **said}, said, {"id": "2", "action": "undo"}])
+    unreadable = event_of(named)
+    assert isinstance(unreadable, RequestUnreadable)
+    assert (unreadable.id, unreadable.action) == ("1", "skip")
+    assert "nested too deeply" in unreadable.reason
+    assert isinstance(event_of(nameless), RequestUnreadable)
+    assert parse_status_requests([said])[0].id == nameless.id
+    assert event_of(last) == UndoRequested(id="2", by="status")
+
+
 @given(JSON)
 def test_any_requests_of_a_status_are_read(requests: object) -> None:
     for request in parse_status_requests(requests):

@@ -181,3 +181,17 @@ async def test_what_people_ask_for_in_the_status_outlives_our_writes(
     await report(board, ref, status("Succeeded"))
     written = server.objects[PATH]["status"]
     assert (written["phase"], written["requests"]) == ("Succeeded", [{"id": "1", "action": "cancel"}])
+
+
+async def test_a_status_is_written_beside_a_request_of_any_depth(
+    server: ApiServer, board: ClusterBoard, ref: RunRef
+) -> None:
+    deep: list[object] = []
+    for _ in range(300):
+        deep = [deep]
+    await report(board, ref, status("Running"))
+    asked = server.objects[PATH]["status"]["requests"] = [{"id": "1", "action": "skip", "payload": deep}]
+    board.observe(ref, server.objects[PATH]["status"])
+    await report(board, ref, status("Succeeded"))
+    written = server.objects[PATH]["status"]
+    assert (written["phase"], written["requests"]) == ("Succeeded", asked)

@@ -32,7 +32,6 @@ from reactor_operator.status.board import ClusterBoard
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Appended, Entry, Inbox, StoreUnavailable
 
-_ENDED = frozenset(phase.value for phase in ENDED)
 _RETRY_SECONDS = 2.0
 _ORDINALS = 1_000_000_000
 _log = structlog.get_logger("reactor_operator.changes")
@@ -92,7 +91,7 @@ class RunChanges:
             return
         self._roster[run.ref.uid] = run.ref
         self._turns.note(run)
-        ended = text_at(run.status, "phase") in _ENDED
+        ended = text_at(run.status, "phase") in ENDED
         if kind is None and ended and run.ref.uid not in self._active:
             self._board.observe(run.ref, run.status)
         elif not run.status or not self._board.is_current(run.ref, run.status):
@@ -195,7 +194,7 @@ class RunChanges:
             return True
         entry = await self._prepared(asked.entry_for(run.ref), asked.event)
         answer = Appended.UNKNOWN if entry is None else await self._inbox.append(entry)
-        if answer is Appended.UNKNOWN and text_at(run.status, "phase") in _ENDED:
+        if answer is Appended.UNKNOWN and text_at(run.status, "phase") in ENDED:
             # Its state is gone with a store: nothing is left to stop, to undo or to go on with.
             await self._board.announce(run.ref, _refusal(run, asked))
             await self._remove(run.ref, asked)
@@ -216,7 +215,7 @@ class RunChanges:
         digest = digest_of("suspend", run.generation, suspended)
         answer = await self._inbox.append(Entry(run=run.ref.uid, digest=digest, body=encode_event(event)))
         if answer is Appended.UNKNOWN:
-            return text_at(run.status, "phase") in _ENDED  # a run that is not stored yet is opened as its spec says
+            return text_at(run.status, "phase") in ENDED  # a run that is not stored yet is opened as its spec says
         self._suspensions[run.ref.uid] = (run.generation, suspended)
         return True
 

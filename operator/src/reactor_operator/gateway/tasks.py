@@ -17,11 +17,11 @@ import orjson
 from reactor_operator.encryption import NO_KEYS, Keyring
 from reactor_operator.engine.events import TaskStarted, TaskUploaded
 from reactor_operator.engine.values import ValueRef, reference_to
-from reactor_operator.gateway.members import MEMBERS_LIMIT, has_too_many_members
-from reactor_operator.gateway.outcomes import InvalidOutcome, parse_outcome
-from reactor_operator.gateway.record import OpenRecord, decode_record, told_sensitive
+from reactor_operator.gateway.record import OpenRecord, decode_record, told_failure, told_sensitive
 from reactor_operator.gateway.requests import BODY_LIMIT, OUTCOME_LIMIT, Refusal, TaskRequest
 from reactor_operator.gateway.turns import Turns
+from reactor_operator.outcomes.document import InvalidOutcome, parse_outcome
+from reactor_operator.outcomes.members import MEMBERS_LIMIT, has_too_many_members
 from reactor_operator.ports import Clock
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Appended, Entry, Inbox, OpenTask, StoreUnavailable, Values
@@ -73,8 +73,9 @@ class TaskService:
         if found.outcome and found.binding != binding:
             raise Refusal(410, _CLOSED)
         record = decode_record(found.record)
-        async with self._turns.turn(_size_of(record.arguments, record.result, record.request)) as turn:
-            values = await self._values(request.run, record.arguments, record.result, record.request)
+        refs = (record.arguments, record.result, record.request, record.detail)
+        async with self._turns.turn(_size_of(*refs)) as turn:
+            values = await self._values(request.run, *refs)
             entry = Entry(
                 run=request.run,
                 task=request.task.key,
@@ -121,7 +122,7 @@ class TaskService:
     async def _send_document(self, request: TaskRequest) -> Answer:
         record = decode_record((await self._open(request)).record)
         if request.verb == "failure":
-            return Answer(_found(record.failure, request))
+            return Answer(_found(told_failure(record, await self._values(request.run, record.detail)), request))
         ref = record.arguments if request.verb == "arguments" else record.result
         async with self._turns.turn(_size_of(ref)) as turn:
             document = await self._value(request.run, ref)
@@ -183,7 +184,7 @@ def _assignment(record: OpenRecord, values: Mapping[str, bytes]) -> bytes:
     return b'{"arguments":%b,"result":%b,"failure":%b,"uncertain":%b%b%b}' % (
         _NO_ARGUMENTS if record.arguments is None else values[record.arguments.digest],
         b"null" if record.result is None else values[record.result.digest],
-        b"null" if record.failure is None else record.failure,
+        told_failure(record, values) or b"null",
         b"true" if record.uncertain else b"false",
         b"" if record.request is None else b',"request":%b' % values[record.request.digest],
         b',"sensitive":%b' % orjson.dumps(told_sensitive(record.sensitive)) if record.sensitive else b"",

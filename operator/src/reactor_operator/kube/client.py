@@ -5,6 +5,7 @@ not used here. Never here: what any object means, or a retry of a write that may
 """
 
 import asyncio
+import json
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -235,7 +236,7 @@ class KubeClient:
             raise ApiUnavailable(
                 f"{method} {path} was not sent: the API server is in trouble, and others wait to ask it"
             )
-        payload = None if body is None else orjson.dumps(body)
+        payload = None if body is None else _rendered(body)
         content = {} if payload is None else {"Content-Type": content_type}
         if accept is not None:
             content["Accept"] = accept
@@ -305,6 +306,14 @@ def _watch_event(line: bytes) -> WatchEvent:
             raise Gone(code, text_at(object_, "reason"), text_at(object_, "message"))
         raise ApiUnavailable(f"watch: {text_at(object_, 'message') or 'a line that is not a watch event'}")
     return WatchEvent(kind, object_ if object_ else EMPTY)
+
+
+def _rendered(body: object) -> bytes:
+    """Return a body as JSON. What people wrote into an object, and a patch names, may be deeper than orjson writes."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        return json.dumps(body).encode()
 
 
 def _words(problem: BaseException) -> str:

@@ -33,7 +33,7 @@ from reactor_operator.reconciling.composing import (
 )
 from reactor_operator.reconciling.definition import Definition, without_steps
 from reactor_operator.reconciling.key_inputs import kept_digest, same_digests
-from reactor_operator.reconciling.told import told_wait
+from reactor_operator.reconciling.told import told_reactor, told_wait
 
 _SHOWN = 5
 
@@ -89,9 +89,7 @@ async def judge(
 ) -> Opened | CannotOpen | OpenLater:
     """Judge a run that was never started. Raises Unavailable."""
     checked = check_run_spec(run.spec)
-    base = Definition(
-        run=run.ref, created_at=run.created_at, generation=run.generation, reactor_name=_reactor_name(run)
-    )
+    base = Definition(run=run.ref, created_at=run.created_at, generation=run.generation, reactor_name=told_reactor(run))
     if checked.spec is None:
         return _cannot(base, FailureKind.INVALID_INPUTS, "ReactorRun", checked.problems)
     name = checked.spec.reactor_ref.name
@@ -160,12 +158,6 @@ def _check(spec: Mapping[str, object]) -> CheckedReactor:
 @lru_cache(maxsize=256)
 def _checked(document: bytes) -> CheckedReactor:
     return check_spec(orjson.loads(document))
-
-
-def _reactor_name(run: RunObject) -> str:
-    reference = run.spec.get("reactorRef")
-    name = reference.get("name") if isinstance(reference, Mapping) else None
-    return name if isinstance(name, str) else ""
 
 
 def _pin(base: Definition, spec: RunSpec, reactor: ReactorObject, sound: ReactorSpec | None) -> Definition:

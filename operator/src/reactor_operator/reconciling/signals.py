@@ -138,7 +138,7 @@ def parse_status_requests(requests: object) -> list[Request]:
         said = one if isinstance(one, dict) else {}
         name, action = said.get("id"), said.get("action")
         by = said["by"] if isinstance(said.get("by"), str) else "status"
-        id_ = name[:_ID_LIMIT] if isinstance(name, str) and name else f"request-{digest_of(_json(one))[:12]}"
+        id_ = name[:_ID_LIMIT] if isinstance(name, str) and name else f"request-{digest_of(_told(one))[:12]}"
         if not isinstance(name, str) or not name or action not in ACTIONS:
             problem = _Unreadable(f"expected an id and an action, one of {', '.join(ACTIONS)}")
             shown = action if isinstance(action, str) and action else "unknown"
@@ -261,6 +261,18 @@ def _keep(value: object, values: dict[str, bytes]) -> ValueRef:
     ref = reference_to(document)
     values[ref.digest] = document
     return ref
+
+
+def _told(one: object) -> bytes | str:
+    """Return what tells one entry from others. It may be nested deeper than it can be written."""
+    try:
+        return orjson.dumps(one)
+    except TypeError:
+        pass
+    try:
+        return repr(one)
+    except RecursionError:
+        return "nested too deeply"
 
 
 def _json(value: object) -> bytes:

@@ -11,8 +11,8 @@ from reactor_operator.engine import events
 from reactor_operator.engine.failures import Certainty, Failure, FailureKind
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.values import reference_to
-from reactor_operator.gateway.outcomes import InvalidOutcome, parse_outcome
 from reactor_operator.outcomes.detail import DETAIL_LIMIT
+from reactor_operator.outcomes.document import InvalidOutcome, parse_outcome
 from reactor_operator.store.codec import decode_event
 
 TASK = Task("ship", Action.RUN, 1, 1, 1)

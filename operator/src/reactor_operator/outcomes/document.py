@@ -24,10 +24,10 @@ from reactor_operator.engine.failures import (
 )
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.values import ValueRef, reference_to
-from reactor_operator.gateway.members import MEMBERS_LIMIT, has_too_many_members
 from reactor_operator.kube.fields import int_at, parse_object, text_at
 from reactor_operator.outcomes.detail import render_detail
 from reactor_operator.outcomes.encrypted import encrypt_result
+from reactor_operator.outcomes.members import MEMBERS_LIMIT, has_too_many_members
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry
 
