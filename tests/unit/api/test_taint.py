@@ -145,6 +145,12 @@ SCHEMAS = [
     ({"properties": {"a": {"$ref": "#/$defs/card"}}, "$defs": {"card": SECRET}}, {ALL}),
     ({"allOf": [{"properties": {"a": SECRET}}]}, {ALL}),
     ({"properties": {"a": {"default": {"sensitive": True}, "sensitive": False}}}, frozenset()),
+    ({"properties": {"a": {"properties": {"properties": {"type": "object"}, "sensitive": True}}}}, frozenset()),
+    *(
+        ({"properties": {"a": {within: {name: SECRET}}}}, {"a"})
+        for within in ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+        for name in ("default", "const", "enum", "examples")
+    ),
 ]
 
 
