@@ -12,6 +12,7 @@ from reactor_operator.engine.plan import Plan, StepKind
 from tests.unit.api.documents import PYTHON, check, found, sound, step
 
 Document = Mapping[str, Any]
+SHELL: Document = {"container": {"image": "shop:1", "env": [{"name": "X", "argument": "nope"}]}}
 
 
 def compose(name: str, *steps: Document, **fields: Any) -> dict[str, Any]:
@@ -61,6 +62,36 @@ BAD = [
         switch("a", case(steps=[step("b")]), undo=PYTHON),
         "spec.steps[0].undo",
         "InvalidValue",
+    ),
+    (
+        "timeout of a switch with steps inside",
+        switch("a", case(), case(steps=[step("b")]), timeout="1s"),
+        "spec.steps[0].timeout",
+        "InvalidValue",
+    ),
+    (
+        "timeout of a switch with another reactor inside",
+        switch("a", case(), default={"reactorRef": {"name": "other"}}, timeout="1s"),
+        "spec.steps[0].timeout",
+        "InvalidValue",
+    ),
+    (
+        "an unknown argument in the environment of a compose",
+        {"name": "a", "compose": {"run": SHELL}},
+        "spec.steps[0].compose.run.container.env[0].argument",
+        "UnknownReference",
+    ),
+    (
+        "an unknown argument in the environment of a case",
+        switch("a", case(run=SHELL)),
+        "spec.steps[0].switch.cases[0].run.container.env[0].argument",
+        "UnknownReference",
+    ),
+    (
+        "an unknown argument in the environment of a default",
+        switch("a", case(), default={"run": SHELL}),
+        "spec.steps[0].switch.default.run.container.env[0].argument",
+        "UnknownReference",
     ),
     (
         "returns without steps",
@@ -123,6 +154,16 @@ BAD = [
 @pytest.mark.parametrize(("what", "written", "path", "reason"), BAD, ids=[bad[0] for bad in BAD])
 def test_what_is_wrong_is_named_by_field_and_reason(what: str, written: Document, path: str, reason: str) -> None:
     assert (path, reason) in found(check(written).problems), what
+
+
+@pytest.mark.parametrize("body", [{"compose": {"run": PYTHON}}, {"switch": {"cases": [case()]}}])
+def test_a_body_that_is_a_task_gets_the_environment_of_the_defaults(body: Document) -> None:
+    defaults = {"env": [{"name": "X", "argument": "x"}]}
+    assert found(check({"name": "a", **body}, defaults=defaults).problems) == {
+        ("spec.defaults.env[0].argument", "UnknownReference")
+    }
+    assert check({"name": "a", "env": [], **body}, defaults=defaults).problems == ()
+    assert check({"name": "a", "arguments": {"x": {"value": 1}}, **body}, defaults=defaults).problems == ()
 
 
 def test_a_name_inside_may_not_hide_one_around_it() -> None:
