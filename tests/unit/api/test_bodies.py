@@ -4,11 +4,21 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from reactor_operator.api.blueprint import MAX_RECURSION, Blueprint, CannotLayOut, blueprint_of
+from reactor_operator.api.blueprint import (
+    MAX_AROUND,
+    MAX_PATH,
+    MAX_RECURSION,
+    Blueprint,
+    CannotLayOut,
+    blueprint_of,
+)
 from reactor_operator.api.check import check_spec
 from reactor_operator.api.planning import plan_of
+from reactor_operator.api.status import StepStatus
 from reactor_operator.engine.plan import Plan, StepKind
+from reactor_operator.engine.state import StepPhase
 from tests.unit.api.documents import PYTHON, check, found, sound, step
 
 Document = Mapping[str, Any]
@@ -287,6 +297,44 @@ def test_reactors_that_compose_each_other_without_an_end_are_refused() -> None:
     others = {"one": {"steps": [refer("x", "two")]}, "two": {"steps": [refer("x", "one")]}}
     with pytest.raises(CannotLayOut, match="one -> two -> one"):
         laid(refer("a", "one"), others=others)
+
+
+def chained(count: int) -> dict[str, Document]:
+    """Reactors that each compose the next one inside four composes."""
+
+    def nested(leaf: dict[str, Any]) -> dict[str, Any]:
+        for number in range(4):
+            leaf = compose(f"c{number}", leaf)
+        return leaf
+
+    last = f"r{count - 1}"
+    return {
+        f"r{number}": {"steps": [nested(step("x") if f"r{number}" == last else refer("n", f"r{number + 1}"))]}
+        for number in range(count)
+    }
+
+
+def test_steps_may_be_inside_of_fifty_others_over_all_reactors_and_no_more() -> None:
+    deepest = plan(refer("a", "r0"), others=chained(10)).steps
+    assert max(path.count("/") for path in deepest) == MAX_AROUND
+    for count in (11, 80):  # the first is refused by its rule, the second was one recursion too many
+        with pytest.raises(CannotLayOut) as refused:
+            laid(refer("a", "r0"), others=chained(count))
+        assert {problem.reason for problem in refused.value.problems} == {"TooDeep"}
+
+
+def test_a_path_may_be_as_long_as_the_status_has_room_for() -> None:
+    def of_length(length: int) -> Blueprint:
+        others = {"one": {"steps": [compose("y" * 50, step("z" * (length - 968)))]}}
+        others |= {f"r{n}": {"steps": [refer("x" * 60, f"r{n + 1}" if n < 14 else "one")]} for n in range(15)}
+        return laid(refer("a", "r0"), others=others)
+
+    deepest = list(of_length(MAX_PATH).nodes)[-1]
+    assert len(StepStatus(name=deepest, phase=StepPhase.PENDING).name) == MAX_PATH
+    with pytest.raises(ValidationError, match="1024"):
+        StepStatus(name=f"{deepest}x", phase=StepPhase.PENDING)
+    with pytest.raises(CannotLayOut, match="has 1025 characters, expected at most 1024"):
+        of_length(MAX_PATH + 1)
 
 
 def test_a_reactor_inside_itself_behind_a_condition_is_laid_out_to_a_limit() -> None:
