@@ -177,15 +177,13 @@ def _given_back(value: object) -> object:
 
     What has no 64 bits stays, or becomes, a double: nothing else could be written. A status has thousands of texts.
     """
-    if value is None or isinstance(value, str | bool):
-        return value
     if isinstance(value, dict):
         return {name: member if type(member) is str else _given_back(member) for name, member in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [_given_back(item) for item in value]
-    if isinstance(value, float) and value.is_integer() and _SMALLEST <= value < _TOO_LARGE:
+    if type(value) is float and value.is_integer() and _SMALLEST <= value < _TOO_LARGE:
         return int(value)
-    if isinstance(value, int) and not _SMALLEST <= value < _TOO_LARGE:
+    if type(value) is int and not _SMALLEST <= value < _TOO_LARGE:
         return float(value)
     return value
 
