@@ -47,9 +47,11 @@ def schema_problems(schema: object, base: str) -> list[Problem]:
 
 def _work(schema: object, base: str) -> list[Problem]:
     try:
-        SchemaWork(schema if isinstance(schema, Mapping) else {}).visits(0)
+        SchemaWork(schema if isinstance(schema, Mapping) else {}).visits(0, MAX_VISITS)
     except TooMuchWork:
-        message = f"found references that judge one value more than {MAX_VISITS} times, expected fewer: refer to less"
+        message = (
+            f"found parts that judge one value more than {MAX_VISITS} times, expected fewer: combine and refer to less"
+        )
         return [Problem(base, message, "InvalidSchema")]
     return []
 

@@ -67,7 +67,7 @@ def _holding(start: Iterable[object], root: Schema) -> list[Schema]:
         if isinstance(reference, str):
             waiting.append(resolve_reference(reference, root))
         if isinstance(every, list):
-            waiting.extend(every)
+            waiting.extend(every[:SCHEMAS_PER_PLACE])
     return list(seen.values())
 
 
