@@ -198,7 +198,7 @@ class LocalLauncher:
         looked_for = self._engine
         await asyncio.wait((looked_for,), timeout=_ENGINE_TURN_SECONDS)
         if not looked_for.done() or self._closing:
-            return NotYet(again_ms=_AGAIN_MS)  # whoever drives the run looks around meanwhile: it may be cancelled
+            return NotYet(again_ms=_AGAIN_MS)  # whoever drives the run looks around meanwhile: it may be killed
         engine = looked_for.result()
         if isinstance(engine, str):
             self._engine = None  # it may be started meanwhile; the next container asks again
