@@ -94,6 +94,15 @@ def test_apply_refuses_a_namespace_that_is_not_the_one_written(on_cluster: OnClu
     assert answer.err == "Reactor 'greet' is written for namespace 'shop', found --namespace 'other'"
 
 
+def test_a_namespace_that_does_not_fit_the_last_object_is_told_before_the_first_is_sent(
+    on_cluster: OnCluster, server: ApiServer, write: Write
+) -> None:
+    folder = write({"a.yaml": REACTOR, "b.yaml": REACTOR.replace("name: greet}", "name: leave, namespace: shop}")})
+    answer = on_cluster("apply", folder, "-n", "other")
+    assert (answer.code, "Reactor 'leave' is written for namespace 'shop'" in answer.err) == (2, True)
+    assert server.patches == []
+
+
 def test_a_cluster_without_the_crds_or_the_namespace_is_told(on_cluster: OnCluster, server: ApiServer) -> None:
     server.kinds.clear()
     for answer in (

@@ -1,5 +1,6 @@
 """Container tasks on a laptop, with a stand-in for the engine's client."""
 
+import asyncio
 import json
 import os
 import sys
@@ -13,6 +14,8 @@ from reactor_operator.api.sensitivity import Sensitive
 from reactor_operator.engine.events import TaskFailed, TaskHalted, TaskSkipped, TaskStarted, TaskSucceeded
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.identity import pod_name
+from reactor_operator.ports import NotYet
+from reactor_operator.tasks.laptop.engine import ANSWER_SECONDS, find_engine
 from tests.unit.tasks_local.laptop import RUN, laptop, order_for, spec_of, task_of
 
 pytestmark = pytest.mark.heavy
@@ -234,3 +237,48 @@ async def test_a_container_left_by_a_process_that_is_no_more_is_replaced_or_remo
         (state / f"{name}.json").write_text(json.dumps(left))
         await found.launcher.report_lost(RUN, order.step, order.task)
         assert containers(state) == []
+
+
+async def test_closing_removes_a_container_whose_removal_it_interrupts(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOUBLE_SLOW_RM", "1")
+    async with laptop(state) as found:
+        assert isinstance(await found.run(order_for(shell("true"))), TaskSucceeded)
+        await found.wait_until((state / "removing").exists, "its removal to begin")
+        assert len(containers(state)) == 1
+    assert containers(state) == []
+
+
+async def test_an_engine_that_hangs_is_given_up_and_named(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOUBLE_HANGS", "1")
+    found = await find_engine(0.1)
+    assert isinstance(found, str)
+    assert "docker does not answer: `docker info` took more than 0.1 s" in found
+
+
+async def test_who_drives_a_run_is_not_held_while_the_engine_is_looked_for(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOUBLE_HANGS", "1")
+    async with laptop(state) as found:
+        order = order_for(shell("true"))
+        await found.open(order.task)
+        async with asyncio.timeout(ANSWER_SECONDS / 2):
+            assert isinstance(await found.launcher.start(order), NotYet)
+
+
+@pytest.mark.parametrize(
+    ("script", "what"),
+    [
+        ("ln -s /etc/hostname $REACTOR_RESULT_PATH", "a symbolic link"),
+        ("mkfifo $REACTOR_RESULT_PATH", "a folder, a pipe or a device"),
+        ("mkdir $REACTOR_RESULT_PATH", "a folder, a pipe or a device"),
+    ],
+)
+async def test_an_output_that_is_no_plain_file_is_not_read(state: Path, script: str, what: str) -> None:
+    async with laptop(state) as found:
+        outcome = await found.run(order_for(shell(script, output={"path": "/out/result.txt"})))
+        assert isinstance(outcome, TaskFailed)
+        assert outcome.failure.kind is FailureKind.INVALID_RESULT
+        assert f"/out/result.txt, where output.path expects the result, is {what}" in outcome.failure.message

@@ -11,7 +11,7 @@ from reactor_operator.engine.events import (
     TaskStarted,
 )
 from reactor_operator.engine.failures import FailureKind
-from reactor_operator.ports import NotYet
+from reactor_operator.ports import Launched, NotYet
 from reactor_operator.store.port import Commit, Entry
 from reactor_operator.tasks.laptop.worker import spawn_worker
 from reactor_operator.tasks.local import LaptopSettings, LocalLauncher
@@ -168,3 +168,28 @@ async def test_a_closed_task_is_stopped_without_an_outcome(tmp_path: Path) -> No
         await found.wait_until(lambda: not found.launcher._running, "the end of it")
         assert found.events(order.task) == []
         assert not found.launcher.holds(RUN, order.task)
+
+
+async def test_a_task_that_ends_in_the_turn_in_which_it_is_stopped_takes_no_worker_from_another(tmp_path: Path) -> None:
+    wait = f"import os, time\ndef main():\n    print('begun')\n    while not os.path.exists({str(tmp_path / 'go')!r}):"
+    async with laptop(tmp_path) as found:
+        first = order_for(python_spec(wait + "\n        time.sleep(0.005)"))
+        second = order_for(python_spec("def main():\n    return 2"), task_of(attempt=2))
+        await found.start(first)
+        await found.open(second.task)
+        await found.wait_until(found.lines, "the handler to begin")
+        worker = found.launcher._running[RUN.uid, first.task.key].worker
+        assert worker is not None
+        assert worker._answer is not None
+        starting: list[asyncio.Task[object]] = []
+
+        def stop_it(_: object) -> None:
+            """Stop the first, whose answer is there; the second starts when it has given its worker back."""
+            starting.append(asyncio.create_task(found.launcher.start(second)))
+            with pytest.raises(StopIteration):
+                found.retire(first, stop=True).send(None)
+
+        worker._answer.whole.add_done_callback(stop_it)
+        (tmp_path / "go").touch()
+        assert found.value(await found.outcome_of(second.task)) == 2
+        assert await starting[0] == Launched()

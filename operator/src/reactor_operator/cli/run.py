@@ -225,7 +225,7 @@ async def _say_tracebacks(store: Store, run: LaptopRun, progress: Progress) -> N
 
 def _may_be_sensitive(manifests: Manifests) -> bool:
     """Return whether anything among the manifests may call a value sensitive: then keys are needed."""
-    texts = (text for config in manifests.configs.values() for text in config.values())
+    texts = (text for config in manifests.configs.values() for text in config.values() if text is not None)
     return mentions_sensitive([one.value for one in manifests.reactors]) or any("sensitive" in text for text in texts)
 
 
