@@ -30,6 +30,7 @@ class Reference(Rollback):
             has_result=self.phase == "Succeeded",
             failed_step=self.failed_step,
             answers=self.answers,
+            moments=[*self.moments, self.moves],
         )
 
     def go(self) -> None:

@@ -27,7 +27,8 @@ class Rollback:
         self.launches: list[Launch] = []
         self.reversed: list[str] = []
         self.failures: list[tuple[str, str]] = []
-        self.numbers = self.clock = 0
+        self.moments: list[int] = []
+        self.numbers = self.clock = self.moves = 0
         self.phase = self.rollback = self.failed_step = ""
 
     def hear(self, signal: str) -> None:
@@ -107,11 +108,16 @@ class Rollback:
         if action == "run":
             self.enter(node)
             node.attempt = attempt
-        self.launches.append((node.path, action, node.round, attempt))
+        self.launched(node, action, attempt)
         number, signal = self.interruption
         if signal and len(self.launches) == number:
             self.hear(signal)
         return self.next_of(node.path, action, "ok")
+
+    def launched(self, node: Node, action: str, attempt: int) -> None:
+        """Take down a launch."""
+        self.launches.append((node.path, action, node.round, attempt))
+        self.moments.append(self.moves)
 
     def enter(self, node: Node) -> None:
         """Number the first start."""

@@ -15,7 +15,7 @@ from reactor_operator.engine.actions import StartTask
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.identity import Task
 from reactor_operator.engine.plan import Plan, StepKind
-from reactor_operator.engine.state import RunState, Stage, is_held
+from reactor_operator.engine.state import RunState, Stage
 from reactor_operator.engine.values import reference_to
 from tests.property.words import NEVER, SUSPEND, End, Interruption, Script
 from tests.property.world import STEP_LIMIT, World
@@ -68,6 +68,9 @@ class ScriptedWorld(World):
         self.written = spec
         self.script = {key: list(endings) for key, endings in script.items()}
         self.interruption = interruption
+        self.is_suspended = self.is_undone = False
+        self.moments: list[int] = []
+        self.moves = 0
 
     def run(self) -> RunState:
         """Let the open task end, and where there is none let time pass, until the run is over."""
@@ -77,7 +80,7 @@ class ScriptedWorld(World):
                 return self.state
             if self.open:
                 self.end_of(next(iter(self.open)))
-            elif self.state.header.suspended:
+            elif self.is_suspended:
                 self.suspend(False)
             else:
                 assert self.wake_at is not None, "the run is stuck"
@@ -111,11 +114,13 @@ class ScriptedWorld(World):
 
     def suspend(self, suspended: bool) -> None:
         """Let the run hold still, or go on."""
+        self.is_suspended = suspended
         self.feed(ev.SpecChanged(suspended=suspended, generation=self.state.header.generation + 1))
 
     def start(self, order: StartTask) -> None:
-        """Nothing starts while the run holds still."""
-        assert not is_held(self.state.header), f"{order.task.key} starts though the run is suspended"
+        """Nothing starts while the run holds still; what an undo asks for goes on."""
+        assert self.is_undone or not self.is_suspended, f"{order.task.key} starts though the run is suspended"
+        self.moments.append(self.moves)
         super().start(order)
 
     def evaluation(self, path: str, round_: int) -> ev.Event:
@@ -140,6 +145,7 @@ class ScriptedWorld(World):
         """Run to the end, and to one more for each signal that is then given and accepted; tell how it went."""
         state = self.run()
         for number, signal in enumerate(signals):
+            self.is_undone = signal == "undo"
             self.feed(request_of(signal, f"ask-{number}"))
             state = self.run()
         assert not self.open
@@ -154,4 +160,5 @@ class ScriptedWorld(World):
             has_result=header.result is not None,
             failed_step=header.failure.step if header.failure else "",
             answers=[answer.accepted for answer in header.signals],
+            moments=[*self.moments, self.moves],
         )

@@ -22,7 +22,6 @@ class ScriptedSiblings(ScriptedWorld):
         super().__init__(spec, script)
         self.picks = list(moves.picks)
         self.asking = moves.asked
-        self.moves = 0
         self.told: list[tuple[ev.Event, ...]] = []
 
     def run(self) -> RunState:

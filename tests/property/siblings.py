@@ -34,7 +34,7 @@ class Siblings(Reference):
         self.manifest = [*self.top.inside, *self.finals]
         self.picks = list(moves.picks)
         self.asking = moves.asked
-        self.moves = self.due = 0
+        self.due = 0
         self.in_flight: list[Flight] = []
         self.failing: list[tuple[Node, str]] = []
         self.is_ending = self.is_halting = self.is_suspended = self.is_by_request = False
@@ -192,7 +192,7 @@ class Siblings(Reference):
 
     def fly(self, node: Node, action: str, attempt: int) -> Flight:
         """Launch a task."""
-        self.launches.append((node.path, action, node.round, attempt))
+        self.launched(node, action, attempt)
         self.in_flight.append(Flight(node, action))
         return self.in_flight[-1]
 

@@ -63,3 +63,5 @@ class End:
     has_result: bool
     failed_step: str
     answers: Sequence[bool]
+    moments: Sequence[int]
+    """In which move each launch was made, and how many moves there were until the end; see `Moves`."""
