@@ -182,26 +182,9 @@ def test_a_bad_object_never_stops_another(namespace: Namespace) -> None:
 def test_nobody_but_the_operator_writes_a_status(namespace: Namespace) -> None:
     namespace.apply(reactor("forged", [python_step("a")]), run_of("forged"))
     namespace.wait_finished("forged-1")
-    with pytest.raises(KubectlFailed):
-        namespace.kubectl(
-            "patch",
-            "rctrun",
-            "forged-1",
-            "--subresource=status",
-            "--type=merge",
-            "-p",
-            '{"status": {"phase": "Running"}}',
-        )
-    with pytest.raises(KubectlFailed):
-        namespace.kubectl(
-            "patch",
-            "rctrun",
-            "forged-1",
-            "--subresource=status",
-            "--type=merge",
-            "-p",
-            '{"status": {"rollback": null, "requests": []}}',
-        )
+    for forged in ('{"status": {"phase": "Running"}}', '{"status": {"rollback": null, "requests": []}}'):
+        with pytest.raises(KubectlFailed):
+            namespace.kubectl("patch", "rctrun", "forged-1", "--subresource=status", "--type=merge", "-p", forged)
 
 
 def test_the_fields_of_the_definitions_are_kept_within_their_limits(namespace: Namespace) -> None:

@@ -53,7 +53,8 @@ def test_the_roles_of_the_cluster_carry_those_of_reactor(
         may("ann", "create", "reactors.reactor.run", namespace.name),
     )
     assert granted == (reads, runs, writes)
-    assert not may("ann", "patch", "reactorruns.reactor.run/status", namespace.name)
+    assert may("ann", "patch", "reactorruns.reactor.run/status", namespace.name) is runs, "to add to its requests"
+    assert not may("ann", "update", "reactorruns.reactor.run/status", namespace.name)
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,41 @@ def test_a_suspended_run_starts_nothing_until_it_goes_on(namespace: Namespace) -
     assert namespace.wait_finished("still-1")["phase"] == "Succeeded"
 
 
+def test_a_run_is_suspended_by_annotation_and_goes_on_by_an_entry_of_the_status(namespace: Namespace) -> None:
+    slow = "import time\ndef main():\n    time.sleep(8)\n"
+    steps = [python_step("a", slow), python_step("b", waitFor=["a"])]
+    namespace.apply(reactor("held", steps), run_of("held"))
+    namespace.wait_status("held-1", "a runs", lambda status: phases_of(status).get("a") == "Running")
+    namespace.kubectl("annotate", "rctrun", "held-1", 'reactor.run/suspend={"reason": "look first"}')
+    status = namespace.wait_status("held-1", "a has ended", lambda status: phases_of(status)["a"] == "Succeeded")
+    assert (status["phase"], phases_of(status)["b"]) == ("Suspended", "Pending")
+    assert "on request (annotation: look first)" in status["message"]
+    namespace.kubectl("patch", "rctrun", "held-1", "--type=merge", "-p", '{"spec": {"ttlAfterFinished": "1h"}}')
+    namespace.wait_status("held-1", "the spec was seen", lambda status: status["observedGeneration"] == 2)
+    assert namespace.status("held-1")["phase"] == "Suspended"
+    request = {"id": "7", "action": "suspend", "suspend": False, "by": "ann"}
+    patch = json.dumps([{"op": "add", "path": "/status/requests/-", "value": request}])
+    namespace.kubectl("patch", "rctrun", "held-1", "--subresource=status", "--type=json", "-p", patch)
+    status = namespace.wait_finished("held-1")
+    assert (status["phase"], answers(status)) == ("Succeeded", [("suspend", "Accepted"), ("suspend", "Accepted")])
+
+
+def test_a_run_that_waits_for_its_turn_is_suspended_before_it_starts(namespace: Namespace) -> None:
+    slow = "import time\ndef main():\n    time.sleep(8)\n"
+    first, second = (run_of("turns", name=name) for name in ("turns-1", "turns-2"))
+    namespace.apply(reactor("turns", [python_step("a", slow)], maxActiveRuns=1), first)
+    namespace.wait_status("turns-1", "it runs", lambda status: status.get("phase") == "Running")
+    namespace.apply(second)
+    namespace.wait_status("turns-2", "it waits", lambda status: status.get("phase") == "Pending")
+    namespace.kubectl("annotate", "rctrun", "turns-2", "reactor.run/suspend=true")
+    namespace.wait_status("turns-2", "it is answered", lambda status: bool(answers(status)))
+    status = namespace.wait_status("turns-2", "it is its turn", lambda status: status["phase"] == "Suspended")
+    assert not namespace.pods("turns-2")
+    assert answers(status) == [("suspend", "Accepted")]
+    namespace.kubectl("annotate", "rctrun", "turns-2", "reactor.run/suspend.go=false")
+    assert namespace.wait_finished("turns-2")["phase"] == "Succeeded"
+
+
 def test_a_request_that_cannot_be_read_is_refused_and_others_are_not(namespace: Namespace) -> None:
     assert undoable(namespace, "odd", "good")["phase"] == "Succeeded"
     namespace.kubectl("annotate", "rctrun", "odd-1", "reactor.run/skip.1={{{", "reactor.run/undo.2=true")

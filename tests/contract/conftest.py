@@ -10,6 +10,7 @@ from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import Store
 from reactor_operator.store.redis import RedisStore
 from reactor_operator.store.sqlite import SqliteStore
+from tests.contract.gateway_server import Gateway, open_task, running_gateway
 from tests.contract.lost_answers import LostAnswers, PatientCaller
 from tests.contract.redis_server import RedisServer
 
@@ -45,3 +46,29 @@ async def store(request: pytest.FixtureRequest, open_store: Callable[[], Store])
     opened = open_store()
     yield PatientCaller(LostAnswers(opened)) if request.param else opened
     await opened.close()
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def gateway(request: pytest.FixtureRequest, installation: str) -> AsyncIterator[Gateway]:
+    store: Store = MemoryStore()
+    if request.param == "redis":
+        store = RedisStore(request.getfixturevalue("redis_server").url, installation)
+    async with running_gateway(store) as running:
+        yield running
+    await store.close()
+
+
+@pytest.fixture
+async def open_gateway() -> AsyncIterator[Gateway]:
+    """A gateway with an open task, over the store in memory: for what never reaches the store."""
+    store = MemoryStore()
+    await open_task(store)
+    async with running_gateway(store) as running:
+        yield running
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A server that the test may hurt."""
+    with RedisServer(tmp_path / "redis") as server:
+        yield server

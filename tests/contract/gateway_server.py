@@ -24,6 +24,7 @@ NOW = 1_700_000_000_000
 NONCE = "a" * 32
 OTHER_NONCE = "b" * 32
 ARGUMENTS = b'{"order": "o-1",  "total": 12345678901234567890123}'
+SUCCEEDED = b'{"type":"succeeded","result":{"id":1}}'
 
 
 class StoppedClock:

@@ -1,5 +1,6 @@
 """A real redis-server for a test: on a free port, in a folder of its own, as durable as the chart's."""
 
+import re
 import socket
 import subprocess
 import time
@@ -45,6 +46,12 @@ class RedisServer:
     def restart(self) -> None:
         self.stop()
         self.start()
+
+    def writes(self) -> int:
+        """Return how many changes the server has made since it last saved its data set."""
+        found = re.search(rb"rdb_changes_since_last_save:(\d+)", self.command("INFO", "persistence"))
+        assert found is not None
+        return int(found[1])
 
     def command(self, *words: str) -> bytes:
         """Send one command outside of the store under test and return Redis's raw answer."""

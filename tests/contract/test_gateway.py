@@ -1,53 +1,30 @@
-"""The protocol of docs/protocol.md over real HTTP: every row and every answer of its table."""
+"""The protocol of docs/protocol.md over real HTTP: every row of its table, and what each answers."""
 
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
-from dataclasses import replace
 
-import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
 from reactor_operator.engine.events import TaskStarted, TaskSucceeded, TaskUploaded
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.values import reference_to
-from reactor_operator.gateway.app import create_app
-from reactor_operator.gateway.members import MEMBERS_LIMIT
 from reactor_operator.gateway.record import OpenRecord
-from reactor_operator.gateway.requests import BODY_LIMIT, METHODS, OUTCOME_LIMIT
-from reactor_operator.gateway.tokens import task_token
+from reactor_operator.gateway.requests import BODY_LIMIT
 from reactor_operator.store.codec import decode_event
-from reactor_operator.store.memory import MemoryStore
-from reactor_operator.store.port import Appended, Entry, Store
-from reactor_operator.store.redis import RedisStore
+from reactor_operator.store.port import Appended, Entry
 from tests.contract.gateway_server import (
     ARGUMENTS,
-    KEY,
     NOW,
     OTHER_NONCE,
     RUN,
+    SUCCEEDED,
     TASK,
     Gateway,
-    StoppedClock,
-    address,
     close_task,
     open_task,
-    running_gateway,
 )
-
-SUCCEEDED = b'{"type":"succeeded","result":{"id":1}}'
-
-
-@pytest.fixture(params=["memory", "redis"])
-async def gateway(request: pytest.FixtureRequest, installation: str) -> AsyncIterator[Gateway]:
-    store: Store = MemoryStore()
-    if request.param == "redis":
-        store = RedisStore(request.getfixturevalue("redis_server").url, installation)
-    async with running_gateway(store) as running:
-        yield running
-    await store.close()
 
 
 class TestCheckIn:
@@ -70,6 +47,16 @@ class TestCheckIn:
             "failure": {"kind": "Error"},
             "uncertain": True,
         }
+
+    async def test_it_brings_what_explains_the_failure_byte_for_byte(self, gateway: Gateway) -> None:
+        compensate = Task("charge", Action.COMPENSATE, 1, 1, 1)
+        record = OpenRecord(failure=b'{"kind":"Error"}', detail=reference_to(ARGUMENTS))
+        await open_task(gateway.store, compensate, record)
+        answer = await gateway.ask("POST", "check-in", task=compensate)
+        assert answer.json()["failure"] == {"kind": "Error", "detail": json.loads(ARGUMENTS)}
+        assert b'"detail":' + ARGUMENTS in answer.content
+        failure = await gateway.ask("GET", "failure", task=compensate, nonce=None)
+        assert failure.json() == answer.json()["failure"]
 
     async def test_it_brings_what_an_http_action_sends(self, gateway: Gateway) -> None:
         await open_task(gateway.store, record=OpenRecord(request=reference_to(ARGUMENTS)))
@@ -115,8 +102,15 @@ class TestCheckIn:
         await gateway.store.append(Entry(run=RUN, task=TASK.key, final=True, digest="d", body=b"lost"))
         assert (await gateway.ask("POST", "check-in")).status_code == 410
 
-    async def test_arguments_that_the_store_lost_are_not_made_up(self, gateway: Gateway) -> None:
-        await open_task(gateway.store, record=OpenRecord(arguments=reference_to(b'{"lost":1}')))
+    @pytest.mark.parametrize(
+        "record",
+        [
+            OpenRecord(arguments=reference_to(b'{"lost":1}')),
+            OpenRecord(failure=b'{"kind":"Error"}', detail=reference_to(b'{"lost":1}')),
+        ],
+    )
+    async def test_what_the_store_lost_is_not_made_up(self, gateway: Gateway, record: OpenRecord) -> None:
+        await open_task(gateway.store, record=record)
         answer = await gateway.ask("POST", "check-in")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
         assert await gateway.inbox() == []
@@ -253,154 +247,6 @@ class TestDocuments:
         assert (await gateway.ask("GET", verb, nonce=None)).status_code == 410
 
 
-@pytest.fixture
-async def open_gateway() -> AsyncIterator[Gateway]:
-    """A gateway with an open task, over the store in memory: for what never reaches the store."""
-    store = MemoryStore()
-    await open_task(store)
-    async with running_gateway(store) as running:
-        yield running
-
-
-@pytest.mark.parametrize(("method", "verb"), [("GET", "arguments"), ("GET", "result"), ("PUT", "output")])
-async def test_once_a_process_has_checked_in_nobody_elsewhere_speaks_for_its_task(
-    gateway: Gateway, method: str, verb: str
-) -> None:
-    await open_task(gateway.store, record=OpenRecord(arguments=reference_to(ARGUMENTS), result=reference_to(ARGUMENTS)))
-    await gateway.ask("POST", "check-in")
-    entries = len(await gateway.inbox())
-    transport = httpx.AsyncHTTPTransport(local_address="127.0.0.2", verify=False)
-    async with httpx.AsyncClient(transport=transport, base_url=str(gateway.client.base_url)) as elsewhere:
-        thief = replace(gateway, client=elsewhere)
-        assert (await thief.ask(method, verb, content=b"1")).status_code == 409
-    assert len(await gateway.inbox()) == entries
-    assert (await gateway.ask(method, verb, content=b"1")).status_code == 200
-
-
-class TestAccess:
-    @pytest.mark.parametrize("verb", METHODS)
-    async def test_without_the_token_of_the_task_nothing_is_answered(self, open_gateway: Gateway, verb: str) -> None:
-        token = task_token(KEY, f"{RUN}/{TASK.key}")
-        for authorization in (
-            None,
-            "",
-            "Bearer",
-            f"Basic {token}",
-            "Bearer " + task_token(b"another key of this length", f"{RUN}/{TASK.key}"),
-            "Bearer " + task_token(KEY, f"{RUN}/{TASK.path}.run.1.1.2"),
-            "Bearer " + task_token(KEY, f"another-run/{TASK.key}"),
-            f"Bearer {token[:-1]}",
-            f"Bearer {token} {token}",
-            "Bearer é",
-        ):
-            headers = [(b"Reactor-Nonce", OTHER_NONCE.encode())]
-            if authorization is not None:
-                headers.append((b"Authorization", authorization.encode("latin-1")))
-            answer = await open_gateway.client.request(
-                METHODS[verb], address(TASK, verb), headers=headers, content=SUCCEEDED
-            )
-            assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer"), authorization
-        assert await open_gateway.inbox() == []
-
-    async def test_a_scheme_in_small_letters_is_the_same(self, open_gateway: Gateway) -> None:
-        token = task_token(KEY, f"{RUN}/{TASK.key}")
-        answer = await open_gateway.ask("GET", "arguments", headers={"Authorization": f"bearer {token}"})
-        assert answer.status_code == 200
-
-    @pytest.mark.parametrize(
-        "path",
-        [
-            "/v1/tasks/",
-            f"/v1/tasks/{RUN}/{TASK.key}/check-in",
-            address(TASK, "nothing"),
-            address(TASK, "check-in") + "/",
-            "/v1/runs",
-            "/",
-        ],
-    )
-    async def test_other_addresses_are_not_found(self, open_gateway: Gateway, path: str) -> None:
-        assert (await open_gateway.client.post(path)).status_code == 404
-
-    @pytest.mark.parametrize("run", ["a%2Fb", "%FF", "..", "x" * 200, "%00"])
-    async def test_a_run_that_cannot_be_one_is_refused_whatever_its_token(
-        self, open_gateway: Gateway, run: str
-    ) -> None:
-        decoded = httpx.URL(f"http://x/{run}").path[1:]
-        token = task_token(KEY, f"{decoded}/{TASK.key}")
-        path = address(TASK, "check-in").replace(RUN, run)
-        answer = await open_gateway.client.post(path, headers={"Authorization": f"Bearer {token}"})
-        assert answer.status_code in {401, 404}
-
-    @pytest.mark.parametrize(("verb", "method"), METHODS.items())
-    async def test_another_method_is_told_the_right_one(self, open_gateway: Gateway, verb: str, method: str) -> None:
-        answer = await open_gateway.ask("DELETE", verb)
-        assert (answer.status_code, answer.headers["allow"]) == (405, method)
-
-    def test_a_key_that_can_be_guessed_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="token key: found 5 bytes, expected at least 16"):
-            create_app(MemoryStore(), b"short", StoppedClock())
-
-
-class TestSize:
-    @pytest.mark.parametrize(("verb", "limit"), [("outcome", OUTCOME_LIMIT), ("output", BODY_LIMIT)])
-    async def test_a_body_announced_as_too_large_is_refused_before_it_is_sent(
-        self, open_gateway: Gateway, verb: str, limit: int
-    ) -> None:
-        status = await _send_raw(open_gateway, verb, f"Content-Length: {limit + 1}", parts=0)
-        assert status == 413
-
-    @pytest.mark.parametrize("verb", ["outcome", "output"])
-    async def test_a_body_that_grows_too_large_is_refused(self, open_gateway: Gateway, verb: str) -> None:
-        status = await _send_raw(open_gateway, verb, "Transfer-Encoding: chunked", parts=40)
-        assert status == 413
-        assert await open_gateway.inbox() == []
-
-    async def test_slow_large_bodies_do_not_hold_up_small_ones(self, open_gateway: Gateway) -> None:
-        writers = []
-        for _ in range(8):
-            _, writer = await asyncio.open_connection("127.0.0.1", open_gateway.port)
-            writer.write(_head("output", "Content-Length: 30000000"))
-            await writer.drain()
-            writers.append(writer)
-        assert (await open_gateway.ask("PUT", "outcome", content=SUCCEEDED)).status_code == 200
-        for writer in writers:
-            writer.close()
-
-    async def test_what_is_small_to_send_and_huge_in_memory_is_no_output(self, open_gateway: Gateway) -> None:
-        bomb = b"[" + b"1," * MEMBERS_LIMIT + b"0]"
-        output = await open_gateway.ask("PUT", "output", content=bomb, headers={"Content-Type": "application/json"})
-        assert output.status_code == 413
-        assert await open_gateway.inbox() == []
-
-
-class TestSlowPeers:
-    @pytest.mark.parametrize("said", [b"", b"GET /v1/tasks/a HTTP/1.1\r\nHost: x\r\n"])
-    async def test_who_asks_for_nothing_holds_no_connection(
-        self, installation: str, monkeypatch: pytest.MonkeyPatch, said: bytes
-    ) -> None:
-        monkeypatch.setattr("reactor_operator.gateway.serve._HEAD_SECONDS", 0.2)
-        async with running_gateway(MemoryStore()) as gateway, asyncio.timeout(5):
-            await gateway.ask("GET", "arguments")
-            reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-            writer.write(said)
-            await writer.drain()
-            assert await reader.read() == b""
-            writer.close()
-            await writer.wait_closed()
-
-    async def test_who_asks_again_keeps_its_connection(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("reactor_operator.gateway.serve._HEAD_SECONDS", 0.1)
-        async with running_gateway(MemoryStore()) as gateway, asyncio.timeout(5):
-            await gateway.ask("GET", "arguments")
-            reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-            for _ in range(3):
-                writer.write(b"GET /v1/tasks/a HTTP/1.1\r\nHost: x\r\n\r\n")
-                assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 404")
-                await asyncio.sleep(0.15)
-            writer.close()
-            await writer.wait_closed()
-
-
 class TestMetrics:
     async def test_answers_are_counted_by_verb_and_code(self, open_gateway: Gateway) -> None:
         await open_gateway.ask("POST", "check-in")
@@ -419,27 +265,3 @@ async def test_an_entry_recorded_by_the_gateway_is_known_to_the_pod_watcher(gate
     digest = hashlib.sha256(SUCCEEDED).hexdigest()
     seen_in_pod = Entry(run=RUN, task=TASK.key, final=True, digest=digest, body=b"the same")
     assert await gateway.store.append(seen_in_pod) is Appended.REPEATED
-
-
-def _head(verb: str, *headers: str) -> bytes:
-    token = task_token(KEY, f"{RUN}/{TASK.key}")
-    lines = (f"PUT {address(TASK, verb)} HTTP/1.1", "Host: gateway", f"Authorization: Bearer {token}")
-    return "\r\n".join((*lines, f"Reactor-Nonce: {OTHER_NONCE}", *headers, "", "")).encode()
-
-
-async def _send_raw(gateway: Gateway, verb: str, length: str, parts: int) -> int:
-    """Send a head and so many chunks of 1 MiB, and return the status that comes back."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-
-    async def send() -> None:
-        writer.write(_head(verb, length))
-        for _ in range(parts):
-            writer.write(b"100000\r\n" + b"x" * 0x100000 + b"\r\n")
-            await writer.drain()
-
-    sending = asyncio.create_task(send())
-    async with asyncio.timeout(20):
-        status_line = await reader.readline()
-    await asyncio.gather(sending, return_exceptions=True)
-    writer.close()
-    return int(status_line.split()[1])

@@ -43,8 +43,7 @@ async def test_deleted_and_applied_again_it_does_not_act_twice(shop: Transaction
     await shop.succeed_wholly("r1")
     for _ in range(3):
         await shop.sweep(shop.delete("r1"))
-        shop.apply("r1")
-        await shop.look("r1")
+        await shop.submit("r1")
         assert shop.status_of("r1")["takenFrom"]["uid"] == "uid-r1-1"
         assert (shop.phase("r1"), shop.status_of("r1")["result"]) == ("Succeeded", {"paid": 42})
     assert shop.who_acted() == [("r1", "a.run"), ("r1", "b.run")]
@@ -57,19 +56,15 @@ async def test_a_key_is_kept_as_long_as_any_run_has_it_and_the_set_time_from_the
     shop = Transactions(store, key_retention_ms=0)
     shop.apply("r1", total=1)
     await shop.succeed_wholly("r1")
-    shop.apply("r2", total=1)
-    await shop.look("r2")
+    await shop.submit("r2", total=1)
     await shop.sweep(shop.delete("r1"))
-    shop.apply("r3", total=2)
-    await shop.look("r3")
+    await shop.submit("r3", total=2)
     await shop.sweep(shop.delete("r2"))
-    shop.apply("r4", total=1)
-    await shop.look("r4")  # r3 was refused, and keeps it all the same
+    await shop.submit("r4", total=1)  # r3 was refused, and keeps it all the same
     assert shop.status_of("r4")["takenFrom"]["uid"] == "uid-r1-1"
     for name in ("r3", "r4"):
         await shop.sweep(shop.delete(name))
-    shop.apply("r5", total=2)
-    await shop.look("r5")
+    await shop.submit("r5", total=2)
     assert shop.phase("r5") == "Running"
     await store.close()
 
@@ -80,8 +75,7 @@ async def test_a_large_result_is_taken_too_and_lives_as_long_as_the_key(shop: Tr
     await shop.succeed_wholly("r1", large)
     await shop.sweep(shop.delete("r1"))
     later = shop.restart()
-    later.apply("r2")
-    await later.look("r2")
+    await later.submit("r2")
     reference = later.status_of("r2")["resultRef"]
     assert reference["size"] == len(large)
     found = await later.store.get_values(later.runs["r2"].ref.uid, frozenset({reference["digest"]}))
@@ -89,14 +83,12 @@ async def test_a_large_result_is_taken_too_and_lives_as_long_as_the_key(shop: Tr
 
 
 async def test_a_failure_is_taken_with_what_was_reversed(shop: Transactions) -> None:
-    shop.apply("r1")
-    await shop.look("r1")
+    await shop.submit("r1")
     await shop.report_success("r1", "a")
     await shop.report_failure("r1", "b")
     await shop.report_undone("r1", "a")
     assert shop.phase("r1") == "Failed"
-    shop.apply("r2")
-    await shop.look("r2")
+    await shop.submit("r2")
     first, second = shop.status_of("r1"), shop.status_of("r2")
     assert second["failure"] == first["failure"]
     assert second["rollback"] == first["rollback"] == {"state": "Complete", "undone": ["a"], "failures": []}
@@ -143,10 +135,8 @@ async def test_of_runs_that_come_at_the_same_moment_exactly_one_acts(shop: Trans
 
 
 async def test_other_inputs_are_a_conflict_that_names_the_first_run_and_no_pod(shop: Transactions) -> None:
-    shop.apply("r1", total=42)
-    await shop.look("r1")
-    shop.apply("r2", total=43)
-    await shop.look("r2")  # at once: there is nothing to wait for
+    await shop.submit("r1", total=42)
+    await shop.submit("r2", total=43)  # at once: there is nothing to wait for
     failure = shop.status_of("r2")["failure"]
     assert failure["kind"] == "KeyConflict"
     assert failure["message"].startswith(
@@ -155,8 +145,7 @@ async def test_other_inputs_are_a_conflict_that_names_the_first_run_and_no_pod(s
     assert "43" not in failure["message"]
     await shop.report_success("r1", "a")
     await shop.report_success("r1", "b")
-    shop.apply("r3", total=43)
-    await shop.look("r3")
+    await shop.submit("r3", total=43)
     assert shop.status_of("r3")["failure"]["kind"] == "KeyConflict"
     assert {run for run, _ in shop.who_acted()} == {"r1"}
 
@@ -187,27 +176,22 @@ async def test_a_key_belongs_to_its_reactor_and_runs_without_one_share_nothing(s
 async def test_the_keys_of_tasks_follow_from_the_business_key_and_not_from_the_run(shop: Transactions) -> None:
     other = Transactions()
     for world, uid in ((shop, "uid-1"), (other, "uid-2")):
-        world.apply("r1", uid=uid)
-        await world.look("r1")
+        await world.submit("r1", uid=uid)
     assert shop.acted == other.acted
-    other.apply("r1", None, uid="uid-3")
-    await other.look("r1")
+    await other.submit("r1", None, uid="uid-3")
     assert other.acted[-1][2] != other.acted[0][2]
 
 
 async def test_deleted_before_its_end_it_is_not_known_whole_so_nothing_acts_again(shop: Transactions) -> None:
-    shop.apply("r1")
-    await shop.look("r1")
+    await shop.submit("r1")
     ref = shop.delete("r1")
-    shop.apply("r1")
-    await shop.look("r1")
+    await shop.submit("r1")
     failure = shop.status_of("r1")["failure"]
     assert failure["kind"] == "KeyConflict"
     assert "run r1 (uid-r1-1) had this key and was deleted before its end" in failure["message"]
     assert "start a run with another key" in failure["message"]
     await shop.sweep(ref)
-    shop.apply("r2")
-    await shop.look("r2")
+    await shop.submit("r2")
     assert shop.status_of("r2")["failure"]["kind"] == "KeyConflict"
     assert shop.who_acted() == [("r1", "a.run")]
 
@@ -229,8 +213,7 @@ async def test_one_that_ends_and_is_deleted_while_another_looks_is_not_taken_for
 
     store = open_store()
     shop = EndsMeanwhile(store)
-    shop.apply("r1")
-    await shop.look("r1")
+    await shop.submit("r1")
     await shop.report_success("r1", "a")
     shop.apply("r2")
     shop.ending = True
@@ -275,37 +258,29 @@ async def test_where_the_answer_to_the_claim_is_lost_it_is_found_to_be_our_own(o
 async def test_a_run_that_could_not_start_holds_no_key(shop: Transactions) -> None:
     sound = dict(shop.spec)
     shop.spec["steps"] = []
-    shop.apply("invalid")
-    await shop.look("invalid")
+    await shop.submit("invalid")
     shop.spec = sound | {"maxActiveRuns": 1, "onLimit": "Reject"}
-    shop.apply("active", "another-key")
-    await shop.look("active")
-    shop.apply("rejected", total=6)
-    await shop.look("rejected")
+    await shop.submit("active", "another-key")
+    await shop.submit("rejected", total=6)
     kinds = [shop.status_of(name)["failure"]["kind"] for name in ("invalid", "rejected")]
     assert kinds == ["InvalidReactor", "TooManyRuns"]
     shop.spec = sound
-    shop.apply("r", total=7)
-    await shop.look("r")
+    await shop.submit("r", total=7)
     assert shop.phase("r") == "Running"
 
 
 async def test_a_conflict_holds_no_key_and_hides_none(shop: Transactions) -> None:
     shop.apply("r1", total=1)
     await shop.succeed_wholly("r1")
-    shop.apply("r2", total=2)
-    await shop.look("r2")
-    shop.apply("r3", total=1)
-    await shop.look("r3")
+    await shop.submit("r2", total=2)
+    await shop.submit("r3", total=1)
     assert shop.status_of("r3")["takenFrom"]["name"] == "r1"
 
 
 async def test_an_outcome_that_was_taken_is_not_taken_up_again(shop: Transactions) -> None:
-    shop.apply("r1")
-    await shop.look("r1")
+    await shop.submit("r1")
     await shop.report_failure("r1", "a")
-    shop.apply("r2")
-    await shop.look("r2")
+    await shop.submit("r2")
     await shop.ask("r2", RetryRequested(id="1", reason="", by="Ada"))
     await shop.ask("r2", UndoRequested(id="2", reason="", by="Ada"))
     await shop.ask("r2", CancelRequested(id="3", reason="", by="Ada"))
@@ -313,28 +288,23 @@ async def test_an_outcome_that_was_taken_is_not_taken_up_again(shop: Transaction
     said = "this run did nothing itself: it took the outcome of run r1, so ask that one"
     assert [(one["phase"], one["reason"]) for one in shop.status_of("r2")["signals"]] == [("Rejected", said)] * 3
     assert shop.who_acted() == [("r1", "a.run")]
-    shop.apply("r3")
-    await shop.look("r3")
+    await shop.submit("r3")
     assert shop.status_of("r3")["takenFrom"]["name"] == "r1"
 
 
 async def test_the_key_follows_the_latest_end_of_the_run_that_holds_it(shop: Transactions) -> None:
-    shop.apply("r1")
-    await shop.look("r1")
+    await shop.submit("r1")
     await shop.report_failure("r1", "a")
-    shop.apply("r2")
-    await shop.look("r2")
+    await shop.submit("r2")
     await shop.ask("r1", RetryRequested(id="1", reason="", by="Ada"))
-    shop.apply("r3")
-    await shop.look("r3")
+    await shop.submit("r3")
     assert (shop.phase("r2"), shop.message("r3")) == ("Failed", WAITS)
     await shop.report_success("r1", "a", round_=2)
     await shop.report_success("r1", "b", b"7")
     await shop.look("r3")
     assert (shop.phase("r3"), shop.status_of("r3")["result"]) == ("Succeeded", 7)
     await shop.ask("r1", UndoRequested(id="2", reason="a mistake", by="Ada"))
-    shop.apply("r4")
-    await shop.look("r4")
+    await shop.submit("r4")
     assert shop.phase("r4") == "Pending"
     task = [step for run, step, _ in shop.acted if run == "r1"][-1]
     assert task == "a.undo"
@@ -355,8 +325,7 @@ async def test_a_place_that_was_given_to_the_loser_of_a_race_is_given_to_another
     shop.apply("r1")
     shop.apply("r2")
     await asyncio.gather(shop.look("r1"), shop.look("r2"))
-    shop.apply("r3", "another-key")
-    await shop.look("r3")
+    await shop.submit("r3", "another-key")
     assert sorted(shop.phase(name) for name in shop.runs) == ["Pending", "Running", "Running"]
     assert shop.phase("r3") == "Running"
 
@@ -365,10 +334,8 @@ async def test_a_run_that_takes_an_outcome_needs_no_place(shop: Transactions) ->
     shop.apply("r1")
     await shop.succeed_wholly("r1")
     shop.spec |= {"maxActiveRuns": 1, "onLimit": "Reject"}
-    shop.apply("r2", "another-key")
-    await shop.look("r2")
-    shop.apply("r3")
-    await shop.look("r3")
+    await shop.submit("r2", "another-key")
+    await shop.submit("r3")
     assert shop.status_of("r3")["takenFrom"]["name"] == "r1"
 
 

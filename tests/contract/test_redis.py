@@ -1,22 +1,16 @@
-"""What is promised of Redis beyond the port: one round trip, small writes, nothing lost that was acknowledged."""
+"""What is promised of Redis beyond the port: one round trip, small writes, keys that go, a bell for every process."""
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import aclosing
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 
 import pytest
 
-from reactor_operator.store.port import Appended, Claim, Commit, Entry, StaleRevision, StoreUnavailable
+from reactor_operator.store.port import Appended, Claim, Commit, Entry
 from reactor_operator.store.redis import RedisStore
-from reactor_operator.store.redis_connection import NotDurable, RedisOptions
-from tests.contract.newer_redis import newer_redis
 from tests.contract.redis_server import RedisServer
-
-RUN = "2f1e5a2c-0000-4000-8000-000000000001"
-TASK = "ship.run.1.1.1"
-OUTCOME = Entry(run=RUN, task=TASK, final=True, digest="d1", body=b"done", values={"v": b"{}"})
+from tests.contract.writes import OUTCOME, RUN, TASK, next_ring, opening
 
 
 @pytest.fixture
@@ -24,19 +18,6 @@ async def store(redis_server: RedisServer, installation: str) -> AsyncIterator[R
     opened = RedisStore(redis_server.url, installation)
     yield opened
     await opened.close()
-
-
-@pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[RedisServer]:
-    """A server that the test may hurt."""
-    with RedisServer(tmp_path / "redis") as server:
-        yield server
-
-
-def opening(revision: int = 0) -> Commit:
-    return Commit(
-        run=RUN, revision=revision, epoch=1, records={"header": b"h"}, opens={TASK: b"r"}, actions={"a": b"1"}
-    )
 
 
 def number(server: RedisServer, section: str, name: str) -> int:
@@ -158,129 +139,20 @@ class TestKeys:
         await other.close()
 
 
-class TestLoss:
-    async def test_what_was_acknowledged_survives_a_kill(self, own_server: RedisServer) -> None:
-        store = RedisStore(own_server.url, "test")
-        await store.commit(opening())
-        assert await store.append(OUTCOME) is Appended.RECORDED
-        before = await store.load(RUN)
-        own_server.kill()
-        with pytest.raises(StoreUnavailable):
-            await store.load(RUN)
-        own_server.start()
-        assert await store.load(RUN) == before
-        assert await store.append(OUTCOME) is Appended.REPEATED
-        assert await store.get_values(RUN, frozenset({"v"})) == {"v": b"{}"}
-        await store.close()
-
-    async def test_an_emptied_redis_is_another_incarnation(self, own_server: RedisServer) -> None:
-        store = RedisStore(own_server.url, "test")
-        before = await store.incarnation()
-        assert await store.incarnation() == before
-        own_server.command("FLUSHALL")
-        after = await store.incarnation()
-        assert after.split(".")[0] != before.split(".")[0]
-        await store.close()
-
-    async def test_a_redis_that_started_anew_is_another_incarnation(self, own_server: RedisServer) -> None:
-        store = RedisStore(own_server.url, "test")
-        before = await store.incarnation()
-        own_server.restart()
-        after = await store.incarnation()
-        assert after.split(".")[0] == before.split(".")[0]
-        assert after != before
-        await store.close()
-
-    async def test_writes_whose_answers_were_lost_are_found(self, redis_server: RedisServer, installation: str) -> None:
-        async with newer_redis(redis_server.port) as newer:
-            store = RedisStore(newer.url, installation, RedisOptions(timeout_seconds=0.5))
-            await store.commit(opening())
-            newer.mute = True
-            with pytest.raises(StoreUnavailable, match="Timeout"):
-                await store.commit(opening(revision=1))
-            newer.mute = False
-            assert (found := await store.load(RUN)) is not None
-            assert found.revision == 2
-            with pytest.raises(StaleRevision):
-                await store.commit(opening(revision=1))
-            newer.mute = True
-            with pytest.raises(StoreUnavailable, match="Timeout"):
-                await store.append(OUTCOME)
-            newer.mute = False
-            assert await store.append(OUTCOME) is Appended.REPEATED
-            await store.close()
-
-    async def test_scripts_that_redis_forgot_are_sent_again(self, own_server: RedisServer) -> None:
-        store = RedisStore(own_server.url, "test")
-        await store.commit(opening())
-        own_server.command("SCRIPT", "FLUSH")
-        assert await store.commit(opening(revision=1)) == 2
-        await store.close()
-
-    async def test_a_full_redis_refuses_whole_commits_and_can_still_forget(self, own_server: RedisServer) -> None:
-        store = RedisStore(own_server.url, "test")
-        await store.commit(opening())
-        own_server.command("CONFIG", "SET", "maxmemory", "1")
-        with pytest.raises(StoreUnavailable, match="OutOfMemory"):
-            await store.commit(
-                Commit(run=RUN, revision=1, epoch=1, closes=frozenset({TASK}), acknowledged=frozenset({"a"}))
-            )
-        with pytest.raises(StoreUnavailable, match="OutOfMemory"):
-            await store.append(OUTCOME)
-        found = await store.load(RUN)
-        assert found is not None
-        assert (found.revision, found.inbox, found.actions) == (1, (), {"a": b"1"})
-        assert await store.open_task(RUN, TASK) is not None
-        await store.forget(RUN)
-        assert await store.load(RUN) is None
-        await store.close()
-
-    async def test_a_redis_that_became_a_replica_is_unavailable_to_writes_and_can_be_read(
-        self, own_server: RedisServer
-    ) -> None:
-        store = RedisStore(own_server.url, "test")
-        await store.commit(opening())
-        own_server.command("REPLICAOF", "127.0.0.1", "1")
-        for write in (
-            store.commit(opening(revision=1)),
-            store.append(OUTCOME),
-            store.put_values(RUN, {"v": b"1"}),
-            store.claim_epoch(0),
-            store.forget(RUN),
-        ):
-            with pytest.raises(StoreUnavailable):
-                await write
-        assert await store.load(RUN) is not None
-        assert await store.open_task(RUN, TASK) is not None
-        await store.close()
-
-    async def test_a_redis_that_is_not_there_is_unavailable_to_every_call(self, own_server: RedisServer) -> None:
-        own_server.stop()
-        store = RedisStore(own_server.url, "test", RedisOptions(timeout_seconds=0.5))
-        for call in (
-            store.load(RUN),
-            store.commit(opening()),
-            store.append(OUTCOME),
-            store.open_task(RUN, TASK),
-            store.get_values(RUN, frozenset({"v"})),
-            store.put_values(RUN, {"v": b"1"}),
-            store.forget(RUN),
-            store.active_runs(),
-            store.claim_epoch(0),
-            store.incarnation(),
-        ):
-            with pytest.raises(StoreUnavailable):
-                await call
-        await store.close()
+@asynccontextmanager
+async def listening(store: RedisStore, seconds: float = 10) -> AsyncIterator[AsyncIterator[str]]:
+    """Make the run, and listen until it is told: it is, once the store listens, for it is active."""
+    await store.commit(opening())
+    async with asyncio.timeout(seconds), aclosing(store.rings()) as rings:
+        assert await anext(rings) == RUN
+        yield rings
 
 
 class TestBell:
     async def test_it_rings_across_processes(self, redis_server: RedisServer, installation: str) -> None:
         gateway, operator = (RedisStore(redis_server.url, installation) for _ in range(2))
-        await operator.commit(opening())
-        async with asyncio.timeout(10), aclosing(operator.rings()) as rings:
-            assert await anext(rings) == RUN  # told once it listens: the run is active
-            heard = asyncio.create_task(_next(rings))
+        async with listening(operator) as rings:
+            heard = asyncio.create_task(next_ring(rings))
             await gateway.append(OUTCOME)
             assert await heard == RUN
         await gateway.close()
@@ -290,14 +162,12 @@ class TestBell:
         self, redis_server: RedisServer, installation: str
     ) -> None:
         store = RedisStore(redis_server.url, installation)
-        await store.commit(opening())
-        async with asyncio.timeout(10), aclosing(store.rings()) as rings:
-            assert await anext(rings) == RUN
-            heard = asyncio.create_task(_next(rings))
+        async with listening(store) as rings:
+            heard = asyncio.create_task(next_ring(rings))
             await store.append(Entry(run=RUN, task=TASK, binding="p", digest="start", body=b"start"))
             await store.append(OUTCOME)
             assert await heard == RUN
-            second = asyncio.create_task(_next(rings))
+            second = asyncio.create_task(next_ring(rings))
             assert not (await asyncio.wait({second}, timeout=0.5))[0]
             second.cancel()
             await asyncio.gather(second, return_exceptions=True)
@@ -305,20 +175,16 @@ class TestBell:
 
     async def test_a_start_alone_is_told_too(self, redis_server: RedisServer, installation: str) -> None:
         store = RedisStore(redis_server.url, installation)
-        await store.commit(opening())
-        async with asyncio.timeout(10), aclosing(store.rings()) as rings:
-            assert await anext(rings) == RUN
-            heard = asyncio.create_task(_next(rings))
+        async with listening(store) as rings:
+            heard = asyncio.create_task(next_ring(rings))
             await store.append(Entry(run=RUN, task=TASK, binding="p", digest="start", body=b"start"))
             assert await heard == RUN
         await store.close()
 
     async def test_after_a_reconnect_every_active_run_is_named(self, own_server: RedisServer) -> None:
         store = RedisStore(own_server.url, "test")
-        await store.commit(opening())
-        async with asyncio.timeout(20), aclosing(store.rings()) as rings:
-            assert await anext(rings) == RUN
-            again = asyncio.create_task(_next(rings))
+        async with listening(store, seconds=20) as rings:
+            again = asyncio.create_task(next_ring(rings))
             own_server.restart()
             assert await again == RUN
         await store.close()
@@ -336,72 +202,3 @@ class TestBell:
         async with asyncio.timeout(10):
             await listen()
         assert heard == [RUN]
-
-
-class TestDurability:
-    async def test_a_redis_that_answers_before_the_disk_is_refused(self, tmp_path: Path) -> None:
-        with RedisServer(tmp_path, "--appendfsync", "everysec") as server:
-            store = RedisStore(server.url, "test")
-            with pytest.raises(NotDurable, match="found appendonly yes, appendfsync everysec; expected"):
-                await store.commit(opening())
-            assert await store.load(RUN) is None
-            server.command("CONFIG", "SET", "appendfsync", "always")
-            assert await store.commit(opening()) == 1
-            await store.close()
-
-    async def test_it_is_accepted_where_the_caller_says_so(self, tmp_path: Path) -> None:
-        with RedisServer(tmp_path, "--appendonly", "no") as server:
-            store = RedisStore(server.url, "test", RedisOptions(require_durable=False))
-            assert await store.commit(opening()) == 1
-            await store.close()
-
-    async def test_an_old_redis_that_does_not_show_its_settings_is_refused(self, own_server: RedisServer) -> None:
-        own_server.command("ACL", "SETUSER", "reactor", "on", ">secret", "~reactor:*", "&reactor:*", "+@all", "-config")
-        store = RedisStore(own_server.url.replace("//", "//reactor:secret@"), "test")
-        with pytest.raises(NotDurable, match="CONFIG GET is not allowed"):
-            await store.commit(opening())
-        await store.close()
-
-    async def test_the_rights_that_are_documented_are_enough(self, own_server: RedisServer) -> None:
-        rights = "+@read +@write +@scripting +@pubsub +@connection +info +config|get"
-        own_server.command("ACL", "SETUSER", "reactor", "on", ">secret", "~reactor:*", "&reactor:*", *rights.split())
-        store = RedisStore(own_server.url.replace("//", "//reactor:secret@"), "test")
-        await store.incarnation()
-        await store.commit(opening())
-        await store.append(OUTCOME)
-        async with asyncio.timeout(10), aclosing(store.rings()) as rings:
-            assert await anext(rings) == RUN
-        await store.forget(RUN)
-        await store.close()
-
-    async def test_a_newer_redis_is_asked_to_wait_for_the_disk_in_the_same_round_trip(
-        self, redis_server: RedisServer, installation: str
-    ) -> None:
-        async with newer_redis(redis_server.port) as newer:
-            store = RedisStore(newer.url, installation)
-            await store.commit(opening())
-            await store.append(OUTCOME)
-            await store.load(RUN)
-            newer.asked.clear()
-            await store.commit(opening(revision=1))
-            await store.append(OUTCOME)
-            await store.load(RUN)
-            assert newer.asked == [[b"EVALSHA", b"WAITAOF"], [b"EVALSHA", b"WAITAOF"], [b"EVALSHA"]]
-            await store.close()
-
-    async def test_a_write_that_is_not_on_disk_in_time_is_not_acknowledged(
-        self, redis_server: RedisServer, installation: str
-    ) -> None:
-        async with newer_redis(redis_server.port) as newer:
-            store = RedisStore(newer.url, installation)
-            newer.on_disk = 0
-            with pytest.raises(StoreUnavailable, match="not on disk"):
-                await store.commit(opening())
-            found = await store.load(RUN)
-            assert found is not None
-            assert found.revision == 1
-            await store.close()
-
-
-async def _next(rings: AsyncIterator[str]) -> str:
-    return await anext(rings)

@@ -12,6 +12,17 @@ from reactor_operator.store.sqlite import NotAStore, SqliteStore
 RUN = "run"
 
 
+async def store_changed_by(path: Path, statement: str) -> SqliteStore:
+    """Return a store over a file that has a run in it, and that another program has changed."""
+    store = SqliteStore(path)
+    await store.commit(Commit(run=RUN, revision=0, epoch=1))
+    await store.close()
+    with sqlite3.connect(path) as file:
+        file.execute(statement)
+    file.close()
+    return SqliteStore(path)
+
+
 async def test_another_programs_database_is_not_touched(tmp_path: Path) -> None:
     path = tmp_path / "other.db"
     with sqlite3.connect(path) as other:
@@ -36,28 +47,14 @@ async def test_a_file_that_is_no_database_is_not_touched(tmp_path: Path) -> None
 
 
 async def test_a_file_of_another_version_says_so(tmp_path: Path) -> None:
-    path = tmp_path / "run.db"
-    store = SqliteStore(path)
-    await store.commit(Commit(run=RUN, revision=0, epoch=1))
-    await store.close()
-    with sqlite3.connect(path) as file:
-        file.execute("PRAGMA user_version = 99")
-    file.close()
-    store = SqliteStore(path)
+    store = await store_changed_by(tmp_path / "run.db", "PRAGMA user_version = 99")
     with pytest.raises(NotAStore, match="found version 99, expected 1"):
         await store.load(RUN)
     await store.close()
 
 
 async def test_a_file_that_was_made_before_there_were_claims_takes_them(tmp_path: Path) -> None:
-    path = tmp_path / "run.db"
-    store = SqliteStore(path)
-    await store.commit(Commit(run=RUN, revision=0, epoch=1))
-    await store.close()
-    with sqlite3.connect(path) as file:
-        file.execute("DROP TABLE claims")
-    file.close()
-    store = SqliteStore(path)
+    store = await store_changed_by(tmp_path / "run.db", "DROP TABLE claims")
     claim = Claim(name="key/1", body=b"goes on", keep_ms=1)
     await store.commit(Commit(run="new", revision=0, epoch=1, claim=claim))
     assert await store.claimed("key/1") == Claimed(run="new", body=b"goes on")

@@ -5,74 +5,15 @@ after the other. Out: an `End`. Tasks run one at a time, in the order of the man
 a scope with scopes inside it does not: each step waits for the one before. All waits between attempts are equally long,
 and nothing else takes time.
 Never here: events, timers, anything of `reactor_operator`.
-
-Endings of a script: `ok` (also where it says no more), `skip`, `halt`, `continue` (of a compensate), or a kind of
-failure. `when` ends with `true`, `false` or `Expression`; `transform` with `ok` or `Expression`; `switch` with the body
-that is chosen.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
-
-from tests.property.written import Node, is_startable, keep, lay_out, renew, skip
-
-Script = Mapping[tuple[str, str], Sequence[str]]
-Launch = tuple[str, str, int, int]
-"""Path, action, round, attempt."""
-
-Interruption = tuple[int, str]
-"""While which launch is in flight, counted from 1, a person asks for what: `cancel` or `undo`."""
-
-NEVER: Interruption = (0, "")
-RETRYABLE = frozenset({"Error", "Timeout"})
-UNCERTAIN = frozenset({"Timeout", "InvalidResult"})
-NEVER_STARTED = frozenset({"CannotStart", "Expression"})
-NOT_KEPT = frozenset({"Failed", "Cancelled", "Undone", "Compensated", "RollbackFailed"})
-HALT, STOP = "halt", "stop"
+from tests.property.rollback import Rollback
+from tests.property.words import HALT, NEVER_STARTED, NOT_KEPT, RETRYABLE, STOP, UNCERTAIN, Broken, End
+from tests.property.written import Node, is_startable, keep, renew, skip
 
 
-@dataclass(frozen=True)
-class Broken:
-    """A step has finally failed and its own cleanup is done: what is around it fails too."""
-
-    path: str
-    may_retry: bool
-
-
-@dataclass(frozen=True)
-class End:
-    """How a run ends, as far as the rules say it."""
-
-    phase: str
-    steps: Mapping[str, str]
-    launches: Sequence[Launch]
-    reversed: Sequence[str]
-    failures: Sequence[tuple[str, str]]
-    rollback: str
-    has_result: bool
-    failed_step: str
-    answers: Sequence[bool]
-
-
-class Reference:
+class Reference(Rollback):
     """One run of a reactor by a script."""
-
-    def __init__(self, spec: Mapping[str, Any], script: Script, interruption: Interruption = NEVER) -> None:
-        self.top = Node("", {}, "compose", inside=lay_out(spec["steps"]))
-        self.finals = lay_out(spec.get("finally", ()))
-        for node in self.finals:
-            node.is_final = True
-        self.script = {key: list(endings) for key, endings in script.items()}
-        self.interruption = interruption
-        self.asked = ""
-        self.is_going_back = self.is_finishing = False
-        self.answers: list[bool] = []
-        self.launches: list[Launch] = []
-        self.reversed: list[str] = []
-        self.failures: list[tuple[str, str]] = []
-        self.numbers = self.clock = 0
-        self.phase = self.rollback = self.failed_step = ""
 
     def end(self, *signals: str) -> End:
         """Run to the end, and to one more for each signal that is then given and accepted: rules 1 to 7, 9 to 11."""
@@ -89,20 +30,22 @@ class Reference:
             has_result=self.phase == "Succeeded",
             failed_step=self.failed_step,
             answers=self.answers,
+            moments=[*self.moments, self.moves],
         )
 
     def go(self) -> None:
         """Go forward, and back where that does not end well."""
         self.asked, self.is_going_back = "", False
         outcome = self.scope(self.top)
-        self.stop(self.top)
         self.failed_step = outcome.path if isinstance(outcome, Broken) else ""
-        if isinstance(outcome, Broken):
-            self.go_back("Failed")
-        elif outcome == STOP and self.asked == "undo":
-            self.go_back("Undone")
+        self.is_going_back |= isinstance(outcome, Broken)
+        self.stop(self.top)
+        if self.asked == "cancel":
+            self.finish("Cancelled")
+        elif self.asked == "undo" or isinstance(outcome, Broken):
+            self.go_back("Undone" if self.asked else "Failed")
         else:
-            self.finish({None: "Succeeded", HALT: "Halted", STOP: "Cancelled"}[outcome])
+            self.finish("Halted" if outcome == HALT else "Succeeded")
 
     def go_back(self, phase: str) -> None:
         """Reverse everything, unless a cancel ends that."""
@@ -121,17 +64,21 @@ class Reference:
 
     def obey(self, signal: str) -> None:
         """Rule 9: do what a person asks for when the run has ended, if it may be done."""
+        word, _, path = signal.partition(" ")
         again = self.again()
-        if signal == "undo":
+        given = [node for node in self.top.all_inside() if word == "skip" and node.path == path]
+        if word == "undo":
             accepted = self.phase != "Undone" and not (self.phase == "Failed" and self.rollback != "Incomplete")
         else:
             accepted = self.phase == "Failed" and not again & self.listed()
+        if word == "skip":
+            accepted = accepted and any(node.path in again and node.phase in NOT_KEPT for node in given)
         self.answers.append(accepted)
-        if accepted and signal == "undo":
+        if accepted and word == "undo":
             self.reopen()
             self.go_back("Undone")
         elif accepted:
-            self.retry(again)
+            self.retry(again, given)
 
     def reopen(self) -> None:
         """What could not be reversed before is tried again."""
@@ -145,11 +92,16 @@ class Reference:
         """Name the steps of which something may still stand (rules 4 and 7)."""
         return {path for path, _ in self.failures}
 
-    def retry(self, again: set[str]) -> None:
-        """What failed or was reversed begins a new round, with what depends on it; the others keep their results."""
+    def retry(self, again: set[str], given: list[Node]) -> None:
+        """What failed or was reversed begins a new round, with what depends on it; the others keep their results.
+
+        A step that is given a value is not run: it is done, with all inside it that is not.
+        """
         self.failures = [listed for listed in self.failures if listed[0] not in again]
         self.reversed = []
         self.renew_inside(self.top, again)
+        for node in given:
+            skip(node)
         self.go()
 
     def again(self) -> set[str]:
@@ -199,7 +151,7 @@ class Reference:
     def step(self, node: Node) -> Broken | str | None:
         """Start a step, or attempt it again."""
         if node.phase == "Pending" and "when" in node.written and not node.is_kept:
-            proceed = self.next_of(node.path, "when", "true")
+            proceed = self.evaluation_of(node, "when", "true")
             if proceed == "false":
                 skip(node)
                 return None
@@ -227,7 +179,7 @@ class Reference:
 
     def transform(self, node: Node) -> Broken | str | None:
         """A value: nothing is launched."""
-        if self.next_of(node.path, "transform", "ok") == "ok":
+        if self.evaluation_of(node, "transform", "ok") == "ok":
             self.succeed(node)
             return None
         return self.fail(node, "Expression")
@@ -261,14 +213,14 @@ class Reference:
         """One body runs, the others are skipped; the switch ends as its body does."""
         self.enter(node)
         if node.is_kept:
-            body = next(body for body in node.inside if body.phase != "Skipped")
+            body = next((body for body in node.inside if body.phase != "Skipped"), node.inside[0])
         else:
-            chosen = f"{node.path}[{self.next_of(node.path, 'switch', 'default')}]"
+            chosen = f"{node.path}[{self.evaluation_of(node, 'switch', 'default')}]"
             body = next(body for body in node.inside if body.path == chosen)
         for other in node.inside:
             if other is not body:
                 skip(other)
-        outcome = self.step(body)
+        outcome = None if body.phase == "Skipped" else self.step(body)
         while outcome is None and body.phase == "Retrying":
             self.clock = max(self.clock, body.due)
             outcome = self.step(body)
@@ -296,61 +248,6 @@ class Reference:
             return None
         return Broken(node.path, kind in RETRYABLE)
 
-    # Back.
-
-    def stop(self, scope: Node) -> None:
-        """No retry starts any more, and scopes that are open will not end."""
-        for node in scope.all_inside():
-            if node.phase in {"Running", "Retrying"}:
-                node.phase = "Cancelled"
-
-    def roll_back(self, scope: Node) -> None:
-        """Rules 3 to 5: what did not succeed, newest start first; then what did, newest completion first.
-
-        A compose cleans up after itself once nothing inside it is left.
-        """
-        nodes = list(scope.all_inside())
-        tried: set[tuple[str, str]] = set()
-        while self.asked != "cancel" and (self.is_going_back or not self.asked):
-            failed = [node for node in nodes if node.may_need_cleanup]
-            done = [node for node in nodes if node.can_be_undone]
-            order = sorted(failed, key=lambda node: -node.begun) + sorted(done, key=lambda node: -node.completed)
-            left = [node for node in order if (node.path, node.phase) not in tried]
-            free = [node for node in left if not any(node in other.all_around() for other in left)]
-            if not free:
-                return
-            tried.add((free[0].path, free[0].phase))
-            if free[0].can_be_undone:
-                self.reverse(free[0], "undo")
-            else:
-                self.clean_up(free[0])
-
-    def clean_up(self, node: Node) -> None:
-        """Rules 3 and 4, for one step: its compensate; else, where it is uncertain, its undo; else it is listed."""
-        if node.acted and "compensate" in node.written and node.kind != "switch":
-            self.reverse(node, "compensate")
-        elif node.uncertain and "undo" in node.written:
-            self.reverse(node, "undo")
-        elif node.uncertain:
-            node.phase = "RollbackFailed"
-            self.failures.append((node.path, "Uncertain"))
-
-    def reverse(self, node: Node, action: str) -> None:
-        """Rule 7: attempt it by its policy; what fails for good is listed, and the rollback goes on."""
-        for number in range(node.attempts_of(action)):
-            self.clock += number > 0
-            node.cleanups[action] = node.cleanups.get(action, 0) + 1
-            ending = self.launch(node, action, node.cleanups[action])
-            if ending == "continue":
-                return self.succeed(node)
-            if ending == "ok":
-                node.phase = "Compensated" if action == "compensate" else "Undone"
-                return self.reversed.append(node.path)
-            if ending not in RETRYABLE or self.asked == "cancel":
-                break
-        node.phase = "RollbackFailed"
-        return self.failures.append((node.path, ending))
-
     def finish(self, phase: str) -> None:
         """Rule 10: `finally` steps run at every end, with a round of their own; their failure changes nothing."""
         cut_short = phase == "Cancelled" and self.is_going_back
@@ -365,34 +262,3 @@ class Reference:
             pass
         self.is_finishing = False
         self.phase = phase
-
-    # Small things.
-
-    def launch(self, node: Node, action: str, attempt: int) -> str:
-        """Launch a task; return how it ends."""
-        if action == "run":
-            self.enter(node)
-            node.attempt = attempt
-        self.launches.append((node.path, action, node.round, attempt))
-        number, signal = self.interruption
-        if signal and len(self.launches) == number:
-            self.hear(signal)
-        return self.next_of(node.path, action, "ok")
-
-    def enter(self, node: Node) -> None:
-        """Number the first start."""
-        node.phase = "Running"
-        node.attempt = max(node.attempt, 1)
-        if not node.begun:
-            self.numbers += 1
-            node.begun = self.numbers
-
-    def succeed(self, node: Node) -> None:
-        """Number the success; it clears what was uncertain."""
-        self.numbers += 1
-        node.phase, node.completed, node.uncertain = "Succeeded", self.numbers, False
-
-    def next_of(self, path: str, action: str, otherwise: str) -> str:
-        """Take the next line of the script."""
-        left = self.script.get((path, action))
-        return left.pop(0) if left else otherwise

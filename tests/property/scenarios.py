@@ -10,7 +10,9 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from tests.property.reference import NEVER, Interruption, Script
+from tests.property.reference import Reference
+from tests.property.siblings import Siblings
+from tests.property.words import NEVER, NOT_KEPT, SUSPEND, End, Interruption, Moves, Script
 from tests.property.written import Node, lay_out
 
 HANDLER = "shop:work"
@@ -29,11 +31,22 @@ class Scenario:
     script: Script
     signals: tuple[str, ...] = ()
     interruption: Interruption = NEVER
+    moves: Moves | None = None
 
     def __repr__(self) -> str:
         number, signal = self.interruption
         asked = f"while launch {number} is in flight: {signal}\n" if signal else ""
+        if self.moves is not None:
+            asked += f"of what is in flight moves number {', '.join(map(str, self.moves.picks)) or 0} and so on\n"
+            asked += "".join(f"instead of move {number}: {signal}\n" for number, signal in self.moves.asked.items())
         return f"\n{self.manifest()}\n{self.table()}\n{asked}then asked for: {', '.join(self.signals) or 'nothing'}"
+
+    def told(self) -> End:
+        """What the model says of it. A run that was suspended ends as it would have without."""
+        if self.moves is None:
+            interruption = NEVER if self.interruption[1] == SUSPEND else self.interruption
+            return Reference(self.spec, self.script, interruption).end(*self.signals)
+        return Siblings(self.spec, self.script, self.moves).end(*self.signals)
 
     def manifest(self) -> str:
         """Render the reactor."""
@@ -191,13 +204,20 @@ def switches(draw: st.DrawFn, names: Iterator[str], deep: int) -> dict[str, Any]
 def nested_scenarios(draw: st.DrawFn, *, asks: int = 0) -> Scenario:
     """Draw a reactor with composes and switches, and what people ask for at its end, at most `asks` times."""
     names = (f"s{number}" for number in range(100))
-    signals = draw(requests(asks))
-    return replace(draw(scripted({"parallelism": 1, "steps": draw(nested_steps(names, 2))})), signals=signals)
+    scenario = draw(scripted({"parallelism": 1, "steps": draw(nested_steps(names, 2))}))
+    return draw(with_requests(scenario, asks))
 
 
-def requests(asks: int) -> st.SearchStrategy[tuple[str, ...]]:
-    """Draw what people ask for once a run has ended."""
-    return st.lists(st.sampled_from(["undo", "retry"]), min_size=min(asks, 1), max_size=asks).map(tuple)
+@st.composite
+def with_requests(draw: st.DrawFn, scenario: Scenario, asks: int) -> Scenario:
+    """Draw what people ask for once the run has ended, at most `asks` times: often what makes sense by then."""
+    for _ in range(draw(st.integers(min(asks, 1), asks))):
+        steps = scenario.told().steps
+        fallen = [path for path, phase in steps.items() if phase in NOT_KEPT] or list(steps)
+        skips = st.sampled_from(fallen) | st.sampled_from(list(steps))
+        signal = draw(st.sampled_from(["undo", "retry"]) | skips.map("skip {}".format))
+        scenario = replace(scenario, signals=(*scenario.signals, signal))
+    return scenario
 
 
 @st.composite
@@ -209,12 +229,32 @@ def finally_scenarios(draw: st.DrawFn, *, asks: int = 0) -> Scenario:
     for step in finals:
         for field in ("compensate", "undo", "onError"):
             step.pop(field, None)
-    signals = draw(requests(asks))
-    return replace(draw(scripted({"parallelism": 1, "steps": steps, "finally": finals})), signals=signals)
+    scenario = draw(scripted({"parallelism": 1, "steps": steps, "finally": finals}))
+    return draw(with_requests(scenario, asks))
 
 
 @st.composite
-def interrupted_scenarios(draw: st.DrawFn) -> Scenario:
+def interrupted_scenarios(draw: st.DrawFn, *requests: str) -> Scenario:
     """Draw any of them, and what a person asks for while one of its tasks is in flight."""
-    scenario = draw(st.one_of(flat_scenarios(), nested_scenarios(asks=2), finally_scenarios(asks=2)))
-    return replace(scenario, interruption=(draw(st.integers(1, 12)), draw(st.sampled_from(["cancel", "undo"]))))
+    scenario = draw(st.one_of(flat_scenarios(), nested_scenarios(), finally_scenarios()))
+    interruption = (draw(st.integers(1, 12)), draw(st.sampled_from(requests)))
+    return draw(with_requests(replace(scenario, interruption=interruption), 2))
+
+
+@st.composite
+def sibling_scenarios(draw: st.DrawFn, *, asks: int = 0, meanwhile: tuple[str, ...] = ()) -> Scenario:
+    """Draw a reactor of which several tasks are in flight at once, and what people ask for `meanwhile`."""
+    names = (f"s{number}" for number in range(100))
+    spec: dict[str, Any] = {
+        "parallelism": draw(st.integers(2, 4)),
+        "onFailure": draw(st.sampled_from(["drain", "terminate"])),
+        "steps": draw(flat_steps(names)),
+    }
+    if draw(st.integers(0, 3)) == 3:
+        spec["finally"] = [
+            {key: said for key, said in step.items() if key not in {"compensate", "undo", "onError"}}
+            for step in draw(flat_steps(names, 2))
+        ]
+    asked = draw(st.dictionaries(st.integers(1, 20), st.sampled_from(meanwhile), max_size=3)) if meanwhile else {}
+    moves = Moves(tuple(draw(st.lists(st.integers(0, 4), max_size=30))), dict(sorted(asked.items())))
+    return draw(with_requests(replace(draw(scripted(spec)), moves=moves), asks))

@@ -226,6 +226,8 @@ def test_every_request_is_answered_and_one_that_is_refused_changes_nothing_else(
         ("retry", ev.RetryRequested(id="last")),
         ("skip", ev.SkipRequested(id="last", step=random.choice(list(plan.steps)))),
         ("undo", ev.UndoRequested(id="last")),
+        ("suspend", ev.SuspendRequested(id="last")),
+        ("suspend", ev.SuspendRequested(id="last", suspended=False)),
     ):
         decided = decide(plan, state, request, world.now)
         answer = decided.state.header.signals[-1]

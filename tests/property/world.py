@@ -22,7 +22,7 @@ from reactor_operator.engine.draft import Decision
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.plan import ROOT, Plan, StepKind
-from reactor_operator.engine.state import DONE, RunState, Stage, StepPhase
+from reactor_operator.engine.state import DONE, Header, RunState, Stage, StepPhase, suspended_in_spec
 from reactor_operator.engine.values import ValueRef, reference_to
 from tests.property.strategies import TASK_KINDS
 
@@ -79,7 +79,7 @@ class World:
         if self.signals and self.random.random() < 0.03:
             self.ask()
         elif self.state.header.suspended and not self.open:
-            self.feed(ev.SpecChanged(suspended=False, generation=self.state.header.generation + 1))
+            self.go_on()
         elif self.cancels and dice < 0.01:
             self.feed(ev.CancelRequested(id=str(self.random.randrange(3)), reason="test"))
         elif dice < 0.06 and self.closed:
@@ -98,7 +98,7 @@ class World:
         unreversed = [step for step, state in self.state.steps.items() if state.phase is StepPhase.ROLLBACK_FAILED]
         assumed = {step: self.random.random() < 0.5 for step in unreversed}
         request: ev.Event
-        match self.random.randrange(5):
+        match self.random.randrange(6):
             case 0:
                 request = ev.UndoRequested(id=name)
             case 1:
@@ -109,10 +109,39 @@ class World:
                 request = ev.RetryRequested(id=name, standing=standing, undone=undone)
             case 3:
                 request = ev.SkipRequested(id=name, step=path, value=self.value())
+            case 4:
+                request = ev.SuspendRequested(id=name, suspended=self.random.random() < 0.7)
             case _:
                 header = self.state.header
-                request = ev.SpecChanged(suspended=not header.suspended, generation=header.generation + 1)
+                suspended = self.random.choice([header.suspended, not header.suspended])
+                request = ev.SpecChanged(suspended=suspended, generation=header.generation + 1)
+        before, said = self.state.header, suspended_in_spec(self.state.header)
         self.feed(request)
+        self.check_last_word(before, said, request)
+
+    def go_on(self) -> None:
+        """Let a run that holds still go on: its spec says so where that is another word of it, else a person does."""
+        header = self.state.header
+        if suspended_in_spec(header) and self.random.random() < 0.5:
+            self.feed(ev.SpecChanged(suspended=False, generation=header.generation + 1))
+        else:
+            self.feed(ev.SuspendRequested(id=f"on-{header.generation}-{header.announcements}", suspended=False))
+        assert not self.state.header.suspended
+
+    def check_last_word(self, before: Header, in_spec: bool, asked: ev.Event) -> None:
+        """Whether the run is suspended is what the last word says: that of the spec only where it is a new one."""
+        after = self.state.header
+        over = before.stage is Stage.OVER
+        match asked:
+            case ev.SpecChanged(suspended=suspended) if suspended != in_spec:
+                assert (after.suspended, suspended_in_spec(after)) == (suspended, suspended)
+            case ev.SuspendRequested(id=name, suspended=suspended):
+                answer = next(one for one in after.signals if one.id == name)
+                assert after.suspended == (suspended if answer.accepted else before.suspended)
+                assert suspended_in_spec(after) == in_spec
+                assert not (over and answer.accepted)
+            case _:
+                assert (after.suspended, after.suspension) == (before.suspended, before.suspension)
 
     def let_time_pass(self) -> None:
         """Go to the time the engine asked for, or a little further."""

@@ -114,9 +114,11 @@ def is_startable(node: Node, scope: Node) -> bool:
 
 
 def skip(node: Node) -> None:
-    """Skip a step and all inside it."""
-    for one in (node, *node.all_inside()):
-        one.phase = "Skipped"
+    """Skip a step, and all inside it that is not done."""
+    node.phase = "Skipped"
+    for inside in node.all_inside():
+        if inside.phase == "Pending":
+            inside.phase = "Skipped"
 
 
 def keep(scope: Node) -> None:

@@ -307,6 +307,20 @@ def suspend(run: RecordedRun) -> None:
 
 
 @scenario(
+    "A run is asked to hold still, and to go on; then its spec suspends it, and it is asked to go on all the same.",
+    step("reserve", **UNDO),
+    step("ship", "reserve"),
+)
+def suspend_on_request(run: RecordedRun) -> None:
+    run.start().begins("reserve").is_held(reason="look first").succeeds("reserve", "reserved").is_suspended(False)
+    assert (run.phase, run.open) == (RunPhase.SUSPENDED, {})
+    run.is_held(request="again").is_held(False, "on", "all is well").fails("ship").is_suspended().succeeds("reserve")
+    assert run.phase is RunPhase.SUSPENDED
+    run.is_held(False, "end")
+    assert (run.phase, run.rollback) == (RunPhase.FAILED, RollbackState.COMPLETE)
+
+
+@scenario(
     "The timeout of the run ends it: it drains and is rolled back; the deadline of the rollback ends that.",
     step("reserve", **UNDO),
     step("charge", **UNDO),

@@ -251,12 +251,16 @@ class Faults:
             return False
         self._world.coverage.note(Fault.REQUEST)
         uid, name = self._random.choice(runs), f"q{self._random.randrange(10**6)}"
+        generation = self._random.randint(2, 9)
+        holds: ev.Signal | ev.SpecChanged = ev.SpecChanged(suspended=True, generation=generation)
+        if generation % 2 == 0:
+            holds = ev.SuspendRequested(id="", suspended=generation < 8)
         requests: list[ev.Signal | ev.SpecChanged] = [
             ev.UndoRequested(id=""),
             ev.RetryRequested(id="", undone=tuple(f"s{number}" for number in range(2))),
             ev.SkipRequested(id="", step=f"s{self._random.randrange(3)}"),
             ev.RequestUnreadable(id="", action="skip", reason=""),
-            ev.SpecChanged(suspended=True, generation=self._random.randint(2, 9)),
+            holds,
         ]
         for request in self._random.sample(requests, 2):
             if isinstance(request, ev.SpecChanged):

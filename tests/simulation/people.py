@@ -81,5 +81,7 @@ def _words_of(event: ev.Signal) -> tuple[str, Said]:
             return "retry", {"assume": dict.fromkeys(event.undone, "undone")} if event.undone else {}
         case ev.SkipRequested():
             return "skip", {"step": event.step}
+        case ev.SuspendRequested():
+            return "suspend", {} if event.suspended else {"suspend": False}
         case _:
             return event.action, {"unheard": "of"}

@@ -248,12 +248,12 @@ class World:
         return read_run(snapshot.records, snapshot.actions, snapshot.revision, pending_timeout_ms=600_000)
 
     async def _ask_for_ends(self) -> None:
-        """The faults are over: what waits for a person is cancelled, and the state of deleted runs is swept."""
+        """The faults are over: what waits for a person is ended or goes on, and the state of deleted runs is swept."""
         for uid, run in self.cluster.runs.items():
             if run.status.get("phase") == "Recovering":
                 self.people.annotate(uid, ev.CancelRequested(id="", reason="changed my mind"), "recovered")
             elif run.status.get("phase") == "Suspended":
-                await self._hand_in(uid, ev.SpecChanged(suspended=False, generation=10), "resumed")
+                self.people.annotate(uid, ev.SuspendRequested(id="", suspended=False), "")
         for uid, ref in self.cluster.deleted.items():
             await self.shared.forget(uid)
             for operator in self.operators:

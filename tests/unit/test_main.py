@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from reactor_operator.__main__ import USAGE, main, run
-from reactor_operator.running.operator import _forever
+from reactor_operator.running.parts import forever
 
 
 @pytest.mark.parametrize("words", [[], ["operate"], ["operator", "--now"]])
@@ -45,7 +45,7 @@ def test_a_part_of_the_operator_that_ends_by_itself_ends_the_process_with_a_fail
 
     async def ending(stop: asyncio.Event, listen: object) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(_forever("queue", over()))
+            group.create_task(forever("queue", over()))
             await stop.wait()
 
     assert run(ending, "error") == 1

@@ -9,7 +9,8 @@ DELETE /charges/ID                                       204 refunded
 POST   /shipments             {"order", "city"}          201 {"id", "tracking"} · 422 nobody goes there
                                                          503 with Retry-After, once: in Lakeside the courier is busy
 DELETE /shipments/ID                                     204
-POST   /cancellations                                    204 whatever was done under the Reactor-Forward-Key is reversed
+POST   /cancellations                                    204 what was done under the Reactor-Forward-Key is reversed;
+                                                         what comes with that key later is refused with 409
 GET    /ledger                                           200 what stands: what was done and not reversed
 
 Every POST is idempotent: a second one with the same Idempotency-Key gets the answer of the first, and nothing is done.
@@ -38,7 +39,7 @@ class Refused(Exception):
 
 
 class Books:
-    """What was done: by path what stands, and by idempotency key what was answered."""
+    """What was done: by path what stands, by idempotency key what was answered, and the keys that were cancelled."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -46,12 +47,17 @@ class Books:
         self.done: dict[str, str] = {}
         self.answers: dict[str, Answer] = {}
         self.met: set[str] = set()
+        self.cancelled: set[str] = set()
 
     def post(self, path: str, key: str, forward_key: str, told: dict[str, Any]) -> Answer:
         """Do what a POST asks for, or repeat what was answered before. Raises Refused."""
+        if key in self.cancelled:  # the cancellation may overtake the request that it cancels
+            raise Refused(HTTPStatus.CONFLICT, "this request was cancelled")
         if key in self.answers:
             return self.answers[key]
         if path == "/cancellations":
+            if forward_key:
+                self.cancelled.add(forward_key)
             self.standing.pop(self.done.get(forward_key, ""), None)
             answer: Answer = HTTPStatus.NO_CONTENT, None
         else:

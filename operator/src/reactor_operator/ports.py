@@ -22,9 +22,6 @@ class Unavailable(Exception):
     """The API server or a container engine did not answer; repeat later. Whether a write took effect is open."""
 
 
-_ENDED = frozenset(phase.value for phase in ENDED)
-
-
 @dataclass(frozen=True, slots=True)
 class RunRef:
     """Which run: the object's namespace, name and uid."""
@@ -93,7 +90,7 @@ class ToldRun:
     @property
     def is_over(self) -> bool:
         """Whether its end was told. It may have been taken up again since."""
-        return self.phase in _ENDED
+        return self.phase in ENDED
 
 
 class Siblings(Protocol):

@@ -12,6 +12,7 @@ Never here: two reconciles of one run at once (the caller's queue sees to that),
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from reactor_operator.api.blueprint import Blueprint
@@ -48,7 +49,6 @@ from reactor_operator.reconciling.inbox import (
 from reactor_operator.reconciling.keys import KEPT_MS, Keys
 from reactor_operator.reconciling.memory import Memory
 from reactor_operator.reconciling.notices import answered, apart
-from reactor_operator.reconciling.opening import Opened
 from reactor_operator.reconciling.passing import Pass
 from reactor_operator.reconciling.places import Places
 from reactor_operator.reconciling.records import Decided, KnownRun, make_commit, read_run
@@ -140,7 +140,9 @@ class Reconciler:
             except (StaleRevision, InboxAhead, KeyTaken):
                 self._memory.unsure.add(ref.uid)
             except ValueLost:
-                await self._recover(ref)
+                with suppress(StaleRevision, InboxAhead, KeyTaken):
+                    await self._recover(ref)
+                self._memory.unsure.add(ref.uid)
             except CannotDecrypt as problem:
                 self._places.pass_over(ref.uid)
                 return await self._without_key(ref, problem)
@@ -219,6 +221,7 @@ class Reconciler:
         unread = snapshot.inbox if known.revision == snapshot.revision else ()  # else it was read on the way
         events, sent = answered(known, events_of(unread))
         passing.acknowledged |= sent
+        passing.acknowledged &= known.outbox.keys()  # the answer to the commit that took the others out was lost
         decided = await passing.fold(events, self._clock.now(), self._evaluator)
         await self._save(passing, decided, last_of(unread))
         return await self._act_and_report(passing)
@@ -241,14 +244,17 @@ class Reconciler:
             observed=self._teller.observed,
         )
         stage = known.state.header.stage
-        if stage in {Stage.OVER, Stage.RECOVERING}:
+        if stage is Stage.RECOVERING:
             return known
         run = await self._definitions.get_run(ref)
         if run is None:
             return None
-        if max(told_sequence(run), committed) <= revision and not told_recovering(run):
+        over = stage is Stage.OVER  # told as recovering, such a run has ended since, by a cancel
+        if max(told_sequence(run), committed) <= revision and (over or not told_recovering(run)):
             return known
         if told_end(run):  # nothing is left to do, whatever the older state says
+            if over:
+                return known
             self._memory.outlived.add(ref.uid)
             return None
         return await self._stop_to_recover(known, snapshot.inbox, run=run)
@@ -277,12 +283,13 @@ class Reconciler:
 
         The inbox is as old as the state. A request in it was made, and perhaps done, before the loss: it is no answer
         to it, and must not be taken for one. No more is one that still stands on the object (`run`): that is taken
-        away only after its answer was told.
+        away only after its answer was told. An end stands where no more than a document is gone; in an older copy it
+        may be one that the run was taken up after.
         """
         asked = [*events_of(inbox), *(one.event for one in (parse_requests(run) if run is not None else ()))]
         header = known.state.header
-        if header.stage is not Stage.OVER:
-            header = recovering(header, self._clock.now())
+        if header.stage is not Stage.OVER or refusal == ASKED_BEFORE:
+            header = replace(recovering(header, self._clock.now()), finished_at=None)
         stopped = self._pass(replace(known, state=replace(known.state, header=header)))
         events, sent = answered(known, [refused_if_old(event, refusal) for event in asked])
         decided = await stopped.fold(events, self._clock.now(), self._evaluator)
@@ -306,7 +313,7 @@ class Reconciler:
         found = await self._first_look.look(run, now)
         match found:
             case Begins():
-                return await self._open_sound(found.opened, told_answers(run), now)
+                return await self._open_sound(found, told_answers(run), now)
             case Ends():
                 return await self._open_ended(found, told_answers(run))
             case Lost():
@@ -326,16 +333,18 @@ class Reconciler:
         await self._save(passing, decided, 0, share=ends.share)
         return await self._act_and_report(passing)
 
-    async def _open_sound(self, judged: Opened, told: tuple[SignalAnswer, ...], now: int) -> int | None:
+    async def _open_sound(self, begins: Begins, told: tuple[SignalAnswer, ...], now: int) -> int | None:
+        judged = begins.opened
         inputs = judged.definition.inputs
         assert inputs is not None
         values = {inputs.digest: judged.inputs}
         _, plan = self._compile(judged.definition)
         pinned = judged.definition
         begun = begin(plan, pinned.run.uid, now, suspended=judged.suspended, generation=pinned.generation)
-        passing = self._fresh(judged.definition, Decided(state=with_answers(begun, told)))
+        passing = self._fresh(judged.definition, Decided(state=begun))
         passing.documents.add(values)
-        decided = await passing.fold([], self._clock.now(), self._evaluator)
+        decided = await passing.fold(list(begins.asked), self._clock.now(), self._evaluator)
+        decided = replace(decided, state=with_answers(decided.state, told))  # after it: an answered suspend counts
         await self._save(passing, replace(decided, values={**values, **decided.values}), 0)
         return await self._act_and_report(passing)
 
@@ -398,16 +407,24 @@ class Reconciler:
     async def _act_and_report(self, passing: Pass) -> int | None:
         """Perform the outbox until nothing more follows from it at once, then report."""
         ref = passing.known.definition.run
+        later: set[str] = set()
         try:
             while True:
                 orders = {i: o for i, o in passing.known.outbox.items() if i not in passing.acknowledged}
                 orders, notices = apart(orders)
                 self._teller.offer(_about(passing.known), notices)
-                performed = await self._effects.perform(passing.known, orders, passing.documents)
+                due = {i: o for i, o in orders.items() if i not in later}
+                performed = await self._effects.perform(passing.known, due, passing.documents)
+                later |= {name for name, result in performed.items() if not result.done}
                 events = passing.note(performed, self._clock.now())
                 if not events and not self._worth_flushing(passing):
                     break
-                await self._save(passing, await passing.fold(events, self._clock.now(), self._evaluator), 0)
+                try:
+                    await self._save(passing, await passing.fold(events, self._clock.now(), self._evaluator), 0)
+                except BaseException:
+                    # What it brought is not saved: the order is performed once more, and brings it again.
+                    passing.acknowledged -= {name for name, result in performed.items() if result.event is not None}
+                    raise
                 if not events:
                     break
         finally:

@@ -1,11 +1,13 @@
 """One HTTP/1.1 connection to the gateway, kept open over requests.
 
-In: an address, requests. Out: status and body. Never here: repeating (see `gateway`), TLS, redirects.
+In: an address, requests. Out: status and body; to `exchange` a bare connection. Never here: repeating (see `gateway`),
+TLS, redirects.
 
 `http.client` would do the same and costs 20 ms of import, a third of what a Python pod may spend before its handler.
 """
 
 import socket
+from collections.abc import Callable
 
 TIMEOUT_SECONDS = 60.0
 ANSWER_LIMIT = 128 * 1024 * 1024
@@ -53,7 +55,7 @@ class Connection:
         head = f"{method} {self._prefix}{path} HTTP/1.1\r\n{self._common}{headers}{length}\r\n".encode("latin-1")
         peer = self._socket
         if peer is None:
-            peer = self._socket = _connect(self._host, self._port)
+            peer = self._socket = connect(self._host.encode(), self._port, lambda: TIMEOUT_SECONDS)
         try:
             if body is None or len(body) <= _HEAD_LIMIT:
                 peer.sendall(head + (body or b""))
@@ -145,14 +147,16 @@ class Connection:
         raise NoAnswer(f"the answer has more than {ANSWER_LIMIT} bytes")
 
 
-def _connect(host: str, port: int) -> socket.socket:
-    """Connect to the first address of `host` that takes it. Raises OSError."""
-    refused: OSError = NoAnswer(f"{host} has no address")
-    # As bytes the name is not sent through the IDNA codec, whose import takes a millisecond.
-    for family, kind, protocol, _, address in socket.getaddrinfo(host.encode(), port, type=socket.SOCK_STREAM):
+def connect(host: str | bytes, port: int, seconds: Callable[[], float]) -> socket.socket:
+    """Connect to the first address of `host` that takes it, to each within `seconds()`. Raises OSError, UnicodeError.
+
+    As bytes the name is not sent through the IDNA codec, whose import takes a millisecond.
+    """
+    refused = OSError(f"{host!r} has no address")
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
         peer = socket.socket(family, kind, protocol)
         try:
-            peer.settimeout(TIMEOUT_SECONDS)
+            peer.settimeout(seconds())
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             peer.connect(address)
             return peer

@@ -9,7 +9,7 @@ The detail has at most 16 KiB: each part of it has a share, measured as the JSON
 from json import dumps, loads
 from typing import TYPE_CHECKING
 
-from reactor.documents import clip, name_of_type, printable
+from reactor.documents import clip, name_of_type, printable, readable
 from reactor.frames import clip_line, lines_around, place_of, short_name
 from reactor.outcomes import Failure
 from reactor.tracebacks import origins_of, render_traceback, title_of
@@ -80,9 +80,9 @@ def _details(error: BaseException) -> dict[str, object]:
 def _as_json(details: object) -> object:
     """Return `details` as JSON; what is not JSON in it is shown by its text, for a failure must not fail to be told."""
     try:
-        text = dumps(details, default=str, allow_nan=False)
+        text = readable(dumps(details, default=str, allow_nan=False, ensure_ascii=False)).encode()
         if len(text) <= DETAILS_SHARE:
-            return loads(text.encode())
+            return loads(text)
     except (TypeError, ValueError, RecursionError):
         pass
     return clip(printable(repr(details)))

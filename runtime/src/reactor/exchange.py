@@ -13,6 +13,7 @@ from http.client import HTTPException, HTTPResponse
 from io import BufferedReader, RawIOBase
 from time import monotonic
 
+from reactor.connection import connect
 from reactor.request import Address, Request
 
 LIMIT = 1024 * 1024
@@ -70,7 +71,7 @@ def exchange(request: Request) -> Answer:
     """Send a request and read its answer. Raises NotConnected, Broken, TooLarge."""
     deadline = Deadline(request.timeout_seconds)
     try:
-        peer = _connect(request.address, deadline)
+        peer = connect(request.address.host, request.address.port, deadline.left)
     except (OSError, UnicodeError) as problem:
         raise NotConnected(_said(problem, request)) from problem
     try:
@@ -81,22 +82,6 @@ def exchange(request: Request) -> Answer:
         raise Broken(_said(problem, request)) from problem
     finally:
         peer.close()
-
-
-def _connect(address: Address, deadline: Deadline) -> socket.socket:
-    """Connect to the first address of the host that takes it. Raises OSError."""
-    refused: OSError = OSError(f"{address.host} has no address")
-    for family, kind, protocol, _, place in socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM):
-        peer = socket.socket(family, kind, protocol)
-        try:
-            peer.settimeout(deadline.left())
-            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            peer.connect(place)
-            return peer
-        except OSError as problem:
-            peer.close()
-            refused = problem
-    raise refused
 
 
 def _secured(peer: socket.socket, address: Address, deadline: Deadline) -> socket.socket:
@@ -117,6 +102,9 @@ def _converse(peer: socket.socket, request: Request, deadline: Deadline) -> Answ
     response = HTTPResponse(_Peer(peer, deadline), method=request.method)  # type: ignore[arg-type]
     try:
         response.begin()
+        while 101 < response.status < 200:  # on the way: http.client itself passes over 100 alone
+            response.headers = response.msg = None  # type: ignore[assignment]
+            response.begin()
     except (OSError, HTTPException) as problem:
         raise (unsent or problem) from None
     status, reason, headers = response.status, response.reason, response.headers

@@ -7,6 +7,8 @@ reports it from the container's exit.
 
 import os
 import sys
+from errno import ELOOP
+from stat import S_ISREG
 
 from reactor.connection import BadAddress
 from reactor.context import Cancellation
@@ -31,14 +33,21 @@ def run_output(path: str) -> int:
 
 def _upload(gateway: Gateway, path: str) -> int:
     try:
-        size = os.stat(path).st_size
+        # The container may have made anything there: a link would lead to this container's files, a pipe never ends.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        found = os.fstat(descriptor)
+        if not S_ISREG(found.st_mode):
+            return _say(f"{path} is a folder, a pipe or a device, expected a plain file; it is not uploaded", 0)
+        size = found.st_size
         if size > LIMIT:
             return _say(f"{path} has {size} bytes, expected at most {LIMIT} (32 MiB); it is not uploaded", 0)
-        with open(path, "rb") as file:
+        with open(descriptor, "rb") as file:
             content = file.read(LIMIT + 1)
     except FileNotFoundError:
         return _say(f"there is no {path}; nothing to upload", 0)
     except OSError as problem:
+        if problem.errno == ELOOP:
+            return _say(f"{path} is a symbolic link, expected a plain file; it is not uploaded", 0)
         return _say(f"{path} cannot be read: {problem}", 1)
     try:
         answer = gateway.ask("PUT", "output", content, JSON if _is_json(content) else "text/plain")

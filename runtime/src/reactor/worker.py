@@ -1,7 +1,7 @@
 """The laptop's worker: tasks one after another in one warm process, each with an environment of its own.
 
 In, on file 0: for each task a length in decimal, a newline and a JSON object of that length: `{"environment": {…},
-"arguments": …, "result": …, "failure": …, "uncertain": …, "mark": "…"}`.
+"arguments": …, "result": …, "failure": …, "uncertain": …, "mark": "…"}`, and `request` and `sensitive` where there are.
 Out, on file 1: for each, `LENGTH KEEP` and a newline, then the outcome document. KEEP is 0 where this process ends
 after it, because the handler left threads behind. What handlers print, to stdout or stderr, goes to file 2; the line
 `mark` closes the output of a task there, before its outcome is told.

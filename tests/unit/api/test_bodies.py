@@ -4,14 +4,25 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from reactor_operator.api.blueprint import MAX_RECURSION, Blueprint, CannotLayOut, blueprint_of
+from reactor_operator.api.blueprint import (
+    MAX_AROUND,
+    MAX_PATH,
+    MAX_RECURSION,
+    Blueprint,
+    CannotLayOut,
+    blueprint_of,
+)
 from reactor_operator.api.check import check_spec
 from reactor_operator.api.planning import plan_of
+from reactor_operator.api.status import StepStatus
 from reactor_operator.engine.plan import Plan, StepKind
+from reactor_operator.engine.state import StepPhase
 from tests.unit.api.documents import PYTHON, check, found, sound, step
 
 Document = Mapping[str, Any]
+SHELL: Document = {"container": {"image": "shop:1", "env": [{"name": "X", "argument": "nope"}]}}
 
 
 def compose(name: str, *steps: Document, **fields: Any) -> dict[str, Any]:
@@ -61,6 +72,36 @@ BAD = [
         switch("a", case(steps=[step("b")]), undo=PYTHON),
         "spec.steps[0].undo",
         "InvalidValue",
+    ),
+    (
+        "timeout of a switch with steps inside",
+        switch("a", case(), case(steps=[step("b")]), timeout="1s"),
+        "spec.steps[0].timeout",
+        "InvalidValue",
+    ),
+    (
+        "timeout of a switch with another reactor inside",
+        switch("a", case(), default={"reactorRef": {"name": "other"}}, timeout="1s"),
+        "spec.steps[0].timeout",
+        "InvalidValue",
+    ),
+    (
+        "an unknown argument in the environment of a compose",
+        {"name": "a", "compose": {"run": SHELL}},
+        "spec.steps[0].compose.run.container.env[0].argument",
+        "UnknownReference",
+    ),
+    (
+        "an unknown argument in the environment of a case",
+        switch("a", case(run=SHELL)),
+        "spec.steps[0].switch.cases[0].run.container.env[0].argument",
+        "UnknownReference",
+    ),
+    (
+        "an unknown argument in the environment of a default",
+        switch("a", case(), default={"run": SHELL}),
+        "spec.steps[0].switch.default.run.container.env[0].argument",
+        "UnknownReference",
     ),
     (
         "returns without steps",
@@ -123,6 +164,16 @@ BAD = [
 @pytest.mark.parametrize(("what", "written", "path", "reason"), BAD, ids=[bad[0] for bad in BAD])
 def test_what_is_wrong_is_named_by_field_and_reason(what: str, written: Document, path: str, reason: str) -> None:
     assert (path, reason) in found(check(written).problems), what
+
+
+@pytest.mark.parametrize("body", [{"compose": {"run": PYTHON}}, {"switch": {"cases": [case()]}}])
+def test_a_body_that_is_a_task_gets_the_environment_of_the_defaults(body: Document) -> None:
+    defaults = {"env": [{"name": "X", "argument": "x"}]}
+    assert found(check({"name": "a", **body}, defaults=defaults).problems) == {
+        ("spec.defaults.env[0].argument", "UnknownReference")
+    }
+    assert check({"name": "a", "env": [], **body}, defaults=defaults).problems == ()
+    assert check({"name": "a", "arguments": {"x": {"value": 1}}, **body}, defaults=defaults).problems == ()
 
 
 def test_a_name_inside_may_not_hide_one_around_it() -> None:
@@ -246,6 +297,44 @@ def test_reactors_that_compose_each_other_without_an_end_are_refused() -> None:
     others = {"one": {"steps": [refer("x", "two")]}, "two": {"steps": [refer("x", "one")]}}
     with pytest.raises(CannotLayOut, match="one -> two -> one"):
         laid(refer("a", "one"), others=others)
+
+
+def chained(count: int) -> dict[str, Document]:
+    """Reactors that each compose the next one inside four composes."""
+
+    def nested(leaf: dict[str, Any]) -> dict[str, Any]:
+        for number in range(4):
+            leaf = compose(f"c{number}", leaf)
+        return leaf
+
+    last = f"r{count - 1}"
+    return {
+        f"r{number}": {"steps": [nested(step("x") if f"r{number}" == last else refer("n", f"r{number + 1}"))]}
+        for number in range(count)
+    }
+
+
+def test_steps_may_be_inside_of_fifty_others_over_all_reactors_and_no_more() -> None:
+    deepest = plan(refer("a", "r0"), others=chained(10)).steps
+    assert max(path.count("/") for path in deepest) == MAX_AROUND
+    for count in (11, 80):  # the first is refused by its rule, the second was one recursion too many
+        with pytest.raises(CannotLayOut) as refused:
+            laid(refer("a", "r0"), others=chained(count))
+        assert {problem.reason for problem in refused.value.problems} == {"TooDeep"}
+
+
+def test_a_path_may_be_as_long_as_the_status_has_room_for() -> None:
+    def of_length(length: int) -> Blueprint:
+        others = {"one": {"steps": [compose("y" * 50, step("z" * (length - 968)))]}}
+        others |= {f"r{n}": {"steps": [refer("x" * 60, f"r{n + 1}" if n < 14 else "one")]} for n in range(15)}
+        return laid(refer("a", "r0"), others=others)
+
+    deepest = list(of_length(MAX_PATH).nodes)[-1]
+    assert len(StepStatus(name=deepest, phase=StepPhase.PENDING).name) == MAX_PATH
+    with pytest.raises(ValidationError, match="1024"):
+        StepStatus(name=f"{deepest}x", phase=StepPhase.PENDING)
+    with pytest.raises(CannotLayOut, match="has 1025 characters, expected at most 1024"):
+        of_length(MAX_PATH + 1)
 
 
 def test_a_reactor_inside_itself_behind_a_condition_is_laid_out_to_a_limit() -> None:

@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from reactor_operator.api.building import building
+from reactor_operator.api.building import MANY, building
 
 
 def test_nothing_is_collected_while_something_is_built() -> None:
@@ -30,3 +30,22 @@ def test_whoever_did_without_it_still_does() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_what_was_frozen_stays_frozen_however_much_is_built() -> None:
+    gc.freeze()
+    try:
+        with building():
+            built: list[list[int]] = [[] for _ in range(2 * MANY)]
+        assert gc.get_freeze_count() > 0
+        assert len(built) == 2 * MANY
+    finally:
+        gc.unfreeze()
+
+
+def test_what_is_many_goes_to_the_oldest_generation() -> None:
+    with building():
+        built: list[list[int]] = [[] for _ in range(2 * MANY)]
+    assert gc.get_freeze_count() == 0
+    assert gc.get_count()[0] < MANY
+    assert any(one is built for one in gc.get_objects(generation=2))

@@ -1,88 +1,14 @@
+"""What is checked of a reactor: each rule with the field and the reason that a problem is told with."""
+
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from reactor_operator.api.check import check_reactor, check_spec
+from reactor_operator.api.check import check_spec
 from reactor_operator.api.reactor import OnLimit
-from tests.unit.api.documents import CONTAINER, PYTHON, check, found, reactor, sound, spec, step
-
-FULL: Mapping[str, Any] = {
-    "description": "Reserve, charge, ship.",
-    "inputsSchema": {"type": "object", "properties": {"orderId": {"type": "string", "minLength": 1}}},
-    "defaults": {
-        "image": "registry.example/shop:1.4",
-        "modules": {"configMapRef": {"name": "checkout-modules"}},
-        "placement": "job",
-        "retries": {"maxAttempts": 1},
-        "timeout": "10m",
-        "env": [{"name": "A", "value": "b"}, {"name": "C", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
-        "envFrom": [{"configMapRef": {"name": "x"}}],
-        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
-        "resources": {"limits": {"cpu": 1, "memory": "10Mi"}},
-        "pod": {"metadata": {"labels": {"a": "b"}, "annotations": {"c": "d"}}, "spec": {"nodeSelector": {"e": "f"}}},
-        "podRetention": "all",
-    },
-    "timeout": "1h",
-    "parallelism": 20,
-    "onFailure": "terminate",
-    "infrastructureRetries": 0,
-    "ttlAfterFinished": "0s",
-    "rollback": {"deadline": "24h", "retries": {"maxAttempts": 5, "backoff": "exponential", "baseDelay": "1s"}},
-    "steps": [
-        {
-            "name": "reserve",
-            "arguments": {
-                "items": {"input": "items", "path": "[0].sku"},
-                "token": {"secretKeyRef": {"name": "shop", "key": "token"}},
-                "mode": {"configMapKeyRef": {"name": "shop", "key": "mode"}},
-                "limit": {"value": 3},
-            },
-            "run": {"python": {"source": "def main(items):\n    return items\n"}},
-            "compensate": {
-                "python": {"handler": "shop.inventory:clear_partial"},
-                "timeout": "5s",
-                "retryOn": ["Error"],
-            },
-            "undo": {"python": {"handler": "shop.inventory:Stock.release"}, "retries": {"maxAttempts": 9}},
-            "retries": {
-                "maxAttempts": 3,
-                "backoff": "linear",
-                "baseDelay": "1s",
-                "maxDelay": "1m",
-                "jitterPercent": 10,
-            },
-            "retryOn": ["Error", "Timeout"],
-            "timeout": "30s",
-        },
-        {
-            "name": "book-courier",
-            "arguments": {"reservation": {"result": "reserve", "path": "id", "default": "none"}},
-            "run": {
-                "container": {
-                    "image": "payments:2",
-                    "command": ["/charge"],
-                    "args": ["$(AMOUNT)"],
-                    "workingDir": "/srv",
-                    "env": [{"name": "AMOUNT", "argument": "reservation"}],
-                    "output": {"path": "/out/result.json", "format": "json"},
-                },
-                "exitCodes": {"fatal": [3], "skip": [4], "halt": [5]},
-            },
-            "compensate": {"container": {"image": "payments:2"}, "exitCodes": {"continue": [6]}},
-            "when": "inputs.total > 0 && results.reserve.ok",
-            "placement": "pod",
-        },
-        {
-            "name": "receipt",
-            "waitFor": ["book-courier"],
-            "arguments": {"id": {"expr": "results.book_courier.id + results['reserve'].id"}},
-            "run": {"python": {"handler": "shop.mail:receipt"}},
-            "onError": {"action": "Continue", "value": None},
-        },
-    ],
-    "returns": {"result": "book-courier", "path": "id"},
-}
+from tests.unit.api.documents import CONTAINER, PYTHON, check, found, sound, spec, step
+from tests.unit.api.full import FULL
 
 
 def test_a_reactor_with_every_field_is_sound() -> None:
@@ -368,166 +294,12 @@ def test_each_problem_is_named_by_field_and_reason(
     assert checked.spec is None
 
 
-def test_the_nearest_field_is_named() -> None:
-    (problem,) = check(step("a", undoo=PYTHON)).problems
-    assert problem.message == "unknown field 'undoo': did you mean undo?"
-
-
-def test_the_nearest_step_is_named() -> None:
-    (problem,) = check(step("charge"), step("ship", waitFor=["chrage"])).problems
-    assert problem.message == "unknown step chrage: did you mean charge?"
-
-
-def test_a_cycle_is_told_with_its_path() -> None:
-    steps = (step("a", waitFor=["c"]), step("b", arguments={"x": {"result": "a"}}), step("c", when="results.b.ok"))
-    (problem,) = check(*steps).problems
-    assert problem.reason == "Cycle"
-    assert "a -> c -> b -> a" in problem.message
-
-
-def test_a_long_cycle_is_cut_and_found_without_recursion() -> None:
-    steps = [step(f"s{i}", waitFor=[f"s{(i + 1) % 5_000}"]) for i in range(5_000)]
-    (problem,) = check(*steps).problems
-    assert problem.reason == "Cycle"
-    assert len(problem.message) < 400
-
-
 def test_names_that_are_one_word_in_an_expression_are_refused_by_kind() -> None:
     # '_' is not allowed in a step name, so only two spellings with '-' could meet; the second of a pair is named
     assert found(check(step("book-courier"), step("book_courier")).problems) == {
         ("spec.steps[1].name", "InvalidValue"),
         ("spec.steps[1].name", "DuplicateName"),
     }
-
-
-def test_one_wrong_field_hides_no_other_problem() -> None:
-    document = {
-        "parallelism": "many",
-        "inputsSchema": {"type": "objct"},
-        "returns": {"result": "nobody"},
-        "steps": [
-            {
-                "name": "Reserve",
-                "undoo": PYTHON,
-                "run": {"python": {"handler": "x"}, "container": {}},
-                "arguments": {"a": {"input": 1}, "b": {"result": "nobody"}, "failure": {"value": 1}},
-                "when": "1 +",
-                "retryOn": ["Eror"],
-            },
-            {"name": "charge", "run": PYTHON, "waitFor": ["ship"]},
-            {"name": "ship", "waitFor": ["charge"], "timeout": 3},
-        ],
-    }
-    assert found(check_spec(document).problems) == {
-        ("spec.parallelism", "InvalidValue"),
-        ("spec.inputsSchema.type", "InvalidSchema"),
-        ("spec.returns.result", "UnknownReference"),
-        ("spec.steps[0].name", "InvalidValue"),
-        ("spec.steps[0].undoo", "UnknownField"),
-        ("spec.steps[0].run", "InvalidValue"),
-        ("spec.steps[0].run.python.handler", "InvalidValue"),
-        ("spec.steps[0].run.container.image", "Required"),
-        ("spec.steps[0].arguments.a.input", "InvalidValue"),
-        ("spec.steps[0].arguments.b.result", "UnknownReference"),
-        ("spec.steps[0].arguments.failure", "ReservedName"),
-        ("spec.steps[0].when", "InvalidExpression"),
-        ("spec.steps[0].retryOn[0]", "InvalidValue"),
-        ("spec.steps[1]", "Cycle"),
-        ("spec.steps[2]", "Required"),
-        ("spec.steps[2].timeout", "InvalidValue"),
-    }
-
-
-def test_a_rule_across_fields_is_judged_whatever_else_is_wrong() -> None:
-    codes = {"continue": [3], "fatal": [3]}
-    document = spec(
-        step("a", when="1 +", run={**CONTAINER, "exitCodes": codes}, undo={**CONTAINER, "exitCodes": codes}),
-        step("b", run={"python": {"source": "def main(:"}, "exitCodes": {"fatal": [1]}}),
-        step("c", arguments={"x": {"secretKeyRef": {"name": "s", "key": "k"}, "path": "p", "default": 1}}),
-        inputsSchema={},
-        inputsSchemaFrom={"configMapKeyRef": {"name": "a", "key": "b"}},
-        unknown=1,
-    )
-    assert found(check_spec(document).problems) == {
-        ("spec.unknown", "UnknownField"),
-        ("spec.inputsSchemaFrom", "InvalidValue"),
-        ("spec.steps[0].when", "InvalidExpression"),
-        ("spec.steps[0].run.exitCodes.continue", "InvalidValue"),
-        ("spec.steps[0].run.exitCodes.continue[0]", "InvalidValue"),
-        ("spec.steps[0].undo.exitCodes.continue", "InvalidValue"),
-        ("spec.steps[0].undo.exitCodes.continue[0]", "InvalidValue"),
-        ("spec.steps[1].run.exitCodes", "InvalidValue"),
-        ("spec.steps[1].run.python.source", "InvalidSource"),
-        ("spec.steps[2].arguments.x.path", "InvalidValue"),
-        ("spec.steps[2].arguments.x.default", "InvalidValue"),
-    }
-
-
-def test_an_argument_that_the_defaults_pass_and_many_steps_lack_is_told_once() -> None:
-    env = [{"name": f"N{i}", "argument": f"argument{i % 500}"} for i in range(1_000)]
-    problems = check(*(step(f"s{i}") for i in range(10_000)), defaults={"env": env}).problems
-    assert len(problems) == 1_000
-    assert "of step s0" in problems[0].message
-
-
-def test_the_env_of_the_defaults_asks_nothing_of_a_step_that_has_its_own() -> None:
-    env = [{"name": "ORDER", "argument": "order"}]
-    own = {"container": {"image": "i", "env": []}}
-    assert check(step("a", env=[]), step("b", run=own), defaults={"env": env}).problems == ()
-    assert check(step("b", run=own, undo=CONTAINER), defaults={"env": env}).problems
-
-
-def test_a_syntax_error_of_a_script_names_its_line() -> None:
-    (problem,) = check(step("a", run={"python": {"source": "def main():\n    return (\n"}})).problems
-    assert problem.message == "not Python: '(' was never closed in line 2"
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        "async def main(): ...",
-        "from shop import main",
-        "main = print",
-        "import x as main",
-        "main: object = print",
-        "main, other = print, print",
-        "class main: ...",
-        "from shop import *",
-        "try:\n    from shop import main\nexcept ImportError:\n    def main(): ...",
-        "if True:\n    pass\nelse:\n    def main(): ...",
-        "def main():\n    return '\\d'",
-    ],
-)
-def test_a_script_may_bind_main_in_any_way(source: str) -> None:
-    assert check(step("a", run={"python": {"source": source}})).problems == ()
-
-
-@pytest.mark.parametrize("source", ["main: object", "def other():\n    def main(): ...", "x.main = 1"])
-def test_a_script_whose_main_is_not_at_the_top_has_none(source: str) -> None:
-    assert check(step("a", run={"python": {"source": source}})).problems
-
-
-def test_hostile_scripts_are_problems_and_not_crashes() -> None:
-    for source in ("-" * 60_000 + "1", "a" + ".b" * 60_000, "(" * 60_000, "\0", "1+" * 60_000 + "1"):
-        (problem,) = check(step("a", run={"python": {"source": source}})).problems
-        assert problem.reason == "InvalidSource"
-        assert not problem.message.endswith((": ", "None"))
-
-
-@pytest.mark.parametrize(
-    ("expression", "words"),
-    [
-        ("(" * 2_000 + "1" + ")" * 2_000, "it is nested too deeply"),
-        ("true ? 1 : " * 370 + "1", "it is nested too deeply"),
-        ('"' + "\\" * 4_000, "token recognition error"),
-        ("\0", "token recognition error"),
-    ],
-)
-def test_hostile_expressions_are_problems_in_short_words(expression: str, words: str) -> None:
-    (problem,) = check(step("a", when=expression)).problems
-    assert words in problem.message
-    assert len(problem.message) < 400
-    assert problem.message.isprintable()
 
 
 def test_63_characters_are_a_name() -> None:
@@ -539,85 +311,6 @@ def test_ten_thousand_steps_are_allowed() -> None:
     assert len(sound(*steps).steps) == 10_000
 
 
-def test_undo_without_compensate_is_a_warning() -> None:
-    checked = check(step("a", undo=PYTHON))
-    assert checked.spec is not None
-    assert found(checked.warnings) == {("spec.steps[0]", "NoCompensate")}
-
-
-def test_nulls_that_kubectl_apply_drops_are_warnings() -> None:
-    arguments = {"x": {"value": None}, "y": {"input": "a", "default": None}}
-    assert found(check(step("a", arguments=arguments)).warnings) == {
-        ("spec.steps[0].arguments.x.value", "NullDropped"),
-        ("spec.steps[0].arguments.y.default", "NullDropped"),
-    }
-
-
-def test_listing_a_kind_that_is_never_retried_is_a_warning() -> None:
-    warned = check(step("a", retryOn=["Lost"], compensate={**PYTHON, "retryOn": ["Error", "Fatal"]})).warnings
-    assert found(warned) == {
-        ("spec.steps[0].retryOn[0]", "NeverRetried"),
-        ("spec.steps[0].compensate.retryOn[1]", "NeverRetried"),
-    }
-
-
-@pytest.mark.heavy
-def test_thousands_of_unknown_steps_are_reported_without_comparing_all_with_all() -> None:
-    steps = [step(f"step-number-{i}", waitFor=[f"step-numbre-{i}"]) for i in range(10_000)]
-    problems = check(*steps).problems
-    assert len(problems) == 10_000
-    assert problems[0].message == "unknown step step-numbre-0: did you mean step-number-0?"
-    assert sum("did you mean" in problem.message for problem in problems) == 2
-
-
-@pytest.mark.parametrize("name", ["x" * 1_000_000, "a\x1b[31m\n", "\ud800"])
-def test_a_hostile_name_does_not_make_a_hostile_message(name: str) -> None:
-    bad = {**step("a", waitFor=["b"]), "name": name}
-    for problem in check(bad, bad, step("b", waitFor=["b"]), {**bad, name: 1}).problems:
-        assert len(str(problem)) < 1_000
-        assert str(problem).isprintable()
-
-
-def test_a_whole_reactor_is_sound() -> None:
-    assert check_reactor(reactor(step("a"))).problems == ()
-
-
-ENVELOPES: list[tuple[Any, str, str]] = [
-    ({"apiVersion": "reactor.run/v1"}, "apiVersion", "InvalidValue"),
-    ({"kind": "Reactr"}, "kind", "InvalidValue"),
-    ({"metadata": {"name": "Checkout"}}, "metadata.name", "InvalidValue"),
-    ({"metadata": {"name": "a" * 254}}, "metadata.name", "InvalidValue"),
-    ({"metadata": None}, "metadata", "InvalidValue"),
-    ({"spce": {}}, "spce", "UnknownField"),
-    ({"spec": None}, "spec", "InvalidValue"),
-    ({"spec": {"steps": [{"name": "a", "run": PYTHON, "x": float("nan")}]}}, "spec.steps[0].x", "InvalidValue"),
-]
-
-
-@pytest.mark.parametrize(("changes", "path", "reason"), ENVELOPES)
-def test_what_stands_around_the_spec_is_checked_too(changes: Any, path: str, reason: str) -> None:
-    checked = check_reactor({**reactor(step("a")), **changes})
-    assert (path, reason) in found(checked.problems)
-    assert checked.spec is None
-
-
-def test_a_missing_spec_is_one_problem() -> None:
-    document = reactor(step("a"))
-    del document["spec"]
-    assert found(check_reactor(document).problems) == {("spec", "Required")}
-
-
-def test_object_names_of_253_characters_work() -> None:
-    document = {**reactor(step("a")), "metadata": {"name": ".".join(["a" * 50] * 4 + ["b" * 49])}}
-    assert check_reactor(document).problems == ()
-
-
-@pytest.mark.parametrize("document", [None, 3, "x", [], [{}]])
-def test_a_document_of_any_type_is_a_problem_and_not_a_crash(document: Any) -> None:
-    assert check_reactor(document).problems
-    assert check_spec(document).problems
-
-
 def test_history_has_a_hundred_of_each_where_nothing_is_said_and_one_number_leaves_the_other() -> None:
     unset, one = check_spec(spec(step("a"))).spec, check_spec(spec(step("a"), history={"failed": 0})).spec
     assert unset is not None
@@ -625,11 +318,3 @@ def test_history_has_a_hundred_of_each_where_nothing_is_said_and_one_number_leav
     assert (unset.history.succeeded, unset.history.failed) == (100, 100)
     assert (one.history.succeeded, one.history.failed) == (100, 0)
     assert (unset.max_active_runs, unset.on_limit) == (None, OnLimit.QUEUE)
-
-
-def test_an_answer_to_a_limit_that_there_is_not_deserves_a_second_look() -> None:
-    assert [(one.path, one.reason) for one in check_spec(spec(step("a"), onLimit="Reject")).warnings] == [
-        ("spec.onLimit", "NoLimit")
-    ]
-    assert not check_spec(spec(step("a"), onLimit="Reject", maxActiveRuns=2)).warnings
-    assert not check_spec(spec(step("a"))).warnings

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reactor_operator.api.inputs import apply_inputs
+from reactor_operator.api.inputs import MAX_PROBLEMS, apply_inputs
 from reactor_operator.api.schema_work import MAX_VISITS, SchemaWork, TooMuchWork
 from reactor_operator.api.schemas import schema_problems
 from tests.unit.api.documents import found
@@ -89,8 +89,43 @@ def test_kinds_that_are_told_apart_by_a_field_may_be_nested() -> None:
     assert apply_inputs(schema, inputs) == (inputs, ())
 
 
-def test_without_references_every_value_is_judged_once() -> None:
-    assert SchemaWork({"allOf": [{"properties": {"a": {"type": "string"}}}] * 100_000}).visits(200) == 1
+def branches(count: int) -> dict[str, Any]:
+    return {"properties": {"a": {"items": {"allOf": [{"minimum": 0} for _ in range(count)]}}}}
+
+
+@pytest.mark.parametrize(("count", "sound"), [(25_000, False), (5_000, True)])
+def test_many_branches_times_many_values_are_too_much_without_a_reference_too(count: int, sound: bool) -> None:
+    began = thread_time()
+    assert (schema_problems(branches(count), "schema") == []) is sound
+    _, (problem,) = apply_inputs(branches(count), {"a": list(range(25_000))})
+    assert (problem.path, problem.reason) == ("spec.inputs", "InvalidSchema")
+    assert "found 25002 values, nested 3 deep, that the schema judges too often" in problem.message
+    assert thread_time() - began < 8
+
+
+def test_patterns_that_all_judge_each_member_are_too_much_too() -> None:
+    schema = {"patternProperties": {f"^a|{number}": {"minimum": 0} for number in range(5_000)}}
+    assert found(apply_inputs(schema, {f"a{number}": number for number in range(5_000)})[1]) == {
+        ("spec.inputs", "InvalidSchema")
+    }
+
+
+def test_without_references_no_part_judges_a_value_twice() -> None:
+    schema = branches(1_000)
+    assert SchemaWork(schema).visits(200, enough=1_004) == 1_004
+    assert SchemaWork(schema).visits(200, enough=1_003) == 1_003
+
+
+def test_a_schema_of_many_fields_takes_inputs_of_many_values() -> None:
+    fields = {f"f{number}": {"type": "array", "items": {"type": "integer"}} for number in range(1_000)}
+    inputs = {f"f{number}": list(range(50)) for number in range(1_000)}
+    assert apply_inputs({"properties": fields}, inputs) == (inputs, ())
+
+
+def test_errors_of_more_values_than_are_listed_are_told_by_the_first() -> None:
+    schema = {"items": {"type": "string"}}
+    assert len(apply_inputs(schema, [0] * 10_000)[1]) == MAX_PROBLEMS
+    assert len(apply_inputs(schema, [0] * 100_000)[1]) == 1
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from tests.unit.api.documents import found
         {"$defs": {"a": {"$anchor": "x"}}, "$ref": "#x"},
         {"properties": {"a": {"const": {"$ref": "https://example.com"}}}},
         {"type": "string", "format": "email", "pattern": "^(?=a)b"},
+        {"dependentRequired": {"sensitive": ["a"]}},
     ],
 )
 def test_a_schema_that_stands_alone_is_sound(schema: Any) -> None:
@@ -35,6 +36,8 @@ def test_a_schema_that_stands_alone_is_sound(schema: Any) -> None:
         ({"items": [{"$dynamicRef": "https://example.com"}]}, "schema.items[0]['$dynamicRef']"),
         ({"$ref": "#/$defs/nowhere"}, "schema"),
         ({"properties": {"a": {"$id": "https://example.com/a"}}}, "schema.properties.a['$id']"),
+        ({"properties": {"default": {"$ref": "other.json"}}}, "schema.properties.default['$ref']"),
+        ({"$defs": {"enum": {"sensitive": "yes"}}}, "schema['$defs'].enum.sensitive"),
         (3, "schema"),
     ],
 )

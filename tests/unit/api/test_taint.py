@@ -82,6 +82,9 @@ def test_it_goes_through_composes_and_switches_in_any_order_of_writing() -> None
 def test_a_result_that_two_steps_share_is_sensitive_where_either_says_so() -> None:
     inside = [transform("x", value=1), {"name": "y", "compose": {"steps": [transform("z", value=2)]}}]
     assert told({"name": "a", "sensitive": True, "compose": {"steps": inside}}).results == {"", "a", "a/y", "a/y/z"}
+    inside = [step("login"), step("audit")]
+    returned = {"name": "a", "sensitive": True, "compose": {"steps": inside, "returns": {"result": "login"}}}
+    assert told(returned, schema=None).results == {"", "a", "a/login"}
     cases = [{"when": "true", "steps": [transform("in", value=1)]}]
     assert told({"name": "a", "sensitive": True, "switch": {"cases": cases}}).results == {"", "a", "a[0]", "a[0]/in"}
     mixed = [{"when": "true", "transform": {"value": 1}}, {"when": "true", "transform": {"input": "card"}}]
@@ -145,6 +148,12 @@ SCHEMAS = [
     ({"properties": {"a": {"$ref": "#/$defs/card"}}, "$defs": {"card": SECRET}}, {ALL}),
     ({"allOf": [{"properties": {"a": SECRET}}]}, {ALL}),
     ({"properties": {"a": {"default": {"sensitive": True}, "sensitive": False}}}, frozenset()),
+    ({"properties": {"a": {"properties": {"properties": {"type": "object"}, "sensitive": True}}}}, frozenset()),
+    *(
+        ({"properties": {"a": {within: {name: SECRET}}}}, {"a"})
+        for within in ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+        for name in ("default", "const", "enum", "examples")
+    ),
 ]
 
 

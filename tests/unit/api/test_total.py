@@ -12,7 +12,7 @@ from reactor_operator.api.inputs import apply_inputs
 from reactor_operator.api.planning import plan_of
 from reactor_operator.api.run import check_run
 from tests.unit.api.documents import run
-from tests.unit.api.test_check import FULL
+from tests.unit.api.full import FULL
 
 _TEXT = st.text(max_size=20) | st.sampled_from(
     ["reserve", "python", "results.reserve.id", "1h", "a.b[0]", "def main(): 1"]

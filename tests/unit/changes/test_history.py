@@ -53,9 +53,8 @@ class Trial:
 
 
 @pytest_asyncio.fixture
-async def trial() -> AsyncIterator[Trial]:
-    async with ApiServer().serve() as server:
-        yield Trial(server)
+async def trial(server: ApiServer) -> Trial:
+    return Trial(server)
 
 
 async def test_the_oldest_beyond_the_number_go_each_kind_by_itself(trial: Trial) -> None:

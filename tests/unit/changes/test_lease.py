@@ -18,12 +18,6 @@ PATH = LEASE.object("system", "reactor")
 
 
 @pytest_asyncio.fixture
-async def server() -> AsyncIterator[ApiServer]:
-    async with ApiServer().serve() as serving:
-        yield serving
-
-
-@pytest_asyncio.fixture
 async def client(server: ApiServer) -> AsyncIterator[KubeClient]:
     async with server.client(timeout_seconds=1.0) as opened:
         yield opened

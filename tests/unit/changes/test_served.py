@@ -1,22 +1,14 @@
 """Which namespaces can be watched: one that refuses stops no other."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 
 from reactor_operator.changes.served import MoreServed, Served
 from tests.unit.kube.api_server import ApiServer, Json
 
 REFUSED: tuple[int, Json, dict[str, str]] = (403, {"reason": "Forbidden", "message": "no role here"}, {})
 NO_CRD: tuple[int, Json, dict[str, str]] = (404, {}, {})
-
-
-@pytest_asyncio.fixture
-async def server() -> AsyncIterator[ApiServer]:
-    async with ApiServer().serve() as serving:
-        yield serving
 
 
 async def test_the_namespaces_that_can_be_listed_are_watched(server: ApiServer) -> None:

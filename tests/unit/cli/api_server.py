@@ -12,6 +12,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.unit.kube.api_server import answering
+
 Json = dict[str, Any]
 
 
@@ -147,16 +149,9 @@ class ApiServer:
     async def _serve(self, ready: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopped = asyncio.Event()
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._handle)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        self.port = runner.addresses[0][1]
-        ready.set()
-        await self._stopped.wait()
-        await runner.cleanup()
+        async with answering(self._handle) as self.port:
+            ready.set()
+            await self._stopped.wait()
 
     def stop(self) -> None:
         """End the server."""

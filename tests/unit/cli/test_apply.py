@@ -133,3 +133,66 @@ def test_a_started_run_is_named_or_named_by_the_server() -> None:
         "metadata": {"name": "o-1"},
         "spec": {"reactorRef": {"name": "checkout"}, "inputs": {"a": 1}},
     }
+
+
+def mods(namespace: str, text: str) -> str:
+    return (
+        f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: mods, namespace: {namespace}}}\n"
+        f"data: {{shop.stock.py: '{text}'}}\n"
+    )
+
+
+def in_namespace(namespace: str, manifest: str) -> str:
+    return manifest.replace("name: greet}", f"name: greet, namespace: {namespace}}}", 1)
+
+
+def test_modules_are_those_of_the_reactors_namespace(write: Write) -> None:
+    folder = write(
+        {
+            "live.yaml": in_namespace("live", WITH_MODULES + HANDLER),
+            "mods-live.yaml": mods("live", "LIVE = 1"),
+            "mods-test.yaml": mods("test", "TEST = 1"),
+        }
+    )
+    (sent,) = (one for one in applied(folder) if one["kind"] == "ConfigMap")
+    assert (sent["metadata"]["namespace"], sent["data"]) == ("live", {"shop.stock.py": "LIVE = 1"})
+
+
+def test_a_reactor_without_a_namespace_takes_no_modules_that_may_be_the_wrong_ones(write: Write) -> None:
+    files = {"reactor.yaml": WITH_MODULES + HANDLER, "plain.py": ""}
+    folder = write(files | {"mods-live.yaml": mods("live", "LIVE = 1"), "mods-test.yaml": mods("test", "TEST = 1")})
+    with pytest.raises(CommandError, match=r"found ConfigMaps 'mods' in live, test; write the Reactor's"):
+        applied(folder)
+
+
+OTHER = (WITH_MODULES + HANDLER).replace("name: greet}", "name: leave}")
+
+
+def sent_of_two_folders(folder: Path) -> list[JsonObject]:
+    manifests = load_manifests([str(folder / "a"), str(folder / "b")])
+    return list(objects_to_apply(manifests, check_manifests(manifests).reactors, runs=False))
+
+
+def test_reactors_that_share_a_config_map_of_modules_bring_their_modules_together(write: Write) -> None:
+    same = {"a/same.py": "S = 1\n", "b/same.py": "S = 1\n"}
+    files = {"a/reactor.yaml": WITH_MODULES + HANDLER, "b/reactor.yaml": OTHER}
+    folder = write(files | same | {"a/first.py": "A = 1\n", "b/second.py": "B = 1\n"})
+    sent = sent_of_two_folders(folder)
+    assert [one["kind"] for one in sent] == ["ConfigMap", "Reactor", "Reactor"]
+    assert sent[0]["data"] == {"first.py": "A = 1\n", "same.py": "S = 1\n", "second.py": "B = 1\n"}
+    write({"b/same.py": "S = 2\n"})
+    with pytest.raises(CommandError, match=r"Reactor 'leave' shares .* 'mods' .* two different texts of 'same\.py'"):
+        sent_of_two_folders(folder)
+
+
+def test_modules_that_reactors_share_must_fit_their_config_map_together(write: Write) -> None:
+    files = {"a/reactor.yaml": WITH_MODULES + HANDLER, "b/reactor.yaml": OTHER}
+    folder = write(files | {"a/first.py": "#" * 600_000, "b/second.py": "#" * 600_000})
+    with pytest.raises(CommandError, match=r"1,200,000 bytes, a ConfigMap holds 1,000,000"):
+        sent_of_two_folders(folder)
+
+
+def test_a_config_map_of_modules_beside_a_single_file_is_taken_as_written(reactor: Reactor, write: Write) -> None:
+    config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: mods}\ndata: {shop.stock.py: 'X = 1'}\n"
+    folder = write({"reactor.yaml": WITH_MODULES + HANDLER, "mods.yaml": config, "plain.py": ""})
+    assert modules(folder / "reactor.yaml") == {"shop.stock.py": "X = 1"}

@@ -94,6 +94,15 @@ def test_apply_refuses_a_namespace_that_is_not_the_one_written(on_cluster: OnClu
     assert answer.err == "Reactor 'greet' is written for namespace 'shop', found --namespace 'other'"
 
 
+def test_a_namespace_that_does_not_fit_the_last_object_is_told_before_the_first_is_sent(
+    on_cluster: OnCluster, server: ApiServer, write: Write
+) -> None:
+    folder = write({"a.yaml": REACTOR, "b.yaml": REACTOR.replace("name: greet}", "name: leave, namespace: shop}")})
+    answer = on_cluster("apply", folder, "-n", "other")
+    assert (answer.code, "Reactor 'leave' is written for namespace 'shop'" in answer.err) == (2, True)
+    assert server.patches == []
+
+
 def test_a_cluster_without_the_crds_or_the_namespace_is_told(on_cluster: OnCluster, server: ApiServer) -> None:
     server.kinds.clear()
     for answer in (
@@ -297,6 +306,10 @@ def answering(server: ApiServer, run_phase: str, **answer: str) -> threading.Thr
         ),
         (("skip", "order-1", "charge", "--payload", '"x"'), "skip", {"step": "charge", "payload": "x"}),
         (("skip", "order-1", "charge"), "skip", {"step": "charge", "payload": None}),
+        (("skip", "order-1", "charge", "--payload", '""'), "skip", {"step": "charge", "payload": ""}),
+        (("suspend", "order-1"), "suspend", {}),
+        (("suspend", "order-1", "--reason", "look first"), "suspend", {"reason": "look first"}),
+        (("suspend", "order-1", "--off"), "suspend", {"suspend": False}),
     ],
 )
 def test_a_request_is_an_annotation_with_an_id_and_its_answer_is_told(
@@ -306,13 +319,33 @@ def test_a_request_is_an_annotation_with_an_id_and_its_answer_is_told(
     thread = answering(server, "Running", action=action, phase="Accepted")
     answer = on_cluster(*words)
     thread.join(20)
-    told = f"reactorrun.reactor.run/order-1 {action} accepted, the run is Running\n"
+    off = " --off" if "--off" in words else ""
+    told = f"reactorrun.reactor.run/order-1 {action}{off} accepted, the run is Running\n"
     assert (answer.code, answer.out) == (0, told)
     (path, kind, body) = server.patches[-1]
     assert (path, kind) == (f"{RUNS}/order-1", "application/merge-patch+json")
     ((key, value),) = body["metadata"]["annotations"].items()
     assert key.startswith(f"reactor.run/{action}.cli-")
     assert json.loads(value) == said
+
+
+def test_asked_for_what_already_is_so_it_is_told(on_cluster: OnCluster, server: ApiServer) -> None:
+    server.put(RUNS, a_run(0))
+    note = "the run is not suspended"
+    thread = answering(server, "Running", action="suspend", phase="Accepted", reason=note)
+    answer = on_cluster("suspend", "order-1", "--off")
+    thread.join(20)
+    assert (answer.code, answer.out) == (
+        0,
+        f"reactorrun.reactor.run/order-1 suspend --off accepted, the run is Running: {note}\n",
+    )
+
+
+@pytest.mark.parametrize("action", ["cancel", "undo", "retry", "skip", "suspend"])
+def test_every_request_takes_a_reason_and_says_where_the_run_is(on_cluster: OnCluster, action: str) -> None:
+    shown = on_cluster(action, "--help").out
+    for option in ("--reason", "--state", "--manifests", "--namespace", "--context", "--kubeconfig"):
+        assert option in shown
 
 
 def test_a_refused_request_exits_with_two_and_the_reason(on_cluster: OnCluster, server: ApiServer) -> None:

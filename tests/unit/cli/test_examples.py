@@ -4,6 +4,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,3 +65,22 @@ def test_what_stands_with_the_services_is_what_the_orders_say_and_a_busy_courier
     assert len(ledger) == 6
     (ship,) = (step for step in runs["http-order-courier-busy"]["steps"] if step["name"] == "ship")
     assert ship["attempts"] == 2
+
+
+def test_a_cancellation_that_overtakes_its_request_is_not_forgotten() -> None:
+    def post(address: str, body: dict[str, Any], **headers: str) -> int:
+        request = urllib.request.Request(address, json.dumps(body).encode(), headers, method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code
+
+    order = {"order": "o-1", "quantity": 1}
+    with services_of("06-http-saga") as services:
+        cancellation = {"Idempotency-Key": "undo-1", "Reactor-Forward-Key": "run-1"}
+        assert post(f"{services}/cancellations", {}, **cancellation) == 204
+        assert post(f"{services}/reservations", order, **{"Idempotency-Key": "run-1"}) == 409
+        assert read(f"{services}/ledger") == {}
+        assert post(f"{services}/reservations", order, **{"Idempotency-Key": "run-2"}) == 201

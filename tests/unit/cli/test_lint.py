@@ -235,3 +235,56 @@ def test_a_finding_is_one_line_whatever_the_manifest_says(reactor: Reactor, writ
 def test_a_path_that_the_system_refuses_is_a_usage_error(reactor: Reactor) -> None:
     answer = reactor("lint", "a" * 300)
     assert (answer.code, answer.err) == (2, f"{'a' * 300}: cannot be read: File name too long")
+
+
+SHARED = (
+    REACTOR.partition("  inputsSchema:")[0]
+    + "  inputsSchemaFrom: {configMapKeyRef: {name: schemas, key: who}}\n  steps:"
+    + REACTOR.partition("  steps:")[2]
+)
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ("type: objekt", "type: "),
+        ("properties: {a: &a {type: string}, b: *a}", "found the alias *a in line 1, expected none"),
+        ("[1]", "found a list"),
+        ("{", "found text that is neither JSON nor YAML"),
+    ],
+)
+@pytest.mark.parametrize("command", ["lint", "run"])
+def test_a_shared_schema_that_is_none_is_told_as_the_operator_tells_it(
+    reactor: Reactor, write: Write, command: str, schema: str, said: str
+) -> None:
+    config = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: schemas}}\ndata:\n  who: |\n    {schema}\n"
+    answer = reactor(command, write({"reactor.yaml": SHARED, "run.yaml": RUN, "config.yaml": config}))
+    assert answer.code != 0
+    assert f"spec.inputsSchemaFrom.configMapKeyRef: ConfigMap 'schemas', key 'who': {said}" in answer.out + answer.err
+
+
+def test_the_schema_is_that_of_the_reactors_namespace(reactor: Reactor, write: Write) -> None:
+    def config(namespace: str, required: str) -> str:
+        return (
+            f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: schemas, namespace: {namespace}}}\n"
+            f"data:\n  who: |\n    required: [{required}]\n"
+        )
+
+    folder = write(
+        {
+            "reactor.yaml": SHARED.replace("name: greet}", "name: greet, namespace: live}"),
+            "run.yaml": RUN.replace("name: greet-ada}", "name: greet-ada, namespace: live}"),
+            "live.yaml": config("live", "who"),
+            "test.yaml": config("test", "whom"),
+        }
+    )
+    assert lines(reactor("lint", folder).out) == []
+
+
+def test_a_secret_may_hold_bytes_that_nobody_reads_but_not_what_is_no_base64(reactor: Reactor, write: Write) -> None:
+    secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\ndata: {store.jks: /u3+7Q==}\n"
+    folder = write({"reactor.yaml": REACTOR, "secret.yaml": secret})
+    assert lines(reactor("lint", folder).out) == []
+    write({"secret.yaml": secret.replace("/u3+7Q==", "s3cr3t")})
+    (line,) = lines(reactor("lint", folder).out)
+    assert "data.store.jks: not base64; plain text goes to stringData" in line

@@ -66,6 +66,8 @@ import time
 def wait(folder):
     with open(f"{folder}/started", "a") as file:
         file.write("x")
+    with open(f"{folder}/started") as file:
+        open(f"{folder}/started-{file.read()}", "a").close()
     deadline = time.monotonic() + 30
     while not os.path.exists(f"{folder}/open") and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -144,6 +146,41 @@ def test_a_second_ctrl_c_kills_and_the_run_goes_on_later(write: Write) -> None:
     assert again.returncode == 1, again.stderr
     assert "waits-run  Cancelled" in again.stdout
     assert (folder / "started").read_text() == "x", "it goes on to the end of its cancellation, and starts nothing"
+
+
+def test_ctrl_c_works_again_later_in_the_life_of_a_run(write: Write) -> None:
+    undone = '"gate:wait"}}\n    undo: {python: {handler: "gate:wait"}}\n'
+    folder = write({"reactor.yaml": WAITS.replace('"gate:wait"}}\n', undone), "gate.py": GATE})
+    state = ("--state", folder / "run.db")
+    commands = (
+        ("run", folder, *state, "--set", f"folder={folder}"),
+        ("undo", "waits-run", *state, "--manifests", folder),
+    )
+    for command, begun in zip(commands, ("x", "xx"), strict=True):
+        (folder / "open").unlink(missing_ok=True)
+        with started(*command) as process:
+            wait_until_there(folder / f"started-{begun}")
+            process.send_signal(signal.SIGINT)
+            wait_for_line(process, "cancelling")
+            (folder / "open").touch()
+            out, err = process.communicate(timeout=DEADLINE)
+        assert "waits-run  Cancelled" in out, err
+    assert "first  Undone" not in out
+
+
+def test_a_second_ctrl_c_kills_while_docker_does_not_answer(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = "  - name: two\n    run: {container: {image: 'shop:1'}}\n"
+    folder = write({"reactor.yaml": REACTOR + step, "bin/docker": "#!/bin/sh\n: > $0-asked\nexec sleep 600\n"})
+    (folder / "bin/docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder / 'bin'}:{os.environ['PATH']}")
+    with started("run", folder) as process:
+        wait_until_there(folder / "bin/docker-asked")
+        process.send_signal(signal.SIGINT)
+        wait_for_line(process, "cancelling")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 130, err
+    assert "does not answer" not in out, "it was heard before docker was given up"
 
 
 def test_a_handler_that_is_told_to_stop_has_its_grace_at_the_end_of_a_run_too(write: Write) -> None:

@@ -69,7 +69,13 @@ def test_marks_of_users_go_along_and_those_of_reactor_run_and_of_tools_stay() ->
     theirs = {"shop.example/order": "o-1", "team": "payments", "notreactor.run/x": "1"}
     ours = {"reactor.run/cancel": "why", "reactor.run/rerun-of": "greet-0", "dashboard.reactor.run/x": "1"}
     tools = {"kubectl.kubernetes.io/last-applied-configuration": "{}", "argocd.argoproj.io/tracking-id": "a"}
-    made = render_rerun(a_run(labels=theirs | ours, annotations=theirs | ours | tools), {}, None)
+    tracked = {
+        "app.kubernetes.io/instance": "shop",
+        "helm.toolkit.fluxcd.io/name": "shop",
+        "kustomize.toolkit.fluxcd.io/name": "shop",
+    }
+    theirs |= {"app.kubernetes.io/name": "orders"}
+    made = render_rerun(a_run(labels=theirs | ours | tracked, annotations=theirs | ours | tools | tracked), {}, None)
     assert made["metadata"]["labels"] == theirs
     assert made["metadata"]["annotations"] == theirs | {"reactor.run/rerun-of": "greet-1"}
 

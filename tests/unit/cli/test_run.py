@@ -221,6 +221,59 @@ def test_a_secret_beside_the_manifest_is_an_argument_and_never_shown(reactor: Re
     assert "s3cr3t" not in answer.out
 
 
+TOKEN = (
+    "  - name: login\n    arguments: {token: {secretKeyRef: {name: bank, key: token}}}\n"
+    "    run: {python: {source: 'def main(token): return token'}}\n"
+)
+
+
+def test_a_secret_is_that_of_the_runs_namespace(reactor: Reactor, write: Write) -> None:
+    def secret(namespace: str) -> str:
+        metadata = f"{{name: bank, namespace: {namespace}}}"
+        return f"apiVersion: v1\nkind: Secret\nmetadata: {metadata}\nstringData: {{token: of-{namespace}}}\n"
+
+    written = (REACTOR + TOKEN).replace("name: greet}", "name: greet, namespace: live}")
+    folder = write({"reactor.yaml": written, "1.yaml": secret("live"), "2.yaml": secret("test")})
+    assert documents(reactor("run", folder, "-o", "json"))["greet-run"]["status"]["result"] == "of-live"
+
+
+def test_of_secrets_in_several_namespaces_none_is_taken_where_no_namespace_is_known(
+    reactor: Reactor, write: Write
+) -> None:
+    def secret(namespace: str) -> str:
+        metadata = f"{{name: bank, namespace: {namespace}}}"
+        return f"apiVersion: v1\nkind: Secret\nmetadata: {metadata}\nstringData: {{token: t}}\n"
+
+    folder = write({"reactor.yaml": REACTOR + TOKEN, "1.yaml": secret("live")})
+    assert reactor("run", folder).code == 0
+    write({"2.yaml": secret("test")})
+    answer = reactor("run", folder)
+    assert answer.code == 1
+    assert "key 'token' of Secret 'bank' is not among the manifests" in answer.out
+
+
+def test_bytes_of_a_secret_that_are_no_text_fail_the_step_that_reads_them(reactor: Reactor, write: Write) -> None:
+    secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: bank}\ndata: {token: /u3+7Q==}\n"
+    answer = reactor("run", write({"reactor.yaml": REACTOR + TOKEN, "secret.yaml": secret}))
+    assert answer.code == 1
+    assert "key 'token' of Secret 'bank' is no UTF-8 text, which no variable can hold" in answer.out
+
+
+@pytest.mark.parametrize(("kind", "form"), [("Secret", "secretRef"), ("ConfigMap", "configMapRef")])
+def test_what_env_from_names_is_found_beside_a_single_file(
+    reactor: Reactor, write: Write, kind: str, form: str
+) -> None:
+    step = (
+        f"  - name: login\n    envFrom: [{{{form}: {{name: bank}}}}]\n"
+        "    run: {python: {source: 'import os\n\n        def main(): return os.environ[\"TOKEN\"]'}}\n"
+    )
+    part = "stringData" if kind == "Secret" else "data"
+    beside = f"apiVersion: v1\nkind: {kind}\nmetadata: {{name: bank}}\n{part}: {{TOKEN: t-1}}\n"
+    folder = write({"reactor.yaml": REACTOR + step, "beside.yaml": beside})
+    answer = reactor("run", folder / "reactor.yaml", "-o", "json")
+    assert json.loads(answer.out)["status"]["result"] == "t-1"
+
+
 def test_a_handler_that_is_not_there_fails_its_step_by_name(reactor: Reactor, write: Write) -> None:
     step = "  - name: two\n    waitFor: [hello]\n    run: {python: {handler: 'gone:f'}}\n"
     answer = reactor("run", write({"reactor.yaml": REACTOR + step}))

@@ -130,6 +130,37 @@ def test_asking_makes_no_state_file(laptop: Laptop) -> None:
     assert not laptop.state.exists()
 
 
+def test_a_run_that_its_manifest_suspends_goes_on_by_request_whatever_it_says(laptop: Laptop) -> None:
+    assert laptop.run(extra="suspend: true, ") == 3
+    assert "set it to false, or call `reactor suspend one --off`, to go on" in laptop.status["message"]
+    assert laptop.ask("suspend", "one", "--off", "--reason", "all is well") == (0, "")
+    assert "  | suspend --off is asked of it\n" in laptop.out
+    assert laptop.log == "rc"
+    answer = laptop.status["signals"][-1]
+    assert (answer["action"], answer["phase"], answer["reason"]) == ("suspend", "Accepted", "all is well")
+    assert laptop.run(extra="suspend: true, ") == 0
+
+
+def test_a_suspended_run_says_who_asked_and_stays_so_until_it_is_to_go_on(laptop: Laptop) -> None:
+    assert laptop.run(extra="suspend: true, ") == 3
+    assert laptop.ask("suspend", "one") == (0, "")
+    assert laptop.status["signals"][-1]["reason"] == "the run is suspended already"
+    laptop.put()  # the manifest says another thing, and then a person does
+    assert laptop.ask("suspend", "one", "--reason", "look first") == (0, "")
+    assert not (laptop.folder / "log").exists()
+    told = "suspended on request (command line: look first): call `reactor suspend one --off` to go on"
+    assert (laptop.status["phase"], laptop.status["message"]) == ("Suspended", told)
+    assert laptop.run() == 3
+    assert laptop.ask("suspend", "one", "--off") == (0, "")
+    assert laptop.log == "rc"
+
+
+def test_a_run_that_has_ended_is_not_suspended(laptop: Laptop) -> None:
+    assert laptop.run() == 0
+    assert laptop.ask("suspend", "one") == (2, "suspend is refused: the run has ended: Succeeded")
+    assert laptop.ask("suspend", "one", "--off") == (2, "suspend is refused: the run has ended: Succeeded")
+
+
 def test_a_suspended_run_holds_still_until_its_manifest_says_otherwise(laptop: Laptop) -> None:
     assert laptop.run(extra="suspend: true, ") == 3
     assert laptop.status["phase"] == "Suspended"

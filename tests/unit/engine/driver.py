@@ -250,9 +250,13 @@ class Run:
         return self.feed(ev.SkipRequested(id=request, step=path, value=None if result is None else value(result)))
 
     def is_suspended(self, suspended: bool = True) -> Self:
-        """Hold still, or go on."""
+        """Say in another generation of the spec that the run holds still, or goes on."""
         generation = self.header.generation + 1
         return self.feed(ev.SpecChanged(suspended=suspended, generation=generation))
+
+    def is_held(self, suspended: bool = True, request: str = "hold", reason: str = "wait", by: str = "ann") -> Self:
+        """Ask the run to hold still, or to go on."""
+        return self.feed(ev.SuspendRequested(id=request, reason=reason, by=by, suspended=suspended))
 
     @property
     def answer(self) -> tuple[bool, str]:

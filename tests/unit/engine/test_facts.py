@@ -77,6 +77,11 @@ def test_every_way_to_end_has_a_kind_of_its_own() -> None:
 def test_holding_still_and_going_on_is_told() -> None:
     run = Told(*chain("a", "b")).start().is_suspended().is_suspended(False)
     assert run.kinds == ["run.started", "run.suspended", "run.resumed"]
+    run.is_held(reason="look first").is_held(False, "on", reason="all is well")
+    assert [(one.kind, one.message) for one in run.facts[3:]] == [
+        (FactKind.RUN_SUSPENDED, "look first"),
+        (FactKind.RUN_RESUMED, "all is well"),
+    ]
 
 
 def test_a_retried_run_goes_on_counting_and_does_not_start_again() -> None:

@@ -169,6 +169,13 @@ def test_an_undo_that_waits_for_its_next_attempt_ends_the_run_at_once() -> None:
     assert run.last.wake_at is None
 
 
+def test_an_attempt_to_undo_that_a_cancel_gave_up_is_not_counted_when_the_undo_is_repeated() -> None:
+    run = Run(step("a", undo=attempts(2)), step("b", ["a"])).start().succeeds("a").fails("b").fails("a").is_cancelled()
+    assert (run.phase, run.unreversed) == (RunPhase.CANCELLED, [("a", FailureKind.ERROR)])
+    run.is_to_be_undone().fails("a").wakes()
+    assert run.launches[-3:] == ["a.undo.1.1.1", "a.undo.1.2.1", "a.undo.1.3.1"]
+
+
 def test_cancel_while_a_failing_run_drains_ends_it_without_a_rollback() -> None:
     run = Run(step("a", undo=CLEAN), step("b"), step("z")).start().succeeds("a").fails("z").is_cancelled()
     assert run.goal is Goal.CANCEL

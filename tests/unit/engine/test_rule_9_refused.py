@@ -5,17 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from reactor_operator.engine import events as ev
-from reactor_operator.engine.decide import recovering
-from reactor_operator.engine.derive import restore
 from tests.unit.engine.driver import DONE_ONCE, Run, attempts, chain, step, value
+from tests.unit.engine.situations import lose
 
 UNDO = DONE_ONCE
-
-
-def lose(run: Run) -> Run:
-    """The state turns out to be an old one."""
-    run.state = restore(run.plan, recovering(run.header, run.now), dict(run.state.steps))
-    return run
 
 
 def two_steps() -> Run:

@@ -2,8 +2,6 @@
 
 import pytest
 
-from reactor_operator.engine.decide import recovering
-from reactor_operator.engine.derive import restore
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.plan import Backoff
 from reactor_operator.engine.state import RunPhase, Stage, StepPhase
@@ -16,18 +14,15 @@ from tests.unit.engine.driver import (
     attempts,
     cannot_be_evaluated,
     chain,
+    chooses,
     compose,
     step,
+    switch,
     value,
 )
+from tests.unit.engine.situations import lose
 
 UNDO = DONE_ONCE
-
-
-def lose(run: Run) -> Run:
-    """The state turns out to be an old one."""
-    run.state = restore(run.plan, recovering(run.header, run.now), dict(run.state.steps))
-    return run
 
 
 def test_a_scope_that_is_entered_again_keeps_what_was_evaluated_and_counts_as_started_now() -> None:
@@ -154,6 +149,22 @@ def test_a_step_that_is_given_a_value_before_its_scope_begins_anew_keeps_it() ->
     assert list(run.succeeds("a").open) == ["s/y"]
     assert (run.at("s/x"), run.step("s/x").result) == (StepPhase.SKIPPED, value("by hand"))
     assert run.succeeds("s/y").phase is RunPhase.SUCCEEDED
+
+
+def test_a_step_that_is_given_a_value_sets_nothing_free_in_a_scope_that_is_not_entered_yet() -> None:
+    run = Run(step("a", undo=UNDO), compose("s", step("x"), step("y", ["x"]), needs=["a"])).start()
+    run.succeeds("a").fails("s/x").succeeds("a").is_carried_over("s/x", "by hand")
+    assert list(run.open) == ["a"]
+    assert (run.at("s"), run.at("s/y")) == (StepPhase.PENDING, StepPhase.PENDING)
+    assert list(run.succeeds("a").open) == ["s/y"]
+    assert run.succeeds("s/y").phase is RunPhase.SUCCEEDED
+
+
+def test_a_switch_whose_body_is_given_a_value_has_that_value() -> None:
+    run = Run(switch("s", step("[0]"), step("[default]")), step("z", ["s"])).start({"s": chooses("[0]")}).fails("s[0]")
+    run.is_carried_over("s[0]", "by hand")
+    assert (run.at("s"), run.step("s").result) == (StepPhase.SKIPPED, value("by hand"))
+    assert run.succeeds("z").phase is RunPhase.SUCCEEDED
 
 
 def test_an_ignored_step_has_finished_when_its_cleanup_has() -> None:

@@ -103,6 +103,8 @@ def test_it_ends_at_once_in_the_same_phase_and_tells_it_once(phase: RunPhase) ->
         ev.UndoRequested(id="1", reason="", by=""),
         ev.RetryRequested(id="1", reason="", by=""),
         ev.SkipRequested(id="1", step="a", reason="", by=""),
+        ev.SuspendRequested(id="1", reason="", by=""),
+        ev.SuspendRequested(id="1", reason="", by="", suspended=False),
     ],
 )
 @pytest.mark.parametrize("phase", [RunPhase.SUCCEEDED, RunPhase.FAILED, RunPhase.CANCELLED])

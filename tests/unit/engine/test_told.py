@@ -137,6 +137,18 @@ REQUESTS: dict[str, tuple[Callable[[], Run], list[Told]]] = {
         lambda: Run(step("b")).start().is_suspended().is_suspended(False),
         [("Suspended", "spec.suspend is true", False), ("Resumed", "spec.suspend is false", False)],
     ),
+    "suspend on request": (
+        lambda: Run(step("b")).start().is_held().is_held(False, "on", ""),
+        [("Suspended", "on request (ann: wait)", False), ("Resumed", "on request (ann)", False)],
+    ),
+    "suspend on request of nobody in particular": (
+        lambda: Run(step("b")).start().is_held(reason="", by=""),
+        [("Suspended", "on request", False)],
+    ),
+    "a suspend that is refused": (
+        lambda: Run(step("b")).start().succeeds("b").is_held(),
+        [("SuspendRefused", "suspend is refused: the run has ended: Succeeded", True)],
+    ),
     "a request that is refused": (
         lambda: Run(step("b")).start().is_retried(),
         [("RetryRefused", "retry is refused: the run goes on: cancel it first, or wait for its end", True)],

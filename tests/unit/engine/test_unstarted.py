@@ -55,12 +55,14 @@ def test_whoever_is_told_of_the_ends_of_runs_is_told_of_it() -> None:
         (ev.UndoRequested(id="1", reason="too late", by="ann"), False, "the run has not started"),
         (ev.RetryRequested(id="1", reason="too late", by="ann"), False, "the run has not started"),
         (ev.SkipRequested(id="1", step="a", reason="too late", by="ann"), False, "the run has not started"),
+        (ev.SuspendRequested(id="1", reason="too late", by="ann"), True, "too late"),
+        (ev.SuspendRequested(id="1", by="ann", suspended=False), True, "the run is not suspended"),
         (ev.RequestUnreadable(id="1", action="skip", reason="no JSON", by="ann"), False, "no JSON"),
         (ev.RequestUnreadable(id="1", action="skip", reason="", by="ann"), False, "it has no meaning"),
     ],
-    ids=["cancel", "undo", "retry", "skip", "unreadable", "meaningless"],
+    ids=["cancel", "undo", "retry", "skip", "suspend", "go on", "unreadable", "meaningless"],
 )
-def test_only_a_cancel_makes_sense(event: ev.Signal, accepted: bool, reason: str) -> None:
+def test_only_a_cancel_and_a_suspend_make_sense(event: ev.Signal, accepted: bool, reason: str) -> None:
     action = event.action if isinstance(event, ev.RequestUnreadable) else type(event).__name__.removesuffix("Requested")
     expected = SignalAnswer(id="1", action=action.lower(), accepted=accepted, reason=reason, by="ann", at=START)
     assert answer_unstarted(event, START) == expected

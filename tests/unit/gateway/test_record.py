@@ -13,6 +13,7 @@ REF = ValueRef("ab", 2)
     [
         OpenRecord(),
         OpenRecord(request=REF),
+        OpenRecord(failure=b'{"kind":"Error"}', detail=REF),
         OpenRecord(arguments=REF, result=REF, failure=b'{"kind":"Error","message":"\xc3\xa9"}', uncertain=True),
     ],
 )
@@ -27,7 +28,7 @@ def test_the_form_is_json() -> None:
     )
 
 
-def test_a_record_that_an_older_version_wrote_has_no_request() -> None:
+def test_a_record_that_an_older_version_wrote_has_neither_request_nor_detail() -> None:
     assert decode_record(b'{"arguments":null,"result":null,"failure":null,"uncertain":false}') == OpenRecord()
 
 

@@ -7,7 +7,7 @@ It answers over HTTP what a real one answers to these requests. `script` holds a
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,6 +18,20 @@ from reactor_operator.kube.access import Access
 from reactor_operator.kube.client import KubeClient
 
 Json = dict[str, Any]
+
+
+@asynccontextmanager
+async def answering(handle: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[int]:
+    """Answer every request to a free port of loopback, and yield the port."""
+    app = web.Application()
+    app.router.add_route("*", "/{rest:.*}", handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
 
 
 class ApiServer:
@@ -194,17 +208,9 @@ class ApiServer:
     @asynccontextmanager
     async def serve(self) -> AsyncIterator["ApiServer"]:
         """Listen on a free port."""
-        app = web.Application()
-        app.router.add_route("*", "/{rest:.*}", self.handle)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        try:
+        async with answering(self.handle) as port:
+            self.url = f"http://127.0.0.1:{port}"
             yield self
-        finally:
-            await runner.cleanup()
 
     def access(self) -> Access:
         """Return the way in, with a token that `renew` makes valid."""

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from reactor_operator.kube.client import KubeClient, PatchType
+from reactor_operator.kube.client import KubeClient, PatchType, WatchEvent
 from reactor_operator.kube.errors import (
     ApiError,
     ApiUnavailable,
@@ -253,3 +253,18 @@ async def test_a_silent_watch_is_unavailable(client: KubeClient) -> None:
     with pytest.raises(ApiUnavailable, match="broke"):
         async for _ in client.watch(PODS, "1", idle_seconds=0.05):
             pass
+
+
+async def test_watches_take_no_connection_from_calls(server: ApiServer) -> None:
+    async with server.client(timeout_seconds=2.0, connections=2) as client:
+
+        async def first() -> WatchEvent:
+            return await anext(client.watch(PODS, "1"))
+
+        async with asyncio.timeout(10), asyncio.TaskGroup() as watching:
+            events = [watching.create_task(first()) for _ in range(5)]
+            while sum(method == "GET" for method, _, _ in server.requests) < 5:  # noqa: ASYNC110 - a server's list
+                await asyncio.sleep(0.002)
+            assert await client.get(POD_X) is None
+            await server.put(POD_X, {"metadata": {"name": "x", "namespace": "shop"}})
+        assert {event.result().type for event in events} == {"ADDED"}

@@ -302,3 +302,15 @@ async def test_what_is_left_of_a_run_that_is_gone_is_not_sent(service: Service) 
 
 def _forever() -> RetryPolicy:
     return RetryPolicy(max_attempts=1_000_000, base_delay_ms=SOON.base_delay_ms, jitter_percent=0)
+
+
+async def test_a_name_that_is_through_takes_no_event_from_the_next_one(service: Service) -> None:
+    async with trial() as one:
+        one.sender.offer(ABOUT, notices(service.address))
+        await one.until_ended(1)
+        later = notices(service.address, 3, name="other")
+        one.sender.offer(ABOUT, later[1:2])  # the first name has nothing left, and this one is new
+        one.sender.offer(ABOUT, later[1:])
+        await one.until_ended(3)
+        await until(lambda: len(service.asked) >= 3)
+    assert sequences(service.asked) == [1, 2, 3]

@@ -7,12 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reactor_operator.outcomes.detail import DETAIL_LIMIT, fit_lines, last_words, render_detail, render_log
+from reactor_operator.outcomes.detail import DETAIL_LIMIT, explained, fit_lines, last_words, render_detail, render_log
 
 
 def parsed(document: bytes | None) -> dict[str, Any]:
     found = json.loads(document or b"{}")
     assert isinstance(found, dict)
+    return found
+
+
+def nested(levels: int) -> list[Any]:
+    found: list[Any] = []
+    for _ in range(levels):
+        found = [found]
     return found
 
 
@@ -39,11 +46,30 @@ def test_the_fields_that_explain_are_kept_as_they_are() -> None:
         ({"file": "a\nb\x1b[2J\x00.py"}, {"file": "a�b�[2J�.py"}),
         ({"origins": [1, "one\ntwo"]}, {"origins": ["one�two"]}),
         ({"details": "x" * 7000, "line": 3}, {"line": 3}),
+        ({"details": nested(300), "line": 3}, {"line": 3}),
+        ({"details": nested(1200), "line": 3}, {"line": 3}),
+        ({"details": [float("inf")], "line": 3}, {"line": 3}),
+        ({"details": {"x": float("nan")}, "line": 3}, {"line": 3}),
         ({"traceback": "a\x1b[31m\rb"}, {"traceback": "a�[31m�b"}),
     ],
 )
 def test_what_is_odd_is_left_out_or_made_harmless(told: dict[str, Any], kept: dict[str, Any]) -> None:
     assert parsed(render_detail(told)) == kept
+
+
+@pytest.mark.parametrize(
+    ("detail", "told"),
+    [
+        (b'{"details":{"charge":"ch_1","at":[2e0,1208925819614629174706176]}}',) * 2,
+        (b'{"details":' + b"[" * 400 + b"]" * 400 + b"}",) * 2,
+        (b'{"details":[Infinity]}', None),
+        (None, None),
+    ],
+)
+def test_a_failure_is_told_with_its_detail_as_it_was_kept(detail: bytes | None, told: bytes | None) -> None:
+    expected = b'{"kind":"Error"' + (b',"detail":' + told if told else b"") + b"}"
+    assert explained(b'{"kind":"Error"}', detail) == expected
+    assert explained(b"null", detail) == b"null"
 
 
 def test_of_a_long_text_whole_lines_are_kept_from_the_start_or_the_end() -> None:

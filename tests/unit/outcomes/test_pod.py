@@ -216,18 +216,19 @@ class TestEndedFromOutside:
 
     def test_a_pod_that_is_gone_is_lost_unless_it_had_ended(self) -> None:
         pod = running(made())
-        event = event_of(read_vanished(pod, sealed_of(pod)))
+        event = event_of(read_vanished(pod, sealed_of(pod), last=True))
         assert isinstance(event, TaskLost)
         assert event.may_have_started
         done = ended(made(), 0)
-        assert isinstance(event_of(read_vanished(done, sealed_of(done))), TaskSucceeded)
+        assert isinstance(event_of(read_vanished(done, sealed_of(done), last=False)), TaskSucceeded)
 
-    def test_a_pod_that_went_before_it_had_a_node_never_started(self) -> None:
+    @pytest.mark.parametrize("last", [True, False])
+    def test_a_pod_that_went_before_it_had_a_node_never_started_but_one_last_seen_so_may_have(self, last: bool) -> None:
         pod = made()
         del pod["spec"]["nodeName"]
-        event = event_of(read_vanished(pod, sealed_of(pod)))
+        event = event_of(read_vanished(pod, sealed_of(pod), last=last))
         assert isinstance(event, TaskLost)
-        assert event.may_have_started is False
+        assert event.may_have_started is not last
 
 
 class TestUnreachableNodes:
@@ -288,7 +289,7 @@ def test_any_status_is_a_reading(status: dict[str, Any], is_python: bool) -> Non
     sealed = sealed_of(pod)
     pod["status"] = status
     read_pod(pod, sealed)
-    read_vanished(pod, sealed)
+    read_vanished(pod, sealed, last=True)
 
 
 @given(st.text(max_size=200))

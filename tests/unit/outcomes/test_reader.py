@@ -111,7 +111,7 @@ async def test_both_ways_of_one_outcome_are_one_entry(clock: FixedClock) -> None
 async def test_a_task_whose_pod_vanished_or_is_missing_is_lost(clock: FixedClock) -> None:
     store = await store_with_task()
     pod = running(made())
-    await reader_of(store, clock).vanished(pod, sealed_of(pod))
+    await reader_of(store, clock).vanished(pod, sealed_of(pod), last=True)
     assert isinstance((await inbox_of(store))[-1], TaskLost)
     store = await store_with_task()
     await reader_of(store, clock).missing(sealed_of(pod))

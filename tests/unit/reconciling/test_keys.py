@@ -21,13 +21,11 @@ def lose(shop: Transactions) -> Transactions:
 
 async def test_a_run_whose_state_is_lost_has_its_key_again_until_it_is_cancelled_and_then_hides_nothing() -> None:
     shop = Transactions()
-    shop.apply("r1")
-    await shop.look("r1")
+    await shop.submit("r1")
     later = lose(shop)
     await later.look("r1")
     assert later.phase("r1") == "Recovering"
-    later.apply("r2")
-    await later.look("r2")
+    await later.submit("r2")
     assert later.phase("r2") == "Pending"
     await later.ask("r1", CancelRequested(id="1", reason="", by="Ada"))
     await later.look("r2")
@@ -39,31 +37,25 @@ async def test_a_run_whose_state_is_lost_has_its_key_again_until_it_is_cancelled
 
 async def test_where_another_run_has_the_key_by_then_it_keeps_it() -> None:
     shop = Transactions()
-    shop.apply("r1")
-    await shop.look("r1")
+    await shop.submit("r1")
     later = lose(shop)
-    later.apply("r2")
-    await later.look("r2")  # before anyone looked at r1: what was lost cannot be known
+    await later.submit("r2")  # before anyone looked at r1: what was lost cannot be known
     await later.look("r1")
     assert (later.phase("r1"), later.phase("r2")) == ("Recovering", "Running")
     await later.ask("r1", CancelRequested(id="1", reason="", by="Ada"))
-    later.apply("r3")
-    await later.look("r3")
+    await later.submit("r3")
     assert "run r2 " in later.message("r3")
 
 
 async def test_a_run_that_holds_its_key_and_is_not_stored_was_lost_though_nothing_was_told_of_it() -> None:
     shop = Transactions()
-    shop.apply("r1")
-    await shop.look("r1")
+    await shop.submit("r1")
     shop.store._runs.clear()
     shop.reconciler.forget(shop.runs["r1"].ref)
-    shop.apply("r1", uid=shop.runs["r1"].ref.uid)
-    await shop.look("r1")
+    await shop.submit("r1", uid=shop.runs["r1"].ref.uid)
     assert shop.phase("r1") == "Recovering"
     assert shop.who_acted() == [("r1", "a.run")]
-    shop.apply("r2", total=2)
-    await shop.look("r2")
+    await shop.submit("r2", total=2)
     assert "with other inputs" in shop.message("r2")  # those of r1 are known from its claim
 
 
@@ -73,15 +65,12 @@ async def test_sensitive_inputs_and_results_stay_hidden_in_the_claim_and_in_who_
     schema = {"type": "object", "properties": {"card": {"type": "string", "sensitive": True}}}
     last = {**shop.spec["steps"][1], "sensitive": True}
     shop.spec = {**shop.spec, "inputsSchema": schema, "steps": [shop.spec["steps"][0], last]}
-    shop.apply("r1", card="CANARY")
-    await shop.look("r1")
+    await shop.submit("r1", card="CANARY")
     await shop.report_success("r1", "a")
     await shop.report_success("r1", "b", key.encrypt(shop.runs["r1"].ref.uid, "b result", b'"CANARY"'))
-    shop.apply("r2", card="CANARY")
-    await shop.look("r2")
+    await shop.submit("r2", card="CANARY")
     assert (shop.phase("r2"), shop.status_of("r2")["result"]) == ("Succeeded", "***")
-    shop.apply("r3", card="another")
-    await shop.look("r3")
+    await shop.submit("r3", card="another")
     assert "with other inputs" in shop.message("r3")
     kept = repr(vars(shop.store))
     assert "CANARY" not in kept
@@ -123,8 +112,7 @@ async def test_the_same_inputs_are_the_same_transaction_however_their_digest_was
 
 async def test_where_a_restored_store_does_not_know_the_end_that_was_told_nobody_waits_for_it() -> None:
     shop = Transactions()
-    shop.apply("r1")
-    await shop.look("r1")
+    await shop.submit("r1")
     kept = copy.deepcopy((shop.store._runs, shop.store._claims))
     await shop.report_success("r1", "a")
     await shop.report_success("r1", "b")
@@ -132,8 +120,7 @@ async def test_where_a_restored_store_does_not_know_the_end_that_was_told_nobody
     later = shop.restart()
     await later.look("r1")
     assert later.phase("r1") == "Succeeded"
-    later.apply("r2")
-    await later.look("r2")
+    await later.submit("r2")
     assert later.phase("r2") == "Failed"
     assert "run r1 (uid-r1-1) had this key and has ended, and the store lost its outcome" in later.message("r2")
     assert later.who_acted() == [("r1", "a.run"), ("r1", "b.run")]
@@ -141,12 +128,10 @@ async def test_where_a_restored_store_does_not_know_the_end_that_was_told_nobody
 
 async def test_a_run_that_was_taken_up_again_is_waited_for_though_its_status_still_tells_its_end() -> None:
     shop = Transactions()
-    shop.apply("r1")
-    await shop.look("r1")
+    await shop.submit("r1")
     await shop.report_failure("r1", "a")
     told = shop.status_of("r1")
     await shop.ask("r1", RetryRequested(id="1"))
     shop.runs["r1"] = replace(shop.runs["r1"], status=told)  # it is written within a second, not at once
-    shop.apply("r2")
-    await shop.look("r2")
+    await shop.submit("r2")
     assert (shop.phase("r1"), shop.phase("r2")) == ("Failed", "Pending")

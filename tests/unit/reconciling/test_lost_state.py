@@ -52,6 +52,49 @@ async def test_a_store_that_was_emptied_under_a_commit_is_a_loss_though_nothing_
     assert [task.path for task in world.started] == ["a"]
 
 
+@pytest.mark.parametrize("another", [True, False])
+async def test_an_older_copy_in_which_the_run_has_ended_is_a_loss_too(world: World, another: bool) -> None:
+    """It was retried after that end, and nobody knows what its second round has done."""
+    await world.reconcile()
+    early = world.status
+    await world.succeed("a")
+    await world.reconcile()
+    await world.fail("b")
+    await world.reconcile()
+    assert world.status["phase"] == "Failed"
+    kept = copy.deepcopy(world.store._runs)
+    await world.store.append(Entry(run=REF.uid, digest="r", body=encode_event(ev.RetryRequested(id="r"))))
+    await world.reconcile()
+    told = world.status
+    assert told["phase"] == "Running"
+    world.store._runs = kept
+    if another:
+        world = world.take_over()
+        world.status = told
+    else:
+        world.status = early  # as if no status could be written since
+        world.reconciler.distrust()
+    before = list(world.started)
+    await world.reconcile()
+    lost = world.status
+    assert lost["phase"] == "Recovering"
+    assert "finishedAt" not in lost
+    assert world.started == before
+    await world.store.append(Entry(run=REF.uid, digest="c", body=encode_event(ev.CancelRequested(id="c"))))
+    await world.reconcile()
+    assert world.status["phase"] == "Cancelled"
+
+
+async def test_an_end_that_people_were_told_of_stands_also_in_an_older_copy(world: World) -> None:
+    await world.reconcile()
+    await world.fail("a")
+    await world.reconcile()
+    later = world.take_over()
+    later.status = {**world.status, "store": {"sequence": 99}}
+    await later.reconcile()
+    assert later.status["phase"] == "Failed"
+
+
 async def test_a_store_that_is_merely_distrusted_goes_on(world: World) -> None:
     await world.reconcile()
     assert [ref.uid for ref in world.reconciler.distrust()] == ["uid"]
@@ -136,6 +179,23 @@ async def test_a_cancel_that_stands_on_the_object_ends_the_run_that_lost_state(w
     assert [task.path for task in world.started] == ["a", "b"]
 
 
+async def test_a_suspend_that_stands_on_the_object_holds_the_run_that_lost_state(world: World) -> None:
+    """One to go on is refused: it was asked for before anybody knew of the loss."""
+    await world.reconcile()
+    kept = copy.deepcopy(world.store._runs)
+    await world.succeed("a")
+    await world.reconcile()
+    world.annotations = {"reactor.run/suspend.1": "", "reactor.run/suspend.2": "false"}
+    world.store._runs = kept
+    world.reconciler.distrust()
+    await world.reconcile()
+    answers = maps_at(world.status, "signals")
+    assert [(one["id"], one["phase"]) for one in answers] == [("1", "Accepted"), ("2", "Rejected")]
+    await world.store.append(Entry(run=REF.uid, digest="r", body=encode_event(ev.RetryRequested(id="r"))))
+    await world.reconcile()
+    assert world.status["phase"] == "Suspended"
+
+
 async def test_a_run_that_was_told_to_have_ended_and_whose_state_is_older_is_known_to_be_outlived(world: World) -> None:
     """Nobody decides on what is asked of it, so whoever takes requests up refuses them."""
     await world.reconcile()
@@ -153,6 +213,25 @@ async def test_a_run_that_was_told_to_have_ended_and_whose_state_is_older_is_kno
     assert later.reconciler.outlived(REF)
     later.reconciler.forget(REF)
     assert not later.reconciler.outlived(REF)
+
+
+async def test_after_a_loss_a_run_that_was_to_hold_still_does_and_one_that_was_to_go_on_is_to_be_asked_again(
+    world: World,
+) -> None:
+    await world.reconcile()
+    for request in (ev.SuspendRequested(id="1"), ev.SuspendRequested(id="2", suspended=False)):
+        await world.store.append(Entry(run=REF.uid, digest=request.id, body=encode_event(request)))
+    kept = copy.deepcopy(world.store._runs)
+    await world.succeed("a")
+    await world.reconcile()
+    world.store._runs = kept
+    world.reconciler.distrust()
+    await world.reconcile()
+    assert [one["phase"] for one in maps_at(world.status, "signals")] == ["Accepted", "Rejected"]
+    again = encode_event(ev.RetryRequested(id="r2"))
+    await world.store.append(Entry(run=REF.uid, digest="r2", body=again))
+    await world.reconcile()
+    assert world.status["phase"] == "Suspended"
 
 
 class Reading(World):

@@ -19,6 +19,7 @@ from reactor_operator.reconciling.masked import masked
 from reactor_operator.reconciling.signals import request_of
 from reactor_operator.store.codec import decode_event
 from reactor_operator.store.memory import MemoryStore
+from reactor_operator.store.port import Entry
 from tests.unit.reconciling.conftest import REF, RUN, World
 
 ONE, OTHER = Key(b"1" * 32), Key(b"2" * 32)
@@ -106,6 +107,14 @@ async def test_an_installation_without_keys_refuses_the_run_and_says_why() -> No
     assert world.started == []
 
 
+async def entry_of(
+    action: str, said: Mapping[str, object], store: MemoryStore, keys: Keyring = NO_KEYS
+) -> Entry | None:
+    """Return what is to be appended for a request of a person."""
+    request = request_of("1", action, said, "ann")
+    return await encrypted_request(request.entry_for(REF), request.event, store, keys)
+
+
 @pytest.mark.parametrize(
     ("action", "said", "is_encrypted"),
     [
@@ -120,8 +129,7 @@ async def test_what_a_request_brings_is_encrypted_where_it_takes_the_place_of_so
 ) -> None:
     world = Sensitive(ONE)
     await world.reconcile()
-    request = request_of("1", action, said, "ann")
-    entry = await encrypted_request(request.entry_for(REF), request.event, world.store, Keyring((ONE,)))
+    entry = await entry_of(action, said, world.store, Keyring((ONE,)))
     assert entry is not None
     event = decode_event(entry.body)
     ref = event.value if isinstance(event, SkipRequested) else None
@@ -148,8 +156,7 @@ async def test_a_value_for_a_step_that_the_run_does_not_have_is_not_stored_and_t
 ) -> None:
     world = Sensitive(ONE)
     await world.reconcile()
-    request = request_of("1", action, said, "ann")
-    entry = await encrypted_request(request.entry_for(REF), request.event, world.store, Keyring((ONE,)))
+    entry = await entry_of(action, said, world.store, Keyring((ONE,)))
     assert entry is not None
     await world.store.append(entry)
     await world.reconcile()
@@ -162,15 +169,13 @@ async def test_a_value_for_a_run_that_never_had_steps_is_not_stored() -> None:
     await world.reconcile()
     definition = without_steps(Definition(run=REF, created_at=0, generation=1, reactor_name="x"))
     world.store._runs[REF.uid].records[RECORD] = encode_definition(definition)
-    request = request_of("1", "retry", {"step": "b", "arguments": {"card": "CANARY"}}, "ann")
-    entry = await encrypted_request(request.entry_for(REF), request.event, world.store, NO_KEYS)
+    entry = await entry_of("retry", {"step": "b", "arguments": {"card": "CANARY"}}, world.store)
     assert entry is not None
     assert entry.values == {}
 
 
 async def test_a_request_to_a_run_that_is_not_stored_is_not_appended_for_it_may_be_stored_a_moment_later() -> None:
-    request = request_of("1", "skip", {"step": "c", "payload": "x"}, "ann")
-    assert await encrypted_request(request.entry_for(REF), request.event, MemoryStore(), NO_KEYS) is None
+    assert await entry_of("skip", {"step": "c", "payload": "x"}, MemoryStore()) is None
 
 
 def test_words_of_an_evaluation_are_masked_by_what_it_read() -> None:

@@ -11,6 +11,7 @@ from reactor_operator.engine.events import (
     RetryRequested,
     Signal,
     SkipRequested,
+    SuspendRequested,
     UndoRequested,
 )
 from reactor_operator.engine.values import reference_to
@@ -164,6 +165,11 @@ def test_a_skip_brings_a_value_and_null_is_one() -> None:
         ("retry", {"step": "a", "arguments": []}, "arguments: expected an object"),
         ("retry", {"assume": {"a": "gone"}}, "assume: expected an object of steps, each standing or undone"),
         ("retry", 7, "expected a JSON object"),
+        ("suspend", {"suspend": "no"}, "suspend: expected true or false"),
+        ("suspend", {"off": True}, "unknown field 'off' in suspend, expected reason, suspend"),
+        ("suspend", {"reason": 7}, "reason: expected text"),
+        ("suspend", "off", "expected true, false, or a JSON object such as"),
+        ("suspend", None, "expected true, false, or a JSON object such as"),
     ],
 )
 def test_a_request_without_a_meaning_is_one_that_is_refused(action: str, said: object, told: str) -> None:
@@ -171,6 +177,33 @@ def test_a_request_without_a_meaning_is_one_that_is_refused(action: str, said: o
     assert isinstance(event, RequestUnreadable)
     assert (event.id, event.action) == ("1", action)
     assert told in event.reason
+
+
+@pytest.mark.parametrize(
+    ("value", "reason", "suspended"),
+    [
+        ("", "", True),
+        ("true", "", True),
+        ("{}", "", True),
+        ('{"reason": "look first"}', "look first", True),
+        ('{"suspend": true}', "", True),
+        ('{"suspend": null}', "", True),
+        (" false ", "", False),
+        ('{"suspend": false, "reason": "go"}', "go", False),
+    ],
+)
+def test_a_suspend_holds_the_run_still_or_lets_it_go_on(value: str, reason: str, suspended: bool) -> None:
+    (asked,) = parse_annotations({"reactor.run/suspend.1": value})
+    assert event_of(asked) == SuspendRequested(id="1", reason=reason, by="annotation", suspended=suspended)
+    assert asked.action == "suspend"
+
+
+def test_entries_of_the_status_suspend_a_run_too() -> None:
+    entries = [{"id": "1", "action": "suspend", "by": "ann"}, {"id": "2", "action": "suspend", "suspend": False}]
+    assert [event_of(one) for one in parse_status_requests(entries)] == [
+        SuspendRequested(id="1", by="ann"),
+        SuspendRequested(id="2", by="status", suspended=False),
+    ]
 
 
 def test_entries_of_the_status_are_requests_by_their_id() -> None:
@@ -188,8 +221,29 @@ def test_an_entry_that_is_no_request_is_answered_too(one: object) -> None:
     (request,) = parse_status_requests([one])
     event = event_of(request)
     assert isinstance(event, RequestUnreadable)
-    assert "expected an id and an action, one of cancel, undo, retry, skip" in event.reason
+    assert "expected an id and an action, one of cancel, undo, retry, skip, suspend" in event.reason
     assert request.id
+
+
+def nested(levels: int) -> object:
+    found: object = {}
+    for _ in range(levels):
+        found = [found]
+    return found
+
+
+@pytest.mark.parametrize("levels", [300, 5_000])
+def test_an_entry_that_is_nested_too_deeply_is_answered_too(levels: int) -> None:
+    """Where it has no id, it has the same name each time that it is read."""
+    said = {"action": "skip", "step": "a", "payload": nested(levels)}
+    named, nameless, last = parse_status_requests([{"id": "1", **said}, said, {"id": "2", "action": "undo"}])
+    unreadable = event_of(named)
+    assert isinstance(unreadable, RequestUnreadable)
+    assert (unreadable.id, unreadable.action) == ("1", "skip")
+    assert "nested too deeply" in unreadable.reason
+    assert isinstance(event_of(nameless), RequestUnreadable)
+    assert parse_status_requests([said])[0].id == nameless.id
+    assert event_of(last) == UndoRequested(id="2", by="status")
 
 
 @given(JSON)

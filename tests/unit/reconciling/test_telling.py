@@ -84,13 +84,18 @@ async def until_delivered(world: Notifying) -> None:
     raise AssertionError(world.status)
 
 
+async def succeed_and_tell(world: Notifying) -> None:
+    """Drive the run to its success, and wait until all of it is told."""
+    await world.reconcile()
+    await world.succeed("a")
+    await world.reconcile()
+    await world.succeed("b")
+    await until_delivered(world)
+
+
 async def test_a_run_is_told_from_its_start_to_its_end(open_store: Open, service: Service) -> None:
     async with operator(open_store(), service.address) as world:
-        await world.reconcile()
-        await world.succeed("a")
-        await world.reconcile()
-        await world.succeed("b")
-        await until_delivered(world)
+        await succeed_and_tell(world)
         assert world.told == {"pending": 0, "delivered": 2, "dead": 0}
         assert not await world.store.active_runs()
     assert sequences(service.asked) == [1, 2]
@@ -174,11 +179,7 @@ async def test_a_run_that_is_asked_for_something_after_its_end_is_not_over(servi
 async def test_a_dead_letter_is_seen_in_the_status_and_told_to_people(service: Service) -> None:
     service.status = 500
     async with operator(MemoryStore(), service.address) as world:
-        await world.reconcile()
-        await world.succeed("a")
-        await world.reconcile()
-        await world.succeed("b")
-        await until_delivered(world)
+        await succeed_and_tell(world)
         assert (world.told["delivered"], world.told["dead"]) == (0, 2)
         last = world.told["lastFailure"]
         assert (last["notification"], last["event"], last["sequence"]) == ("audit", "run.succeeded", 2)

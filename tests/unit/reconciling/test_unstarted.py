@@ -1,4 +1,4 @@
-"""What people ask of a run that waits to be started: a cancel ends it, everything else is refused."""
+"""What people ask of a run that waits to be started: a cancel ends it, it may start suspended, all else is refused."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from reactor_operator.engine.events import RetryRequested, SkipRequested, UndoRequested
+from reactor_operator.engine.events import RetryRequested, SkipRequested, SuspendRequested, UndoRequested
 from reactor_operator.kube.fields import maps_at
-from reactor_operator.reconciling.signals import parse_requests
+from reactor_operator.reconciling.signals import parse_annotations, parse_requests
+from reactor_operator.reconciling.unstarted import is_kept
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry
 from tests.unit.reconciling.conftest import RUN
@@ -127,3 +128,76 @@ async def test_once_cancelled_it_can_neither_be_undone_nor_taken_up_for_it_never
     assert shop.phases()["r2"] == "Cancelled"
     assert [one["phase"] for one in maps_at(shop.runs["r2"].status, "signals")] == ["Accepted", "Rejected"]
     assert len(shop.started) == before
+
+
+def asks(shop: Shop, **annotations: str) -> None:
+    """Let the annotations of the second run say so, as they do until they are taken away."""
+    asked = {f"reactor.run/{action.replace('_', '.')}": value for action, value in annotations.items()}
+    shop.runs["r2"] = replace(shop.runs["r2"], annotations=asked)
+
+
+async def begin(shop: Shop) -> None:
+    await shop.end("r1")
+    await shop.look("r2")
+
+
+async def test_one_that_is_asked_to_hold_still_does_so_from_its_start() -> None:
+    shop = await waiting(suspend='{"reason": "look first"}')
+    await shop.look("r2")
+    assert (shop.phases()["r2"], answers(shop)) == ("Pending", [("suspend", "Accepted", "look first")])
+    asks(shop, suspend='{"reason": "look first"}')
+    await begin(shop)
+    assert (shop.phases()["r2"], answers(shop)) == ("Suspended", [("suspend", "Accepted", "look first")])
+    assert len(shop.started) == 1
+    await shop.store.append(
+        Entry(run="uid-r2", digest="on", body=encode_event(SuspendRequested(id="on", suspended=False)))
+    )
+    await shop.look("r2")
+    assert shop.phases()["r2"] == "Running"
+
+
+async def test_the_last_word_before_its_start_counts_in_the_order_of_the_answers() -> None:
+    shop = await waiting(**{"suspend.2": ""})
+    await shop.look("r2")
+    asks(shop, suspend_2="", suspend_1="false")
+    await shop.look("r2")
+    assert [phase for _, phase, _ in answers(shop)] == ["Accepted", "Accepted"]
+    asks(shop, suspend_2="", suspend_1="false")
+    await begin(shop)
+    assert shop.phases()["r2"] == "Running"
+
+
+async def test_one_whose_spec_suspends_it_may_be_asked_to_go_on_before_its_start() -> None:
+    shop = await waiting(suspend="false")
+    spec = {**shop.runs["r2"].spec, "suspend": True}
+    shop.runs["r2"] = replace(shop.runs["r2"], spec=spec)
+    await shop.look("r2")
+    asks(shop, suspend="false")
+    await begin(shop)
+    assert shop.phases()["r2"] == "Running"
+
+
+async def test_asked_for_what_it_will_be_anyway_it_is_told_so() -> None:
+    shop = await waiting(**{"suspend.1": "", "suspend.2": ""})
+    await shop.look("r2")
+    assert [reason for _, _, reason in answers(shop)] == [None, "the run is suspended already"]
+
+
+async def test_what_it_was_told_of_suspending_stays_as_it_was_once_it_has_started() -> None:
+    """Of both requests the older one is gone by then, and the other one is folded without it."""
+    shop = await waiting(**{"suspend.1": "", "suspend.2": ""})
+    await shop.look("r2")
+    told = answers(shop)
+    asks(shop, suspend_2="")
+    await begin(shop)
+    assert (shop.phases()["r2"], answers(shop)) == ("Suspended", told)
+
+
+def test_only_the_last_word_about_suspending_stays_on_a_run_that_waits() -> None:
+    requests = parse_annotations({f"reactor.run/suspend.{number}": "" for number in "123"} | {"reactor.run/undo.4": ""})
+    told = [{"id": name, "action": "suspend"} for name in ("3", "1", "2")]
+    status = {"phase": "Pending", "signals": [*told, {"id": "4", "action": "undo"}]}
+    assert [one.id for one in requests if is_kept(one, requests, status)] == ["2"]
+    assert not [one for one in requests if is_kept(one, requests, {**status, "phase": "Suspended"})]
+    unanswered = {"phase": "Pending", "signals": told[:1]}
+    assert [one.id for one in requests if is_kept(one, requests, unanswered)] == ["2"]

@@ -88,6 +88,13 @@ class Transactions(World):
     async def look(self, name: str) -> int | None:
         return await self.reconciler.reconcile(self.runs[name].ref)
 
+    async def submit(
+        self, name: str, key: str | None = KEY, *, reactor: str = "x", uid: str = "", **inputs: object
+    ) -> None:
+        """Apply a run, and look."""
+        self.apply(name, key, reactor=reactor, uid=uid, **inputs)
+        await self.look(name)
+
     async def report_success(self, name: str, step: str, value: bytes = b"null", round_: int = 1) -> None:
         """Let a task of the run succeed, and look."""
         task = Task(step, Action.RUN, round_, 1, 1)

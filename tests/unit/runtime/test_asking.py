@@ -356,3 +356,14 @@ def test_a_service_that_speaks_no_tls_leaves_it_open_what_was_done() -> None:
 def test_a_task_that_was_told_no_request_that_it_understands_never_started(told: object) -> None:
     outcome = json.loads(perform(Call(TaskEnvironment(VARIABLES), {"arguments": {}, "request": told})))
     assert outcome["failure"]["kind"] == "CannotStart"
+
+
+@pytest.mark.parametrize(
+    "before", [b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", b"HTTP/1.1 102 Processing\r\n\r\n" * 3]
+)
+def test_what_a_service_says_on_the_way_is_not_its_answer(before: bytes) -> None:
+    def misbehave(peer: socket.socket) -> None:
+        peer.sendall(before + OK + b"Content-Length: 7\r\n\r\n" + b'{"a":1}')
+
+    with serving(Service(misbehaves=misbehave)) as service:
+        assert result_of(service.address) == {"a": 1}

@@ -196,6 +196,7 @@ def test_details_of_the_author_have_their_share() -> None:
     assert large.startswith("['xxx")
     assert len(large) <= 1024
     assert detail_of(Failure("no", details=float("nan")))["details"] == "nan"
+    assert detail_of(Failure("no", details={"file": "caf\udce9.txt"}))["details"] == {"file": "caf\ufffd.txt"}
 
 
 @given(st.text(st.characters(), max_size=2000), st.sampled_from([OSError, KeyError, Failure, SyntaxError, Hostile]))

@@ -1,6 +1,8 @@
 """The helper containers: `fetch` before a container and `output` beside it."""
 
+import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -101,8 +103,23 @@ def test_output_above_32_mib_is_not_uploaded(pod: Pod, peer: Peer, tmp_path: Pat
     assert (process.returncode, peer.requests) == (0, [])
 
 
-def stop(process: "object", peer: Peer) -> None:
-    """Say what kubelet says to a sidecar when the main container has ended, as soon as it can hear it."""
+@pytest.mark.parametrize("make", [lambda path: path.symlink_to(__file__), os.mkfifo, os.mkdir])
+def test_output_that_is_no_plain_file_is_not_uploaded(
+    pod: Pod, peer: Peer, tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "result.json"
+    make(path)
+    with pod.start("output", str(path)) as process:
+        said = stop(process, peer)
+    assert (process.returncode, peer.requests) == (0, [])
+    assert "expected a plain file; it is not uploaded" in said
+
+
+def stop(process: "object", peer: Peer) -> str:
+    """Say what kubelet says to a sidecar when the main container has ended, as soon as it can hear it.
+
+    Return what the sidecar printed to stderr.
+    """
     import subprocess
 
     assert isinstance(process, subprocess.Popen)
@@ -113,7 +130,8 @@ def stop(process: "object", peer: Peer) -> None:
             break
     process.send_signal(signal.SIGTERM)
     try:
-        process.communicate(timeout=DEADLINE_SECONDS)
+        said: str = process.communicate(timeout=DEADLINE_SECONDS)[1]
     except subprocess.TimeoutExpired:
         process.kill()
         raise
+    return said

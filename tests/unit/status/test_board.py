@@ -87,6 +87,16 @@ async def test_a_status_that_somebody_else_changed_is_repaired(
     assert len(server.writes) == 2
 
 
+async def test_our_own_status_is_known_again_with_the_numbers_as_an_api_server_gives_them_back(
+    board: ClusterBoard, ref: RunRef
+) -> None:
+    await report(board, ref, status("Succeeded", result={"total": 42.0, "parts": [-0.0, 0.5, 1e18, 1e20, True]}))
+    given_back = {"total": 42, "parts": [0, 0.5, 10**18, 10**20, True]}
+    assert board.is_current(ref, status("Succeeded", result=given_back))
+    assert not board.is_current(ref, status("Succeeded", result={**given_back, "total": 43}))
+    assert not board.is_current(ref, status("Succeeded", result={"total": 42, "parts": [0, 0.5, 10**18, 10**20, 1]}))
+
+
 async def test_nulls_in_a_result_are_kept(server: ApiServer, board: ClusterBoard, ref: RunRef) -> None:
     await report(board, ref, status("Succeeded", result={"a": None}))
     assert server.objects[PATH]["status"]["result"] == {"a": None}
@@ -181,3 +191,17 @@ async def test_what_people_ask_for_in_the_status_outlives_our_writes(
     await report(board, ref, status("Succeeded"))
     written = server.objects[PATH]["status"]
     assert (written["phase"], written["requests"]) == ("Succeeded", [{"id": "1", "action": "cancel"}])
+
+
+async def test_a_status_is_written_beside_a_request_of_any_depth(
+    server: ApiServer, board: ClusterBoard, ref: RunRef
+) -> None:
+    deep: list[object] = []
+    for _ in range(300):
+        deep = [deep]
+    await report(board, ref, status("Running"))
+    asked = server.objects[PATH]["status"]["requests"] = [{"id": "1", "action": "skip", "payload": deep}]
+    board.observe(ref, server.objects[PATH]["status"])
+    await report(board, ref, status("Succeeded"))
+    written = server.objects[PATH]["status"]
+    assert (written["phase"], written["requests"]) == ("Succeeded", asked)

@@ -24,6 +24,7 @@ from reactor_operator.engine.state import (
     Stage,
     StepPhase,
     StepState,
+    Suspension,
     Taken,
 )
 from reactor_operator.engine.values import reference_to
@@ -181,6 +182,21 @@ FAILED = Failure(kind=FailureKind.ERROR, message="declined")
             {"goal": Goal.CANCEL},
             {"a": StepState(phase=StepPhase.COMPENSATING, task=Task("a", Action.COMPENSATE, 1, 1, 1))},
             "cancelling, waiting for a",
+        ),
+        (
+            {"suspended": True},
+            {"a": BUSY},
+            "suspended by spec.suspend: set it to false, or call `reactor suspend order-1 --off`, to go on; running a",
+        ),
+        (
+            {"suspended": True, "suspension": Suspension(in_spec=False, by="ann", reason="look first")},
+            {},
+            "suspended on request (ann: look first): call `reactor suspend order-1 --off` to go on",
+        ),
+        (
+            {"suspended": True, "suspension": Suspension(in_spec=True), "goal": Goal.UNDO},
+            {},
+            "undoing",
         ),
     ],
 )

@@ -6,6 +6,7 @@ from typing import Any
 from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.ports import RunRef, TaskOrder
+from reactor_operator.tasks.manifest import render_manifest
 from reactor_operator.tasks.manifest_spec import TaskSettings
 
 UID = "0a2ce048-cd93-4a36-961c-e5f443d29c00"
@@ -47,3 +48,16 @@ def order(
 def python(**step: Any) -> dict[str, Any]:
     """Return a Python step."""
     return {"run": {"python": {"handler": "shop.work:do"}}, **step}
+
+
+def pod(*words: Any, **changes: Any) -> dict[str, Any]:
+    rendered: dict[str, Any] = json.loads(json.dumps(render_manifest(order(*words, **changes), SETTINGS)))
+    return rendered
+
+
+def main_of(manifest: dict[str, Any]) -> dict[str, Any]:
+    return next(one for one in manifest["spec"]["containers"] if one["name"] == "step")
+
+
+def env_of(container: dict[str, Any]) -> dict[str, Any]:
+    return {one["name"]: one.get("value", one.get("valueFrom")) for one in container["env"]}

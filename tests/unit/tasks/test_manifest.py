@@ -7,25 +7,10 @@ from typing import Any
 import pytest
 
 from reactor_operator.engine.failures import FailureKind
-from reactor_operator.engine.identity import Action, Task
 from reactor_operator.ports import RunRef
 from reactor_operator.tasks.manifest import MANIFEST_LIMIT, label_value, render_manifest
 from reactor_operator.tasks.manifest_env import INLINE_LIMIT, Unlaunchable
-from reactor_operator.tasks.manifest_seal import is_owned_by, open_seal
-from tests.unit.tasks.orders import BUSYBOX, KEY, SETTINGS, UID, order, python
-
-
-def pod(*words: Any, **changes: Any) -> dict[str, Any]:
-    rendered: dict[str, Any] = json.loads(json.dumps(render_manifest(order(*words, **changes), SETTINGS)))
-    return rendered
-
-
-def main_of(manifest: dict[str, Any]) -> dict[str, Any]:
-    return next(one for one in manifest["spec"]["containers"] if one["name"] == "step")
-
-
-def env_of(container: dict[str, Any]) -> dict[str, Any]:
-    return {one["name"]: one.get("value", one.get("valueFrom")) for one in container["env"]}
+from tests.unit.tasks.orders import BUSYBOX, SETTINGS, UID, env_of, main_of, order, pod, python
 
 
 @pytest.mark.parametrize("step", [None, python()])
@@ -97,36 +82,6 @@ def test_the_author_keeps_labels_and_annotations_but_not_ours() -> None:
     assert metadata["annotations"]["reactor.run/seal"] != "forged"
 
 
-def test_the_facts_of_the_task_are_in_its_environment() -> None:
-    env = env_of(main_of(pod(arguments={"a": 1})))
-    assert env["REACTOR_RUN"] == "order-1"
-    assert env["REACTOR_STEP"] == "work"
-    assert env["REACTOR_TASK"] == f"{UID}/work.run.1.1.1"
-    assert env["REACTOR_ACTION"] == "run"
-    assert env["REACTOR_ATTEMPT"] == "1"
-    assert env["REACTOR_IDEMPOTENCY_KEY"] == "idempotent"
-    assert "REACTOR_FORWARD_KEY" not in env
-    assert env["REACTOR_UNCERTAIN"] == "0"
-    assert json.loads(env["REACTOR_ARGUMENTS"]) == {"a": 1}
-    assert env["REACTOR_RESULT_PATH"] == "/dev/termination-log"
-    assert env["REACTOR_GATEWAY"] == "http://gateway:8080"
-    assert len(env["REACTOR_TOKEN"]) == 64
-
-
-def test_a_cleanup_learns_the_key_it_reverses_and_what_there_is_to_reverse() -> None:
-    step = {"run": {"container": BUSYBOX}, "undo": {"container": BUSYBOX}}
-    env = env_of(main_of(pod(step, action=Action.UNDO, result=b'{"id":1}', uncertain=True)))
-    assert env["REACTOR_FORWARD_KEY"] == "forward"
-    assert env["REACTOR_RESULT"] == '{"id":1}'
-    assert env["REACTOR_UNCERTAIN"] == "1"
-
-
-def test_a_python_task_gets_no_documents_for_it_checks_in() -> None:
-    env = env_of(main_of(pod(python(), arguments={"a": 1})))
-    assert env["REACTOR_HANDLER"] == "shop.work:do"
-    assert "REACTOR_ARGUMENTS" not in env
-
-
 def test_python_runs_in_the_runtime_image_unless_the_reactor_names_one() -> None:
     ours = main_of(pod(python()))
     assert (ours["image"], ours["imagePullPolicy"]) == ("reactor-runtime:1", "IfNotPresent")
@@ -140,46 +95,6 @@ def test_modules_are_mounted_from_their_config_map() -> None:
     manifest = pod(python(modules={"configMapRef": {"name": "mods"}}))
     assert {"name": "reactor-modules", "configMap": {"name": "mods"}} in manifest["spec"]["volumes"]
     assert env_of(main_of(manifest))["REACTOR_MODULES"] == "/reactor/modules"
-
-
-def test_arguments_by_reference_stay_references() -> None:
-    source = {"arguments": {"token": {"secretKeyRef": {"name": "s", "key": "k"}}}}
-    env = env_of(main_of(pod({**source, "run": {"container": BUSYBOX}})))
-    assert env["REACTOR_SECRET_TOKEN"] == {"secretKeyRef": {"name": "s", "key": "k"}}
-    env = env_of(main_of(pod(python(**source))))
-    assert env["REACTOR_SECRET_TOKEN"] == {"secretKeyRef": {"name": "s", "key": "k"}}
-    assert json.loads(env["REACTOR_SECRET_ARGUMENTS"]) == {"token": "REACTOR_SECRET_TOKEN"}
-
-
-def test_one_argument_becomes_one_variable_and_ours_cannot_be_replaced() -> None:
-    variables = [
-        {"name": "AMOUNT", "argument": "amount"},
-        {"name": "NAME", "argument": "name"},
-        {"name": "REACTOR_TASK", "value": "forged"},
-    ]
-    step = {
-        "arguments": {"amount": {"value": 1}, "name": {"value": 1}},
-        "run": {"container": {**BUSYBOX, "env": variables}},
-    }
-    env = env_of(main_of(pod(step, arguments={"amount": {"eur": 42}, "name": "a b"})))
-    assert env["AMOUNT"] == '{"eur":42}'
-    assert env["NAME"] == "a b"
-    assert env["REACTOR_TASK"] == f"{UID}/work.run.1.1.1"
-
-
-def test_what_no_variable_can_hold_is_an_invalid_argument() -> None:
-    step = {
-        "arguments": {"a": {"value": 1}},
-        "run": {"container": {**BUSYBOX, "env": [{"name": "A", "argument": "a"}]}},
-    }
-    deep: list[Any] = []
-    for _ in range(300):
-        deep = [deep]
-    for value in ("nul\0", "x" * 200_000, deep):
-        with pytest.raises(Unlaunchable) as refused:
-            render_manifest(order(step, arguments={"a": value}), SETTINGS)
-        assert refused.value.failure.kind is FailureKind.INVALID_ARGUMENTS
-        assert "env 'A'" in refused.value.failure.message
 
 
 def test_large_documents_are_fetched_by_an_init_container() -> None:
@@ -299,46 +214,6 @@ def test_a_pod_too_large_for_the_api_server_is_refused_before_it_is_sent() -> No
     }
     with pytest.raises(Unlaunchable, match=str(MANIFEST_LIMIT)):
         render_manifest(order(step, arguments=arguments), SETTINGS)
-
-
-class TestSeal:
-    def test_our_pod_is_known_for_its_task(self) -> None:
-        sealed = open_seal(KEY, pod())
-        assert sealed is not None
-        assert sealed.run == RunRef("shop", "order-1", UID)
-        assert sealed.task == Task("work", Action.RUN, 1, 1, 1)
-        assert is_owned_by(pod(), sealed.run)
-
-    def test_the_pods_of_a_job_are_known_by_their_job(self) -> None:
-        job = pod({"placement": "job", "run": {"container": BUSYBOX}})
-        made = job["spec"]["template"]
-        made["metadata"] |= {
-            "name": job["metadata"]["name"] + "-x7k2p",
-            "namespace": "shop",
-            "ownerReferences": [{"kind": "Job", "name": job["metadata"]["name"], "uid": "u", "controller": True}],
-        }
-        assert open_seal(KEY, made) == open_seal(KEY, job)
-
-    @pytest.mark.parametrize("annotation", ["run", "task", "reads", "manifest", "seal"])
-    def test_no_annotation_can_be_changed(self, annotation: str) -> None:
-        manifest = pod()
-        manifest["metadata"]["annotations"][f"reactor.run/{annotation}"] += "x"
-        assert open_seal(KEY, manifest) is None
-
-    def test_a_copy_under_another_name_or_elsewhere_is_not_ours(self) -> None:
-        for field in ("name", "namespace"):
-            manifest = pod()
-            manifest["metadata"][field] += "x"
-            assert open_seal(KEY, manifest) is None
-
-    def test_another_installation_does_not_know_it(self) -> None:
-        assert open_seal(b"another key, long enough", pod()) is None
-
-    @pytest.mark.parametrize(
-        "odd", [{}, {"metadata": None}, {"metadata": {"annotations": {"reactor.run/task": "\ud800/x"}}}]
-    )
-    def test_odd_objects_are_not_ours(self, odd: dict[str, Any]) -> None:
-        assert open_seal(KEY, odd) is None
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 It speaks the words the launcher uses (info, create, start, inspect, stop, rm), keeps containers as files in the folder
 DOUBLE_STATE, and puts the outside of a mount wherever a variable or an argument names its inside. An image `absent`
-cannot be pulled; DOUBLE_AWAY means that the daemon does not answer.
+cannot be pulled; DOUBLE_AWAY means that the daemon does not answer, DOUBLE_HANGS that `info` never ends; with
+DOUBLE_SLOW_RM the first `rm` never ends.
 """
 
 import contextlib
@@ -26,6 +27,8 @@ def main(words: list[str]) -> int:
         return 1
     match words:
         case ["info", *_]:
+            if "DOUBLE_HANGS" in os.environ:
+                signal.pause()
             print("id")
             return 0
         case ["create", *rest]:
@@ -37,6 +40,9 @@ def main(words: list[str]) -> int:
         case ["stop", "--time", seconds, name]:
             return stop(name, float(seconds))
         case ["rm", "--force", name]:
+            if "DOUBLE_SLOW_RM" in os.environ and not (STATE / "removing").exists():
+                (STATE / "removing").touch()
+                signal.pause()
             stop(name, 0)
             file_of(name).unlink(missing_ok=True)
             return 0

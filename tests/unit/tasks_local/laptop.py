@@ -12,9 +12,9 @@ import orjson
 from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.api.sensitivity import HARMLESS, Sensitive
 from reactor_operator.engine.events import Event, Outcome, TaskFailed, TaskStarted
-from reactor_operator.engine.failures import Failure
+from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.identity import Action, Task
-from reactor_operator.ports import Launched, RunRef, TaskOrder
+from reactor_operator.ports import Launched, Refused, RunRef, TaskOrder
 from reactor_operator.store.codec import decode_event
 from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import Commit
@@ -66,6 +66,19 @@ class Laptop:
     async def start(self, order: TaskOrder) -> None:
         await self.open(order.task)
         assert await self.launcher.start(order) == Launched()
+
+    async def begin(self, order: TaskOrder) -> None:
+        """Launch a task, and wait until it prints a line."""
+        await self.start(order)
+        await self.wait_until(self.lines, "the task to begin")
+
+    async def refusal(self, order: TaskOrder) -> Failure:
+        """Launch a task that cannot start, and return why."""
+        await self.open(order.task)
+        answer = await self.launcher.start(order)
+        assert isinstance(answer, Refused)
+        assert answer.failure.kind is FailureKind.CANNOT_START
+        return answer.failure
 
     async def run(self, order: TaskOrder) -> Outcome:
         """Launch a task and return its outcome."""

@@ -1,5 +1,6 @@
 """Container tasks on a laptop, with a stand-in for the engine's client."""
 
+import asyncio
 import json
 import os
 import sys
@@ -13,7 +14,8 @@ from reactor_operator.api.sensitivity import Sensitive
 from reactor_operator.engine.events import TaskFailed, TaskHalted, TaskSkipped, TaskStarted, TaskSucceeded
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.identity import pod_name
-from reactor_operator.ports import Refused
+from reactor_operator.ports import NotYet
+from reactor_operator.tasks.laptop.engine import ANSWER_SECONDS, find_engine
 from tests.unit.tasks_local.laptop import RUN, laptop, order_for, spec_of, task_of
 
 pytestmark = pytest.mark.heavy
@@ -193,13 +195,10 @@ async def test_without_an_engine_that_answers_a_container_is_refused_and_says_wh
     monkeypatch.setenv("DOUBLE_AWAY", "1")
     async with laptop(state) as found:
         order = order_for(shell("true"))
-        await found.open(order.task)
-        answer = await found.launcher.start(order)
-        assert isinstance(answer, Refused)
-        assert answer.failure.kind is FailureKind.CANNOT_START
-        assert "step 'store': a container needs docker or podman" in answer.failure.message
-        assert "Cannot connect to the Docker daemon" in answer.failure.message
-        assert "podman is not installed" in answer.failure.message
+        refused = await found.refusal(order)
+        assert "step 'store': a container needs docker or podman" in refused.message
+        assert "Cannot connect to the Docker daemon" in refused.message
+        assert "podman is not installed" in refused.message
         monkeypatch.delenv("DOUBLE_AWAY")
         monkeypatch.setenv("PATH", f"{state.parent / 'bin'}:{os.environ['PATH']}:/usr/bin:/bin")
         assert isinstance(await found.run(order), TaskSucceeded)
@@ -208,17 +207,14 @@ async def test_without_an_engine_that_answers_a_container_is_refused_and_says_wh
 async def test_volumes_are_refused_by_name(state: Path) -> None:
     async with laptop(state) as found:
         order = order_for(shell("true", volumeMounts=[{"name": "data", "mountPath": "/data"}]))
-        await found.open(order.task)
-        answer = await found.launcher.start(order)
-        assert isinstance(answer, Refused)
-        assert "mounts volumes" in answer.failure.message
+        refused = await found.refusal(order)
+        assert "mounts volumes" in refused.message
 
 
 async def test_stopping_ends_the_container_and_removes_it(state: Path) -> None:
     async with laptop(state) as found:
         order = order_for(shell("echo begun; exec sleep 60"))
-        await found.start(order)
-        await found.wait_until(found.lines, "the container to begin")
+        await found.begin(order)
         assert await found.retire(order, stop=True)
         await found.wait_until(lambda: not found.launcher._running, "its end")
         assert containers(state) == []
@@ -226,8 +222,7 @@ async def test_stopping_ends_the_container_and_removes_it(state: Path) -> None:
 
 async def test_closing_removes_containers(state: Path) -> None:
     async with laptop(state) as found:
-        await found.start(order_for(shell("echo begun; exec sleep 60")))
-        await found.wait_until(found.lines, "the container to begin")
+        await found.begin(order_for(shell("echo begun; exec sleep 60")))
         await found.start(order_for(shell("exec sleep 60"), task_of(attempt=2)))
     assert containers(state) == []
 
@@ -242,3 +237,48 @@ async def test_a_container_left_by_a_process_that_is_no_more_is_replaced_or_remo
         (state / f"{name}.json").write_text(json.dumps(left))
         await found.launcher.report_lost(RUN, order.step, order.task)
         assert containers(state) == []
+
+
+async def test_closing_removes_a_container_whose_removal_it_interrupts(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOUBLE_SLOW_RM", "1")
+    async with laptop(state) as found:
+        assert isinstance(await found.run(order_for(shell("true"))), TaskSucceeded)
+        await found.wait_until((state / "removing").exists, "its removal to begin")
+        assert len(containers(state)) == 1
+    assert containers(state) == []
+
+
+async def test_an_engine_that_hangs_is_given_up_and_named(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOUBLE_HANGS", "1")
+    found = await find_engine(0.1)
+    assert isinstance(found, str)
+    assert "docker does not answer: `docker info` took more than 0.1 s" in found
+
+
+async def test_who_drives_a_run_is_not_held_while_the_engine_is_looked_for(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOUBLE_HANGS", "1")
+    async with laptop(state) as found:
+        order = order_for(shell("true"))
+        await found.open(order.task)
+        async with asyncio.timeout(ANSWER_SECONDS / 2):
+            assert isinstance(await found.launcher.start(order), NotYet)
+
+
+@pytest.mark.parametrize(
+    ("script", "what"),
+    [
+        ("ln -s /etc/hostname $REACTOR_RESULT_PATH", "a symbolic link"),
+        ("mkfifo $REACTOR_RESULT_PATH", "a folder, a pipe or a device"),
+        ("mkdir $REACTOR_RESULT_PATH", "a folder, a pipe or a device"),
+    ],
+)
+async def test_an_output_that_is_no_plain_file_is_not_read(state: Path, script: str, what: str) -> None:
+    async with laptop(state) as found:
+        outcome = await found.run(order_for(shell(script, output={"path": "/out/result.txt"})))
+        assert isinstance(outcome, TaskFailed)
+        assert outcome.failure.kind is FailureKind.INVALID_RESULT
+        assert f"/out/result.txt, where output.path expects the result, is {what}" in outcome.failure.message

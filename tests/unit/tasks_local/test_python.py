@@ -15,7 +15,7 @@ from reactor_operator.engine.events import (
 )
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.identity import Action
-from reactor_operator.ports import Launched, NotYet, Refused
+from reactor_operator.ports import Launched, NotYet
 from reactor_operator.store.port import Entry, StoreUnavailable
 from tests.unit.tasks_local.laptop import laptop, lives, order_for, python_spec, spec_of, task_of
 
@@ -105,12 +105,9 @@ async def test_what_is_not_among_the_manifests_is_refused_by_name(tmp_path: Path
     assert isinstance(step, dict)
     async with laptop(tmp_path) as found:
         order = order_for(python_spec("def main(p): pass", **step))
-        await found.open(order.task)
-        answer = await found.launcher.start(order)
-        assert isinstance(answer, Refused)
-        assert answer.failure.kind is FailureKind.CANNOT_START
-        assert "step 'store'" in answer.failure.message
-        assert missing in answer.failure.message
+        refused = await found.refusal(order)
+        assert "step 'store'" in refused.message
+        assert missing in refused.message
 
 
 @pytest.mark.parametrize("step", [{"env": [{"name": "A", "value": "a\0b"}]}, {"arguments": {"p": SECRET}}])
@@ -118,11 +115,8 @@ async def test_text_that_no_variable_can_hold_is_refused_by_name(tmp_path: Path,
     assert isinstance(step, dict)
     async with laptop(tmp_path, config={("Secret", "shop", "p"): "a\0b"}) as found:
         order = order_for(python_spec("def main(p=None): pass", **step))
-        await found.open(order.task)
-        answer = await found.launcher.start(order)
-        assert isinstance(answer, Refused)
-        assert answer.failure.kind is FailureKind.CANNOT_START
-        assert "has a NUL character in its text" in answer.failure.message
+        refused = await found.refusal(order)
+        assert "has a NUL character in its text" in refused.message
 
 
 async def test_an_optional_key_that_is_missing_is_left_out(tmp_path: Path) -> None:

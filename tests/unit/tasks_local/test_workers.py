@@ -11,11 +11,13 @@ from reactor_operator.engine.events import (
     TaskStarted,
 )
 from reactor_operator.engine.failures import FailureKind
-from reactor_operator.ports import NotYet
+from reactor_operator.ports import Launched, NotYet
 from reactor_operator.store.port import Commit, Entry
 from reactor_operator.tasks.laptop.worker import spawn_worker
 from reactor_operator.tasks.local import LaptopSettings, LocalLauncher
 from tests.unit.tasks_local.laptop import RUN, WAIT, Clock, laptop, lives, order_for, python_spec, task_of
+
+CLEANS_UP = "def main(context):\n    print('begun')\n    context.cancellation.wait(60)\n    print('cleaned up')"
 
 
 async def test_stopping_kills_all_that_a_handler_started_and_the_next_attempt_waits_for_its_death(
@@ -39,11 +41,9 @@ async def test_stopping_kills_all_that_a_handler_started_and_the_next_attempt_wa
 
 
 async def test_a_handler_that_asked_for_its_context_may_end_in_its_grace_period(tmp_path: Path) -> None:
-    source = "def main(context):\n    print('begun')\n    context.cancellation.wait(60)\n    print('cleaned up')"
     async with laptop(tmp_path) as found:
-        order = order_for(python_spec(source))
-        await found.start(order)
-        await found.wait_until(found.lines, "the handler to begin")
+        order = order_for(python_spec(CLEANS_UP))
+        await found.begin(order)
         await found.retire(order, stop=True)
         await found.wait_until(lambda: found.lines() == ["begun", "cleaned up"], "the handler to clean up")
         await found.wait_until(lambda: not found.launcher._running, "the end of it")
@@ -55,8 +55,7 @@ async def test_a_handler_that_ignores_its_cancellation_is_killed_after_its_grace
     source = "import os, time\ndef main(context):\n    print(os.getpid())\n    time.sleep(60)"
     async with laptop(tmp_path, grace_seconds=0.05) as found:
         order = order_for(python_spec(source))
-        await found.start(order)
-        await found.wait_until(found.lines, "the handler to begin")
+        await found.begin(order)
         await found.retire(order, stop=True)
         await found.wait_until(lambda: not lives(int(found.lines()[0])), "its death")
 
@@ -64,8 +63,7 @@ async def test_a_handler_that_ignores_its_cancellation_is_killed_after_its_grace
 async def test_a_task_that_still_runs_is_not_forgotten_unless_it_is_stopped(tmp_path: Path) -> None:
     async with laptop(tmp_path) as found:
         order = order_for(python_spec(WAIT))
-        await found.start(order)
-        await found.wait_until(found.lines, "the handler to begin")
+        await found.begin(order)
         assert found.launcher.holds(RUN, order.task)
         assert not await found.retire(order, stop=False)
 
@@ -103,11 +101,9 @@ async def test_a_task_of_a_process_that_is_no_more_is_reported_lost(tmp_path: Pa
 
 
 async def test_what_was_told_to_stop_may_end_before_everything_is_closed(tmp_path: Path) -> None:
-    source = "def main(context):\n    print('begun')\n    context.cancellation.wait(60)\n    print('cleaned up')"
     async with laptop(tmp_path) as found:
-        order = order_for(python_spec(source))
-        await found.start(order)
-        await found.wait_until(found.lines, "the handler to begin")
+        order = order_for(python_spec(CLEANS_UP))
+        await found.begin(order)
         await found.retire(order, stop=True)
         await found.launcher.settle()
         assert found.lines() == ["begun", "cleaned up"]
@@ -116,8 +112,7 @@ async def test_what_was_told_to_stop_may_end_before_everything_is_closed(tmp_pat
 async def test_closing_ends_everything_and_tells_nothing(tmp_path: Path) -> None:
     async with laptop(tmp_path) as found:
         order = order_for(python_spec("import os\n" + WAIT.replace("'begun'", "os.getpid()")))
-        await found.start(order)
-        await found.wait_until(found.lines, "the handler to begin")
+        await found.begin(order)
         started = order_for(python_spec(WAIT), task_of(attempt=2))
         await found.start(started)
         await found.launcher.close()
@@ -164,8 +159,7 @@ async def test_a_warm_worker_is_there_for_the_first_task(tmp_path: Path) -> None
 async def test_a_closed_task_is_stopped_without_an_outcome(tmp_path: Path) -> None:
     async with laptop(tmp_path) as found:
         order = order_for(python_spec(WAIT))
-        await found.start(order)
-        await found.wait_until(found.lines, "the handler to begin")
+        await found.begin(order)
         position = max(found.store._runs[RUN.uid].inbox)
         await found.store.commit(
             Commit(run=RUN.uid, revision=1, epoch=1, inbox_position=position, closes=frozenset({order.task.key}))
@@ -174,3 +168,28 @@ async def test_a_closed_task_is_stopped_without_an_outcome(tmp_path: Path) -> No
         await found.wait_until(lambda: not found.launcher._running, "the end of it")
         assert found.events(order.task) == []
         assert not found.launcher.holds(RUN, order.task)
+
+
+async def test_a_task_that_ends_in_the_turn_in_which_it_is_stopped_takes_no_worker_from_another(tmp_path: Path) -> None:
+    wait = f"import os, time\ndef main():\n    print('begun')\n    while not os.path.exists({str(tmp_path / 'go')!r}):"
+    async with laptop(tmp_path) as found:
+        first = order_for(python_spec(wait + "\n        time.sleep(0.005)"))
+        second = order_for(python_spec("def main():\n    return 2"), task_of(attempt=2))
+        await found.start(first)
+        await found.open(second.task)
+        await found.wait_until(found.lines, "the handler to begin")
+        worker = found.launcher._running[RUN.uid, first.task.key].worker
+        assert worker is not None
+        assert worker._answer is not None
+        starting: list[asyncio.Task[object]] = []
+
+        def stop_it(_: object) -> None:
+            """Stop the first, whose answer is there; the second starts when it has given its worker back."""
+            starting.append(asyncio.create_task(found.launcher.start(second)))
+            with pytest.raises(StopIteration):
+                found.retire(first, stop=True).send(None)
+
+        worker._answer.whole.add_done_callback(stop_it)
+        (tmp_path / "go").touch()
+        assert found.value(await found.outcome_of(second.task)) == 2
+        assert await starting[0] == Launched()

@@ -22,6 +22,10 @@ from reactor_operator.engine.plan import FINALLY, OUTERMOST, ROOT, StepKind
 MAX_NODES = 50_000
 MAX_RECURSION = 10
 """How often a reactor may be inside itself."""
+MAX_AROUND = 50
+"""How many steps a step may be inside of, those of other reactors counted."""
+MAX_PATH = 1_024
+"""Characters of a path: what the status and the keys of tasks have room for."""
 
 
 class CannotLayOut(Exception):
@@ -220,6 +224,7 @@ class _Builder:
         if len(self.nodes) >= MAX_NODES:
             message = f"found more than {MAX_NODES} steps, those inside composes counted, expected fewer"
             raise CannotLayOut((Problem("spec.steps", message, "TooMany"),))
+        _check_room(place)
         body = step.compose
         if step.switch is not None:
             self._switch(place, step)
@@ -278,6 +283,17 @@ class _Builder:
             self.reactor(place, other, name)
         else:
             self.nodes[place.path] = replace(node, kind=StepKind.TRANSFORM, too_deep=True)
+
+
+def _check_room(place: _Place) -> None:
+    """Raise CannotLayOut for a step that is too deep inside others, before what is inside it is laid out."""
+    around, length = place.path.count("/"), len(place.path)
+    if around > MAX_AROUND:
+        message = f"found a step inside of {around} others, expected at most {MAX_AROUND}: compose fewer in each other"
+        raise CannotLayOut((Problem(place.field_path, message, "TooDeep"),))
+    if length > MAX_PATH:
+        message = f"found a step whose path, {place.path[:60]}…, has {length} characters, expected at most {MAX_PATH}"
+        raise CannotLayOut((Problem(place.field_path, f"{message}: give shorter names", "TooDeep"),))
 
 
 def _bodies(path: str, step: Step) -> Iterator[tuple[str | None, str, Body, str]]:

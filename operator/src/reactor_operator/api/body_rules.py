@@ -27,9 +27,8 @@ def body_problems(step: Step, path: str, depth: int) -> Iterator[Problem]:
         yield from _compose_policies(step, path)
     for place, case in enumerate(step.switch.cases if step.switch is not None else ()):
         yield from expression_problems(case.when, f"{path}.switch.cases[{place}].when", arguments=True)
-    if step.switch is not None and step.undo is not None and any(_has_steps(body) for _, body in bodies_of(step)):
-        message = "found it beside a switch with steps inside, expected it on those steps: each is undone by itself"
-        yield Problem(f"{path}.undo", message, "InvalidValue")
+    if step.switch is not None and any(_has_steps(body) for _, body in bodies_of(step)):
+        yield from _switch_policies(step, path)
 
 
 def _no_task(step: Step, path: str) -> Iterator[Problem]:
@@ -46,6 +45,15 @@ def _compose_policies(step: Step, path: str) -> Iterator[Problem]:
     if step.timeout is not None:
         message = "found it beside compose, expected it on the steps inside, or spec.timeout for the whole run"
         yield Problem(f"{path}.timeout", message, "InvalidValue")
+
+
+def _switch_policies(step: Step, path: str) -> Iterator[Problem]:
+    """What a switch with steps inside cannot have. A case that is one task can be a step there, with a policy."""
+    beside = "found it beside a switch with steps inside, expected it on those steps"
+    if step.undo is not None:
+        yield Problem(f"{path}.undo", f"{beside}: each is undone by itself", "InvalidValue")
+    if step.timeout is not None:
+        yield Problem(f"{path}.timeout", f"{beside}, or spec.timeout for the whole run", "InvalidValue")
 
 
 def _body(body: Body, path: str, depth: int) -> Iterator[Problem]:

@@ -22,8 +22,9 @@ _ONLY_JSON = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS |
 def document_problems(document: object, base: str = "") -> list[Problem]:
     """Return everything in `document` that JSON cannot carry: keys that are no text, dates, NaN, too deep nesting."""
     try:
-        orjson.dumps(document, option=_ONLY_JSON)
-        json.dumps(document, allow_nan=False, check_circular=False)
+        text = orjson.dumps(document, option=_ONLY_JSON)
+        if b"null" in text:  # as orjson writes what is no number, too
+            json.dumps(document, allow_nan=False, check_circular=False)
     except (TypeError, ValueError, RecursionError):
         return _walk(document, base)
     return []

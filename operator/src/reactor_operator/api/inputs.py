@@ -41,8 +41,11 @@ class InputsSchema:
 
     def apply(self, inputs: object) -> tuple[object, tuple[Problem, ...]]:
         """Return a copy of `inputs` with defaults filled in, and every error in it. Inputs of None are `{}`."""
+        given = {} if inputs is None else inputs
+        if too_much := self._too_much(given):
+            return given, (too_much,)
         filling = _Filling(self._schema)
-        filled = filling.fill_root({} if inputs is None else copy.deepcopy(inputs))
+        filled = filling.fill_root(copy.deepcopy(given))
         if filling.left < 0 or filling.bytes_left < 0:
             bounds = f"{MAX_DEFAULTS} defaults or {MAX_DEFAULT_BYTES} bytes of them"
             message = f"found a schema that fills in more than {bounds}, expected fewer"
@@ -50,22 +53,35 @@ class InputsSchema:
         too_deep = tuple(one for one in document_problems(filled, BASE) if one.reason == TOO_DEEP)
         if too_deep:
             return filled, too_deep
-        values, depth = _measured(filled)
-        try:
-            visits = self._work.visits(depth)
-        except TooMuchWork:
-            visits = MAX_JUDGEMENTS + 1
-        if visits > 1 and visits * values > MAX_JUDGEMENTS:
-            message = f"found values nested {depth} deep that the schema's references judge too often: refer to less"
-            return filled, (Problem(BASE, message, "InvalidSchema"),)
+        if too_much := self._too_much(filled):
+            return filled, (too_much,)
         if self._validator.is_valid(filled):
             return filled, ()
+        values, depth = _measured(filled)
         few = longest_said(self._schema) * values <= MAX_SAID_BYTES
-        every = few and (visits == 1 or visits * values <= MAX_JUDGEMENTS_LISTED)
+        every = few and self._judges_within(MAX_JUDGEMENTS_LISTED, values, depth)
         found = (problem for error in self._errors(filled, every=every) for problem in _problems(error))
         if self._sensitive:
             found = (unsaid(problem, self._sensitive) for problem in found)
         return filled, tuple(islice(dict.fromkeys(islice(found, MAX_PROBLEMS + 1)), MAX_PROBLEMS))
+
+    def _too_much(self, document: object) -> Problem | None:
+        """Return the problem of a document that would be judged, or looked through for defaults, for too long."""
+        values, depth = _measured(document)
+        if self._judges_within(MAX_JUDGEMENTS, values, depth):
+            return None
+        message = (
+            f"found {values} values, nested {depth} deep, that the schema judges too often in all:"
+            " combine and refer to less in it, or give fewer values"
+        )
+        return Problem(BASE, message, "InvalidSchema")
+
+    def _judges_within(self, limit: int, values: int, depth: int) -> bool:
+        """Return whether so many values, nested so deep, are judged at most `limit` times in all."""
+        try:
+            return self._work.visits(depth, limit // values) * values <= limit
+        except TooMuchWork:
+            return False
 
     def _errors(self, inputs: object, *, every: bool) -> Iterator[Any]:
         """Return every error of `inputs`, which is not valid; else the first alone, where all would be too many."""

@@ -8,13 +8,13 @@ In: `engine.signals.TABLE`. Out: Markdown. Never here: a rule.
 import sys
 from pathlib import Path
 
-from reactor_operator.engine.signals import TABLE
+from reactor_operator.engine.signals import GO_ON, TABLE
 from reactor_operator.engine.state import RunPhase
 
 _MEANINGS = {
     RunPhase.PENDING: "waits for its Reactor",
     RunPhase.RUNNING: "goes forward",
-    RunPhase.SUSPENDED: "holds still, because `spec.suspend` is true",
+    RunPhase.SUSPENDED: "holds still, because `spec.suspend` is true or somebody asked for it",
     RunPhase.ROLLING_BACK: "is being reversed, newest first",
     RunPhase.RECOVERING: "state was lost; nothing starts",
     RunPhase.SUCCEEDED: "ended well",
@@ -28,13 +28,12 @@ _HEAD = """# Phases and requests
 Rendered from the table of the engine by `make crds`. Do not edit.
 
 What may be asked of a run in each phase: by annotation (`reactor.run/undo`), by `status.requests`, or with
-`reactor cancel`, `undo`, `retry` and `skip` (see [signals](signals.md)). Each request is answered in `status.signals`,
-accepted or with the reason below. Where it says accepted, something else may still speak against it, which is told
-there too. `spec.suspend` may be changed at any time.
+`reactor cancel`, `undo`, `retry`, `skip` and `suspend` (see [signals](signals.md)); go on is `suspend` with `false`, or
+`reactor suspend --off`. Each request is answered in `status.signals`, accepted or with the reason below. Where it says
+accepted, something else may still speak against it, which is told there too. `spec.suspend` may be changed at any time.
 
-| phase | the run | cancel | undo | retry | skip |
-|---|---|---|---|---|---|
 """
+_ASKED = ("cancel", "undo", "retry", "skip", "suspend", GO_ON)
 
 
 def render_phases() -> str:
@@ -43,12 +42,13 @@ def render_phases() -> str:
     rows = []
     for phase in RunPhase:
         cells = []
-        for action in ("cancel", "undo", "retry", "skip"):
+        for action in _ASKED:
             refused = TABLE[phase][action].replace("{phase}", "PHASE")
             cells.append(f"refused ({notes.setdefault(refused, len(notes) + 1)})" if refused else "accepted")
         rows.append(f"| {phase} | {_MEANINGS[phase]} | {' | '.join(cells)} |")
     reasons = [f"{number}. {reason}" for reason, number in notes.items()]
-    return _HEAD + "\n".join(rows) + "\n\n" + "\n".join(reasons) + "\n"
+    columns = f"| phase | the run | {' | '.join(_ASKED)} |\n{'|---' * (len(_ASKED) + 2)}|\n"
+    return _HEAD + columns + "\n".join(rows) + "\n\n" + "\n".join(reasons) + "\n"
 
 
 if __name__ == "__main__":

@@ -41,7 +41,8 @@ class RunSpec(Model):
     )
     suspend: Optional[Boolean] = Field(
         default=None,
-        description="true: nothing new starts and nothing is rolled back until it is false again. What runs, ends.",
+        description="true: nothing new starts and nothing is rolled back until it is false again, or somebody asks the "
+        "run to go on. What runs, ends.",
     )
     on_delete: Optional[OnDelete] = Field(
         default=None,

@@ -1,11 +1,11 @@
-"""How often a schema looks at one value: what a few references can make of it is found before it is done.
+"""How often a schema looks at one value: what references and branches make of it is found before it is done.
 
 In: a sound schema and how deep the inputs are nested. Out: a bound on how often any single value is judged.
 Never here: a value, a validator.
 
 A validator follows references wherever they lead and forgets that it has been there: twenty definitions that name the
 next one twice judge an empty object a million times, and nothing interrupts it or bounds its memory. Without references
-every part of a schema judges a value once, so only those with some are looked at.
+every part judges a value once at most: their number is a bound that costs nothing, and most schemas need no other.
 
 The bound: a value is judged by a schema, by what that refers to and combines (`here`), and each judges its members and
 items in turn; members of different names are different values, so the dearest name counts.
@@ -45,15 +45,18 @@ class SchemaWork:
 
     def __init__(self, root: Mapping[str, object]) -> None:
         self._root = root
-        self._refers, self._anchors = _references_and_anchors(root)
+        self._refers, self._parts, self._anchors = _survey(root)
         self._schemas: dict[int, Mapping[str, object]] = {}
         self._judged: dict[int, _Judged] = {}
         self._steps = 0
 
-    def visits(self, depth: int) -> int:
-        """Return how often any value of inputs that are nested `depth` deep is judged. Raises TooMuchWork."""
-        if not self._refers:
-            return 1
+    def visits(self, depth: int, enough: int = 0) -> int:
+        """Return how often any value of inputs that are nested `depth` deep is judged. Raises TooMuchWork.
+
+        A bound that is not above `enough` need not be the lowest.
+        """
+        if not self._refers and self._parts <= enough:
+            return self._parts
         self._steps = 0
         root = self._known(self._root)
         reachable = self._reachable(root)
@@ -161,14 +164,15 @@ def _mappings(found: object) -> Iterator[Mapping[str, object]]:
         yield from (one for one in found if isinstance(one, Mapping))
 
 
-def _references_and_anchors(schema: object) -> tuple[bool, dict[str, Mapping[str, object]]]:
-    """Return whether anything in `schema` refers to anything, and what `#NAME` refers to."""
-    refers = False
+def _survey(schema: object) -> tuple[bool, int, dict[str, Mapping[str, object]]]:
+    """Return whether anything in `schema` refers to anything, how many objects it has, and what `#NAME` refers to."""
+    refers, parts = False, 0
     anchors: dict[str, Mapping[str, object]] = {}
     waiting = [schema]
     while waiting:
         node = waiting.pop()
         if isinstance(node, Mapping):
+            parts += 1
             refers = refers or "$ref" in node or "$dynamicRef" in node
             for key in ("$anchor", "$dynamicAnchor"):
                 if isinstance(name := node.get(key), str):
@@ -176,4 +180,4 @@ def _references_and_anchors(schema: object) -> tuple[bool, dict[str, Mapping[str
             waiting += node.values()
         elif isinstance(node, list):
             waiting += node
-    return refers, anchors
+    return refers, parts, anchors

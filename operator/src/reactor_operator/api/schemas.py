@@ -12,13 +12,13 @@ import orjson
 from reactor_operator.api.document import document_problems
 from reactor_operator.api.problems import Problem, path_to, render_found
 from reactor_operator.api.schema_work import MAX_VISITS, SchemaWork, TooMuchWork
+from reactor_operator.api.subschemas import parts_of_schema
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _MASK = "\N{REPLACEMENT CHARACTER}"
 _SAID = 300
 _REPEATED = ("const", "enum", "not", "pattern")
 _REFERENCES = ("$ref", "$dynamicRef")
-_LITERALS = frozenset({"const", "enum", "default", "examples"})
 
 
 def schema_problems(schema: object, base: str) -> list[Problem]:
@@ -47,9 +47,11 @@ def schema_problems(schema: object, base: str) -> list[Problem]:
 
 def _work(schema: object, base: str) -> list[Problem]:
     try:
-        SchemaWork(schema if isinstance(schema, Mapping) else {}).visits(0)
+        SchemaWork(schema if isinstance(schema, Mapping) else {}).visits(0, MAX_VISITS)
     except TooMuchWork:
-        message = f"found references that judge one value more than {MAX_VISITS} times, expected fewer: refer to less"
+        message = (
+            f"found parts that judge one value more than {MAX_VISITS} times, expected fewer: combine and refer to less"
+        )
         return [Problem(base, message, "InvalidSchema")]
     return []
 
@@ -101,23 +103,30 @@ def _dialect(schema: object, base: str) -> Iterator[Problem]:
 
 def _references(schema: object, base: str) -> Iterator[Problem]:
     """Yield references that leave the document; a level at a time, so that depth costs no stack."""
-    level: list[tuple[str, object]] = [(base, schema)]
+    level: list[tuple[str, object, bool]] = [(base, schema, False)]
     while level:
-        below: list[tuple[str, object]] = []
-        for path, node in level:
+        below: list[tuple[str, object, bool]] = []
+        for path, node, by_name in level:
             if isinstance(node, Mapping):
-                for key in _REFERENCES:
-                    target = node.get(key)
-                    if isinstance(target, str) and not target.startswith("#"):
-                        message = f"found {render_found(target)}, expected a reference inside the schema: #/$defs/NAME"
-                        yield Problem(path_to(path, [key]), message, "InvalidSchema")
-                if not isinstance(node.get("sensitive", False), bool | Mapping):  # a member may be called that
-                    message = f"found {render_found(node['sensitive'])}, expected true or false"
-                    yield Problem(path_to(path, ["sensitive"]), message, "InvalidSchema")
-                if isinstance(node.get("$id"), str) and node is not schema:
-                    message = "found a schema inside that has an $id, expected none: references could not be followed"
-                    yield Problem(path_to(path, ["$id"]), message, "InvalidSchema")
-                below += [(path_to(path, [key]), child) for key, child in node.items() if key not in _LITERALS]
+                if not by_name:
+                    yield from _keywords(node, path, outermost=node is schema)
+                parts = parts_of_schema(node, by_name=by_name)
+                below += [(path_to(path, [key]), part, names) for key, part, names in parts]
             elif isinstance(node, list):
-                below += [(path_to(path, [index]), child) for index, child in enumerate(node)]
+                below += [(path_to(path, [index]), part, False) for index, part in enumerate(node)]
         level = below
+
+
+def _keywords(node: Mapping[str, object], path: str, *, outermost: bool) -> Iterator[Problem]:
+    """Yield what one schema says that no schema of ours may."""
+    for key in _REFERENCES:
+        target = node.get(key)
+        if isinstance(target, str) and not target.startswith("#"):
+            message = f"found {render_found(target)}, expected a reference inside the schema: #/$defs/NAME"
+            yield Problem(path_to(path, [key]), message, "InvalidSchema")
+    if not isinstance(node.get("sensitive", False), bool | Mapping):  # an object: a member of a keyword nobody knows
+        message = f"found {render_found(node['sensitive'])}, expected true or false"
+        yield Problem(path_to(path, ["sensitive"]), message, "InvalidSchema")
+    if isinstance(node.get("$id"), str) and not outermost:
+        message = "found a schema inside that has an $id, expected none: references could not be followed"
+        yield Problem(path_to(path, ["$id"]), message, "InvalidSchema")

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from reactor_operator.api.subschemas import parts_of_schema
 from reactor_operator.engine.identity import Action
 
 MASK = "***"
 ALL = "\0all"
 """Stands among names for every name."""
-
-_LITERALS = frozenset({"const", "enum", "default", "examples"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,13 +103,13 @@ def parts_of(value: object, names: frozenset[str]) -> list[object]:
 
 
 def _says_sensitive(schema: object) -> bool:
-    waiting = [schema]
+    waiting = [(schema, False)]
     while waiting:
-        node = waiting.pop()
+        node, by_name = waiting.pop()
         if isinstance(node, Mapping):
-            if node.get("sensitive") is True:
+            if not by_name and node.get("sensitive") is True:
                 return True
-            waiting += (part for key, part in node.items() if key not in _LITERALS)
+            waiting += ((part, names) for _, part, names in parts_of_schema(node, by_name=by_name))
         elif isinstance(node, list):
-            waiting += node
+            waiting += ((part, False) for part in node)
     return False

@@ -17,6 +17,9 @@ Text = Annotated[str, Field(max_length=4096)]
 Moment = Annotated[str, Field(max_length=64, json_schema_extra={"format": "date-time"})]
 StepPath = Annotated[str, Field(max_length=1024)]
 Count = Annotated[Integer, Field(ge=0)]
+Raised = Annotated[Optional[Word], Field(description="The Python exception, if one was raised.")]
+RaisedFile = Annotated[Optional[Word], Field(description="The file of the author's code where it happened.")]
+RaisedLine = Annotated[Optional[Count], Field(description="The line in it.")]
 
 
 class Condition(Model):
@@ -68,9 +71,9 @@ class StepFailure(Model):
 
     kind: FailureKind = Field(description="The kind of failure, as in retryOn.")
     message: Message = Field(description="What happened.")
-    exception: Optional[Word] = Field(default=None, description="The Python exception, if one was raised.")
-    file: Optional[Word] = Field(default=None, description="The file of the author's code where it happened.")
-    line: Optional[Count] = Field(default=None, description="The line in it.")
+    exception: Raised = None
+    file: RaisedFile = None
+    line: RaisedLine = None
     retryable: Optional[bool] = Field(default=None, description="Whether trying again may help.")
 
 
@@ -115,9 +118,9 @@ class RunFailureStatus(Model):
     kind: FailureKind = Field(description="The kind of failure.")
     message: Message = Field(description="What happened.")
     attempts: Optional[Count] = Field(default=None, description="How often the step was attempted.")
-    exception: Optional[Word] = Field(default=None, description="The Python exception, if one was raised.")
-    file: Optional[Word] = Field(default=None, description="The file of the author's code where it happened.")
-    line: Optional[Count] = Field(default=None, description="The line in it.")
+    exception: Raised = None
+    file: RaisedFile = None
+    line: RaisedLine = None
     detail: Optional[FailureDetail] = Field(default=None, description="What explains it.")
 
 
@@ -127,9 +130,9 @@ class RollbackFailureStatus(Model):
     step: StepPath = Field(description="The step.")
     kind: FailureKind = Field(description="The kind of failure.")
     message: Message = Field(description="What happened.")
-    exception: Optional[Word] = Field(default=None, description="The Python exception, if one was raised.")
-    file: Optional[Word] = Field(default=None, description="The file of the author's code where it happened.")
-    line: Optional[Count] = Field(default=None, description="The line in it.")
+    exception: Raised = None
+    file: RaisedFile = None
+    line: RaisedLine = None
     detail: Optional[FailureDetail] = Field(
         default=None, description="What explains it, of as many as there is room for."
     )
@@ -159,7 +162,7 @@ class StatusRequest(Model):
     """A request to the run, written by a person: `kubectl patch --subresource=status`. It goes once it is answered."""
 
     id: Word = Field(description="Identity of the request: repeating it changes nothing.")
-    action: Word = Field(description="cancel, undo, retry or skip.")
+    action: Word = Field(description="cancel, undo, retry, skip or suspend.")
     step: Optional[StepPath] = Field(default=None, description="The step it is about, of retry and skip.")
     payload: Json = Field(default=None, description="Of skip: the value that the step is given.")
     arguments: Object | None = Field(default=None, description="Of retry: other arguments for the step.")
@@ -167,6 +170,7 @@ class StatusRequest(Model):
         default=None, description="Of retry: standing or undone, for each step that could not be reversed."
     )
     delete: Optional[Boolean] = Field(default=None, description="Of undo: the run is deleted once it is undone.")
+    suspend: Optional[Boolean] = Field(default=None, description="Of suspend: false lets the run go on. Unset: true.")
     reason: Optional[Message] = Field(default=None, description="Why, for people.")
     by: Optional[Word] = Field(default=None, description="Who asks.")
 

@@ -6,7 +6,7 @@ In: a sound `Step`. Out: problems and warnings. Never here: other steps but thos
 from collections.abc import Iterable, Iterator, Sequence
 
 from reactor_operator.api.action_rules import action_problems
-from reactor_operator.api.actions import EnvVar
+from reactor_operator.api.actions import ActionSpec, EnvVar
 from reactor_operator.api.body_rules import MAX_DEPTH, body_problems
 from reactor_operator.api.effective import reference_variable, referenced_arguments
 from reactor_operator.api.graph import bodies_of, request_sources
@@ -37,13 +37,13 @@ def step_problems(step: Step, path: str, depth: int = 0) -> Iterator[Problem]:
         spec = step.action(action)
         if spec is not None:
             yield from action_problems(spec, action, f"{path}.{action.value}")
-            if spec.container is not None and spec.container.env is not None:
-                yield from environment_problems(step, spec.container.env, f"{path}.{action.value}.container.env")
+            yield from _own_environment(step, spec, f"{path}.{action.value}")
     yield from body_problems(step, path, depth)
     for keys, body in bodies_of(step):
         field = path_to(path, keys)
         if body.run is not None:
             yield from action_problems(body.run, Action.RUN, f"{field}.run")
+            yield from _own_environment(step, body.run, f"{field}.run")
         for place, inner in enumerate(body.steps or () if depth < MAX_DEPTH else ()):
             yield from step_problems(inner, f"{field}.steps[{place}]", depth + 1)
 
@@ -110,6 +110,12 @@ def environment_problems(step: Step, env: Sequence[EnvVar], path: str) -> Iterat
             yield _unknown_argument(step, variable.argument, f"{path}[{place}].argument")
 
 
+def _own_environment(step: Step, spec: ActionSpec, path: str) -> Iterator[Problem]:
+    """Yield the problems of the `env` that the container of an action has itself."""
+    if spec.container is not None and spec.container.env is not None:
+        yield from environment_problems(step, spec.container.env, f"{path}.container.env")
+
+
 def default_environment_problems(env: Sequence[EnvVar], steps: Iterable[Step], path: str) -> Iterator[Problem]:
     """Yield the arguments that `env` of the defaults names and a step that takes it does not have: each argument once.
 
@@ -129,7 +135,9 @@ def default_environment_problems(env: Sequence[EnvVar], steps: Iterable[Step], p
 
 def _takes_defaults(step: Step) -> bool:
     """Return whether a task of the step gets its `env` from the defaults."""
-    actions = [step.action(action) for action in Action] if step.env is None else []
+    if step.env is not None:
+        return False
+    actions = [*(step.action(action) for action in Action), *(body.run for _, body in bodies_of(step))]
     return any(one is not None and (one.container is None or one.container.env is None) for one in actions)
 
 

@@ -3,12 +3,28 @@
 In: a sound schema. Out: subschemas, each once. Never here: a value that is judged (see `inputs`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import unquote
 
 SCHEMAS_PER_PLACE = 100
+_LITERALS = frozenset({"const", "enum", "default", "examples"})
+_BY_NAME = frozenset(
+    {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependentRequired"}
+)
 
 Schema = Mapping[str, object]
+
+
+def parts_of_schema(node: Schema, *, by_name: bool) -> Iterator[tuple[str, object, bool]]:
+    """Yield what is inside a schema, or an object that holds some by name: key, part, and whether that holds some.
+
+    Values that a schema only quotes are left out. A member may be called `default` or `const`: there it is a name.
+    """
+    for key, part in node.items():
+        if by_name:
+            yield key, part, False
+        elif key not in _LITERALS:
+            yield key, part, key in _BY_NAME
 
 
 def schemas_of_root(root: Schema) -> Sequence[Schema]:
@@ -51,7 +67,7 @@ def _holding(start: Iterable[object], root: Schema) -> list[Schema]:
         if isinstance(reference, str):
             waiting.append(resolve_reference(reference, root))
         if isinstance(every, list):
-            waiting.extend(every)
+            waiting.extend(every[:SCHEMAS_PER_PLACE])
     return list(seen.values())
 
 

@@ -158,6 +158,9 @@ class _Marks:
             self._reads((_DECLARED, to[1], _WHOLE), (_DECLARED, scope.last, _WHOLE))
         else:
             self._source(scope.returns, scope, scope.path, to)
+            if scope.returns.result is not None:
+                returned = scope.path_of(scope.returns.result)
+                self._reads((_DECLARED, to[1], _WHOLE), (_DECLARED, returned, _WHOLE))
 
     def _source(self, source: Source, scope: Scope, path: str, to: Place) -> None:
         if source.sensitive:

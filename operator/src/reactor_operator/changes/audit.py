@@ -78,6 +78,11 @@ class Audit:
             except ApiError as problem:
                 where = f"{run.namespace}/{sealed.name}"
                 _log.warning("a launched task could not be looked for", pod=where, problem=str(problem))
+            except (Unavailable, StoreUnavailable):
+                raise
+            except Exception:
+                where = f"{run.namespace}/{sealed.name}"
+                _log.exception("a launched task cannot be looked for: this is a bug", pod=where)
 
     async def _look_for(self, sealed: Sealed, placement: Placement) -> None:
         """Look whether the pod is there or, for a Job, one may still come."""

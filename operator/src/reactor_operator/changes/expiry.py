@@ -24,7 +24,6 @@ from reactor_operator.store.port import RunStore, StoreUnavailable
 
 _LONGEST_SLEEP_SECONDS = 30.0
 _AGAIN_MS = 5_000
-_ENDED = frozenset(phase.value for phase in ENDED)
 _log = structlog.get_logger("reactor_operator.changes")
 
 
@@ -103,7 +102,7 @@ class Expiry:
         Its own TTL counts, else that of its reactor, else the operator's.
         """
         finished_at = parse_moment(text_at(run.status, "finishedAt"))
-        if text_at(run.status, "phase") not in _ENDED or finished_at is None:
+        if text_at(run.status, "phase") not in ENDED or finished_at is None:
             return None
         if text_at(run.status, "phase") == RunPhase.UNDONE and await self._is_to_go(run.ref):
             return finished_at

@@ -123,7 +123,10 @@ async def open_session(access: Access) -> aiohttp.ClientSession:
             request.headers["Authorization"] = value
         response = await handler(request)
         if response.status == 401:
-            await access.renew()
+            try:
+                await access.renew()
+            except OSError as problem:
+                _log.warning("kinds are watched with old credentials", problem=str(problem))
         return response
 
     tls = access.tls if access.tls is not None else False

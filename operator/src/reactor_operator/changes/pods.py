@@ -140,7 +140,7 @@ class PodWatch:
                     if event.type in ("ADDED", "MODIFIED"):
                         await self._met(event.object, new=event.type == "ADDED", live=False)
                     elif event.type == "DELETED":
-                        await self._parted(event.object)
+                        await self._parted(event.object, last=True)
             except Gone:
                 self._metrics.watch_breaks.labels("gone").inc()
                 version = ""
@@ -185,7 +185,7 @@ class PodWatch:
         there = {text_at(pod, "metadata", "uid") for pod in listing.items}
         for uid, seen in before.items():
             if uid not in there:
-                await self._parted(seen.pod)
+                await self._parted(seen.pod, last=False)
         self._listed.set()
         return listing.resource_version
 
@@ -210,7 +210,7 @@ class PodWatch:
         self._foreign &= listed.keys()
         for uid in [uid for uid in before if uid not in listed and uid in self._seen]:
             self._metrics.missed_events.inc()
-            await self._parted(self._seen[uid].pod)
+            await self._parted(self._seen[uid].pod, last=False)
 
     async def _met(self, pod: JsonObject, *, new: bool, live: bool = True) -> None:
         """Tell what a pod tells; what cannot be told now is told by the next list. `live`: just read, not watched."""
@@ -247,8 +247,8 @@ class PodWatch:
             seen.read = False
             _log.exception("a pod cannot be read: this is a bug", pod=f"{sealed.run.namespace}/{sealed.name}")
 
-    async def _parted(self, pod: JsonObject) -> None:
-        """A pod is said to be gone: look again, and only then tell so."""
+    async def _parted(self, pod: JsonObject, *, last: bool) -> None:
+        """A pod is said to be gone: look again, and only then tell so. `last`: it was like this when it went."""
         uid = text_at(pod, "metadata", "uid")
         seen = self._seen.get(uid)
         sealed = open_seal(self._key, pod) or (seen.sealed if seen is not None else None)
@@ -262,7 +262,7 @@ class PodWatch:
                 if found is not None and text_at(found, "metadata", "uid") == uid:
                     await self._met(found, new=False)
                     return
-                await self._reader.vanished(pod, sealed)
+                await self._reader.vanished(pod, sealed, last=last)
                 self._mark(sealed.run)
             self._drop(uid)
         except (StoreUnavailable, Unavailable, ApiError) as problem:

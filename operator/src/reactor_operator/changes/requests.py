@@ -20,9 +20,9 @@ from reactor_operator.kube.fields import maps_at, text_at
 from reactor_operator.kube.paths import REACTOR_RUN
 from reactor_operator.ports import RunObject, RunRef
 from reactor_operator.reconciling.signals import Request, parse_requests
+from reactor_operator.reconciling.unstarted import is_kept
 from reactor_operator.store.port import Appended, Entry
 
-_ENDED = frozenset(phase.value for phase in ENDED)
 _ORDINALS = 1_000_000_000
 _log = structlog.get_logger("reactor_operator.changes")
 
@@ -79,20 +79,23 @@ class Requests:
 
     async def take_up(self, run: RunObject) -> bool:
         """Take up all that is asked of a run now. False: look again later. Raises Unavailable, StoreUnavailable."""
-        settled = True
-        for asked in parse_requests(run):
-            settled = await self._hand_in(run, asked) and settled
+        settled, requests = True, parse_requests(run)
+        for asked in requests:
+            settled = await self._hand_in(run, asked, keep=is_kept(asked, requests, run.status)) and settled
         return settled
 
-    async def _hand_in(self, run: RunObject, asked: Request) -> bool:
-        """Hand a request in, and take it away from the object once it is answered. False: look again later."""
+    async def _hand_in(self, run: RunObject, asked: Request, *, keep: bool) -> bool:
+        """Hand a request in, and take it away from the object once it is answered, unless it is to be kept for now.
+        False: look again later.
+        """
         answers = maps_at(run.status, "signals")
         if any((text_at(one, "id"), text_at(one, "action")) == (asked.id, asked.action) for one in answers):
-            await self._remove(run.ref, asked)
+            if not keep:
+                await self._remove(run.ref, asked)
             return True
         entry = await self._prepared(asked.entry_for(run.ref), asked.event)
         answer = Appended.UNKNOWN if entry is None else await self._inbox.append(entry)
-        ended = text_at(run.status, "phase") in _ENDED
+        ended = text_at(run.status, "phase") in ENDED
         if ended and (answer is Appended.UNKNOWN or self._outlived(run.ref)):
             # Its state is gone with a store: nothing is left to stop, to undo or to go on with.
             await self._board.announce(run.ref, _refusal(run, asked))

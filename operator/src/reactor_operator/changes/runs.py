@@ -8,7 +8,7 @@ and nothing is started for it any more.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 
 import structlog
 
@@ -29,7 +29,6 @@ from reactor_operator.status.board import ClusterBoard
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Appended, Entry, Inbox, StoreUnavailable
 
-_ENDED = frozenset(phase.value for phase in ENDED)
 _RETRY_SECONDS = 2.0
 _log = structlog.get_logger("reactor_operator.changes")
 
@@ -88,7 +87,7 @@ class RunChanges:
             return
         self._roster[run.ref.uid] = run.ref
         self._turns.note(run)
-        ended = text_at(run.status, "phase") in _ENDED
+        ended = text_at(run.status, "phase") in ENDED
         if kind is None and ended and run.ref.uid not in self._active:
             self._board.observe(run.ref, run.status)
         elif not run.status or not self._board.is_current(run.ref, run.status):
@@ -126,6 +125,13 @@ class RunChanges:
         self._roster[ref.uid] = ref
         self._unsettled.add(ref)
         self._queue.mark(ref)
+
+    def distrust(self, refs: Iterable[RunRef]) -> None:
+        """What was handed in may be lost with the store: hand in again what these runs still ask, and their spec."""
+        for ref in refs:
+            self._suspensions.pop(ref.uid, None)
+            self._unsettled.add(ref)
+            self.mark(ref)
 
     def roster(self) -> dict[str, RunRef]:
         """Return the runs whose objects are known to exist, by uid."""
@@ -181,6 +187,6 @@ class RunChanges:
         digest = digest_of("suspend", run.generation, suspended)
         answer = await self._inbox.append(Entry(run=run.ref.uid, digest=digest, body=encode_event(event)))
         if answer is Appended.UNKNOWN:
-            return text_at(run.status, "phase") in _ENDED  # a run that is not stored yet is opened as its spec says
+            return text_at(run.status, "phase") in ENDED  # a run that is not stored yet is opened as its spec says
         self._suspensions[run.ref.uid] = (run.generation, suspended)
         return True

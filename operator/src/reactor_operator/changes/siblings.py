@@ -17,7 +17,6 @@ from reactor_operator.reconciling.told import told_reactor
 
 Reactor = tuple[str, str]
 """Namespace and name."""
-_ENDED = frozenset(phase.value for phase in ENDED)
 _WELL = (RunPhase.SUCCEEDED.value, RunPhase.HALTED.value)
 
 
@@ -38,7 +37,7 @@ def shelf_of(run: ToldRun) -> Shelf:
     """Return where the run is."""
     if run.is_pending:
         return Shelf.PENDING
-    if run.phase not in _ENDED:
+    if run.phase not in ENDED:
         return Shelf.ACTIVE
     return Shelf.SUCCEEDED if run.phase in _WELL else Shelf.FAILED
 

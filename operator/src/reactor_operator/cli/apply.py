@@ -4,13 +4,13 @@ In: paths. Out: server-side applied ConfigMaps of modules, then Reactors, then (
 Never here: anything sent while anything is wrong; and no Secret or other object of the user.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from reactor_operator.cli.check import SoundReactor, check_manifests
 from reactor_operator.cli.cluster import FIELD_MANAGER, Cluster, on_cluster
 from reactor_operator.cli.errors import EXIT_OK, ClusterError, CommandError, refuse_errors
 from reactor_operator.cli.manifests import Manifests, load_manifests
-from reactor_operator.cli.modules import handlers_of, modules_beside
+from reactor_operator.cli.modules import handlers_of, modules_beside, refuse_large_modules
 from reactor_operator.cli.options import ClusterOptions
 from reactor_operator.kube.fields import JsonObject
 from reactor_operator.kube.paths import CONFIG_MAP, REACTOR, REACTOR_RUN, Kind
@@ -26,10 +26,12 @@ def apply_command(paths: Sequence[str], target: ClusterOptions, *, runs: bool) -
     objects = list(objects_to_apply(manifests, checked.reactors, runs=runs))
     if not objects:
         raise CommandError(f"{' '.join(paths)}: found no Reactor" + ("" if runs else " (runs are applied with --runs)"))
+    if target.namespace is not None:
+        _refuse_other_namespaces(objects, target.namespace)
 
     async def work(cluster: Cluster) -> None:
         for one in objects:
-            await _apply(cluster, one, target.namespace)
+            await _apply(cluster, one)
 
     on_cluster(target, work)
     return EXIT_OK
@@ -38,40 +40,72 @@ def apply_command(paths: Sequence[str], target: ClusterOptions, *, runs: bool) -
 def objects_to_apply(manifests: Manifests, reactors: Sequence[SoundReactor], *, runs: bool) -> Iterator[JsonObject]:
     """Yield what is applied, in order: ConfigMaps of modules, Reactors, runs."""
     named = [reactor for reactor in reactors if reactor.manifest.target]
-    maps: dict[tuple[str, str], JsonObject] = {}
+    maps: dict[tuple[str, str], dict[str, str]] = {}
     for reactor in named:
         for config_map in dict.fromkeys(handler.config_map for handler in handlers_of(reactor.spec)):
             if config_map is not None:
-                maps.setdefault((reactor.manifest.namespace, config_map), _modules(reactor, config_map, manifests))
-    yield from maps.values()
+                merged = maps.setdefault((reactor.manifest.namespace, config_map), {})
+                _merge(merged, _modules(reactor, config_map, manifests), reactor, config_map)
+    yield from (_config_map(namespace, name, texts) for (namespace, name), texts in maps.items())
     yield from (reactor.manifest.value for reactor in named)
     if runs:
         yield from (run.value for run in manifests.runs if run.target)
 
 
-def _modules(reactor: SoundReactor, name: str, manifests: Manifests) -> JsonObject:
-    """Return the ConfigMap of modules; one that the user wrote as a manifest is taken as it is."""
-    written = manifests.configs.get(("ConfigMap", name))
-    texts = dict(written) if written is not None else modules_beside(reactor.manifest.folder, reactor.spec)
+def _modules(reactor: SoundReactor, name: str, manifests: Manifests) -> dict[str, str]:
+    """Return the modules of a ConfigMap; one that the user wrote as a manifest is taken as it is."""
+    namespace = reactor.manifest.namespace
+    written = manifests.config("ConfigMap", name, namespace)
+    if written is None and not namespace and (elsewhere := manifests.namespaces_of("ConfigMap", name)):
+        raise CommandError(
+            f"{reactor.manifest.file}: Reactor '{reactor.manifest.name}' names the modules ConfigMap '{name}' and no "
+            f"namespace, found ConfigMaps '{name}' in {', '.join(elsewhere)}; write the Reactor's metadata.namespace"
+        )
+    if written is not None:
+        texts = {key: text for key, text in written.items() if text is not None}
+    else:
+        texts = modules_beside(reactor.manifest.folder, reactor.spec)
     if not texts:
         raise CommandError(
             f"{reactor.manifest.file}: Reactor '{reactor.manifest.name}' names the modules ConfigMap '{name}', and no "
             f".py file is beside it in {reactor.manifest.folder}, expected the modules of its handlers"
         )
+    return texts
+
+
+def _merge(merged: dict[str, str], texts: Mapping[str, str], reactor: SoundReactor, name: str) -> None:
+    """Add what one more Reactor brings to a ConfigMap that it shares with others."""
+    for key, text in texts.items():
+        if merged.setdefault(key, text) != text:
+            raise CommandError(
+                f"{reactor.manifest.file}: Reactor '{reactor.manifest.name}' shares the modules ConfigMap '{name}' "
+                f"with another one, found two different texts of '{key}', expected one for each key; name another "
+                "ConfigMap, or rename the file"
+            )
+    refuse_large_modules(merged, str(reactor.manifest.folder))
+
+
+def _config_map(namespace: str, name: str, texts: Mapping[str, str]) -> JsonObject:
     metadata: dict[str, object] = {"name": name, "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER}}
-    if reactor.manifest.namespace:
-        metadata["namespace"] = reactor.manifest.namespace
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": texts}
+    if namespace:
+        metadata["namespace"] = namespace
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(texts)}
 
 
-async def _apply(cluster: Cluster, one: JsonObject, namespace: str | None) -> None:
+def _refuse_other_namespaces(objects: Sequence[JsonObject], namespace: str) -> None:
+    for one in objects:
+        metadata = one["metadata"]
+        written = metadata.get("namespace")
+        if written not in (None, namespace):
+            name = metadata.get("name") or metadata.get("generateName", "")
+            raise CommandError(
+                f"{one['kind']} '{name}' is written for namespace '{written}', found --namespace '{namespace}'"
+            )
+
+
+async def _apply(cluster: Cluster, one: JsonObject) -> None:
     kind, name = KINDS[str(one["kind"])], str(one["metadata"].get("name", ""))
-    written = one["metadata"].get("namespace")
-    if namespace is not None and written not in (None, namespace):
-        raise CommandError(
-            f"{kind.name} '{name}' is written for namespace '{written}', found --namespace '{namespace}'"
-        )
-    where = str(written or cluster.namespace)
+    where = str(one["metadata"].get("namespace") or cluster.namespace)
     if not name:  # generateName: there is nothing to apply to, each time makes a new object
         made = await cluster.client.create(kind.collection(where), one, strict=True)
         print(f"{_resource(kind)}/{made['metadata']['name']} created", flush=True)

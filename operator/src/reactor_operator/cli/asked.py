@@ -13,7 +13,7 @@ from reactor_operator.kube.fields import JsonObject, maps_at, text_at
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request: `action` is cancel, undo, retry or skip, `said` what goes with it."""
+    """A request: `action` is cancel, undo, retry, skip or suspend, `said` what goes with it."""
 
     run: str
     action: str
@@ -21,15 +21,13 @@ class Asked:
 
     @property
     def wanted(self) -> str:
-        """The phase in which the run ends where it goes as asked, empty where only the run decides that."""
-        return {"cancel": "Cancelled", "undo": "Undone"}.get(self.action, "")
+        """The phase in which the run stops where it goes as asked, empty where only the run decides that."""
+        return {"cancel": "Cancelled", "undo": "Undone", "suspend": "Suspended"}.get(self.words, "")
 
-    @staticmethod
-    def of(run: str, action: str, **said: object) -> "Asked":
-        """Return a request without what was not given."""
-        return Asked(
-            run=run, action=action, said={name: one for name, one in said.items() if one not in (None, "", {})}
-        )
+    @property
+    def words(self) -> str:
+        """What is asked for, as it was typed."""
+        return "suspend --off" if self.action == "suspend" and self.said.get("suspend") is False else self.action
 
 
 def find_answer(status: Mapping[str, object], name: str) -> JsonObject | None:

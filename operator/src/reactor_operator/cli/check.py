@@ -14,12 +14,11 @@ from reactor_operator.api.problems import Problem, nearest
 from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.api.run import RunSpec, check_run
 from reactor_operator.api.sensitivity import mentions_sensitive
+from reactor_operator.api.shared_schema import BASE, parse_shared_schema
 from reactor_operator.api.taint import sensitive_problems, sensitivity_of
-from reactor_operator.cli.errors import Unreadable
 from reactor_operator.cli.manifests import Manifest, Manifests
 from reactor_operator.cli.modules import ModuleFolder, handlers_of
 from reactor_operator.cli.places import Finding
-from reactor_operator.cli.yaml_source import parse_documents
 from reactor_operator.engine.plan import ROOT
 
 
@@ -146,23 +145,19 @@ def _schema_of(
         return spec.inputs_schema
     reference = spec.inputs_schema_from.config_map_key_ref
     path = "spec.inputsSchemaFrom.configMapKeyRef"
-    text = manifests.configs.get(("ConfigMap", reference.name), {}).get(reference.key)
+    text = (manifests.config("ConfigMap", reference.name, manifest.namespace) or {}).get(reference.key)
     if text is None:
         message = (
             f"no ConfigMap '{reference.name}' with key '{reference.key}' among the manifests: inputs go unchecked here"
         )
         findings.append(manifest.finding(path, message, warning=True))
         return None
-    try:
-        documents = parse_documents(text, f"ConfigMap {reference.name}, key {reference.key}")
-    except Unreadable as error:
-        findings.append(manifest.finding(path, str(error)))
-        return None
-    schema = documents[0].value if documents else None
-    if isinstance(schema, dict):
-        return schema
-    findings.append(manifest.finding(path, f"key '{reference.key}' holds no JSON Schema object, as JSON or YAML"))
-    return None
+    schema, problems = parse_shared_schema(text)
+    for problem in problems:
+        where = problem.path.removeprefix(BASE).lstrip(".")
+        found = f"{where}: {problem.message}" if where else problem.message
+        findings.append(manifest.finding(path, f"ConfigMap '{reference.name}', key '{reference.key}': {found}"))
+    return schema
 
 
 def _check_run(run: Manifest, manifests: Manifests, sound: Mapping[int, SoundReactor | None], checked: Checked) -> None:

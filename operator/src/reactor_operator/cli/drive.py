@@ -5,6 +5,7 @@ presses Ctrl-C, and never polls. Never here: a rule of the saga.
 """
 
 import asyncio
+import secrets
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable
@@ -114,9 +115,6 @@ class Driver:
         self._observers = observers
         self._clock = WallClock()
         self._warm = warm
-        self._config = {
-            (kind, name, key): text for (kind, name), texts in manifests.configs.items() for key, text in texts.items()
-        }
 
     async def drive(self, run: LaptopRun, progress: Progress, known: KnownRun | None = None) -> RunView:
         """Drive a run until it has ended and its processes are gone; `known` is what the store has of it.
@@ -167,7 +165,10 @@ class Driver:
         return LocalLauncher(
             inbox=self._store,
             clock=self._clock,
-            settings=LaptopSettings(modules=run.sound.reactor.manifest.folder.absolute(), config=self._config),
+            settings=LaptopSettings(
+                modules=run.sound.reactor.manifest.folder.absolute(),
+                config=self._manifests.entries(run.written_namespace),
+            ),
             on_output=show if self._verbose else None,
             warm=warm,
             keys=self._keyring,
@@ -230,5 +231,6 @@ class Driver:
             stop.cancel()
 
     async def _cancel(self, ref: RunRef) -> None:
-        request = CancelRequested(id="ctrl-c", reason="interrupted with Ctrl-C", by="the user")
+        # An id of its own: the inbox takes a request that it has had for the same one, also in a later process.
+        request = CancelRequested(id=f"ctrl-c-{secrets.token_hex(6)}", reason="interrupted with Ctrl-C", by="the user")
         await self._store.append(Entry(run=ref.uid, digest=request.id, body=encode_event(request)))

@@ -48,6 +48,11 @@ class LaptopRun:
     ref: RunRef
     created_at: int
 
+    @property
+    def written_namespace(self) -> str:
+        """The namespace that the run or its Reactor names, empty where neither does."""
+        return self.sound.manifest.namespace or self.sound.reactor.manifest.namespace
+
     def spec(self) -> dict[str, object]:
         """Return the run's spec with its inputs."""
         return {**self.sound.manifest.spec, "inputs": dict(self.inputs)}
@@ -106,7 +111,7 @@ class Manifested:
 
     async def get_config(self, namespace: str, name: str, key: str) -> str | None:
         """Return one key of a ConfigMap among the manifests."""
-        return self._manifests.configs.get(("ConfigMap", name), {}).get(key)
+        return (self._manifests.config("ConfigMap", name, self._run.written_namespace) or {}).get(key)
 
 
 @dataclass(slots=True)

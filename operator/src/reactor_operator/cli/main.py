@@ -14,7 +14,20 @@ from typing import Annotated
 import typer
 
 from reactor_operator.cli.errors import EXIT_BROKEN_PIPE, EXIT_INTERRUPTED, CommandError
-from reactor_operator.cli.options import ClusterOptions, InputOptions, Output, Picture, StateOptions
+from reactor_operator.cli.options import ClusterOptions, InputOptions, Output, Picture
+from reactor_operator.cli.requests import add_requests
+from reactor_operator.cli.typed import (
+    Context,
+    Format,
+    InputsFile,
+    Kubeconfig,
+    Namespace,
+    OnePath,
+    Paths,
+    ReactorName,
+    RunName,
+    SetInputs,
+)
 
 _EPILOG = "Docs: docs/cli.md. Exit codes: 0 done, 1 failed, 2 wrong usage or manifests, 3 paused."
 
@@ -29,33 +42,6 @@ app = typer.Typer(
 )
 
 LAPTOP, CLUSTER = "Without a cluster", "On a cluster"
-
-Paths = Annotated[list[str], typer.Argument(metavar="FILE|DIR...", help="Manifests; `-` reads standard input.")]
-OnePath = Annotated[str, typer.Argument(metavar="FILE|DIR", help="Manifests; `-` reads standard input.")]
-InputsFile = Annotated[
-    str | None, typer.Option("--inputs", metavar="FILE|-", help="Inputs as YAML or JSON, over the run's.")
-]
-SetInputs = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="One input: a.b=1. JSON if it parses, else text. May be repeated."),
-]
-ReactorName = Annotated[
-    str | None, typer.Option("--reactor", metavar="NAME", help="Which Reactor, where there are several.")
-]
-Namespace = Annotated[str | None, typer.Option("-n", "--namespace", help="Namespace. Default: that of the context.")]
-Context = Annotated[str | None, typer.Option("--context", help="Context of the kubeconfig.")]
-Kubeconfig = Annotated[
-    str | None, typer.Option("--kubeconfig", metavar="FILE", help="Default: KUBECONFIG or ~/.kube/config.")
-]
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of the ReactorRun.")]
-Reason = Annotated[str, typer.Option("--reason", help="Shown in the run's status.")]
-StateFile = Annotated[
-    Path | None, typer.Option("--state", metavar="FILE", help="The run is in this file of `reactor run --state`.")
-]
-ManifestsOption = Annotated[
-    str, typer.Option("--manifests", metavar="FILE|DIR", help="With --state: where the manifests of the run are.")
-]
-Format = Annotated[Output, typer.Option("-o", "--output", help="How to print it.")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -250,99 +236,7 @@ def logs(
     raise typer.Exit(logs_command(run, ClusterOptions(namespace, context, kubeconfig), step=step))
 
 
-@app.command("cancel")
-def cancel(
-    run: RunName,
-    reason: Reason = "",
-    state: StateFile = None,
-    path: ManifestsOption = ".",
-    namespace: Namespace = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-) -> None:
-    """Stop a run and keep everything: nothing is undone."""
-    from reactor_operator.cli.asked import Asked
-    from reactor_operator.cli.signals import signal_command
-
-    target = ClusterOptions(namespace, context, kubeconfig)
-    raise typer.Exit(signal_command(Asked.of(run, "cancel", reason=reason), target, StateOptions(state, path)))
-
-
-@app.command("undo")
-def undo(
-    run: RunName,
-    delete: Annotated[bool, typer.Option("--delete", help="Delete the run once it is undone.")] = False,
-    reason: Reason = "",
-    state: StateFile = None,
-    path: ManifestsOption = ".",
-    namespace: Namespace = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-) -> None:
-    """Take a whole run back, newest first, also one that has succeeded; what could not be undone is tried again."""
-    from reactor_operator.cli.asked import Asked
-    from reactor_operator.cli.signals import signal_command
-
-    asked = Asked.of(run, "undo", reason=reason, delete=delete or None)
-    target = ClusterOptions(namespace, context, kubeconfig)
-    raise typer.Exit(signal_command(asked, target, StateOptions(state, path)))
-
-
-@app.command("retry")
-def retry(
-    run: RunName,
-    step: Annotated[str | None, typer.Option("--step", help="The failed step that --arguments are for.")] = None,
-    arguments: Annotated[
-        str | None, typer.Option("--arguments", metavar="JSON", help="Other arguments for the step, as an object.")
-    ] = None,
-    assume: Annotated[
-        list[str] | None,
-        typer.Option("--assume", metavar="STEP=standing|undone", help="What became of a step that was not undone."),
-    ] = None,
-    reason: Reason = "",
-    state: StateFile = None,
-    path: ManifestsOption = ".",
-    namespace: Namespace = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-) -> None:
-    """Go on with a failed run: what failed or was undone, and all that depends on it, runs again."""
-    from reactor_operator.cli.asked import Asked, parse_assumed, parse_json
-    from reactor_operator.cli.signals import signal_command
-
-    asked = Asked.of(
-        run,
-        "retry",
-        step=step,
-        arguments=parse_json("--arguments", arguments),
-        assume=parse_assumed(assume or []),
-        reason=reason,
-    )
-    target = ClusterOptions(namespace, context, kubeconfig)
-    raise typer.Exit(signal_command(asked, target, StateOptions(state, path)))
-
-
-@app.command("skip")
-def skip(
-    run: RunName,
-    step: Annotated[str, typer.Argument(metavar="STEP", help="The step that failed, or waits for its next attempt.")],
-    payload: Annotated[
-        str, typer.Option("--payload", metavar="JSON", help="The value that the step is given. Unset: null.")
-    ] = "null",
-    reason: Reason = "",
-    state: StateFile = None,
-    path: ManifestsOption = ".",
-    namespace: Namespace = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-) -> None:
-    """Give a step that failed a value, and go on with the run."""
-    from reactor_operator.cli.asked import Asked, parse_json
-    from reactor_operator.cli.signals import signal_command
-
-    said = {"step": step, "payload": parse_json("--payload", payload), **({"reason": reason} if reason else {})}
-    target = ClusterOptions(namespace, context, kubeconfig)
-    raise typer.Exit(signal_command(Asked(run=run, action="skip", said=said), target, StateOptions(state, path)))
+add_requests(app)
 
 
 def _mend_streams() -> None:

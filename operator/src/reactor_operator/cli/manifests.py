@@ -29,6 +29,7 @@ KINDS = ("Reactor", "ReactorRun")
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
 FILE_LIMIT_BYTES = 64 * 1024 * 1024
+_REFERENCES = frozenset({"secretKeyRef", "configMapKeyRef", "secretRef", "configMapRef"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,13 +67,19 @@ class Manifest:
         return name if isinstance(name, str) else ""
 
 
+Entries = Mapping[str, str | None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifests:
-    """Everything that was read. Names are unique per kind and namespace. `configs` holds text by (kind, name)."""
+    """Everything that was read. Names are unique per kind and namespace.
+
+    configs: the entries of Secrets and ConfigMaps by (kind, namespace, name); None for one that is no text.
+    """
 
     reactors: tuple[Manifest, ...] = ()
     runs: tuple[Manifest, ...] = ()
-    configs: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    configs: Mapping[tuple[str, str, str], Entries] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
     def reactor(self, name: str, namespace: str) -> Manifest | None:
@@ -81,6 +88,30 @@ class Manifests:
         same = [reactor for reactor in named if reactor.namespace == namespace]
         open_ = [reactor for reactor in named if not reactor.namespace or not namespace]
         return next(iter((*same, *open_)), None)
+
+    def config(self, kind: str, name: str, namespace: str) -> Entries | None:
+        """Return the Secret or ConfigMap of this name in a namespace, or the one without a namespace.
+
+        Where no namespace is known it is the only one of its name: of several none is taken, it may be the wrong one.
+        """
+        for where in (namespace, ""):
+            if (found := self.configs.get((kind, where, name))) is not None:
+                return found
+        elsewhere = self.namespaces_of(kind, name)
+        return self.configs[kind, elsewhere[0], name] if not namespace and len(elsewhere) == 1 else None
+
+    def namespaces_of(self, kind: str, name: str) -> list[str]:
+        """Return the namespaces for which a Secret or ConfigMap of this name is written."""
+        return sorted(where for one, where, called in self.configs if (one, called) == (kind, name) and where)
+
+    def entries(self, namespace: str) -> dict[tuple[str, str, str], str | None]:
+        """Return what a run in a namespace may read, by (kind, name, key)."""
+        named = dict.fromkeys((kind, name) for kind, _, name in self.configs)
+        return {
+            (kind, name, key): text
+            for kind, name in named
+            for key, text in (self.config(kind, name, namespace) or {}).items()
+        }
 
 
 def load_manifests(paths: Iterable[str]) -> Manifests:
@@ -128,7 +159,11 @@ class _Reading:
                 for file in _files_in(folder):
                     self._read_neighbour(file)
         objects = self._objects.values()
-        configs = {(one.kind, one.name): self._texts(one) for one in objects if one.kind in ("Secret", "ConfigMap")}
+        configs = {
+            (one.kind, one.namespace, one.name): self._entries(one)
+            for one in objects
+            if one.kind in ("Secret", "ConfigMap")
+        }
         return Manifests(
             reactors=tuple(one for one in objects if one.kind == "Reactor"),
             runs=tuple(one for one in objects if one.kind == "ReactorRun"),
@@ -217,26 +252,28 @@ class _Reading:
                 f"a second {kind} '{name}', the first is in {first.file}:{first.place.line}; names are unique",
             )
 
-    def _texts(self, config: Manifest) -> dict[str, str]:
-        """Return the entries of a Secret or ConfigMap as text."""
-        texts: dict[str, str] = {}
+    def _entries(self, config: Manifest) -> dict[str, str | None]:
+        """Return the entries of a Secret or ConfigMap; None for bytes that are no text, which only a reader minds."""
+        texts: dict[str, str | None] = {}
         for part in ("data", "stringData"):
             entries = config.value.get(part)
             for key, value in entries.items() if isinstance(entries, dict) else ():
                 if not isinstance(value, str):
-                    self._findings.append(
-                        config.finding(f"{part}.{key}", f"found {value!r}, expected text: write it in quotes")
-                    )
+                    self._refuse_entry(config, f"{part}.{key}", f"found {value!r}, expected text: write it in quotes")
                 elif config.kind == "Secret" and part == "data":
                     try:
                         texts[key] = base64.b64decode(value, validate=True).decode()
-                    except (binascii.Error, UnicodeDecodeError):
-                        self._findings.append(
-                            config.finding(f"data.{key}", "not the base64 of UTF-8 text; plain text goes to stringData")
-                        )
+                    except binascii.Error:
+                        self._refuse_entry(config, f"data.{key}", "not base64; plain text goes to stringData")
+                    except UnicodeDecodeError:
+                        texts[key] = None
                 else:
                     texts[key] = value
         return texts
+
+    def _refuse_entry(self, config: Manifest, path: str, message: str) -> None:
+        if config.target:
+            self._findings.append(config.finding(path, message))
 
 
 def _files_in(folder: Path) -> list[Path]:
@@ -295,9 +332,7 @@ def _refers_to_others(value: object, reactors: Container[str]) -> bool:
 
 def _refers_to_config(value: object) -> bool:
     if isinstance(value, dict):
-        return any(
-            key in ("secretKeyRef", "configMapKeyRef") or _refers_to_config(inner) for key, inner in value.items()
-        )
+        return any(key in _REFERENCES or _refers_to_config(inner) for key, inner in value.items())
     return isinstance(value, list) and any(map(_refers_to_config, value))
 
 

@@ -7,7 +7,7 @@ Never here: importing one of them.
 
 import ast
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -147,13 +147,18 @@ def modules_beside(folder: Path, spec: ReactorSpec) -> dict[str, str]:
             for key, file in _files_of(package, package.name):
                 files.setdefault(key, file)
     texts = {key: _read(file) for key, file in sorted(files.items())}
+    refuse_large_modules(texts, str(folder))
+    return texts
+
+
+def refuse_large_modules(texts: Mapping[str, str], where: str) -> None:
+    """Raise CommandError where modules do not fit a ConfigMap."""
     size = sum(len(text.encode()) for text in texts.values())
     if size > CONFIG_MAP_LIMIT_BYTES:
         raise CommandError(
-            f"{folder}: the modules beside the manifest have {size:,} bytes, a ConfigMap holds "
+            f"{where}: the modules beside the manifest have {size:,} bytes, a ConfigMap holds "
             f"{CONFIG_MAP_LIMIT_BYTES:,}; build them into an image and name it in defaults.image"
         )
-    return texts
 
 
 def _is_package(folder: Path) -> bool:

@@ -20,7 +20,15 @@ from reactor_operator.kube.paths import REACTOR, REACTOR_RUN
 
 RERUN_OF = "reactor.run/rerun-of"
 _GROUP = "reactor.run"
-_OF_TOOLS = ("kubectl.kubernetes.io/", "argocd.argoproj.io/", "meta.helm.sh/", "kustomize.toolkit.fluxcd.io/")
+_OF_TOOLS = (
+    "kubectl.kubernetes.io/",
+    "argocd.argoproj.io/",
+    "meta.helm.sh/",
+    "kustomize.toolkit.fluxcd.io/",
+    "helm.toolkit.fluxcd.io/",
+)
+_TRACKED_BY = "app.kubernetes.io/instance"
+"""The label by which Argo CD knows what it made: it would prune a run that has it and is not in Git."""
 _KEPT_FIELDS = ("ttlAfterFinished", "onDelete")
 _SUFFIX = "-rerun-"
 _LONGEST_BASE = 58
@@ -70,7 +78,11 @@ def _without_key(run: str, key: str) -> str:
 
 def _of_users(marks: JsonObject) -> dict[str, object]:
     """Return the labels or annotations that say something about the transaction, not about this one object."""
-    return {key: value for key, value in marks.items() if not _is_ours(key) and not key.startswith(_OF_TOOLS)}
+    return {
+        key: value
+        for key, value in marks.items()
+        if not _is_ours(key) and not key.startswith(_OF_TOOLS) and key != _TRACKED_BY
+    }
 
 
 def _is_ours(key: str) -> bool:

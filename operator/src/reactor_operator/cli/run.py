@@ -33,7 +33,7 @@ from reactor_operator.cli.stored import load_inputs, load_known, load_tracebacks
 from reactor_operator.encryption import Keyring
 from reactor_operator.engine.events import SpecChanged
 from reactor_operator.engine.identity import digest_of
-from reactor_operator.engine.state import ENDED, RunPhase
+from reactor_operator.engine.state import ENDED, RunPhase, suspended_in_spec
 from reactor_operator.notifications.observers import observing
 from reactor_operator.notifications.signing import SigningKeys
 from reactor_operator.ports import RunRef
@@ -156,7 +156,7 @@ class RunCommand:
 
     async def _ask(self, store: Store, run: LaptopRun, known: KnownRun | None, keyring: Keyring) -> str | None:
         """Hand in what was asked for, and what `spec.suspend` says by now; return the name of the request."""
-        if known is not None and known.state.header.suspended != (run.sound.spec.suspend is True):
+        if known is not None and suspended_in_spec(known.state.header) != (run.sound.spec.suspend is True):
             generation = known.state.header.generation + 1
             event = SpecChanged(suspended=run.sound.spec.suspend is True, generation=generation)
             name = f"suspend {generation}"
@@ -225,13 +225,13 @@ async def _say_tracebacks(store: Store, run: LaptopRun, progress: Progress) -> N
 
 def _may_be_sensitive(manifests: Manifests) -> bool:
     """Return whether anything among the manifests may call a value sensitive: then keys are needed."""
-    texts = (text for config in manifests.configs.values() for text in config.values())
+    texts = (text for config in manifests.configs.values() for text in config.values() if text is not None)
     return mentions_sensitive([one.value for one in manifests.reactors]) or any("sensitive" in text for text in texts)
 
 
 def _going_on(run: LaptopRun, known: KnownRun, asked: Asked | None) -> str:
     """Return a word about a run that was there: with what it was started with, whatever the manifests say now."""
-    said = "goes on where it was" if asked is None else f"{asked.action} is asked of it"
+    said = "goes on where it was" if asked is None else f"{asked.words} is asked of it"
     if known.definition.digest != digest_spec(run.sound.reactor.manifest.spec):
         said += ", with the Reactor as it was when the run started (the manifest has changed since)"
     return said

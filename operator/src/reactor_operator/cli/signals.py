@@ -1,4 +1,4 @@
-"""`reactor cancel|undo|retry|skip`: ask something of a run, on a cluster or in a state file, and tell the answer.
+"""`reactor cancel|undo|retry|skip|suspend`: ask something of a run, on a cluster or in a state file; tell the answer.
 
 In: a run's name and what is asked. Out: an annotation on the run, and the answer from its status; or the same in the
 store of a laptop, where the run then goes on at once. Raises CommandError with the reason where it is refused.
@@ -28,7 +28,7 @@ def signal_command(asked: Asked, target: ClusterOptions, state: StateOptions) ->
 
         return RunCommand(path=state.path, run=asked.run, state=state.file, asked=asked).execute()
 
-    async def work(cluster: Cluster) -> str:
+    async def work(cluster: Cluster) -> tuple[str, str]:
         await cluster.get(REACTOR_RUN, asked.run)  # says what is wrong with the name
         name = f"cli-{secrets.token_hex(6)}"
         annotations = {f"reactor.run/{asked.action}.{name}": json.dumps(asked.said)}
@@ -36,23 +36,27 @@ def signal_command(asked: Asked, target: ClusterOptions, state: StateOptions) ->
         await cluster.client.patch(path, {"metadata": {"annotations": annotations}})
         return await _answer(cluster, path, name, deletes=asked.said.get("delete") is True)
 
-    phase = on_cluster(target, work)
-    print(f"reactorrun.reactor.run/{asked.run} {asked.action} accepted, the run is {phase}")
+    phase, reason = on_cluster(target, work)
+    note = f": {reason}" if reason not in ("", asked.said.get("reason")) else ""
+    print(f"reactorrun.reactor.run/{asked.run} {asked.words} accepted, the run is {phase}{note}")
     return EXIT_OK
 
 
-async def _answer(cluster: Cluster, path: str, name: str, *, deletes: bool) -> str:
-    """Wait for the answer and return the phase of the run. Raises CommandError where it is refused or does not come."""
+async def _answer(cluster: Cluster, path: str, name: str, *, deletes: bool) -> tuple[str, str]:
+    """Wait for the answer and return the phase of the run, and the reason in the answer.
+
+    Raises CommandError where it is refused or does not come.
+    """
     give_up_at = time.monotonic() + ANSWER_SECONDS
     while time.monotonic() < give_up_at:
         found = await cluster.client.get(path)
         if found is None and deletes:  # it was asked to go, and went faster than the next look
-            return "Undone and deleted"
+            return "Undone and deleted", ""
         if found is None:
             raise CommandError("the run was deleted before it was answered")
         if (answer := find_answer(map_at(found, "status"), name)) is not None:
             refuse_rejected(answer)
-            return text_at(found, "status", "phase")
+            return text_at(found, "status", "phase"), text_at(answer, "reason")
         await asyncio.sleep(_LOOK_SECONDS)
     raise CommandError(
         f"no answer within {ANSWER_SECONDS:g} s; the request stands and is answered in status.signals, as {name}: "

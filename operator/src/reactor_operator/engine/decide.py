@@ -7,10 +7,9 @@ Never here: an effect, a clock, a document. A repeated, stale or impossible even
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import assert_never
+from typing import Any, assert_never
 
 from reactor_operator.engine import events as ev
-from reactor_operator.engine.actions import Announce
 from reactor_operator.engine.draft import Decision, Draft, returns_of
 from reactor_operator.engine.ending import (
     begin_ending,
@@ -31,9 +30,9 @@ from reactor_operator.engine.launching import launch
 from reactor_operator.engine.notices import notification_ended
 from reactor_operator.engine.plan import NO_STEPS, ROOT, Plan, StepKind
 from reactor_operator.engine.reports import task_reported
-from reactor_operator.engine.resuming import spec_changed
 from reactor_operator.engine.signals import requested
 from reactor_operator.engine.state import Goal, Header, RunFailure, RunPhase, RunState, SignalAnswer, Stage, phase_of
+from reactor_operator.engine.suspending import spec_changed
 from reactor_operator.engine.timers import fire_due
 
 
@@ -52,21 +51,8 @@ def stillborn(uid: str, failure: Failure, now: int, plan: Plan = NO_STEPS) -> De
 
     The `plan` says who is to be told, as far as that is known.
     """
-    state = RunState(
-        header=Header(
-            uid=uid,
-            stage=Stage.OVER,
-            phase=RunPhase.FAILED,
-            now=now,
-            started_at=now,
-            finished_at=now,
-            failure=RunFailure(step="", failure=failure),
-            announcements=1,
-        ),
-        remaining={ROOT: 0},
-    )
-    draft = Draft(plan, state, now)
-    draft.act(Announce(ordinal=1, reason="Failed", message=f"{failure.kind}: {failure.message}", warning=True))
+    draft = _over_at_once(plan, uid, RunPhase.FAILED, now, failure=RunFailure(step="", failure=failure))
+    draft.announce("Failed", f"{failure.kind}: {failure.message}", warning=True)
     draft.tell(FactKind.RUN_FAILED, failure=failure)
     return draft.decision()
 
@@ -76,21 +62,17 @@ def withdrawn(uid: str, reason: str, answers: tuple[SignalAnswer, ...], now: int
 
     The `plan` says who is to be told.
     """
-    header = Header(
-        uid=uid,
-        stage=Stage.OVER,
-        phase=RunPhase.CANCELLED,
-        now=now,
-        started_at=now,
-        finished_at=now,
-        cancel_reason=reason or "cancelled before it started",
-        announcements=1,
-        signals=answers,
-    )
-    draft = Draft(plan, RunState(header=header, remaining={ROOT: 0}), now)
-    draft.act(Announce(ordinal=1, reason="Cancelled", message=header.cancel_reason, warning=True))
-    draft.tell(FactKind.RUN_CANCELLED, message=header.cancel_reason)
+    said = reason or "cancelled before it started"
+    draft = _over_at_once(plan, uid, RunPhase.CANCELLED, now, cancel_reason=said, signals=answers)
+    draft.announce("Cancelled", said, warning=True)
+    draft.tell(FactKind.RUN_CANCELLED, message=said)
     return draft.decision()
+
+
+def _over_at_once(plan: Plan, uid: str, phase: RunPhase, now: int, **why: Any) -> Draft:
+    """Begin to tell of a run that ends as it begins; `why` are further fields of its header."""
+    header = Header(uid=uid, stage=Stage.OVER, phase=phase, now=now, started_at=now, finished_at=now, **why)
+    return Draft(plan, RunState(header=header, remaining={ROOT: 0}), now)
 
 
 def recovering(header: Header, now: int) -> Header:
@@ -140,6 +122,7 @@ def _apply(draft: Draft, event: ev.Event) -> None:
             | ev.UndoRequested()
             | ev.RetryRequested()
             | ev.SkipRequested()
+            | ev.SuspendRequested()
             | ev.RequestUnreadable()
         ):
             requested(draft, event)

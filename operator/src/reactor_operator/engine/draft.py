@@ -153,9 +153,10 @@ class Draft:
         return self.header.stage in STARTS_STEPS
 
     def make_ready(self, path: str) -> None:
-        """Queue a step for launching, in plan order; not where the run starts nothing more."""
-        if self.starts(path) and path not in self.ready and not self.is_contained(path):
-            steps = self.plan.steps
+        """Queue a step for launching, in plan order; not where the run starts nothing more, its scope nothing yet."""
+        steps = self.plan.steps
+        is_open = steps[path].scope in self.remaining or steps[path].scope == FINALLY
+        if is_open and self.starts(path) and path not in self.ready and not self.is_contained(path):
             place = bisect(self.ready, steps[path].index, key=lambda ready: steps[ready].index)
             self.ready = (*self.ready[:place], path, *self.ready[place:])
 

@@ -142,9 +142,9 @@ def abandon_cleanups(draft: Draft) -> None:
         step = draft.step(path)
         if step.task is not None:
             continue
-        if step.cleanup_failure is None:
+        if step.cleanup_failure is None or step.previous is None:
             raise AssertionError(f"step {path!r} waits to clean up again without having failed to")
-        draft.put(path, **NOT_WAITING)
+        draft.put(path, **NOT_WAITING, attempt=step.previous.attempt)  # that of the task that was made
         cleanup_failed(draft, path, step.cleanup_failure)
 
 

@@ -215,6 +215,17 @@ class SkipRequested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SuspendRequested:
+    """Someone asked the run to hold still; or, not `suspended`, to go on, whatever its spec says."""
+
+    id: str
+    reason: str = ""
+    by: str = ""
+    suspended: bool = True
+    type: Literal["SuspendRequested"] = "SuspendRequested"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestUnreadable:
     """Someone asked for something that has no meaning; `reason` says why. It is answered like any other request."""
 
@@ -254,7 +265,7 @@ class TimePassed:
 
 
 Outcome = TaskSucceeded | TaskSkipped | TaskHalted | TaskContinued | TaskFailed | TaskLost
-Signal = CancelRequested | UndoRequested | RetryRequested | SkipRequested | RequestUnreadable
+Signal = CancelRequested | UndoRequested | RetryRequested | SkipRequested | SuspendRequested | RequestUnreadable
 TaskEvent = RequestEvaluated | TaskStarted | TaskWaiting | TaskUploaded | Outcome
 Event = (
     StepEvaluated

@@ -4,7 +4,7 @@ In: a draft in stage FORWARD. Out: evaluations, launches, and the numbered compl
 """
 
 from reactor_operator.engine.actions import EvaluateReturns, EvaluateStep
-from reactor_operator.engine.draft import Draft, returns_of
+from reactor_operator.engine.draft import Draft, is_unblocked, returns_of
 from reactor_operator.engine.identity import Action
 from reactor_operator.engine.launching import launch
 from reactor_operator.engine.plan import ROOT, SCOPES, StepKind
@@ -70,7 +70,7 @@ def enter(draft: Draft, path: str, chosen: str = "") -> None:
     for child in children:
         if chosen and child != chosen:
             skip(draft, child, None)
-        elif not draft.plan.steps[child].needs and draft.step(child).phase is StepPhase.PENDING:
+        elif draft.step(child).phase is StepPhase.PENDING and is_unblocked(draft.plan.steps[child], draft.steps):
             draft.make_ready(child)
 
 
@@ -121,7 +121,7 @@ def _end_switch(draft: Draft) -> bool:
         return False
     del draft.remaining[scope]
     bodies = [draft.step(child) for child in draft.plan.steps[scope].children]
-    body = next((one for one in bodies if one.phase is not StepPhase.SKIPPED or one.attempt > 0), None)
+    body = next((one for one in bodies if one.phase is not StepPhase.SKIPPED or one.attempt > 0 or one.result), None)
     if body is None or body.phase is StepPhase.SKIPPED:
         skip_after_all = body.result if body is not None else None
         draft.put(scope, phase=StepPhase.SKIPPED, result=skip_after_all, finished_at=draft.now)

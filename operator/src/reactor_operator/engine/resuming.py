@@ -7,8 +7,7 @@ Source of the rules: DESIGN 4, rules 7 and 9.
 
 from reactor_operator.engine.draft import CLEANUP, Draft
 from reactor_operator.engine.ending import begin_ending, go_back, stop_everything
-from reactor_operator.engine.events import RetryRequested, SkipRequested, SpecChanged
-from reactor_operator.engine.facts import FactKind
+from reactor_operator.engine.events import RetryRequested, SkipRequested
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.forward import skip
 from reactor_operator.engine.launching import NOT_WAITING
@@ -142,19 +141,6 @@ def skip_step(draft: Draft, event: SkipRequested) -> None:
     skip(draft, event.step, event.value)
     words = f"Step {event.step} was given a value" + (f": {event.reason}" if event.reason else "")
     draft.announce("StepSkipped", words)
-
-
-def spec_changed(draft: Draft, event: SpecChanged) -> None:
-    """Hold still from now on, or go on. A word of an older generation that comes late changes nothing."""
-    header, suspended = draft.header, event.suspended
-    if event.generation <= header.generation:
-        return
-    draft.set(generation=event.generation)  # told also when the run is over: `kubectl wait` looks at it
-    if header.suspended == suspended or header.stage is Stage.OVER:
-        return
-    draft.set(suspended=suspended)
-    draft.announce("Suspended" if suspended else "Resumed", "spec.suspend is " + ("true" if suspended else "false"))
-    draft.tell(FactKind.RUN_SUSPENDED if suspended else FactKind.RUN_RESUMED)
 
 
 def _open(draft: Draft) -> list[str]:

@@ -16,11 +16,13 @@ from reactor_operator.engine.events import (
     RetryRequested,
     Signal,
     SkipRequested,
+    SuspendRequested,
     UndoRequested,
 )
 from reactor_operator.engine.failures import render_message
 from reactor_operator.engine.resuming import refuse_retry, refuse_skip, refuse_undo, retry, skip_step, undo
 from reactor_operator.engine.state import Goal, RunPhase, SignalAnswer, Stage
+from reactor_operator.engine.suspending import already_so, refuse_suspend, suspend
 
 ANSWERS_KEPT = 20
 """How many answers a run remembers, the newest."""
@@ -31,32 +33,39 @@ _ENDED = "the run has ended: {phase}"
 _NOT_FAILED = "only a run that Failed can be retried, and this one is {phase}: start another run"
 _NOTHING_FAILED = "only a step of a run that goes on or Failed can be skipped, and this one is {phase}"
 
+GO_ON = "go on"
+"""What a suspended run is asked to do; the rows of `TABLE` name the other requests by their action."""
+
+_HELD_OR_NOT = {"suspend": "", GO_ON: ""}
+_OVER = dict.fromkeys(("cancel", "suspend", GO_ON), _ENDED)
+
 TABLE: dict[RunPhase, dict[str, str]] = {
-    RunPhase.PENDING: {"cancel": "", **dict.fromkeys(("undo", "retry", "skip"), "the run has not started")},
-    RunPhase.RUNNING: {"cancel": "", "undo": "", "retry": _GOES_ON, "skip": ""},
-    RunPhase.SUSPENDED: {"cancel": "", "undo": "", "retry": _GOES_ON, "skip": ""},
+    RunPhase.PENDING: {
+        "cancel": "",
+        **dict.fromkeys(("undo", "retry", "skip"), "the run has not started"),
+        **_HELD_OR_NOT,
+    },
+    RunPhase.RUNNING: {"cancel": "", "undo": "", "retry": _GOES_ON, "skip": "", **_HELD_OR_NOT},
+    RunPhase.SUSPENDED: {"cancel": "", "undo": "", "retry": _GOES_ON, "skip": "", **_HELD_OR_NOT},
     RunPhase.ROLLING_BACK: {
         "cancel": "",
         "undo": "the run is being rolled back already",
         "retry": "the run is being rolled back: wait for its end",
         "skip": "the run is being rolled back: wait for its end",
+        **_HELD_OR_NOT,
     },
     RunPhase.RECOVERING: {
         "cancel": "",
         "undo": "",
         "retry": "",
         "skip": "what the steps did since is not known: retry the run, undo it, or cancel it",
+        **_HELD_OR_NOT,
     },
-    RunPhase.SUCCEEDED: {"cancel": _ENDED, "undo": "", "retry": _NOT_FAILED, "skip": _NOTHING_FAILED},
-    RunPhase.FAILED: {"cancel": _ENDED, "undo": "", "retry": "", "skip": ""},
-    RunPhase.CANCELLED: {"cancel": _ENDED, "undo": "", "retry": _NOT_FAILED, "skip": _NOTHING_FAILED},
-    RunPhase.HALTED: {"cancel": _ENDED, "undo": "", "retry": _NOT_FAILED, "skip": _NOTHING_FAILED},
-    RunPhase.UNDONE: {
-        "cancel": _ENDED,
-        "undo": "the run is undone already",
-        "retry": _NOT_FAILED,
-        "skip": _NOTHING_FAILED,
-    },
+    RunPhase.SUCCEEDED: {"undo": "", "retry": _NOT_FAILED, "skip": _NOTHING_FAILED, **_OVER},
+    RunPhase.FAILED: {"undo": "", "retry": "", "skip": "", **_OVER},
+    RunPhase.CANCELLED: {"undo": "", "retry": _NOT_FAILED, "skip": _NOTHING_FAILED, **_OVER},
+    RunPhase.HALTED: {"undo": "", "retry": _NOT_FAILED, "skip": _NOTHING_FAILED, **_OVER},
+    RunPhase.UNDONE: {"undo": "the run is undone already", "retry": _NOT_FAILED, "skip": _NOTHING_FAILED, **_OVER},
 }
 """For each phase and request why it is refused; empty where it is accepted, if nothing else speaks against it."""
 
@@ -72,29 +81,39 @@ def action_of(event: Signal) -> str:
             return "retry"
         case SkipRequested():
             return "skip"
+        case SuspendRequested():
+            return "suspend"
         case RequestUnreadable():
             return event.action
         case _:
             assert_never(event)
 
 
-def answer_to(event: Signal, refused: str, now: int) -> SignalAnswer:
-    """Return the answer that people read: accepted, or refused and why."""
+def _row_of(event: Signal) -> str:
+    return GO_ON if isinstance(event, SuspendRequested) and not event.suspended else action_of(event)
+
+
+def answer_to(event: Signal, refused: str, now: int, *, note: str = "") -> SignalAnswer:
+    """Return the answer that people read: accepted, and a `note` if there is one to it, or refused and why."""
     return SignalAnswer(
         id=event.id[:_NAME_LIMIT],
         action=action_of(event),
         accepted=not refused,
-        reason=refused or render_message(event.reason),
+        reason=refused or note or render_message(event.reason),
         by=event.by[:_NAME_LIMIT],
         at=now,
     )
 
 
-def answer_unstarted(event: Signal, now: int) -> SignalAnswer:
-    """Answer a request to a run of which nothing is stored yet; a cancel that is accepted ends it (`withdrawn`)."""
+def answer_unstarted(event: Signal, now: int, *, suspended: bool = False) -> SignalAnswer:
+    """Answer a request to a run of which nothing is stored yet, and which is to start `suspended` or not.
+
+    A cancel that is accepted ends it (`withdrawn`).
+    """
     unreadable = isinstance(event, RequestUnreadable)
-    refused = event.reason or "it has no meaning" if unreadable else TABLE[RunPhase.PENDING][action_of(event)]
-    return answer_to(event, refused, now)
+    refused = event.reason or "it has no meaning" if unreadable else TABLE[RunPhase.PENDING][_row_of(event)]
+    note = already_so(suspended, event) if isinstance(event, SuspendRequested) else ""
+    return answer_to(event, refused, now, note=note)
 
 
 def requested(draft: Draft, event: Signal) -> None:
@@ -104,7 +123,8 @@ def requested(draft: Draft, event: Signal) -> None:
         return
     refused = _refusal(draft, event)
     reason = render_message(event.reason)
-    answer = answer_to(event, refused, draft.now)
+    note = already_so(draft.header.suspended, event) if isinstance(event, SuspendRequested) else ""
+    answer = answer_to(event, refused, draft.now, note=note)
     draft.set(signals=(*draft.header.signals, answer)[-ANSWERS_KEPT:])
     if refused:
         draft.announce(f"{action.capitalize()}Refused", f"{action} is refused: {refused}", warning=True)
@@ -118,6 +138,8 @@ def requested(draft: Draft, event: Signal) -> None:
             retry(draft, event)
         case SkipRequested():
             skip_step(draft, event)
+        case SuspendRequested():
+            suspend(draft, event)
         case RequestUnreadable():
             raise AssertionError("a request without a meaning is always refused")
         case _:
@@ -131,9 +153,9 @@ def _refusal(draft: Draft, event: Signal) -> str:
         return event.reason or "it has no meaning"
     if header.taken is not None:
         return f"this run did nothing itself: it took the outcome of run {header.taken.run}, so ask that one"
-    if header.ending is not None:
+    if header.ending is not None and not isinstance(event, SuspendRequested):  # `finally` steps are held too
         return f"the run ends now as {header.ending.phase}, its finally steps run: wait for its end"
-    refused = TABLE[header.phase][action_of(event)].format(phase=header.phase)
+    refused = TABLE[header.phase][_row_of(event)].format(phase=header.phase)
     if refused:
         return refused
     match event:
@@ -146,5 +168,7 @@ def _refusal(draft: Draft, event: Signal) -> str:
             return refuse_retry(draft, event)
         case SkipRequested():
             return refuse_skip(draft, event)
+        case SuspendRequested():
+            return refuse_suspend(draft, event)
         case _:
             assert_never(event)

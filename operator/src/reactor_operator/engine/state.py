@@ -188,6 +188,18 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Suspension:
+    """A request that a run hold still, or go on, which came after the last word of its spec: who asked, and why.
+
+    `in_spec` is what `spec.suspend` said by then. Only once it says something else does it count again.
+    """
+
+    in_spec: bool
+    by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignalAnswer:
     """The answer to one request from outside, kept for people to read."""
 
@@ -229,7 +241,8 @@ class Notices:
 class Header:
     """What is kept of the run as a whole. `failing` are finally failed steps whose own cleanup is not done yet.
 
-    `suspended`: nothing new starts and nothing is reversed until the run is to go on, said `generation` of its object.
+    `suspended`: nothing new starts and nothing is reversed until the run is to go on. So says `suspension`, the last
+    request about it; without one the spec of its object, of which `generation` was seen last.
     `containing` is the scope whose inside is being reversed because of `contained`, a failure inside it.
     `uid` is the run's; jitter depends on it. `now` is the latest time the run has seen.
     `undone` lists what was compensated or undone, in order; `signals` the newest answers.
@@ -251,6 +264,7 @@ class Header:
     completions: int = 0
     announcements: int = 0
     suspended: bool = False
+    suspension: Suspension | None = None
     generation: int = 0
     failing: tuple[str, ...] = ()
     containing: str = ""
@@ -275,6 +289,11 @@ class Header:
 def is_held(header: Header) -> bool:
     """Tell whether the run starts and reverses nothing because it is suspended; a cancel and an undo go on."""
     return header.suspended and header.goal not in {Goal.CANCEL, Goal.UNDO}
+
+
+def suspended_in_spec(header: Header) -> bool:
+    """Return what `spec.suspend` said when it last said something new, whatever was asked for since."""
+    return header.suspended if header.suspension is None else header.suspension.in_spec
 
 
 def phase_of(header: Header) -> RunPhase:

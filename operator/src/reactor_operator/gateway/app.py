@@ -21,6 +21,7 @@ from reactor_operator.gateway.metrics import GatewayMetrics
 from reactor_operator.gateway.requests import METHODS, Refusal, parse_request
 from reactor_operator.gateway.tasks import GatewayStore, TaskService
 from reactor_operator.gateway.tokens import SHORTEST_KEY
+from reactor_operator.gateway.turns import HeldResponse
 from reactor_operator.ports import Clock
 from reactor_operator.store.port import StoreUnavailable
 
@@ -67,7 +68,7 @@ async def _answer(request: Request, service: TaskService, token_key: bytes) -> R
     except Exception:
         _log.exception("a request failed; this is a bug", method=request.method, path=request.url.path)
         return _error(500, "the gateway failed; repeat the request")
-    return Response(found.body, media_type=found.content_type)
+    return HeldResponse(found.body, found.content_type, found.held)
 
 
 def _error(code: int, message: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -4,6 +4,7 @@ In: an `OpenRecord` from `reconcile`, or the bytes it stored. Out: those bytes, 
 Never here: the documents of arguments and result (by reference only), or anything from a task.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import orjson
 
 from reactor_operator.api.sensitivity import HARMLESS, Sensitive
 from reactor_operator.engine.values import ValueRef
+from reactor_operator.outcomes.detail import explained
 
 
 class UnreadableRecord(Exception):
@@ -24,6 +26,7 @@ class OpenRecord:
     arguments, result: references into the values of the run; a `result` only for an undo.
     request:           reference to what an http action sends.
     failure:           the JSON document of the failure a compensate cleans up after, kept in the record itself.
+    detail:            reference to what explains that failure.
     uncertain:         the action it reverses may have acted, and what it did is not known.
     sensitive:         what of the task is sensitive.
     """
@@ -32,6 +35,7 @@ class OpenRecord:
     result: ValueRef | None = None
     request: ValueRef | None = None
     failure: bytes | None = None
+    detail: ValueRef | None = None
     uncertain: bool = False
     sensitive: Sensitive = HARMLESS
 
@@ -46,6 +50,8 @@ def encode_record(record: OpenRecord) -> bytes:
     }
     if record.request is not None:
         document["request"] = record.request
+    if record.detail is not None:
+        document["detail"] = record.detail
     if record.sensitive:
         document["sensitive"] = told_sensitive(record.sensitive)
     return orjson.dumps(document)
@@ -54,6 +60,13 @@ def encode_record(record: OpenRecord) -> bytes:
 def told_sensitive(sensitive: Sensitive) -> dict[str, object]:
     """Return what the agent is told of it (docs/protocol.md)."""
     return {"arguments": sorted(sensitive.arguments), "result": sensitive.result, "request": sensitive.request}
+
+
+def told_failure(record: OpenRecord, values: Mapping[str, bytes]) -> bytes | None:
+    """Return the failure that a compensate is told, with what explains it, which is among `values`."""
+    if record.failure is None or record.detail is None:
+        return record.failure
+    return explained(record.failure, values[record.detail.digest])
 
 
 def decode_record(body: bytes) -> OpenRecord:
@@ -66,6 +79,7 @@ def decode_record(body: bytes) -> OpenRecord:
             result=_reference(document["result"]),
             request=_reference(document.get("request")),
             failure=None if failure is None else orjson.dumps(failure),
+            detail=_reference(document.get("detail")),
             uncertain=bool(document["uncertain"]),
             sensitive=_sensitive(document.get("sensitive")),
         )

@@ -14,11 +14,11 @@ from starlette.requests import ClientDisconnect, Request
 
 from reactor_operator.engine.identity import Task, parse_task_key
 from reactor_operator.gateway.tokens import verify
+from reactor_operator.gateway.turns import SMALL
 
 BODY_LIMIT = 32 * 1024 * 1024
 OUTCOME_LIMIT = BODY_LIMIT + 1024
 """A result of exactly BODY_LIMIT is allowed, and the document around it needs a little room."""
-SMALL_BODY = 256 * 1024
 METHODS = {
     "check-in": "POST",
     "outcome": "PUT",
@@ -70,7 +70,7 @@ class TaskRequest:
     def may_be_large(self) -> bool:
         """Say whether the body is announced as large, or not announced at all."""
         announced = self._announced_size()
-        return announced is None or announced > SMALL_BODY
+        return announced is None or announced > SMALL
 
     async def read_body(self, limit: int) -> bytes:
         """Return the body. Raises Refusal (413) as soon as it is known to be longer than `limit` bytes."""

@@ -7,8 +7,9 @@ entry on disk, or a decision about the run.
 import asyncio
 import contextlib
 import hashlib
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass, field
 from typing import Protocol, assert_never
 
 import orjson
@@ -16,10 +17,11 @@ import orjson
 from reactor_operator.encryption import NO_KEYS, Keyring
 from reactor_operator.engine.events import TaskStarted, TaskUploaded
 from reactor_operator.engine.values import ValueRef, reference_to
-from reactor_operator.gateway.members import MEMBERS_LIMIT, has_too_many_members
-from reactor_operator.gateway.outcomes import InvalidOutcome, parse_outcome
-from reactor_operator.gateway.record import decode_record, told_sensitive
+from reactor_operator.gateway.record import OpenRecord, decode_record, told_failure, told_sensitive
 from reactor_operator.gateway.requests import BODY_LIMIT, OUTCOME_LIMIT, Refusal, TaskRequest
+from reactor_operator.gateway.turns import Turns
+from reactor_operator.outcomes.document import InvalidOutcome, parse_outcome
+from reactor_operator.outcomes.members import MEMBERS_LIMIT, has_too_many_members
 from reactor_operator.ports import Clock
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Appended, Entry, Inbox, OpenTask, StoreUnavailable, Values
@@ -36,10 +38,11 @@ class GatewayStore(Inbox, Values, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A body to send with 200."""
+    """A body to send with 200. `held` is its turn, to be given back once it is sent."""
 
     body: bytes
     content_type: str = "application/json"
+    held: AsyncExitStack = field(default_factory=AsyncExitStack)
 
 
 class TaskService:
@@ -50,6 +53,7 @@ class TaskService:
         self._clock = clock
         self._keys = keys
         self._large_bodies = asyncio.Semaphore(_LARGE_BODIES_AT_ONCE)
+        self._turns = Turns()
 
     async def answer(self, request: TaskRequest) -> Answer:
         """Do what `request` asks. Raises Refusal, StoreUnavailable."""
@@ -69,29 +73,23 @@ class TaskService:
         if found.outcome and found.binding != binding:
             raise Refusal(410, _CLOSED)
         record = decode_record(found.record)
-        values = await self._values(request.run, record.arguments, record.result, record.request)
-        entry = Entry(
-            run=request.run,
-            task=request.task.key,
-            binding=binding,
-            digest=_digest("check-in", binding.encode()),
-            body=encode_event(TaskStarted(task=request.task, at=self._clock.now())),
-        )
-        _accept(await self._store.append(entry), conflict=Refusal(409, _BOUND))
-        return Answer(
-            b'{"arguments":%b,"result":%b,"failure":%b,"uncertain":%b%b%b}'
-            % (
-                _NO_ARGUMENTS if record.arguments is None else values[record.arguments.digest],
-                b"null" if record.result is None else values[record.result.digest],
-                b"null" if record.failure is None else record.failure,
-                b"true" if record.uncertain else b"false",
-                b"" if record.request is None else b',"request":%b' % values[record.request.digest],
-                b',"sensitive":%b' % orjson.dumps(told_sensitive(record.sensitive)) if record.sensitive else b"",
+        refs = (record.arguments, record.result, record.request, record.detail)
+        async with self._turns.turn(_size_of(*refs)) as turn:
+            values = await self._values(request.run, *refs)
+            entry = Entry(
+                run=request.run,
+                task=request.task.key,
+                binding=binding,
+                digest=_digest("check-in", binding.encode()),
+                body=encode_event(TaskStarted(task=request.task, at=self._clock.now())),
             )
-        )
+            _accept(await self._store.append(entry), conflict=Refusal(409, _BOUND))
+            return Answer(_assignment(record, values), held=turn.pop_all())
 
     async def _record_outcome(self, request: TaskRequest) -> Answer:
         binding = request.binding()
+        if request.may_be_large():  # whoever has nothing to say any more takes no turn from those who have
+            await self._heard(request, binding)
         async with self._room_for(request):
             document = await request.read_body(OUTCOME_LIMIT)
             keys = self._keys if request.is_sensitive() else None
@@ -123,17 +121,14 @@ class TaskService:
 
     async def _send_document(self, request: TaskRequest) -> Answer:
         record = decode_record((await self._open(request)).record)
-        document: bytes | None
-        match request.verb:
-            case "arguments":
-                document = await self._value(request.run, record.arguments) or _NO_ARGUMENTS
-            case "result":
-                document = await self._value(request.run, record.result)
-            case _:
-                document = record.failure
-        if document is None:
-            raise Refusal(404, f"this task has no {request.verb}")
-        return Answer(document)
+        if request.verb == "failure":
+            return Answer(_found(told_failure(record, await self._values(request.run, record.detail)), request))
+        ref = record.arguments if request.verb == "arguments" else record.result
+        async with self._turns.turn(_size_of(ref)) as turn:
+            document = await self._value(request.run, ref)
+            if document is None and request.verb == "arguments":
+                document = _NO_ARGUMENTS
+            return Answer(_found(document, request), held=turn.pop_all())
 
     def _room_for(self, request: TaskRequest) -> AbstractAsyncContextManager[object]:
         """Large bodies take turns, for each costs several times its size while it is read; small ones never wait."""
@@ -144,6 +139,12 @@ class TaskService:
         if found is None:
             raise Refusal(410, _CLOSED)
         return found
+
+    async def _heard(self, request: TaskRequest, binding: str) -> None:
+        """See that the task is open and that no other process speaks for it; `append` asks again."""
+        found = await self._known(request)
+        if binding and found.binding and found.binding != binding:
+            raise Refusal(409, _BOUND)
 
     async def _open(self, request: TaskRequest) -> OpenTask:
         """Return the open task. Where a process has checked in, its address alone may speak for the task."""
@@ -166,6 +167,28 @@ class TaskService:
                 f"run {run}: values {', '.join(missing)} are not in the store; it may have lost them"
             )
         return self._keys.decrypt_all(run, found)
+
+
+def _size_of(*refs: ValueRef | None) -> int:
+    return sum(ref.size for ref in refs if ref is not None)
+
+
+def _found(document: bytes | None, request: TaskRequest) -> bytes:
+    if document is None:
+        raise Refusal(404, f"this task has no {request.verb}")
+    return document
+
+
+def _assignment(record: OpenRecord, values: Mapping[str, bytes]) -> bytes:
+    """Return what a task is told at its check-in."""
+    return b'{"arguments":%b,"result":%b,"failure":%b,"uncertain":%b%b%b}' % (
+        _NO_ARGUMENTS if record.arguments is None else values[record.arguments.digest],
+        b"null" if record.result is None else values[record.result.digest],
+        told_failure(record, values) or b"null",
+        b"true" if record.uncertain else b"false",
+        b"" if record.request is None else b',"request":%b' % values[record.request.digest],
+        b',"sensitive":%b' % orjson.dumps(told_sensitive(record.sensitive)) if record.sensitive else b"",
+    )
 
 
 def _accept(answer: Appended, *, conflict: Refusal) -> Answer:

@@ -28,7 +28,7 @@ class Access:
 
     namespace:     the one meant where none is said.
     authorization: gives the Authorization header, fresh each time; None where a client certificate is all.
-    renew:         makes the credentials anew after a 401.
+    renew:         makes the credentials anew after a 401. Raises OSError.
     """
 
     server: str
@@ -66,6 +66,12 @@ async def load_access(kubeconfig: str | None = None, context: str | None = None)
         )
         raise NoAccess(f"no access to a cluster: {source}: {problem}") from problem
 
+    async def renew() -> None:
+        try:
+            await load()
+        except (ConfigException, ValueError, KeyError, TypeError) as problem:
+            raise OSError(f"the credentials cannot be renewed: {problem}") from problem
+
     async def authorization() -> str | None:
         return await configuration.get_api_key_with_prefix("BearerToken")
 
@@ -75,7 +81,7 @@ async def load_access(kubeconfig: str | None = None, context: str | None = None)
         tls=tls,
         proxy=configuration.proxy,
         authorization=authorization,
-        renew=load,
+        renew=renew,
     )
 
 

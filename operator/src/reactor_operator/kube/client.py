@@ -5,6 +5,7 @@ not used here. Never here: what any object means, or a retry of a write that may
 """
 
 import asyncio
+import json
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -79,12 +80,17 @@ class KubeClient:
         self._observe = observe
         self._pace = Pace()
         tls = access.tls if access.tls is not None else False
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=connections, ssl=tls, keepalive_timeout=90),
-            proxy=access.proxy,
-            auto_decompress=True,
-            headers={"Accept": "application/json", "User-Agent": "reactor-operator"},
-        )
+
+        def session(limit: int) -> aiohttp.ClientSession:
+            return aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=limit, ssl=tls, keepalive_timeout=90),
+                proxy=access.proxy,
+                auto_decompress=True,
+                headers={"Accept": "application/json", "User-Agent": "reactor-operator"},
+            )
+
+        self._session = session(connections)
+        self._watching = session(0)  # a watch holds its connection for as long as it lasts
 
     async def get(self, path: str) -> JsonObject | None:
         """Return the object, or None where the server says 404."""
@@ -159,7 +165,7 @@ class KubeClient:
         }
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout_seconds, sock_read=idle_seconds)
         try:
-            async with self._session.get(
+            async with self._watching.get(
                 self._access.server + path, params=asked, headers=await self._authorization(), timeout=timeout
             ) as response:
                 if response.status == 401:
@@ -182,6 +188,7 @@ class KubeClient:
     async def close(self) -> None:
         """Close all connections. Idempotent."""
         await self._session.close()
+        await self._watching.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -229,7 +236,7 @@ class KubeClient:
             raise ApiUnavailable(
                 f"{method} {path} was not sent: the API server is in trouble, and others wait to ask it"
             )
-        payload = None if body is None else orjson.dumps(body)
+        payload = None if body is None else _rendered(body)
         content = {} if payload is None else {"Content-Type": content_type}
         if accept is not None:
             content["Accept"] = accept
@@ -299,6 +306,14 @@ def _watch_event(line: bytes) -> WatchEvent:
             raise Gone(code, text_at(object_, "reason"), text_at(object_, "message"))
         raise ApiUnavailable(f"watch: {text_at(object_, 'message') or 'a line that is not a watch event'}")
     return WatchEvent(kind, object_ if object_ else EMPTY)
+
+
+def _rendered(body: object) -> bytes:
+    """Return a body as JSON. What people wrote into an object, and a patch names, may be deeper than orjson writes."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        return json.dumps(body).encode()
 
 
 def _words(problem: BaseException) -> str:

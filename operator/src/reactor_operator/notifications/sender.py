@@ -73,6 +73,7 @@ class Sender:
             lane.ended.intersection_update(waiting)
             if lane.work is None and lane.first() is not None:
                 lane.work = asyncio.create_task(self._work(lane), name=f"notification {name} of {about.run.name}")
+        for lane in list(lanes.values()):  # not before all are there: with the last lane the run's own dict goes
             self._tidy(lane)
 
     def distrust(self) -> None:

@@ -8,7 +8,10 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import orjson
+
 from reactor_operator.engine.failures import printable
+from reactor_operator.kube.fields import parse_object
 
 DETAIL_LIMIT = 16 * 1024
 LINE_LIMIT = 400
@@ -35,6 +38,17 @@ def render_detail(found: Mapping[str, Any]) -> bytes | None:
             kept[name] = told
             room -= size
     return _dump({name: kept[name] for name in found if name in kept})
+
+
+def explained(failure: bytes, detail: bytes | None) -> bytes:
+    """Return the JSON of a failure with its `detail`, both as they were kept.
+
+    Without a detail that is not JSON, as an operator of before may have kept it: what cleans up must run all the same.
+    """
+    fields = parse_object(failure)
+    if not fields or not parse_object(detail or b""):
+        return failure
+    return orjson.dumps({**fields, "detail": orjson.Fragment(detail or b"")})
 
 
 def render_log(text: str) -> bytes | None:
@@ -114,11 +128,18 @@ def _origins(told: Any) -> list[str] | None:
 
 
 def _details(told: Any) -> Any:
-    """What the author of a handler adds has any form; where it has none, or too much of it, it is left out."""
+    """What the author of a handler adds has any form; where it has none, or too much of it, it is left out.
+
+    Too much is also more depth than can be written again, and a number (`1e999`) that JSON does not have.
+    """
     try:
-        return told if len(_encode(told)) <= 6 * 1024 else None
-    except RecursionError:
+        document = _encode(told)
+        if len(document) > 6 * 1024:
+            return None
+        orjson.dumps(orjson.loads(document))
+    except (RecursionError, TypeError, ValueError):
         return None
+    return told
 
 
 _FIELDS: Mapping[str, Callable[[Any], Any]] = {

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from reactor_operator.engine.events import Outcome, TaskFailed, TaskLost
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.identity import digest_of
-from reactor_operator.gateway.outcomes import InvalidOutcome, parse_outcome
 from reactor_operator.kube.fields import JsonObject, parse_object, text_at
 from reactor_operator.outcomes import pod_facts as facts
 from reactor_operator.outcomes.container import read_exit
+from reactor_operator.outcomes.document import InvalidOutcome, parse_outcome
 from reactor_operator.outcomes.exit_words import exit_words
 from reactor_operator.outcomes.exits import failed_exit, memory_words
 from reactor_operator.store.codec import encode_event
@@ -64,12 +64,16 @@ def read_pod(pod: JsonObject, sealed: Sealed) -> PodReading:
     return PodReading(waiting=waiting)
 
 
-def read_vanished(pod: JsonObject, sealed: Sealed) -> Entry:
-    """Return how the task of a pod that is gone ended, after `pod`, the last that was seen of it."""
+def read_vanished(pod: JsonObject, sealed: Sealed, *, last: bool) -> Entry:
+    """Return how the task of a pod that is gone ended, after `pod`, what was seen of it.
+
+    `last`: that is how it was when it went. Else it may have been put on a node, and have run there, since.
+    """
     outcome = read_pod(pod, sealed).outcome
     if outcome is not None:
         return outcome
-    return _lost(sealed, "its pod was deleted", may_have_started=bool(text_at(pod, "spec", "nodeName")))
+    on_a_node = bool(text_at(pod, "spec", "nodeName"))
+    return _lost(sealed, "its pod was deleted", may_have_started=on_a_node or not last)
 
 
 def read_unreachable(pod: JsonObject, sealed: Sealed) -> Entry:

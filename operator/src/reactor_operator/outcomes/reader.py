@@ -77,9 +77,12 @@ class PodReader:
         """Tell again what this pod tells."""
         self._told.pop(self._key(pod, sealed), None)
 
-    async def vanished(self, pod: JsonObject, sealed: Sealed) -> None:
-        """Tell that a pod is gone. Call this only after a live GET said so; `pod` is what was last seen of it."""
-        await self._settle(self._key(pod, sealed), read_vanished(pod, sealed))
+    async def vanished(self, pod: JsonObject, sealed: Sealed, *, last: bool) -> None:
+        """Tell that a pod is gone. Call this only after a live GET said so; `pod` is what was seen of it.
+
+        `last`: it was so when it went, as the watch of its deletion tells.
+        """
+        await self._settle(self._key(pod, sealed), read_vanished(pod, sealed, last=last))
 
     async def missing(self, sealed: Sealed) -> None:
         """Tell that a task that was launched has no pod. Call this only after a live GET said so."""

@@ -11,8 +11,8 @@ from reactor_operator.encryption import CannotDecrypt
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Announce, Effect, Notify, RetireTask, StartTask
 from reactor_operator.engine.failures import render_message
-from reactor_operator.engine.identity import Action, digest_of, idempotency_key
-from reactor_operator.engine.state import Stage
+from reactor_operator.engine.identity import Action, Task, digest_of, idempotency_key
+from reactor_operator.engine.state import REASON_LIMIT, Stage
 from reactor_operator.ports import Board, Launched, Launcher, NotYet, Refused, TaskOrder, Unavailable
 from reactor_operator.reconciling.definition import transaction_of
 from reactor_operator.reconciling.documents import Documents
@@ -93,18 +93,13 @@ class Effects:
         try:
             asked = await _task_order(known, order, documents)
         except CannotDecrypt as problem:
-            reason = render_message(f"KeyMissing: {problem}")
-            changed = reason != known.state.step(task.path).reason
-            event = ev.TaskWaiting(task=task, reason=reason) if changed else None
-            return Performed(done=False, event=event, again_ms=_WITHOUT_KEY_MS)
+            waits = _waits(known, task, render_message(f"KeyMissing: {problem}"))
+            return Performed(done=False, event=waits, again_ms=_WITHOUT_KEY_MS)
         match await self._launcher.start(asked):
             case Launched():
-                event = ev.TaskWaiting(task=task, reason="") if known.state.step(task.path).reason else None
-                return Performed(done=True, event=event)
+                return Performed(done=True, event=_waits(known, task, ""))
             case NotYet(again_ms=again_ms, reason=reason):
-                changed = reason != known.state.step(task.path).reason
-                event = ev.TaskWaiting(task=task, reason=reason) if changed else None
-                return Performed(done=False, event=event, again_ms=again_ms)
+                return Performed(done=False, event=_waits(known, task, reason), again_ms=again_ms)
             case Refused(failure=failure):
                 return Performed(done=True, event=ev.TaskFailed(task=task, failure=failure))
 
@@ -115,6 +110,12 @@ class Effects:
             known.definition.run, node.scope.reactor, node.step, order.task, stop=order.stop, failed=order.failed
         )
         return Performed(done=gone, again_ms=None if gone else _STILL_RUNS_MS)
+
+
+def _waits(known: KnownRun, task: Task, reason: str) -> ev.TaskWaiting | None:
+    """Return that the task waits for another reason than is stored, as far as reasons are stored."""
+    changed = reason[:REASON_LIMIT] != known.state.step(task.path).reason
+    return ev.TaskWaiting(task=task, reason=reason) if changed else None
 
 
 def _pause_ms(uid: str, failures: int) -> int:

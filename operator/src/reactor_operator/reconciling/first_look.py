@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from reactor_operator.encryption import Keyring
 from reactor_operator.engine.decide import stillborn, withdrawn
 from reactor_operator.engine.draft import Decision
-from reactor_operator.engine.events import CancelRequested
+from reactor_operator.engine.events import CancelRequested, SuspendRequested
 from reactor_operator.engine.failures import Failure, render_message
 from reactor_operator.engine.plan import Plan
-from reactor_operator.engine.signals import answer_unstarted
 from reactor_operator.engine.state import SignalAnswer
 from reactor_operator.engine.taking import take
 from reactor_operator.kube.fields import maps_at
@@ -23,15 +22,17 @@ from reactor_operator.reconciling.keys import Conflict, HeldByItself, Keys, Sett
 from reactor_operator.reconciling.opening import CannotOpen, Opened, OpenLater, judge
 from reactor_operator.reconciling.places import Places
 from reactor_operator.reconciling.signals import parse_requests
+from reactor_operator.reconciling.unstarted import answers_to, in_order
 from reactor_operator.status.render import render_pending
 from reactor_operator.store.port import Claim
 
 
 @dataclass(frozen=True, slots=True)
 class Begins:
-    """The run starts, and has its place."""
+    """The run starts, and has its place; `asked` is what was said before of whether it holds still, in order."""
 
     opened: Opened
+    asked: Sequence[SuspendRequested] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +83,8 @@ class FirstLook:
         found = await self._judge(run, now)
         if isinstance(found, Ends | Lost):
             return found
-        asked = [one.event for one in parse_requests(run)]
-        answers = tuple(answer_unstarted(event, now) for event in asked)
+        asked = [one.event for one in in_order(parse_requests(run), run.status)]
+        answers = answers_to(asked, now, suspended=run.spec.get("suspend") is True)
         cancel = next((event for event in asked if isinstance(event, CancelRequested)), None)
         if cancel is not None and not isinstance(found, CannotOpen):
             plan = self._plan_of(found.definition)
@@ -94,7 +95,7 @@ class FirstLook:
             found = await self._places.take(run, found, now)
         match found:
             case Opened():
-                return Begins(found)
+                return Begins(found, [event for event in asked if isinstance(event, SuspendRequested)])
             case OpenLater():
                 return Waits(found.until, _pending(run, found, answers))
             case CannotOpen():

@@ -28,8 +28,12 @@ def last_of(inbox: Sequence[tuple[int, bytes]]) -> int:
 
 
 def refused_if_old(event: ev.Event, refusal: str) -> ev.Event:
-    """Return a request that would set a run going as one that is refused, and why. A cancel only ends it."""
-    if isinstance(event, ev.UndoRequested | ev.RetryRequested | ev.SkipRequested):
+    """Return a request that would set a run going as one that is refused, and why. A cancel only ends it, and one to
+    suspend it only holds it.
+    """
+    if isinstance(event, ev.SuspendRequested) and event.suspended:
+        return event
+    if isinstance(event, ev.UndoRequested | ev.RetryRequested | ev.SkipRequested | ev.SuspendRequested):
         return ev.RequestUnreadable(id=event.id, action=action_of(event), reason=refusal, by=event.by)
     return event
 

@@ -33,7 +33,7 @@ from reactor_operator.reconciling.composing import (
 )
 from reactor_operator.reconciling.definition import Definition, without_steps
 from reactor_operator.reconciling.key_inputs import kept_digest, same_digests
-from reactor_operator.reconciling.told import told_wait
+from reactor_operator.reconciling.told import told_reactor, told_wait
 
 _SHOWN = 5
 
@@ -89,9 +89,7 @@ async def judge(
 ) -> Opened | CannotOpen | OpenLater:
     """Judge a run that was never started. Raises Unavailable."""
     checked = check_run_spec(run.spec)
-    base = Definition(
-        run=run.ref, created_at=run.created_at, generation=run.generation, reactor_name=_reactor_name(run)
-    )
+    base = Definition(run=run.ref, created_at=run.created_at, generation=run.generation, reactor_name=told_reactor(run))
     if checked.spec is None:
         return _cannot(base, FailureKind.INVALID_INPUTS, "ReactorRun", checked.problems)
     name = checked.spec.reactor_ref.name
@@ -101,7 +99,7 @@ async def judge(
         message = f"spec.reactorRef.name: found no Reactor {name!r} in namespace {run.ref.namespace!r}; apply it first"
         return _late_or_later(base, FailureKind.REACTOR_NOT_FOUND, message, wait)
     judged = _check(reactor.spec)
-    pinned = _pin(run, checked.spec, reactor, judged.spec)
+    pinned = _pin(base, checked.spec, reactor, judged.spec)
     if judged.spec is None:
         return _cannot(pinned, FailureKind.INVALID_REACTOR, f"Reactor {name!r}", judged.problems)
     shared = await load_shared_schema(judged.spec, definitions, run.ref.namespace)
@@ -162,18 +160,10 @@ def _checked(document: bytes) -> CheckedReactor:
     return check_spec(orjson.loads(document))
 
 
-def _reactor_name(run: RunObject) -> str:
-    reference = run.spec.get("reactorRef")
-    name = reference.get("name") if isinstance(reference, Mapping) else None
-    return name if isinstance(name, str) else ""
-
-
-def _pin(run: RunObject, spec: RunSpec, reactor: ReactorObject, sound: ReactorSpec | None) -> Definition:
+def _pin(base: Definition, spec: RunSpec, reactor: ReactorObject, sound: ReactorSpec | None) -> Definition:
     default_ttl = sound.ttl_after_finished if sound else None
-    return Definition(
-        run=run.ref,
-        created_at=run.created_at,
-        generation=run.generation,
+    return replace(
+        base,
         reactor_name=reactor.name,
         reactor_uid=reactor.uid,
         reactor_generation=reactor.generation,

@@ -56,7 +56,6 @@ class Pass:
 
     def note(self, performed: dict[str, Performed], now: int) -> list[ev.Event]:
         """Take down what came of the orders, and return what happened at once."""
-        self.again_at = None
         events: list[ev.Event] = []
         for name, result in performed.items():
             if result.done:

@@ -175,25 +175,25 @@ def make_commit(
     return commit, replace(known, state=state, revision=known.revision + 1, outbox=outbox)
 
 
-def failure_document(failure: Failure | None, detail: object = None) -> bytes:
-    """Return the JSON that a compensate gets as `failure`; null where the step was stopped without failing."""
+def failure_document(failure: Failure | None) -> bytes:
+    """Return the JSON that a compensate gets as `failure`, but for its detail; null where the step was stopped."""
     if failure is None:
         return b"null"
     document: dict[str, object] = {"kind": failure.kind, "message": failure.message, "retryable": failure.may_retry}
     if failure.exception is not None:
         document["exception"] = failure.exception
-    if detail is not None:
-        document["detail"] = detail
     return orjson.dumps(document)
 
 
 def _open_record(action: StartTask, blueprint: Blueprint | None) -> OpenRecord:
-    task = action.task
+    task, failed = action.task, action.failure
+    cleans_up = task.action is Action.COMPENSATE
     return OpenRecord(
         sensitive=blueprint.sensitive.of_task(task.path, task.action) if blueprint is not None else HARMLESS,
         arguments=action.arguments,
         result=action.result,
         request=action.request,
-        failure=failure_document(action.failure) if task.action is Action.COMPENSATE else None,
+        failure=failure_document(failed) if cleans_up else None,
+        detail=failed.detail if cleans_up and failed is not None else None,
         uncertain=action.uncertain,
     )

@@ -8,7 +8,7 @@ annotation `reactor.run/answered.ACTION`, in the same patch. So it is answered o
 another operator; and asked for again, it is another request.
 
 Total: an empty value, `true` and `{}` mean the same; an object says more; of a cancel and an undo any other text is the
-reason.
+reason. `false` of a suspend lets the run go on; other text is no reason there, for `off` must not hold a run still.
 """
 
 import re
@@ -23,6 +23,7 @@ from reactor_operator.engine.events import (
     RetryRequested,
     Signal,
     SkipRequested,
+    SuspendRequested,
     UndoRequested,
 )
 from reactor_operator.engine.failures import render_message
@@ -33,7 +34,7 @@ from reactor_operator.ports import RunObject, RunRef
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry
 
-ACTIONS = ("cancel", "undo", "retry", "skip")
+ACTIONS = ("cancel", "undo", "retry", "skip", "suspend")
 _PREFIX = "reactor.run/"
 _COUNT = "reactor.run/answered."
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -45,6 +46,12 @@ _FIELDS = {
     "undo": frozenset({"reason", "delete"}),
     "retry": frozenset({"reason", "step", "arguments", "assume"}),
     "skip": frozenset({"reason", "step", "payload"}),
+    "suspend": frozenset({"reason", "suspend"}),
+}
+_EXPECTED = {
+    "retry": 'a JSON object such as {"step": "charge"}',
+    "skip": 'a JSON object such as {"step": "charge"}',
+    "suspend": 'true, false, or a JSON object such as {"reason": "the courier is away"}',
 }
 _ENVELOPE = frozenset({"id", "action", "by"})
 
@@ -136,7 +143,7 @@ def parse_status_requests(requests: object) -> list[Request]:
         said = one if isinstance(one, dict) else {}
         name, action = said.get("id"), said.get("action")
         by = said["by"] if isinstance(said.get("by"), str) else "status"
-        id_ = name[:_ID_LIMIT] if isinstance(name, str) and name else f"request-{digest_of(_json(one))[:12]}"
+        id_ = name[:_ID_LIMIT] if isinstance(name, str) and name else f"request-{digest_of(_told(one))[:12]}"
         if not isinstance(name, str) or not name or action not in ACTIONS:
             problem = _Unreadable(f"expected an id and an action, one of {', '.join(ACTIONS)}")
             shown = action if isinstance(action, str) and action else "unknown"
@@ -186,6 +193,9 @@ def _event(name: str, action: str, said: object, by: str, values: dict[str, byte
             return RetryRequested(
                 id=name, reason=reason, by=by, step=step, arguments=arguments, standing=standing, undone=undone
             )
+        case "suspend":
+            suspended = _flag(said, "suspend", default=True)
+            return SuspendRequested(id=name, reason=reason, by=by, suspended=suspended)
         case _:
             step = _text(said, "step")
             if not step:
@@ -206,8 +216,10 @@ def _said_in(action: str, value: str) -> object:
         said = text
     if action in ("cancel", "undo") and not isinstance(said, dict):
         return {"reason": said if isinstance(said, str) else text}
+    if action == "suspend" and said is False:
+        return {"suspend": False}
     if not isinstance(said, dict):
-        raise _Unreadable('expected a JSON object such as {"step": "charge"}')
+        raise _Unreadable(f"expected {_EXPECTED[action]}")
     return said
 
 
@@ -220,11 +232,13 @@ def _text(said: Mapping[str, object], name: str) -> str:
     return render_message(found)
 
 
-def _flag(said: Mapping[str, object], name: str) -> bool:
+def _flag(said: Mapping[str, object], name: str, *, default: bool = False) -> bool:
     found = said.get(name)
-    if found is not None and not isinstance(found, bool):
+    if found is None:
+        return default
+    if not isinstance(found, bool):
         raise _Unreadable(f"{name}: expected true or false")
-    return found is True
+    return found
 
 
 def _assumed(assume: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -252,6 +266,18 @@ def _keep(value: object, values: dict[str, bytes]) -> ValueRef:
     ref = reference_to(document)
     values[ref.digest] = document
     return ref
+
+
+def _told(one: object) -> bytes | str:
+    """Return what tells one entry from others. It may be nested deeper than it can be written."""
+    try:
+        return orjson.dumps(one)
+    except TypeError:
+        pass
+    try:
+        return repr(one)
+    except RecursionError:
+        return "nested too deeply"
 
 
 def _json(value: object) -> bytes:

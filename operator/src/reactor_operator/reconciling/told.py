@@ -16,8 +16,6 @@ from reactor_operator.kube.moments import parse_moment
 from reactor_operator.ports import RunObject
 from reactor_operator.status.conditions import QUEUED
 
-_ENDED = frozenset(phase.value for phase in ENDED)
-
 
 def told_sequence(run: RunObject) -> int:
     """Return the revision that the run's status was rendered from; 0 where none was."""
@@ -28,7 +26,7 @@ def told_sequence(run: RunObject) -> int:
 
 def told_end(run: RunObject) -> bool:
     """Tell whether the status says that the run has ended."""
-    return run.status.get("phase") in _ENDED
+    return text_at(run.status, "phase") in ENDED
 
 
 def told_recovering(run: RunObject) -> bool:

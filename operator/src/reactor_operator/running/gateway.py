@@ -13,6 +13,7 @@ from reactor_operator.gateway.operations import create_operations_app
 from reactor_operator.gateway.readiness import store_answers
 from reactor_operator.gateway.serve import serve
 from reactor_operator.running.clock import WallClock
+from reactor_operator.running.parts import forever
 from reactor_operator.settings import GatewaySettings
 from reactor_operator.store.redis import RedisStore
 
@@ -31,8 +32,8 @@ async def run_gateway(settings: GatewaySettings, stop: asyncio.Event) -> None:
             app = create_app(store, settings.token_key, WallClock(), registry, settings.keys)
             operations = create_operations_app(registry, store_answers(store))
             tasks = [
-                group.create_task(serve(app, _ANY_ADDRESS, TASKS_PORT)),
-                group.create_task(serve(operations, _ANY_ADDRESS, OPERATIONS_PORT)),
+                group.create_task(forever("tasks", serve(app, _ANY_ADDRESS, TASKS_PORT))),
+                group.create_task(forever("operations", serve(operations, _ANY_ADDRESS, OPERATIONS_PORT))),
             ]
             _log.info("the gateway listens", port=TASKS_PORT, operations_port=OPERATIONS_PORT)
             await stop.wait()

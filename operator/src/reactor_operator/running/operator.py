@@ -42,6 +42,7 @@ from reactor_operator.ports import RunRef, Teller
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
 from reactor_operator.reconciling.encrypted_requests import encrypted_request
 from reactor_operator.running.clock import WallClock
+from reactor_operator.running.parts import forever
 from reactor_operator.settings import OperatorSettings
 from reactor_operator.status.board import ClusterBoard
 from reactor_operator.status.reactors import ReactorJudge
@@ -52,10 +53,6 @@ from reactor_operator.tasks.manifest_spec import TaskSettings
 OPERATIONS_PORT = 8081
 _ANY_ADDRESS = ""
 _log = structlog.get_logger("reactor_operator")
-
-
-class EndedEarly(Exception):
-    """A part that runs for ever has ended; the process is of no use any more."""
 
 
 async def run_operator(
@@ -231,8 +228,7 @@ async def _work(
         reader.distrust()
         for watch in watches:
             watch.distrust()
-        for ref in reconciler.distrust():
-            runs.mark(ref)
+        runs.distrust(reconciler.distrust())
 
     parts: dict[str, Coroutine[None, None, None]] = {
         "lease": leadership.keep(),
@@ -250,11 +246,6 @@ async def _work(
     try:
         async with asyncio.TaskGroup() as group:
             for name, part in parts.items():
-                group.create_task(_forever(name, part), name=name)
+                group.create_task(forever(name, part), name=name)
     finally:
         await board.close()
-
-
-async def _forever(name: str, part: Coroutine[None, None, None]) -> None:
-    await part
-    raise EndedEarly(f"{name}: ended by itself")

@@ -25,6 +25,8 @@ from reactor_operator.store.port import StoreUnavailable
 
 Status = Mapping[str, object]
 _log = structlog.get_logger("reactor_operator.status")
+_BESIDE = frozenset({"store", "duration", "requests"})
+_SMALLEST, _TOO_LARGE = -(2**63), 2**64
 
 
 @dataclass(slots=True)
@@ -170,7 +172,23 @@ def _requests_in(status: Status) -> list[object] | None:
     return found if isinstance(found, list) else None
 
 
+def _given_back(value: object) -> object:
+    """Return a document as the API server gives it back: a whole double is an integer there, however large.
+
+    What has no 64 bits stays, or becomes, a double: nothing else could be written. A status has thousands of texts.
+    """
+    if isinstance(value, dict):
+        return {name: member if type(member) is str else _given_back(member) for name, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_given_back(item) for item in value]
+    if type(value) is float and value.is_integer() and _SMALLEST <= value < _TOO_LARGE:
+        return int(value)
+    if type(value) is int and not _SMALLEST <= value < _TOO_LARGE:
+        return float(value)
+    return value
+
+
 def _digest(status: Status) -> bytes:
     """Return what tells statuses apart. A newer revision or a longer duration alone is not worth a write."""
-    said = {name: value for name, value in status.items() if name not in ("store", "duration", "requests")}
+    said = {name: _given_back(value) for name, value in status.items() if name not in _BESIDE}
     return hashlib.blake2b(orjson.dumps(said, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()

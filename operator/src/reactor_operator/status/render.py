@@ -28,6 +28,7 @@ from reactor_operator.engine.state import (
     StepState,
     is_held,
 )
+from reactor_operator.engine.suspending import why_requested
 from reactor_operator.engine.values import ValueRef
 from reactor_operator.kube.fields import JsonObject, text_at
 from reactor_operator.kube.moments import render_moment
@@ -82,7 +83,7 @@ def render_status(
     """Return the status of a run. `stalled` says why the operator cannot go on with it, if it cannot."""
     header = state.header
     generation = max(facts.generation, header.generation)
-    message = " ".join((stalled or _message(header, plan, state)).split())
+    message = " ".join((stalled or _message(header, plan, state, facts.run.name)).split())
     status: dict[str, object] = {
         "phase": header.phase.value,
         "message": message,
@@ -158,13 +159,13 @@ def _duration(header: Header) -> str:
     return render_duration(took if took < 10_000 else took - took % 1000)
 
 
-def _message(header: Header, plan: Plan, state: RunState) -> str:
+def _message(header: Header, plan: Plan, state: RunState, name: str) -> str:
     """Return the one sentence that says most: why it ended, else what it waits for, else what it does."""
     if header.phase in ENDED:
         return _last_words(header)
     touched = [(path, state.steps[path]) for path in plan.steps if path in state.steps]
     waiting = next((f"{path}: {step.reason}" for path, step in touched if step.reason), "")
-    held = "suspended" if is_held(header) else ""
+    held = _held(header, name) if is_held(header) else ""
     if header.failure is not None:
         said = f"rolling back: {_where(header.failure)}"[:_MESSAGE_LIMIT]
         return _joined(held, said, _doing(touched), waiting)
@@ -175,6 +176,13 @@ def _message(header: Header, plan: Plan, state: RunState) -> str:
         names = _names(path for path, step in touched if step.task is not None)
         return f"cancelling, waiting for {names}" if names else "cancelling"
     return _joined(held, waiting or _doing(touched) + _trouble(touched))
+
+
+def _held(header: Header, name: str) -> str:
+    """Return who holds the run still, and how it goes on."""
+    if header.suspension is None:
+        return f"suspended by spec.suspend: set it to false, or call `reactor suspend {name} --off`, to go on"
+    return f"suspended {why_requested(header)[:_MESSAGE_LIMIT]}: call `reactor suspend {name} --off` to go on"
 
 
 def _joined(*parts: str) -> str:

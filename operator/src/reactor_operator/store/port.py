@@ -172,7 +172,7 @@ class RunStore(Protocol):
         """
 
     async def active_runs(self) -> frozenset[str]:
-        """Return the runs whose last commit was active or whose outbox is not empty."""
+        """Return the runs whose last commit was active, whose outbox is not empty, or whose inbox is not all read."""
 
 
 class RunIndex(Protocol):

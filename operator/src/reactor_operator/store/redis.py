@@ -63,6 +63,10 @@ class _Keys:
         return f"{self.prefix}incarnation"
 
     @property
+    def settled(self) -> str:
+        return f"{self.prefix}settled"
+
+    @property
     def bell(self) -> str:
         return f"{self.prefix}bell"
 
@@ -85,6 +89,9 @@ class RedisStore:
 
     async def load(self, run: str, known_revision: int = 0) -> Snapshot | None:
         """Return the run as stored; nothing but the inbox crosses the wire where the revision is known."""
+        if self._redis.in_doubt:
+            await self._redis.write("SET", self._keys.settled, "1")
+            self._redis.in_doubt = False
         keys = self._keys.of_run(run, "header", "records", "inbox", "outbox")
         answer = await self._redis.read_script(self._load, keys, (known_revision,))
         if answer is None:

@@ -69,7 +69,11 @@ class RedisOptions:
 
 
 class RedisConnection:
-    """A pool of connections to one Redis."""
+    """A pool of connections to one Redis.
+
+    in_doubt: a write may be in Redis's memory and not on its disk. Another write that is on disk settles it, for the
+              file is written in order; until then nothing may follow from what is read.
+    """
 
     def __init__(self, url: str, options: RedisOptions) -> None:
         pool = BlockingConnectionPool.from_url(
@@ -86,6 +90,7 @@ class RedisConnection:
         self._durability: Durability | None = None
         self._replication_id = ""
         self._checking = asyncio.Lock()
+        self.in_doubt = False
 
     async def read(self, *command: Argument) -> Any:
         """Send one command that writes nothing and return its answer."""
@@ -97,15 +102,13 @@ class RedisConnection:
 
     async def write_script(self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
         """Run a script in one round trip; what it wrote is on disk when this returns. Raises NotDurable."""
-        durability = await self.durability()
-        return await self._once(
-            lambda: self._evaluate(script, (len(keys), *keys, *arguments), wait=durability is Durability.WAITAOF)
-        )
+        wait = await self.durability() is Durability.WAITAOF
+        return await self._written(lambda: self._evaluate(script, (len(keys), *keys, *arguments), wait=wait), wait=wait)
 
     async def write(self, *command: Argument) -> Any:
         """Send one writing command; what it wrote is on disk when this returns. Raises NotDurable."""
-        durability = await self.durability()
-        return await self._once(lambda: self._send(command, wait=durability is Durability.WAITAOF))
+        wait = await self.durability() is Durability.WAITAOF
+        return await self._written(lambda: self._send(command, wait=wait), wait=wait)
 
     async def durability(self) -> Durability:
         """Return how writes are known to be on disk, asking Redis the first time. Raises NotDurable."""
@@ -130,6 +133,14 @@ class RedisConnection:
         """Close every connection."""
         await self.client.aclose()
         await self.client.connection_pool.disconnect()
+
+    async def _written(self, call: Callable[[], Awaitable[T]], *, wait: bool) -> T:
+        """As `_once`; where the disk is waited for, a write that failed may be in memory and not on disk."""
+        try:
+            return await self._once(call)
+        except StoreUnavailable:
+            self.in_doubt = wait
+            raise
 
     async def _once(self, call: Callable[[], Awaitable[T]]) -> T:
         """Make a call whose effect nobody may repeat but the caller. Raises StoreUnavailable."""

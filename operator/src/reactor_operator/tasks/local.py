@@ -42,6 +42,7 @@ from reactor_operator.tasks.manifest_env import Unlaunchable
 
 OnOutput = Callable[[Task, str], None]
 _AGAIN_MS = 20
+_ENGINE_TURN_SECONDS = 1.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 2.0
 
 
@@ -155,6 +156,8 @@ class LocalLauncher:
             return False
         running.closed = True
         if not running.told and running.stopping is None:
+            if running.worker is not None:
+                running.worker.retire()  # now: a turn later the job may have given it back, and another task have it
             running.stopping = asyncio.create_task(self._stop(running))
         return True
 
@@ -172,11 +175,12 @@ class LocalLauncher:
         self._closing = True
         left = list(self._running.values())
         jobs = [job for one in left for job in (one.job, one.stopping) if job is not None]
-        if self._engine is not None and not self._engine.done():
-            self._engine.cancel()
         for job in jobs:
             job.cancel()
         await asyncio.gather(*jobs, return_exceptions=True)
+        if self._engine is not None:
+            self._engine.cancel()
+            await asyncio.wait((self._engine,))
         for one in left:
             if one.container is not None:  # a job that was cancelled before it began has removed nothing
                 await one.container.remove()
@@ -188,10 +192,14 @@ class LocalLauncher:
         worker = self._workers.take()
         self._launch(order, lambda: self._do_in_worker(order, variables, worker), worker=worker)
 
-    async def _start_container(self, order: TaskOrder, action: ActionSpec) -> Launched | Refused:
+    async def _start_container(self, order: TaskOrder, action: ActionSpec) -> Launched | NotYet | Refused:
         if self._engine is None:
             self._engine = asyncio.ensure_future(find_engine())
-        engine = await asyncio.shield(self._engine)
+        looked_for = self._engine
+        await asyncio.wait((looked_for,), timeout=_ENGINE_TURN_SECONDS)
+        if not looked_for.done() or self._closing:
+            return NotYet(again_ms=_AGAIN_MS)  # whoever drives the run looks around meanwhile: it may be killed
+        engine = looked_for.result()
         if isinstance(engine, str):
             self._engine = None  # it may be started meanwhile; the next container asks again
             words = f"step {order.task.path!r}: a container needs docker or podman on a laptop: {engine}"
@@ -263,8 +271,7 @@ class LocalLauncher:
     async def _stop(self, running: _Running) -> None:
         if running.container is not None:
             await running.container.stop(self._settings.grace_seconds)
-        elif running.worker is not None:
-            running.worker.retire()
+        elif running.worker is not None and not running.job.done():  # else its worker is given back, or ended
             running.worker.process.terminate()
             await asyncio.wait((running.job,), timeout=self._settings.grace_seconds)
             running.worker.process.kill()

@@ -15,9 +15,15 @@ local function is_in(list)
   return list and string.find(list, " " .. digest .. " ", 1, true)
 end
 
+-- What was recorded may not be on disk yet; WAITAOF waits for the writes of its own connection alone, so here is one.
+local function repeated()
+  redis.call("HSET", header, "active", stored[1])
+  return "repeated"
+end
+
 if task == "" then
   if is_in(stored[3]) then
-    return "repeated"
+    return repeated()
   end
   redis.call("HSET", header, "position", string.format("%d", position), "signals", (stored[3] or " ") .. digest .. " ")
 else
@@ -29,7 +35,7 @@ else
     return "conflict"
   end
   if is_in(open[4]) then
-    return "repeated"
+    return repeated()
   end
   if open[3] then
     return "conflict"

@@ -7,6 +7,9 @@ What a pod would get, and a laptop does not give: volumes, resources, security c
 is refused.
 """
 
+import errno
+import os
+import stat
 import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -90,9 +93,9 @@ class Container:
         """End the container if it still runs, and remove it and its files. Idempotent."""
         if self.removed:
             return
-        self.removed = True
         try:
             await self.engine.run("rm", "--force", self.name)
+            self.removed = True  # only now: who gives up in the middle of it has it done again by `close`
         finally:
             self.folder.cleanup()
 
@@ -109,7 +112,12 @@ class Container:
         rule = ResultRule(uploaded=self.output is not None, json_only=self._promises_json)
         outcome = outcome_of_exit(code, self._message(code), self.action.exit_codes, task.action, rule)
         if outcome.uploaded and self.output is not None:
-            outcome = outcome_of_upload(_read_output(self.output), self.result_path, json_only=rule.json_only)
+            try:
+                content = _read_output(self.output)
+            except _NoFile as problem:
+                words = f"{self.result_path}, where output.path expects the result, is {problem}, expected a plain file"
+                return TaskFailed(task=task, failure=_failure(FailureKind.INVALID_RESULT, words)), {}
+            outcome = outcome_of_upload(content, self.result_path, json_only=rule.json_only)
             if self.order.sensitive.result and outcome.failure is not None:  # its words may repeat the result
                 words = f"the file {self.result_path} is not what output promises; it is sensitive and not shown"
                 outcome = replace(outcome, failure=_failure(outcome.failure.kind, words))
@@ -215,12 +223,26 @@ def _clashes(variable: str) -> bool:
     return variable in _OF_THE_CLIENT or variable.startswith(("DOCKER_", "CONTAINER", "XDG_", "BUILDAH_"))
 
 
+class _NoFile(Exception):
+    """What is at the place of an output file is something else; the message says what."""
+
+
 def _read_output(path: Path) -> bytes | None:
+    """Return what a container left, None where it left nothing. Raises _NoFile.
+
+    The container may have made anything there: a link would be followed on this machine, a pipe would never end.
+    """
     try:
-        with path.open("rb") as file:
-            return file.read(OUTPUT_LIMIT + 1)
-    except OSError:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as problem:
+        if problem.errno == errno.ELOOP:
+            raise _NoFile("a symbolic link") from None
         return None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _NoFile("a folder, a pipe or a device")
+    with open(descriptor, "rb") as file:
+        return file.read(OUTPUT_LIMIT + 1)
 
 
 def _state(lines: tuple[str, ...]) -> Mapping[str, object]:

@@ -3,6 +3,7 @@
 In: command lines. Out: what the engine's client said. Never here: what a container is for.
 """
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from reactor_operator.tasks.laptop.process import Process
 
 ENGINES = ("docker", "podman")
+ANSWER_SECONDS = 10.0
+"""How long each of them has to answer when it is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,8 @@ class Engine:
         return Said(code, tuple(lines[-20:]))
 
 
-async def find_engine() -> Engine | str:
-    """Return the first engine that answers, or, in words, why there is none."""
+async def find_engine(answer_seconds: float = ANSWER_SECONDS) -> Engine | str:
+    """Return the first engine that answers in time, or, in words, why there is none."""
     reasons = []
     for name in ENGINES:
         path = shutil.which(name)
@@ -65,7 +68,13 @@ async def find_engine() -> Engine | str:
             reasons.append(f"{name} is not installed")
             continue
         engine = Engine(path)
-        said = await engine.run("info", "--format", "{{.ID}}") if name == "docker" else await engine.run("info")
+        words = ("info", "--format", "{{.ID}}") if name == "docker" else ("info",)
+        try:
+            async with asyncio.timeout(answer_seconds):
+                said = await engine.run(*words)
+        except TimeoutError:
+            reasons.append(f"{name} does not answer: `{name} info` took more than {answer_seconds:g} s and was ended")
+            continue
         if said.code == 0:
             return engine
         reasons.append(f"{name} does not answer: {said.text[-300:]}")

@@ -14,8 +14,8 @@ from reactor_operator.encryption import NO_KEYS, Keyring
 from reactor_operator.engine.events import Outcome, TaskFailed, TaskLost, TaskStarted
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.identity import Task, digest_of
-from reactor_operator.gateway.outcomes import InvalidOutcome, parse_outcome
 from reactor_operator.gateway.record import told_sensitive
+from reactor_operator.outcomes.document import InvalidOutcome, parse_outcome
 from reactor_operator.outcomes.encrypted import encrypt_result
 from reactor_operator.outcomes.exit_words import exit_words, signal_words
 from reactor_operator.ports import RunRef, TaskOrder

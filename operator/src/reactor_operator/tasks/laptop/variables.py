@@ -15,8 +15,8 @@ from reactor_operator.ports import TaskOrder
 from reactor_operator.tasks import manifest_env as env
 from reactor_operator.tasks.manifest_env import Unlaunchable
 
-Config = Mapping[tuple[str, str, str], str]
-"""The text of a key: (kind, name, key) with the kind `ConfigMap` or `Secret`."""
+Config = Mapping[tuple[str, str, str], str | None]
+"""The text of a key: (kind, name, key) with the kind `ConfigMap` or `Secret`; None where it holds other bytes."""
 
 _EXPANSION = re.compile(r"\$\$|\$\(([^)]+)\)")
 _KINDS = {"secretKeyRef": "Secret", "configMapKeyRef": "ConfigMap"}
@@ -81,12 +81,21 @@ def _value_of(order: TaskOrder, entry: env.EnvEntry, known: Mapping[str, str], c
 
 
 def _key(order: TaskOrder, key: tuple[str, str, str], config: Config, ref: Mapping[str, object]) -> str | None:
-    text = config.get(key)
-    if text is None and not ref.get("optional"):
+    if key in config:
+        return _text(order, key, config)
+    if not ref.get("optional"):
         kind, name, entry = key
         raise _unlaunchable(
             order, f"key {entry!r} of {kind} {name!r} is not among the manifests; add a {kind} {name!r} that has it"
         )
+    return None
+
+
+def _text(order: TaskOrder, key: tuple[str, str, str], config: Config) -> str:
+    text = config[key]
+    if text is None:
+        kind, name, entry = key
+        raise _unlaunchable(order, f"key {entry!r} of {kind} {name!r} is no UTF-8 text, which no variable can hold")
     return text
 
 
@@ -96,7 +105,7 @@ def _all_keys(order: TaskOrder, source: Mapping[str, object], config: Config) ->
         if not isinstance(ref, Mapping):
             continue
         name = str(ref.get("name"))
-        found = {key: text for (k, n, key), text in config.items() if (k, n) == (kind, name)}
+        found = {one[2]: _text(order, one, config) for one in config if one[:2] == (kind, name)}
         if not found and not ref.get("optional"):
             raise _unlaunchable(order, f"{kind} {name!r} of envFrom is not among the manifests; add it")
         prefix = str(source.get("prefix") or "")

@@ -4,8 +4,8 @@ import pytest
 
 from reactor_operator.engine.events import TaskFailed, TaskSucceeded
 from reactor_operator.engine.identity import Action, Task
-from reactor_operator.gateway.members import MEMBERS_LIMIT, has_too_many_members
-from reactor_operator.gateway.outcomes import InvalidOutcome, parse_outcome
+from reactor_operator.outcomes.document import InvalidOutcome, parse_outcome
+from reactor_operator.outcomes.members import MEMBERS_LIMIT, has_too_many_members
 from reactor_operator.store.codec import decode_event
 
 TASK = Task("a", Action.RUN, 1, 1, 1)

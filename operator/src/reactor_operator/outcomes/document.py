@@ -24,10 +24,10 @@ from reactor_operator.engine.failures import (
 )
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.values import ValueRef, reference_to
-from reactor_operator.gateway.members import MEMBERS_LIMIT, has_too_many_members
 from reactor_operator.kube.fields import int_at, parse_object, text_at
 from reactor_operator.outcomes.detail import render_detail
 from reactor_operator.outcomes.encrypted import encrypt_result
+from reactor_operator.outcomes.members import MEMBERS_LIMIT, has_too_many_members
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry
 
@@ -138,8 +138,10 @@ def _event_from(fields: dict[str, Any], task: Task, values: Values) -> Outcome:
     if "result" not in fields:
         raise InvalidOutcome(f"outcome document: field result is missing; expected any JSON beside type {type_}")
     try:
-        result = json.dumps(fields["result"], ensure_ascii=False, separators=(",", ":")).encode("utf-8")
-    except (UnicodeEncodeError, RecursionError) as problem:
+        result = json.dumps(fields["result"], ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
+            "utf-8"
+        )
+    except (ValueError, RecursionError) as problem:  # half of a surrogate pair; 1e999, which is no number here
         return _invalid_result(task, str(problem))
     return _WITH_RESULT[type_](task, _keep(result, values))
 

@@ -1,0 +1,97 @@
+"""What is acknowledged is on disk: which Redis is accepted, and with which rights."""
+
+import asyncio
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from reactor_operator.store.port import Appended, StoreUnavailable
+from reactor_operator.store.redis import RedisStore
+from reactor_operator.store.redis_connection import NotDurable, RedisOptions
+from tests.contract.newer_redis import newer_redis
+from tests.contract.redis_server import RedisServer
+from tests.contract.writes import OUTCOME, RUN, opening
+
+
+class TestDurability:
+    async def test_a_redis_that_answers_before_the_disk_is_refused(self, tmp_path: Path) -> None:
+        with RedisServer(tmp_path, "--appendfsync", "everysec") as server:
+            store = RedisStore(server.url, "test")
+            with pytest.raises(NotDurable, match="found appendonly yes, appendfsync everysec; expected"):
+                await store.commit(opening())
+            assert await store.load(RUN) is None
+            server.command("CONFIG", "SET", "appendfsync", "always")
+            assert await store.commit(opening()) == 1
+            await store.close()
+
+    async def test_it_is_accepted_where_the_caller_says_so(self, tmp_path: Path) -> None:
+        with RedisServer(tmp_path, "--appendonly", "no") as server:
+            store = RedisStore(server.url, "test", RedisOptions(require_durable=False))
+            assert await store.commit(opening()) == 1
+            await store.close()
+
+    async def test_an_old_redis_that_does_not_show_its_settings_is_refused(self, own_server: RedisServer) -> None:
+        own_server.command("ACL", "SETUSER", "reactor", "on", ">secret", "~reactor:*", "&reactor:*", "+@all", "-config")
+        store = RedisStore(own_server.url.replace("//", "//reactor:secret@"), "test")
+        with pytest.raises(NotDurable, match="CONFIG GET is not allowed"):
+            await store.commit(opening())
+        await store.close()
+
+    async def test_the_rights_that_are_documented_are_enough(self, own_server: RedisServer) -> None:
+        rights = "+@read +@write +@scripting +@pubsub +@connection +info +config|get"
+        own_server.command("ACL", "SETUSER", "reactor", "on", ">secret", "~reactor:*", "&reactor:*", *rights.split())
+        store = RedisStore(own_server.url.replace("//", "//reactor:secret@"), "test")
+        await store.incarnation()
+        await store.commit(opening())
+        await store.append(OUTCOME)
+        async with asyncio.timeout(10), aclosing(store.rings()) as rings:
+            assert await anext(rings) == RUN
+        await store.forget(RUN)
+        await store.close()
+
+    async def test_a_newer_redis_is_asked_to_wait_for_the_disk_in_the_same_round_trip(
+        self, redis_server: RedisServer, installation: str
+    ) -> None:
+        async with newer_redis(redis_server.port) as newer:
+            store = RedisStore(newer.url, installation)
+            await store.commit(opening())
+            await store.append(OUTCOME)
+            await store.load(RUN)
+            newer.asked.clear()
+            await store.commit(opening(revision=1))
+            await store.append(OUTCOME)
+            await store.load(RUN)
+            assert newer.asked == [[b"EVALSHA", b"WAITAOF"], [b"EVALSHA", b"WAITAOF"], [b"EVALSHA"]]
+            await store.close()
+
+    async def test_a_write_that_is_not_on_disk_in_time_is_not_acknowledged(
+        self, redis_server: RedisServer, installation: str
+    ) -> None:
+        async with newer_redis(redis_server.port) as newer:
+            store = RedisStore(newer.url, installation)
+            newer.on_disk = 0
+            with pytest.raises(StoreUnavailable, match="not on disk"):
+                await store.commit(opening())
+            with pytest.raises(StoreUnavailable, match="not on disk"):
+                await store.load(RUN)  # nothing may follow from it yet
+            newer.on_disk = 1
+            found = await store.load(RUN)
+            assert found is not None
+            assert found.revision == 1
+            newer.asked.clear()
+            await store.load(RUN)
+            assert newer.asked == [[b"EVALSHA"]]
+            await store.close()
+
+    async def test_what_is_repeated_is_acknowledged_only_once_it_is_on_disk(
+        self, redis_server: RedisServer, installation: str
+    ) -> None:
+        async with newer_redis(redis_server.port) as newer:
+            store = RedisStore(newer.url, installation)
+            await store.commit(opening())
+            await store.append(OUTCOME)
+            before = redis_server.writes()
+            assert await store.append(OUTCOME) is Appended.REPEATED
+            assert redis_server.writes() > before, "WAITAOF has nothing to wait for on this connection"
+            await store.close()
