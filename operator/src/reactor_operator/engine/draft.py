@@ -111,6 +111,8 @@ class Draft:
         before = self.steps.get(path)
         if before is not None:
             self._replace(path, before, StepState(round=before.round + 1, previous=before.previous, **known))
+        elif known:
+            self._replace(path, UNTOUCHED, StepState(**known))
 
     def reopen(self, path: str, phase: StepPhase, **changes: object) -> None:
         """Take a step back to an earlier phase because a person asked for it, whatever the table of moves says."""
@@ -152,9 +154,14 @@ class Draft:
             return self.plan.steps[path].scope == FINALLY
         return self.header.stage in STARTS_STEPS
 
+    def _is_open(self, path: str) -> bool:
+        """Tell whether the scope of a step goes forward. One that does not may hold a step that was given a value."""
+        scope = self.plan.steps[path].scope
+        return scope == FINALLY or scope in self.remaining
+
     def make_ready(self, path: str) -> None:
-        """Queue a step for launching, in plan order; not where the run starts nothing more."""
-        if self.starts(path) and path not in self.ready and not self.is_contained(path):
+        """Queue a step for launching, in plan order; not where the run or its scope starts nothing."""
+        if self._is_open(path) and self.starts(path) and path not in self.ready and not self.is_contained(path):
             steps = self.plan.steps
             place = bisect(self.ready, steps[path].index, key=lambda ready: steps[ready].index)
             self.ready = (*self.ready[:place], path, *self.ready[place:])
