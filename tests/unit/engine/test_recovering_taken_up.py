@@ -4,7 +4,7 @@ from reactor_operator.engine.decide import recovering
 from reactor_operator.engine.derive import restore
 from reactor_operator.engine.plan import ROOT
 from reactor_operator.engine.state import RunPhase, Stage, StepPhase
-from tests.unit.engine.driver import DONE_ONCE, Run, attempts, compose, step
+from tests.unit.engine.driver import DONE_ONCE, MINUTE, Run, attempts, chain, compose, step
 
 
 def lose(run: Run) -> Run:
@@ -43,3 +43,11 @@ def test_a_compensate_that_waited_for_its_next_attempt_when_the_state_was_lost_i
     run = Run(step("a", compensate=attempts(3))).start().fails("a").fails("a")
     lose(run).is_to_be_undone().succeeds("a")
     assert (run.phase, run.at("a"), run.unreversed) == (RunPhase.UNDONE, StepPhase.COMPENSATED, [])
+
+
+def test_a_finally_step_that_waited_for_its_next_attempt_when_the_state_was_lost_waits_for_the_next_end() -> None:
+    run = Run(*chain("a", "b"), finals=[step("tell", run=attempts(2))]).start().succeeds("a").fails("b").fails("tell")
+    assert run.at("tell") is StepPhase.RETRYING
+    lose(run).is_retried().later(MINUTE)
+    assert (list(run.open), run.at("tell"), run.last.wake_at) == (["b"], StepPhase.CANCELLED, None)
+    assert run.succeeds("b").launches[-1] == "tell.run.2.1.1"

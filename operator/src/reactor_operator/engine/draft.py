@@ -150,14 +150,13 @@ class Draft:
 
     def starts(self, path: str) -> bool:
         """Tell whether the run starts such a step now: an ordinary one while it goes on, a `finally` one at its end."""
-        if self.header.stage is Stage.FINISHING:
-            return self.plan.steps[path].scope == FINALLY
-        return self.header.stage in STARTS_STEPS
+        is_final = self.plan.steps[path].scope == FINALLY
+        return self.header.stage is Stage.FINISHING if is_final else self.header.stage in STARTS_STEPS
 
     def _is_open(self, path: str) -> bool:
         """Tell whether the scope of a step goes forward. One that does not may hold a step that was given a value."""
         scope = self.plan.steps[path].scope
-        return scope == FINALLY or scope in self.remaining
+        return scope == FINALLY or scope in self.remaining  # of `finally` the stage tells (`starts`)
 
     def make_ready(self, path: str) -> None:
         """Queue a step for launching, in plan order; not where the run or its scope starts nothing."""

@@ -175,6 +175,7 @@ def stop_everything(draft: Draft) -> None:
             close(draft, path, stop=True, failed=True)
             message = "stopped by a cancel after the state of the run was lost; what it did is not known"
             cleanup_failed(draft, path, Failure(kind=FailureKind.LOST, message=message))
+    _give_up_finals(draft)
 
 
 def drain(draft: Draft) -> None:
@@ -249,14 +250,19 @@ def _stop_finals(draft: Draft, reason: str) -> None:
     draft.ready = ()
     draft.evaluating.clear()
     for path in draft.plan.finals:
-        step = draft.step(path)
-        if step.phase is StepPhase.RUNNING:
+        if draft.step(path).phase is StepPhase.RUNNING:
             terminate(draft, path)
-        elif step.phase is StepPhase.RETRYING:
-            draft.put(path, phase=StepPhase.CANCELLED, finished_at=draft.now, **NOT_WAITING)
+    _give_up_finals(draft)
     words = "The finally steps that had not ended are stopped" + (f": {reason}" if reason else "")
     draft.announce("FinallyStopped", words, warning=True)
     end(draft)
+
+
+def _give_up_finals(draft: Draft) -> None:
+    """Let no `finally` step wait for its next attempt any more: the next end gives it a round of its own."""
+    for path in draft.plan.finals:
+        if draft.step(path).phase is StepPhase.RETRYING:
+            draft.put(path, phase=StepPhase.CANCELLED, finished_at=draft.now, **NOT_WAITING)
 
 
 def end(draft: Draft) -> None:
