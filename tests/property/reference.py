@@ -54,8 +54,8 @@ class Reference(Rollback):
         self.finish("Cancelled" if self.asked else "Failed" if self.failures else phase)
 
     def hear(self, signal: str) -> None:
-        """Rule 9: a person asks while a task is in flight, which is waited for."""
-        accepted = not self.is_finishing and not (signal == "undo" and self.is_going_back)
+        """Rule 9: a person asks while a task is in flight, which is waited for; not that of a `finally` step."""
+        accepted = signal == "cancel" or not (self.is_finishing or self.is_going_back)
         self.answers.append(accepted)
         if accepted:
             self.asked = signal
@@ -163,6 +163,8 @@ class Reference(Rollback):
     def task(self, node: Node) -> Broken | str | None:
         """One attempt (rules 2, 3, 11)."""
         ending = self.launch(node, "run", node.attempt + 1)
+        if self.asked and node.is_final:
+            return STOP
         if ending not in NEVER_STARTED:
             node.has_acted()
         if ending in {"ok", HALT}:
@@ -258,7 +260,8 @@ class Reference(Rollback):
         if self.phase:
             for node in self.finals:
                 renew(node)
-        while self.scope(around) is not None:
+        while self.scope(around) is not None and not self.asked:
             pass
+        self.stop(around)
         self.is_finishing = False
         self.phase = phase

@@ -60,7 +60,9 @@ class Siblings(Reference):
                 self.move()
             elif self.failing:
                 if (outcome := self.fail(*self.failing.pop(0))) is not None:
-                    return outcome
+                    while self.is_held and not self.asked:  # nor is anything given up meanwhile
+                        self.move()
+                    return STOP if self.asked else outcome
             elif (outcome := self.start(scope)) is not None:
                 return outcome
             elif self.in_flight or any(node.phase == "Retrying" for node in scope.inside):

@@ -119,3 +119,12 @@ def test_a_graph_that_was_never_checked_is_refused() -> None:
     unsound = ReactorSpec.model_validate(spec(step("a", waitFor=["b"])))
     with pytest.raises(CannotLayOut, match="unknown step b"):
         blueprint_of(unsound)
+
+
+def test_a_step_reads_what_its_sources_name_also_around_it_and_not_what_it_only_waits_for() -> None:
+    inner = step("inner", arguments={"value": {"result": "read"}, "other": {"expr": "results.told"}})
+    outer: dict[str, object] = {"name": "outer", "waitFor": ["awaited"], "compose": {"steps": [inner]}}
+    made = plan(step("read"), step("told"), step("awaited"), outer)
+    assert made.steps["outer"].reads == ()
+    assert made.steps["outer"].needs == ("awaited", "read", "told")
+    assert made.steps["outer/inner"].reads == ("read", "told")

@@ -99,13 +99,46 @@ def test_they_wait_while_the_run_is_suspended() -> None:
     assert list(run.open) == ["tell"], "a cancel goes on"
 
 
-def test_while_they_run_nothing_is_asked_of_the_run() -> None:
+def test_while_they_run_nothing_but_a_cancel_is_asked_of_the_run() -> None:
     run = Run(step("a"), finals=[step("tell")]).start().fails("a")
-    for asked in (run.is_cancelled("1"), run.is_retried("2"), run.is_to_be_undone("3")):
+    for asked in (run.is_retried("2"), run.is_to_be_undone("3"), run.is_carried_over("a")):
         accepted, reason = asked.answer
         assert not accepted
         assert "its finally steps run: wait for its end" in reason
     assert run.succeeds("tell").phase is RunPhase.FAILED
+
+
+def test_a_cancel_stops_them_and_the_run_ends_as_it_was_about_to_end() -> None:
+    finals = (step("hangs"), step("waits", run=attempts(2)), step("next", ["hangs"]))
+    run = Run(*chain("a", "b", undo=UNDO), finals=finals).start().succeeds("a").fails("b").succeeds("a")
+    run.begins("hangs").fails("waits").is_cancelled()
+    assert (run.answer[0], run.phase, run.rollback) == (True, RunPhase.FAILED, RollbackState.COMPLETE)
+    assert (run.stage, list(run.open), run.last.wake_at) == (Stage.OVER, [], None)
+    assert [run.at(name) for name in ("hangs", "waits", "next")] == [
+        StepPhase.CANCELLED,
+        StepPhase.CANCELLED,
+        StepPhase.PENDING,
+    ]
+    assert (run.retired[-1].task.path, run.retired[-1].stop) == ("hangs", True)
+    assert [one.message for one in run.told if one.reason == "FinallyStopped"] == [
+        "The finally steps that had not ended are stopped: enough"
+    ]
+    assert run.header.cancel_reason == ""
+
+
+def test_a_cancel_stops_those_of_a_run_that_was_cancelled_or_is_suspended_too() -> None:
+    run = Run(step("a"), finals=[step("tell")]).start().is_cancelled("first", "no more").succeeds("a")
+    assert list(run.open) == ["tell"]
+    assert run.is_cancelled("second", "").answer == (True, "")
+    assert (run.phase, run.told[-1].message) == (RunPhase.CANCELLED, "no more")
+    run = Run(step("a"), finals=FINALS).start().succeeds("a").is_suspended().is_cancelled()
+    assert (run.phase, list(run.open)) == (RunPhase.SUCCEEDED, [])
+
+
+def test_those_that_were_stopped_run_again_at_the_next_end() -> None:
+    run = Run(step("a"), finals=[step("tell")]).start().fails("a").is_cancelled()
+    assert run.phase is RunPhase.FAILED
+    assert run.is_retried().succeeds("a").launches[-1] == "tell.run.2.1.1"
 
 
 def test_a_finally_step_is_not_skipped() -> None:

@@ -2,7 +2,7 @@
 
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.state import Goal, RollbackState, RunPhase, Stage, StepPhase
-from tests.unit.engine.driver import DONE_ONCE, MINUTE, TERMINATE, Run, attempts, chain, step
+from tests.unit.engine.driver import DONE_ONCE, MINUTE, TERMINATE, Run, attempts, chain, compose, step
 
 CLEAN = DONE_ONCE
 
@@ -101,6 +101,21 @@ def test_a_halt_while_a_failing_run_drains_is_a_success_that_is_undone() -> None
     run = Run(step("a"), step("b", undo=CLEAN)).start().fails("a").halts("b")
     assert run.reversals == ["b undo"]
     assert run.succeeds("b").phase is RunPhase.FAILED
+
+
+def test_a_halt_inside_a_compose_that_is_being_reversed_is_a_success_that_is_undone() -> None:
+    inside = compose("s", step("x", undo=CLEAN), step("y"), run=attempts(2))
+    run = Run(inside, step("z", ["s"])).start().fails("s/y").halts("s/x")
+    assert list(run.open) == ["s/x"]
+    run.succeeds("s/x").wakes()
+    assert (run.phase, list(run.open)) == (RunPhase.RUNNING, ["s/x", "s/y"])
+    assert run.succeeds("s/x").succeeds("s/y").succeeds("z").phase is RunPhase.SUCCEEDED
+
+
+def test_a_halt_elsewhere_while_a_compose_is_being_reversed_takes_effect_after_that() -> None:
+    inside = compose("s", step("x", undo=CLEAN), step("y", ["x"]), run=attempts(2))
+    run = Run(inside, step("b")).start().succeeds("s/x").fails("s/y").halts("b").succeeds("s/x")
+    assert run.phase is RunPhase.HALTED
 
 
 def test_a_halt_of_the_last_step_halts() -> None:

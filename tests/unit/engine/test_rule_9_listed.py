@@ -1,13 +1,11 @@
 """Rules 4, 6, 7 and 9: an optional step whose effect may still stand is neither forgotten nor acted upon again."""
 
-from typing import Any
-
 import pytest
 
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.plan import StepPlan
 from reactor_operator.engine.state import RollbackState, RunPhase, StepPhase
-from tests.unit.engine.driver import DONE_ONCE, MINUTE, Run, attempts, compose, step
+from tests.unit.engine.driver import DONE_ONCE, MINUTE, Run, attempts, compose, step, value
 
 UNDO = COMPENSATE = DONE_ONCE
 LISTED = [("mail", FailureKind.ERROR)]
@@ -74,10 +72,16 @@ def test_an_ignored_step_that_would_begin_anew_on_top_of_what_may_stand_holds_a_
     assert "mail could not be reversed: undo the run again, or say assume: {mail: standing} or {mail: undone}" in reason
 
 
-@pytest.mark.parametrize("said", [{"standing": ("mail",)}, {"undone": ("mail",)}])
-def test_unless_a_person_says_what_became_of_it(said: dict[str, Any]) -> None:
-    run = begins_anew().is_retried(**said).succeeds("a").succeeds("mail").succeeds("z")
+def test_unless_a_person_says_that_it_is_undone() -> None:
+    run = begins_anew().is_retried(undone=("mail",)).succeeds("a").succeeds("mail").succeeds("z")
     assert "mail.run.2.1.1" in run.launches
+    assert (run.phase, run.unreversed) == (RunPhase.SUCCEEDED, [])
+
+
+def test_or_that_it_stands_and_then_it_does_not_begin_anew() -> None:
+    run = begins_anew().is_retried(standing=("mail",)).succeeds("a").succeeds("z")
+    assert "mail.run.2.1.1" not in run.launches
+    assert (run.at("mail"), run.step("mail").result) == (StepPhase.SUCCEEDED, value("mail fallback"))
     assert (run.phase, run.unreversed) == (RunPhase.SUCCEEDED, [])
 
 

@@ -90,9 +90,9 @@ REFUSED: dict[str, tuple[Callable[[], Run], str]] = {
         lambda: not_undone("a").is_carried_over("z"),
         "a could not be reversed: undo the run again, or say assume: {a: standing} or {a: undone}",
     ),
-    "any while the finally steps run": (
-        lambda: Run(step("a"), finals=[step("tell")]).start().fails("a").is_cancelled(),
-        "the run ends now as Failed, its finally steps run: wait for its end",
+    "any but a cancel while the finally steps run": (
+        lambda: Run(step("a"), finals=[step("tell")]).start().fails("a").is_retried(),
+        "the run ends now as Failed, its finally steps run: wait for its end, or cancel them",
     ),
     "cancel during a cancel": (
         lambda: two_steps().is_cancelled("first").is_cancelled("second"),

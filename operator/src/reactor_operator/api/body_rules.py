@@ -96,12 +96,12 @@ def final_problems(step: Step, path: str) -> Iterator[Problem]:
 
 
 def unbounded_finals(spec: ReactorSpec) -> Iterator[Problem]:
-    """Yield the finally steps that nothing would end: nobody can ask anything of a run while they run.
+    """Yield the finally steps that nothing would end but a person who cancels them.
 
     A request has a limit of its own where none is written.
     """
     for place, step in enumerate(spec.finally_):
         waits = step.run is not None and step.run.http is None
         if waits and step.timeout is None and spec.defaults.timeout is None:
-            message = "no timeout: while it runs nothing ends its run, not even a cancel; say how long it may take"
+            message = "no timeout: while it runs only a cancel ends its run; say how long it may take"
             yield Problem(f"spec.finally[{place}]", message, "NoTimeout")

@@ -57,6 +57,7 @@ def plan_of(blueprint: Blueprint, *, pending_timeout_ms: int, observed: bool = F
             needs=node.needs,
             dependents=tuple(dependents.get(path, ())),
             children=tuple(children.get(path, ())),
+            reads=tuple(node.reads().values()),
             run=held.of_run(node),
             compensate=held.of_cleanup(node, node.step.compensate),
             undo=held.of_cleanup(node, node.step.undo),

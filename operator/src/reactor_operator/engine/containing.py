@@ -67,7 +67,8 @@ def end_containing(draft: Draft) -> Failure | None:
     if stands or not may_attempt_again(draft.plan.steps[scope], failed, failure):
         return failure
     for path in inside:
-        draft.renew(path)
+        given = draft.step(path).given  # a person's word for this step, not for one attempt of what is around it
+        draft.renew(path, **({} if given is None else {"given": given}))
     schedule_attempt(draft, scope, failed, failure.retry_after_ms)
     return None
 

@@ -16,8 +16,8 @@ from reactor_operator.engine.ending import (
     compose_failed,
     drain,
     end,
+    fail_for_good,
     fail_run,
-    finally_fail,
     finish,
     hold,
     revert,
@@ -184,7 +184,7 @@ def _step_evaluated(draft: Draft, event: ev.StepEvaluated | ev.StepEvaluationFai
     draft.take_ready(path)
     if isinstance(event, ev.StepEvaluationFailed):
         draft.put(path, fallback=event.fallback)
-        finally_fail(draft, path, event.failure)
+        fail_for_good(draft, path, event.failure)
     elif not event.proceed:
         skip(draft, path, None)
     else:

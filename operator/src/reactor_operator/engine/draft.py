@@ -111,6 +111,8 @@ class Draft:
         before = self.steps.get(path)
         if before is not None:
             self._replace(path, before, StepState(round=before.round + 1, previous=before.previous, **known))
+        elif known:
+            self._replace(path, UNTOUCHED, StepState(**known))
 
     def reopen(self, path: str, phase: StepPhase, **changes: object) -> None:
         """Take a step back to an earlier phase because a person asked for it, whatever the table of moves says."""
@@ -148,15 +150,18 @@ class Draft:
 
     def starts(self, path: str) -> bool:
         """Tell whether the run starts such a step now: an ordinary one while it goes on, a `finally` one at its end."""
-        if self.header.stage is Stage.FINISHING:
-            return self.plan.steps[path].scope == FINALLY
-        return self.header.stage in STARTS_STEPS
+        is_final = self.plan.steps[path].scope == FINALLY
+        return self.header.stage is Stage.FINISHING if is_final else self.header.stage in STARTS_STEPS
+
+    def _is_open(self, path: str) -> bool:
+        """Tell whether the scope of a step goes forward. One that does not may hold a step that was given a value."""
+        scope = self.plan.steps[path].scope
+        return scope == FINALLY or scope in self.remaining  # of `finally` the stage tells (`starts`)
 
     def make_ready(self, path: str) -> None:
-        """Queue a step for launching, in plan order; not where the run starts nothing more, its scope nothing yet."""
-        steps = self.plan.steps
-        is_open = steps[path].scope in self.remaining or steps[path].scope == FINALLY
-        if is_open and self.starts(path) and path not in self.ready and not self.is_contained(path):
+        """Queue a step for launching, in plan order; not where the run or its scope starts nothing."""
+        if self._is_open(path) and self.starts(path) and path not in self.ready and not self.is_contained(path):
+            steps = self.plan.steps
             place = bisect(self.ready, steps[path].index, key=lambda ready: steps[ready].index)
             self.ready = (*self.ready[:place], path, *self.ready[place:])
 

@@ -31,7 +31,7 @@ from reactor_operator.engine.state import (
 from reactor_operator.engine.values import ValueRef
 
 
-def finally_fail(draft: Draft, path: str, failure: Failure) -> None:
+def fail_for_good(draft: Draft, path: str, failure: Failure) -> None:
     """No attempt is left. While the run goes forward its own cleanup decides what follows; later it only is noted."""
     draft.put(path, phase=StepPhase.FAILED, failure=failure, finished_at=draft.now)
     draft.tell(FactKind.STEP_FAILED, step=path, failure=failure)
@@ -49,7 +49,7 @@ def compose_failed(draft: Draft, scope: str, failure: Failure) -> None:
         contain(draft, scope, RunFailure(step=scope, failure=failure))
     else:
         draft.remaining.pop(scope, None)
-        finally_fail(draft, scope, failure)
+        fail_for_good(draft, scope, failure)
 
 
 def hold(draft: Draft) -> None:
@@ -97,7 +97,7 @@ def _end_containing(draft: Draft) -> None:
     scope = draft.header.containing
     failure = end_containing(draft)
     if failure is not None:
-        finally_fail(draft, scope, failure)
+        fail_for_good(draft, scope, failure)
         others = tuple(path for path in draft.header.failing if path != scope)
         draft.set(failing=(scope, *others))
 
@@ -149,7 +149,10 @@ def abandon_cleanups(draft: Draft) -> None:
 
 
 def cancel(draft: Draft, reason: str) -> None:
-    """Stop the run and keep everything; a rollback under way ends after the undo in flight."""
+    """Stop the run and keep everything; a rollback under way ends after the undo in flight, `finally` steps at once."""
+    if draft.header.stage is Stage.FINISHING:
+        _stop_finals(draft, reason)
+        return
     draft.set(cancel_reason=reason)
     if draft.header.stage is Stage.REVERTING:
         draft.set(goal=Goal.CANCEL)
@@ -172,6 +175,7 @@ def stop_everything(draft: Draft) -> None:
             close(draft, path, stop=True, failed=True)
             message = "stopped by a cancel after the state of the run was lost; what it did is not known"
             cleanup_failed(draft, path, Failure(kind=FailureKind.LOST, message=message))
+    _give_up_finals(draft)
 
 
 def drain(draft: Draft) -> None:
@@ -239,6 +243,26 @@ def finish(
     for path in finals:
         if not draft.plan.steps[path].needs:
             draft.make_ready(path)
+
+
+def _stop_finals(draft: Draft, reason: str) -> None:
+    """End the run as it was about to end, without the `finally` steps that have not ended: one of them may hang."""
+    draft.ready = ()
+    draft.evaluating.clear()
+    for path in draft.plan.finals:
+        if draft.step(path).phase is StepPhase.RUNNING:
+            terminate(draft, path)
+    _give_up_finals(draft)
+    words = "The finally steps that had not ended are stopped" + (f": {reason}" if reason else "")
+    draft.announce("FinallyStopped", words, warning=True)
+    end(draft)
+
+
+def _give_up_finals(draft: Draft) -> None:
+    """Let no `finally` step wait for its next attempt any more: the next end gives it a round of its own."""
+    for path in draft.plan.finals:
+        if draft.step(path).phase is StepPhase.RETRYING:
+            draft.put(path, phase=StepPhase.CANCELLED, finished_at=draft.now, **NOT_WAITING)
 
 
 def end(draft: Draft) -> None:

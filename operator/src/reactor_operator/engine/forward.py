@@ -8,7 +8,7 @@ from reactor_operator.engine.draft import Draft, is_unblocked, returns_of
 from reactor_operator.engine.identity import Action
 from reactor_operator.engine.launching import launch
 from reactor_operator.engine.plan import ROOT, SCOPES, StepKind
-from reactor_operator.engine.state import DONE, StepPhase, is_held
+from reactor_operator.engine.state import DONE, StepPhase, StepState, is_held
 from reactor_operator.engine.values import ValueRef
 
 _NOT_DONE_INSIDE = frozenset({StepPhase.PENDING, StepPhase.RUNNING})
@@ -52,7 +52,10 @@ def ignore(draft: Draft, path: str) -> None:
 
 
 def enter(draft: Draft, path: str, chosen: str = "") -> None:
-    """Start the steps inside a scope; of a switch the `chosen` body alone, and the others are skipped."""
+    """Start the steps inside a scope; of a switch the `chosen` body alone, and the others are skipped.
+
+    A body that stands already, because a person said so, is the one that was chosen.
+    """
     step = draft.step(path)
     order = step.start_order or draft.header.starts + 1
     draft.set(starts=max(draft.header.starts, order))
@@ -67,11 +70,13 @@ def enter(draft: Draft, path: str, chosen: str = "") -> None:
     )
     children = draft.plan.steps[path].children
     draft.remaining[path] = sum(1 for child in children if draft.step(child).phase not in DONE)
+    if chosen:
+        chosen = next((child for child in children if draft.step(child).phase is StepPhase.SUCCEEDED), chosen)
     for child in children:
         if chosen and child != chosen:
             skip(draft, child, None)
         elif draft.step(child).phase is StepPhase.PENDING and is_unblocked(draft.plan.steps[child], draft.steps):
-            draft.make_ready(child)
+            draft.make_ready(child)  # what it waits for may stand from an earlier round, or was given a value
 
 
 def go_forward(draft: Draft) -> None:
@@ -121,7 +126,7 @@ def _end_switch(draft: Draft) -> bool:
         return False
     del draft.remaining[scope]
     bodies = [draft.step(child) for child in draft.plan.steps[scope].children]
-    body = next((one for one in bodies if one.phase is not StepPhase.SKIPPED or one.attempt > 0 or one.result), None)
+    body = next((one for one in bodies if _was_chosen(one)), None)
     if body is None or body.phase is StepPhase.SKIPPED:
         skip_after_all = body.result if body is not None else None
         draft.put(scope, phase=StepPhase.SKIPPED, result=skip_after_all, finished_at=draft.now)
@@ -132,6 +137,11 @@ def _end_switch(draft: Draft) -> bool:
     else:
         complete(draft, scope, body.result)
     return True
+
+
+def _was_chosen(body: StepState) -> bool:
+    """Tell whether a body is the one that was chosen. It may be skipped: it had nothing to do, or was given a value."""
+    return body.phase is not StepPhase.SKIPPED or body.attempt > 0 or body.result is not None
 
 
 def _is_switch(draft: Draft, scope: str) -> bool:

@@ -102,7 +102,8 @@ class StepPlan:
 
     `index` is its place in the manifest, a scope before its steps; `scope` is the path of the scope it is in. `needs`
     are the steps of the same scope that it waits for (sources, `waitFor`, references in expressions, its own and those
-    of the steps inside it), `dependents` those that wait for it, `children` the steps right inside it.
+    of the steps inside it), `dependents` those that wait for it, `children` the steps right inside it. `reads` are the
+    steps, of its scope and those around it, whose results its own sources and conditions read.
     `continues_on_error`: `onError: Continue` was said. `contains_failures`: what fails inside is reversed inside, and
     does not fail the run before this step has finally failed.
     """
@@ -114,6 +115,7 @@ class StepPlan:
     needs: tuple[str, ...] = ()
     dependents: tuple[str, ...] = ()
     children: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
     run: ActionPlan = ActionPlan()
     compensate: ActionPlan | None = None
     undo: ActionPlan | None = None

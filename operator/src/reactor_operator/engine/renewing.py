@@ -4,7 +4,7 @@ In: a draft of a run that goes forward once more. Out: its steps renewed, its sc
 Source of the rules: DESIGN 4, rule 9; decision 17.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from reactor_operator.engine.derive import restore
 from reactor_operator.engine.draft import Draft
@@ -21,18 +21,24 @@ def standing(draft: Draft) -> set[str]:
     return set(draft.plan.steps) - anew_of(draft)
 
 
-def anew_of(draft: Draft) -> set[str]:
-    """Return the steps that begin a new round: what failed or was reversed, what depends on it, the scopes around."""
+def anew_of(draft: Draft, assumed: Collection[str] = ()) -> set[str]:
+    """Return the steps that begin a new round: what failed or was reversed, what depends on it, the scopes around.
+
+    Those that are `assumed` to stand keep what they have, whatever else begins anew.
+    """
     finals = set(draft.plan.finals)  # they begin anew at every end
     anew = {
         path
         for path, step in draft.steps.items()
-        if step.phase not in STANDS and path not in finals and not _is_inside_ignored(draft, path)
+        if step.phase not in STANDS
+        and path not in finals
+        and path not in assumed
+        and not _is_inside_ignored(draft, path)
     }
     waiting = list(anew)
     while waiting:
         for path in _follow(draft, waiting.pop()):
-            if path not in anew:
+            if path not in anew and path not in assumed:
                 anew.add(path)
                 waiting.append(path)
     return anew
@@ -53,18 +59,27 @@ def _follow(draft: Draft, path: str) -> Iterator[str]:
         yield plan.steps[path].scope
 
 
-def take_up(draft: Draft, given: Mapping[str, ValueRef], undone: frozenset[str] = frozenset()) -> None:
+def take_up(
+    draft: Draft,
+    given: Mapping[str, ValueRef],
+    undone: frozenset[str] = frozenset(),
+    assumed: frozenset[str] = frozenset(),
+) -> None:
     """Go forward again. `given` are arguments for steps, instead of those that their sources say.
 
+    What is `assumed` to stand has succeeded. What is inside a scope of that kind has been reversed, and is skipped.
     A scope whose own needs stand is entered where it was left: it keeps its inputs, its choice, and what stands inside.
     What is done without having succeeded and is listed as not reversed stays so, for an `undo` to repeat its reversal;
     unless it begins anew, or a person says that it is `undone`.
     """
-    plan, anew = draft.plan, anew_of(draft)
+    plan, anew = draft.plan, anew_of(draft, assumed)
     still = [one for one in draft.header.rollback_failures if _stays_listed(draft, one.step, anew | undone)]
     draft.set(
         stage=Stage.FORWARD,
         goal=Goal.COMPLETE,
+        failing=(),  # a run whose state was lost may have been in the midst of a cleanup
+        containing=ROOT,
+        contained=None,
         failure=None,
         result=None,
         halting=False,
@@ -83,9 +98,12 @@ def take_up(draft: Draft, given: Mapping[str, ValueRef], undone: frozenset[str] 
             entered.add(path)
             _enter_again(draft, path)
         else:
-            fresh |= dict.fromkeys((path, *plan.inside(path)))
+            fresh |= dict.fromkeys(one for one in (path, *plan.inside(path)) if one not in assumed)
     for path in fresh:
-        draft.renew(path, **({"given": given[path]} if path in given else {}))
+        if any(scope in assumed for scope in plan.enclosing(path)):
+            draft.renew(path, phase=StepPhase.SKIPPED, finished_at=draft.now)
+        else:
+            draft.renew(path, **({"given": given[path]} if path in given else {}))
     draft.take_over(restore(plan, draft.header, dict(draft.steps)))
 
 

@@ -6,7 +6,7 @@ Never here: an event of a closed task (`decide` sorts those out), or what a fail
 
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.draft import Draft
-from reactor_operator.engine.ending import finally_fail, rollback_is_late
+from reactor_operator.engine.ending import fail_for_good, rollback_is_late
 from reactor_operator.engine.failures import Certainty, Failure, FailureKind, render_message
 from reactor_operator.engine.forward import complete, skip
 from reactor_operator.engine.identity import Action, Task
@@ -80,7 +80,8 @@ def _ended_well(draft: Draft, event: ev.TaskSucceeded | ev.TaskSkipped | ev.Task
             skip(draft, path, event.result)
         case Action.RUN, ev.TaskHalted():
             complete(draft, path, None)
-            draft.set(halting=True, halt_reason=render_message(event.reason))
+            if not draft.is_contained(path):  # it is about to be reversed, and a halt reverses nothing
+                draft.set(halting=True, halt_reason=render_message(event.reason))
         case Action.COMPENSATE, ev.TaskContinued():
             complete(draft, path, event.result)
             draft.put(path, cleanup_failure=None, cleanup_attempts=0)  # its undo has attempts of its own
@@ -128,7 +129,7 @@ def task_failed(draft: Draft, task: Task, failure: Failure) -> None:
         if again:
             schedule_attempt(draft, path, task, failure.retry_after_ms)
         else:
-            finally_fail(draft, path, failure)
+            fail_for_good(draft, path, failure)
     elif again:
         draft.put(path, cleanup_failure=failure)
         schedule_attempt(draft, path, task, failure.retry_after_ms)

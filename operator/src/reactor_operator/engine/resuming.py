@@ -5,12 +5,15 @@ Never here: the answer that people read (`signals`).
 Source of the rules: DESIGN 4, rules 7 and 9.
 """
 
+from collections.abc import Collection
+
 from reactor_operator.engine.draft import CLEANUP, Draft
-from reactor_operator.engine.ending import begin_ending, go_back, stop_everything
+from reactor_operator.engine.ending import abandon_cleanups, begin_ending, go_back, stop_everything
 from reactor_operator.engine.events import RetryRequested, SkipRequested
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.forward import skip
 from reactor_operator.engine.launching import NOT_WAITING
+from reactor_operator.engine.plan import FINALLY, StepKind
 from reactor_operator.engine.renewing import STANDS, anew_of, standing, take_up
 from reactor_operator.engine.reverting import listed
 from reactor_operator.engine.state import Goal, RollbackState, RunPhase, Stage, StepPhase
@@ -47,6 +50,7 @@ def undo(draft: Draft, reason: str, *, delete: bool = False) -> None:
     """
     stage = draft.header.stage
     if stage is Stage.RECOVERING:
+        abandon_cleanups(draft)
         stop_everything(draft)
     open_ = _open(draft)
     draft.set(
@@ -81,17 +85,45 @@ def refuse_retry(draft: Draft, event: RetryRequested) -> str:
     for path in (*event.standing, *event.undone, *([event.step] if event.step else [])):
         if path not in known:
             return f"the run has no step {path}"
-    if event.step and event.step in standing(draft):
+    assumed = _assumed(draft, event)
+    anew = anew_of(draft, assumed)
+    if event.step and event.step not in anew:
         return f"step {event.step} has not failed: its result stands, and other arguments would change nothing"
-    assumed = {*event.standing, *event.undone}
-    anew = anew_of(draft)
-    left = [path for path in _open(draft) if path in anew and path not in assumed]
+    if event.arguments is not None and (kind := known[event.step].kind) is not StepKind.TASK:
+        return f"step {event.step} is a {kind}, expected a task: only what a task is called with can be given"
+    left = [path for path in _open(draft) if path in anew and path not in event.undone]
     if left:
         return (
             f"{', '.join(left[:5])} could not be reversed: undo the run again, or say assume: "
             f"{{{left[0]}: standing}} or {{{left[0]}: undone}}"
         )
+    for path in sorted(assumed, key=lambda path: known[path].index):
+        reader = None if _has_result(draft, path) else _reader_of(draft, path, anew)
+        if reader is not None:
+            return (
+                f"step {path} never succeeded, so its result is not known, and step {reader} reads it: "
+                f"undo the run again, or reverse it by hand and say assume: {{{path}: undone}}"
+            )
     return ""
+
+
+def _assumed(draft: Draft, event: RetryRequested) -> frozenset[str]:
+    """Return the steps that are to keep standing: of those that a person named, what is not reversed."""
+    return frozenset(_open(draft)).intersection(event.standing)
+
+
+def _has_result(draft: Draft, path: str) -> bool:
+    """Tell whether the result of a step that could not be reversed is known; one that is ignored has its fallback."""
+    return draft.step(path).completion > 0 or draft.step(path).phase is StepPhase.IGNORED
+
+
+def _reader_of(draft: Draft, path: str, anew: Collection[str]) -> str | None:
+    """Return a step that is still to run and reads the result of another; a `finally` step is content with null."""
+    for reader, plan in draft.plan.steps.items():
+        to_run = reader in anew or draft.step(reader).phase is StepPhase.PENDING
+        if path in plan.reads and plan.scope != FINALLY and to_run:
+            return reader
+    return None
 
 
 def retry(draft: Draft, event: RetryRequested) -> None:
@@ -101,14 +133,14 @@ def retry(draft: Draft, event: RetryRequested) -> None:
     """
     if draft.header.stage is Stage.RECOVERING:
         stop_everything(draft)
+    assumed = _assumed(draft, event)
     for path in event.standing:
-        step = draft.step(path)
-        if step.phase is StepPhase.ROLLBACK_FAILED:
-            number = step.completion or draft.header.completions + 1
+        if path in assumed:
+            number = draft.step(path).completion or draft.header.completions + 1
             draft.set(completions=max(draft.header.completions, number))
             draft.reopen(path, StepPhase.SUCCEEDED, completion=number, failure=None, uncertain=False)
     given = {event.step: event.arguments} if event.arguments is not None else {}
-    take_up(draft, given, undone=frozenset(event.undone))
+    take_up(draft, given, undone=frozenset(event.undone) - assumed, assumed=assumed)
     draft.announce("Retrying", "Going on after a retry" + (f": {event.reason}" if event.reason else ""))
 
 

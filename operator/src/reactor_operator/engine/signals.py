@@ -21,7 +21,7 @@ from reactor_operator.engine.events import (
 )
 from reactor_operator.engine.failures import render_message
 from reactor_operator.engine.resuming import refuse_retry, refuse_skip, refuse_undo, retry, skip_step, undo
-from reactor_operator.engine.state import Goal, RunPhase, SignalAnswer, Stage
+from reactor_operator.engine.state import Goal, RunPhase, SignalAnswer, Stage, phase_of
 from reactor_operator.engine.suspending import already_so, refuse_suspend, suspend
 
 ANSWERS_KEPT = 20
@@ -153,14 +153,16 @@ def _refusal(draft: Draft, event: Signal) -> str:
         return event.reason or "it has no meaning"
     if header.taken is not None:
         return f"this run did nothing itself: it took the outcome of run {header.taken.run}, so ask that one"
-    if header.ending is not None and not isinstance(event, SuspendRequested):  # `finally` steps are held too
-        return f"the run ends now as {header.ending.phase}, its finally steps run: wait for its end"
-    refused = TABLE[header.phase][_row_of(event)].format(phase=header.phase)
+    # `finally` steps are held too, and a cancel stops them
+    if header.ending is not None and not isinstance(event, CancelRequested | SuspendRequested):
+        return f"the run ends now as {header.ending.phase}, its finally steps run: wait for its end, or cancel them"
+    phase = phase_of(header)  # that of the header is of before the fold, in which another request may have been read
+    refused = TABLE[phase][_row_of(event)].format(phase=phase)
     if refused:
         return refused
     match event:
         case CancelRequested():
-            cancelled = header.goal is Goal.CANCEL and header.stage is not Stage.RECOVERING
+            cancelled = header.goal is Goal.CANCEL and header.stage not in {Stage.RECOVERING, Stage.FINISHING}
             return "the run is being cancelled already" if cancelled else ""
         case UndoRequested():
             return refuse_undo(draft)
