@@ -166,6 +166,9 @@ class Siblings(Reference):
         if signal in {SUSPEND, RESUME}:
             self.is_suspended = signal == SUSPEND
             return
+        if signal == "cancel" and self.is_finishing:
+            self.stop_finals()
+            return
         accepted = not self.is_finishing and self.asked != "cancel" and not (signal == "undo" and self.is_going_back)
         self.answers.append(accepted)
         if accepted:
@@ -174,6 +177,14 @@ class Siblings(Reference):
         if accepted and signal == "undo":
             self.is_going_back = True
             self.reopen()
+
+    def stop_finals(self) -> None:
+        """A cancel stops the `finally` steps that have not ended, and the run ends as it was about to."""
+        self.answers.append(True)
+        self.asked, self.in_flight = "cancel", []
+        for node in self.finals:
+            if node.phase in {"Running", "Retrying"}:
+                node.phase = "Cancelled"
 
     def move(self) -> None:
         """Let one thing happen; a suspended run in which nothing can happen any more is let go on."""
