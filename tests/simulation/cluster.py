@@ -168,8 +168,8 @@ class FakeCluster:
             pod.stopping = True
         self.changed(pod.run.uid)
 
-    def write_status(self, ref: RunRef, status: dict[str, object]) -> None:
-        """Replace a run's status, if the run is there."""
+    def write_status(self, ref: RunRef, status: dict[str, object], *, in_charge: bool) -> None:
+        """Replace a run's status, if the run is there. `in_charge`: by the operator of the newest epoch."""
         run = self.runs.get(ref.uid)
         if run is None:
             return
@@ -187,7 +187,7 @@ class FakeCluster:
         self.told_first.setdefault(ref.uid, status)
         if str(status.get("message", "")).startswith("waiting: "):
             self.coverage.note(Seen.QUEUED)
-        self.ledger.told(ref.uid, str(status.get("phase")))
+        self.ledger.told(ref.uid, str(status.get("phase")), outdated=after < before and not in_charge)
         self.changed(ref.uid)
 
     def patch_run(self, ref: RunRef, operations: list[dict[str, object]], *, in_status: bool) -> None:

@@ -176,7 +176,7 @@ class Connection:
                 self.cluster.coverage.note(Seen.REQUESTS_CHANGED)
                 raise Unavailable(f"the requests in the status of {ref.name} changed while it was written")
             status["requests"] = self._requests[ref.uid] = seen or []
-        self.cluster.write_status(ref, status)
+        self.cluster.write_status(ref, status, in_charge=self.in_charge)
         await self._after(Place.STATUS_PATCHED)
 
     async def announce(self, ref: RunRef, announcement: Announce) -> None:

@@ -214,11 +214,11 @@ class Ledger:
         """Tell whether the task ever had a pod."""
         return (run, task.key) in self._created
 
-    def told(self, run: str, phase: str) -> None:
-        """People read another phase."""
+    def told(self, run: str, phase: str, *, outdated: bool) -> None:
+        """People read another phase. `outdated`: an older one, by an operator that was replaced; it does not last."""
         told = self.phases.setdefault(run, [])
         if not told or told[-1] != phase:
-            over = bool(told) and told[-1] in _ENDED and run not in self.asked
+            over = bool(told) and told[-1] in _ENDED and run not in self.asked and not outdated
             assert not over, f"{run} was told as {told[-1]} and is now told as {phase}"
             told.append(phase)
             if phase == "Recovering":
