@@ -262,11 +262,11 @@ class Faults:
             ev.RequestUnreadable(id="", action="skip", reason=""),
             holds,
         ]
-        for request in self._random.sample(requests, 2):
+        for number, request in enumerate(self._random.sample(requests, 2)):
             if isinstance(request, ev.SpecChanged):
                 await self._world.change_spec(uid, request, f"{name} {type(request).__name__}")
             else:
-                self._world.people.ask(uid, request, name)
+                self._world.people.ask(uid, request, f"{name}-{number}")  # an id is nobody else's
         return True
 
     async def _delete_run(self) -> bool:
