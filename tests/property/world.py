@@ -154,9 +154,11 @@ class World:
 
     def tasks_move_together(self, tasks: list[Task]) -> None:
         """Several tasks report before anything is decided on; none of their outcomes may be lost to another's."""
-        events = [self.next_of(task) for task in tasks]
-        halts = [n for n, event in enumerate(events) if isinstance(event, ev.TaskHalted)]
-        events = events[: halts[0] + 1] if halts else events  # the shell decides on what follows a halt after it
+        events: list[ev.TaskEvent] = []
+        for task in tasks:
+            events.append(self.next_of(task))
+            if isinstance(events[-1], ev.TaskHalted):  # the shell decides on what follows a halt after it
+                break
         self.feed(*events)
         for event in events:
             if isinstance(event, ev.TaskSucceeded | ev.TaskFailed) and event.task.action is Action.RUN:
