@@ -57,7 +57,7 @@ check-generated: setup
 	  diff -r "$$scratch" "$$folder" || { echo "error: $$folder is not what the models render: run make crds" >&2; exit 1; }
 	done
 check-tests: setup
-	@REACTOR_SEEDS=100 REACTOR_EXAMPLES=25 $(PYTEST) -q -n 3 -m 'not heavy' tests/unit tests/property tests/replay tests/simulation # many wait: more than there are cores
+	@REACTOR_SEEDS=100 REACTOR_EXAMPLES=20 $(PYTEST) -q -n 3 -m 'not heavy' tests/unit tests/property tests/replay tests/simulation # many wait: more than there are cores
 
 .PHONY: format
 format: setup ## put format and imports right

@@ -231,7 +231,7 @@ async def test_an_operator_that_dies_between_claim_and_end_loses_neither(shop: T
     assert later.message("r2") == WAITS
     await later.report_success("r1", "a")
     even_later = later.restart()
-    even_later.reconciler._epoch = 3
+    even_later.reconciler._commits.epoch = 3
     await even_later.report_success("r1", "b", b"7")
     await even_later.look("r2")
     assert (even_later.phase("r2"), even_later.status_of("r2")["result"]) == ("Succeeded", 7)

@@ -93,7 +93,7 @@ def branches(count: int) -> dict[str, Any]:
     return {"properties": {"a": {"items": {"allOf": [{"minimum": 0} for _ in range(count)]}}}}
 
 
-@pytest.mark.parametrize(("count", "sound"), [(25_000, False), (5_000, True)])
+@pytest.mark.parametrize(("count", "sound"), [pytest.param(25_000, False, marks=pytest.mark.heavy), (5_000, True)])
 def test_many_branches_times_many_values_are_too_much_without_a_reference_too(count: int, sound: bool) -> None:
     began = thread_time()
     assert (schema_problems(branches(count), "schema") == []) is sound

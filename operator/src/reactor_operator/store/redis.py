@@ -89,9 +89,9 @@ class RedisStore:
 
     async def load(self, run: str, known_revision: int = 0) -> Snapshot | None:
         """Return the run as stored; nothing but the inbox crosses the wire where the revision is known."""
-        if self._redis.in_doubt:
+        if (doubts := self._redis.doubts) > self._redis.settled:
             await self._redis.write("SET", self._keys.settled, "1")
-            self._redis.in_doubt = False
+            self._redis.settled = max(self._redis.settled, doubts)
         keys = self._keys.of_run(run, "header", "records", "inbox", "outbox")
         answer = await self._redis.read_script(self._load, keys, (known_revision,))
         if answer is None:

@@ -71,8 +71,9 @@ class RedisOptions:
 class RedisConnection:
     """A pool of connections to one Redis.
 
-    in_doubt: a write may be in Redis's memory and not on its disk. Another write that is on disk settles it, for the
-              file is written in order; until then nothing may follow from what is read.
+    doubts:  how many writes may be, or were, in Redis's memory and not on its disk.
+    settled: how many of them are. Another write that is on disk settles those before it, for the file is written in
+             order; until then nothing may follow from what is read.
     """
 
     def __init__(self, url: str, options: RedisOptions) -> None:
@@ -90,7 +91,8 @@ class RedisConnection:
         self._durability: Durability | None = None
         self._replication_id = ""
         self._checking = asyncio.Lock()
-        self.in_doubt = False
+        self.doubts = 0
+        self.settled = 0
 
     async def read(self, *command: Argument) -> Any:
         """Send one command that writes nothing and return its answer."""
@@ -135,11 +137,11 @@ class RedisConnection:
         await self.client.connection_pool.disconnect()
 
     async def _written(self, call: Callable[[], Awaitable[T]], *, wait: bool) -> T:
-        """As `_once`; where the disk is waited for, a write that failed may be in memory and not on disk."""
+        """As `_once`; where the disk is waited for, a write that failed or was given up may be in memory alone."""
         try:
             return await self._once(call)
-        except StoreUnavailable:
-            self.in_doubt = wait
+        except (StoreUnavailable, asyncio.CancelledError):
+            self.doubts += 1 if wait else 0
             raise
 
     async def _once(self, call: Callable[[], Awaitable[T]]) -> T:
