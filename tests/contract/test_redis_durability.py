@@ -1,6 +1,7 @@
 """What is acknowledged is on disk: which Redis is accepted, and with which rights."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 
@@ -9,9 +10,26 @@ import pytest
 from reactor_operator.store.port import Appended, StoreUnavailable
 from reactor_operator.store.redis import RedisStore
 from reactor_operator.store.redis_connection import NotDurable, RedisOptions
-from tests.contract.newer_redis import newer_redis
+from tests.contract.newer_redis import NewerRedis, newer_redis
 from tests.contract.redis_server import RedisServer
 from tests.contract.writes import OUTCOME, RUN, opening
+
+
+@pytest.fixture
+async def newer(redis_server: RedisServer) -> AsyncIterator[NewerRedis]:
+    """A Redis that knows WAITAOF."""
+    async with newer_redis(redis_server.port) as server:
+        yield server
+
+
+@pytest.fixture
+async def newer_store(newer: NewerRedis, installation: str) -> AsyncIterator[RedisStore]:
+    """A store on it, in which one run was committed and told an outcome, which is on disk."""
+    store = RedisStore(newer.url, installation)
+    await store.commit(opening())
+    await store.append(OUTCOME)
+    yield store
+    await store.close()
 
 
 class TestDurability:
@@ -51,19 +69,14 @@ class TestDurability:
         await store.close()
 
     async def test_a_newer_redis_is_asked_to_wait_for_the_disk_in_the_same_round_trip(
-        self, redis_server: RedisServer, installation: str
+        self, newer: NewerRedis, newer_store: RedisStore
     ) -> None:
-        async with newer_redis(redis_server.port) as newer:
-            store = RedisStore(newer.url, installation)
-            await store.commit(opening())
-            await store.append(OUTCOME)
-            await store.load(RUN)
-            newer.asked.clear()
-            await store.commit(opening(revision=1))
-            await store.append(OUTCOME)
-            await store.load(RUN)
-            assert newer.asked == [[b"EVALSHA", b"WAITAOF"], [b"EVALSHA", b"WAITAOF"], [b"EVALSHA"]]
-            await store.close()
+        await newer_store.load(RUN)
+        newer.asked.clear()
+        await newer_store.commit(opening(revision=1))
+        await newer_store.append(OUTCOME)
+        await newer_store.load(RUN)
+        assert newer.asked == [[b"EVALSHA", b"WAITAOF"], [b"EVALSHA", b"WAITAOF"], [b"EVALSHA"]]
 
     async def test_a_write_that_is_not_on_disk_in_time_is_not_acknowledged(
         self, redis_server: RedisServer, installation: str
@@ -84,14 +97,31 @@ class TestDurability:
             assert newer.asked == [[b"EVALSHA"]]
             await store.close()
 
-    async def test_what_is_repeated_is_acknowledged_only_once_it_is_on_disk(
-        self, redis_server: RedisServer, installation: str
+    async def test_a_doubt_that_arises_while_another_is_settled_is_settled_next(
+        self, newer: NewerRedis, newer_store: RedisStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        async with newer_redis(redis_server.port) as newer:
-            store = RedisStore(newer.url, installation)
-            await store.commit(opening())
-            await store.append(OUTCOME)
-            before = redis_server.writes()
-            assert await store.append(OUTCOME) is Appended.REPEATED
-            assert redis_server.writes() > before, "WAITAOF has nothing to wait for on this connection"
-            await store.close()
+        connection = newer_store._redis
+        newer.on_disk = 0
+        with pytest.raises(StoreUnavailable, match="not on disk"):
+            await newer_store.append(OUTCOME)
+        newer.on_disk = 1
+        write = connection.write
+
+        async def settle_while_another_fails(*command: str) -> object:
+            answer = await write(*command)
+            connection.doubts += 1
+            return answer
+
+        with monkeypatch.context() as patched:
+            patched.setattr(connection, "write", settle_while_another_fails)
+            await newer_store.load(RUN)
+        newer.asked.clear()
+        await newer_store.load(RUN)
+        assert newer.asked == [[b"SET", b"WAITAOF"], [b"EVALSHA"]]
+
+    async def test_what_is_repeated_is_acknowledged_only_once_it_is_on_disk(
+        self, redis_server: RedisServer, newer_store: RedisStore
+    ) -> None:
+        before = redis_server.writes()
+        assert await newer_store.append(OUTCOME) is Appended.REPEATED
+        assert redis_server.writes() > before, "WAITAOF has nothing to wait for on this connection"

@@ -136,24 +136,34 @@ async def test_a_request_that_is_older_than_the_loss_is_no_answer_to_it(world: W
     assert world.status["phase"] != "Recovering"
 
 
+async def lose_what_a_did(world: World, annotations: dict[str, str], *, emptied: bool = False) -> None:
+    """Step a succeeded, and the store is an older copy again, or empty; the object has these annotations by now."""
+    await world.reconcile()
+    kept = copy.deepcopy(world.store._runs)
+    await world.succeed("a")
+    await world.reconcile()
+    world.annotations = annotations
+    world.store._runs = {} if emptied else kept
+    world.reconciler.distrust()
+    await world.reconcile()
+
+
+async def hand_in_again(world: World) -> None:
+    """Hand in what stands on the object, as whoever reads it does."""
+    run = await world.get_run(REF)
+    assert run is not None
+    for asked in parse_requests(run):
+        await world.store.append(asked.entry_for(REF))
+    await world.reconcile()
+
+
 @pytest.mark.parametrize("emptied", [False, True])
 async def test_a_request_that_stands_on_the_object_since_before_the_loss_is_no_answer_to_it(
     world: World, emptied: bool
 ) -> None:
     """Its annotation is taken away only after its answer was told, so it may have been done in what was lost."""
-    await world.reconcile()
-    kept = copy.deepcopy(world.store._runs)
-    await world.succeed("a")
-    await world.reconcile()
-    world.annotations = {"reactor.run/retry.r1": "", "reactor.run/undo": ""}
-    world.store._runs = {} if emptied else kept
-    world.reconciler.distrust()
-    await world.reconcile()
-    run = await world.get_run(REF)
-    assert run is not None
-    for asked in parse_requests(run):
-        await world.store.append(asked.entry_for(REF))  # as whoever reads the object does, again
-    await world.reconcile()
+    await lose_what_a_did(world, {"reactor.run/retry.r1": "", "reactor.run/undo": ""}, emptied=emptied)
+    await hand_in_again(world)
     assert world.status["phase"] == "Recovering"
     answers = maps_at(world.status, "signals")
     assert sorted((one["action"], one["phase"]) for one in answers) == [("retry", "Rejected"), ("undo", "Rejected")]
@@ -162,33 +172,15 @@ async def test_a_request_that_stands_on_the_object_since_before_the_loss_is_no_a
 
 @pytest.mark.parametrize("emptied", [False, True])
 async def test_a_cancel_that_stands_on_the_object_ends_the_run_that_lost_state(world: World, emptied: bool) -> None:
-    await world.reconcile()
-    kept = copy.deepcopy(world.store._runs)
-    await world.succeed("a")
-    await world.reconcile()
-    world.annotations = {"reactor.run/cancel": ""}
-    world.store._runs = {} if emptied else kept
-    world.reconciler.distrust()
-    await world.reconcile()
-    run = await world.get_run(REF)
-    assert run is not None
-    for asked in parse_requests(run):
-        await world.store.append(asked.entry_for(REF))
-    await world.reconcile()
+    await lose_what_a_did(world, {"reactor.run/cancel": ""}, emptied=emptied)
+    await hand_in_again(world)
     assert [one["phase"] for one in maps_at(world.status, "signals")] == ["Accepted"]
     assert [task.path for task in world.started] == ["a", "b"]
 
 
 async def test_a_suspend_that_stands_on_the_object_holds_the_run_that_lost_state(world: World) -> None:
     """One to go on is refused: it was asked for before anybody knew of the loss."""
-    await world.reconcile()
-    kept = copy.deepcopy(world.store._runs)
-    await world.succeed("a")
-    await world.reconcile()
-    world.annotations = {"reactor.run/suspend.1": "", "reactor.run/suspend.2": "false"}
-    world.store._runs = kept
-    world.reconciler.distrust()
-    await world.reconcile()
+    await lose_what_a_did(world, {"reactor.run/suspend.1": "", "reactor.run/suspend.2": "false"})
     answers = maps_at(world.status, "signals")
     assert [(one["id"], one["phase"]) for one in answers] == [("1", "Accepted"), ("2", "Rejected")]
     await world.store.append(Entry(run=REF.uid, digest="r", body=encode_event(ev.RetryRequested(id="r"))))
