@@ -85,6 +85,8 @@ def test_a_result_that_two_steps_share_is_sensitive_where_either_says_so() -> No
     inside = [step("login"), step("audit")]
     returned = {"name": "a", "sensitive": True, "compose": {"steps": inside, "returns": {"result": "login"}}}
     assert told(returned, schema=None).results == {"", "a", "a/login"}
+    made = {"steps": inside, "returns": {"expr": "results.login.token"}}
+    assert told({"name": "a", "sensitive": True, "compose": made}, schema=None).results == {"", "a", "a/login"}
     cases = [{"when": "true", "steps": [transform("in", value=1)]}]
     assert told({"name": "a", "sensitive": True, "switch": {"cases": cases}}).results == {"", "a", "a[0]", "a[0]/in"}
     mixed = [{"when": "true", "transform": {"value": 1}}, {"when": "true", "transform": {"input": "card"}}]

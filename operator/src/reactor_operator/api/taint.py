@@ -158,8 +158,7 @@ class _Marks:
             self._reads((_DECLARED, to[1], _WHOLE), (_DECLARED, scope.last, _WHOLE))
         else:
             self._source(scope.returns, scope, scope.path, to)
-            if scope.returns.result is not None:
-                returned = scope.path_of(scope.returns.result)
+            for returned in scope.results_of([scope.returns]).values():
                 self._reads((_DECLARED, to[1], _WHOLE), (_DECLARED, returned, _WHOLE))
 
     def _source(self, source: Source, scope: Scope, path: str, to: Place) -> None:
