@@ -152,7 +152,7 @@ class ApiServer:
         changed = json.loads(json.dumps(found))
         if kind == "application/json-patch+json":
             try:
-                changed = jsonpatch.apply_patch(changed, body)
+                changed = jsonpatch.apply_patch(changed, _without_nulls_found(changed, body))
             except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as problem:
                 return _status(422, "Invalid", f"the server rejected our request: {problem}")
         else:
@@ -231,6 +231,22 @@ class ApiServer:
 
 
 _PLURALS = {"pods", "jobs", "events", "reactorruns", "reactors", "configmaps", "leases"}
+
+
+def _without_nulls_found(document: Json, patch: list[Json]) -> list[Json]:
+    """Return a patch without tests for null of what is not there: the API server's library lets them pass.
+
+    It does so only for a member that is missing; an object around it that is missing fails the test.
+    """
+
+    def passes(operation: Json) -> bool:
+        if operation["op"] != "test" or operation["value"] is not None:
+            return False
+        around, _, member = operation["path"].rpartition("/")
+        found = jsonpatch.JsonPointer(around).resolve(document)
+        return isinstance(found, dict) and member not in found
+
+    return [operation for operation in patch if not passes(operation)]
 
 
 def _merge(target: Any, patch: Any) -> Any:

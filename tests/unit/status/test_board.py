@@ -14,6 +14,7 @@ from tests.unit.kube.api_server import ApiServer
 from tests.unit.outcomes.stores import FixedClock
 
 PATH = REACTOR_RUN.object("shop", "r")
+ASKED = [{"id": "1", "action": "cancel"}]
 
 
 @pytest_asyncio.fixture
@@ -82,6 +83,7 @@ async def test_a_status_that_somebody_else_changed_is_repaired(
     await report(board, ref, status("Running"))
     forged = status("Succeeded")
     assert not board.is_current(ref, forged)
+    server.objects[PATH]["status"] = forged
     board.observe(ref, forged)
     await report(board, ref, status("Running"))
     assert len(server.writes) == 2
@@ -184,13 +186,44 @@ async def test_what_people_ask_for_in_the_status_outlives_our_writes(
 ) -> None:
     await report(board, ref, status("Running"))
     assert server.objects[PATH]["status"]["requests"] == []
-    server.objects[PATH]["status"]["requests"] = [{"id": "1", "action": "cancel"}]
-    with pytest.raises(Unavailable, match="changed while it was written"):
-        await report(board, ref, status("Succeeded"))
-    assert server.objects[PATH]["status"]["phase"] == "Running"
+    server.objects[PATH]["status"]["requests"] = ASKED
     await report(board, ref, status("Succeeded"))
     written = server.objects[PATH]["status"]
-    assert (written["phase"], written["requests"]) == ("Succeeded", [{"id": "1", "action": "cancel"}])
+    assert (written["phase"], written["requests"]) == ("Succeeded", ASKED)
+
+
+@pytest.mark.parametrize("before", [{}, {"phase": "Pending"}])
+@pytest.mark.parametrize("told", [True, False])
+async def test_what_people_ask_for_before_the_first_whole_status_outlives_it(
+    server: ApiServer, board: ClusterBoard, ref: RunRef, before: dict[str, object], told: bool
+) -> None:
+    """Also where the operator is another since, and knows nothing of the status that is there."""
+    if before and told:
+        await report(board, ref, before)
+    server.objects[PATH]["status"] = {**before, "requests": ASKED}
+    await report(board, ref, status("Running"))
+    written = server.objects[PATH]["status"]
+    assert (written["phase"], written["requests"]) == ("Running", ASKED)
+
+
+async def test_a_status_after_one_without_requests_takes_one_write(
+    server: ApiServer, board: ClusterBoard, ref: RunRef
+) -> None:
+    await report(board, ref, {"phase": "Pending"})
+    await report(board, ref, status("Running"))
+    assert server.objects[PATH]["status"]["phase"] == "Running"
+    assert len(server.writes) == 2
+
+
+async def test_somebody_who_asks_each_time_does_not_keep_the_board_for_ever(
+    server: ApiServer, board: ClusterBoard, ref: RunRef
+) -> None:
+    await report(board, ref, status("Running"))
+    server.script = [(422, {}, {}), (200, server.objects[PATH], {})] * 3
+    with pytest.raises(Unavailable, match=r"the requests in the status of shop/r changed each time"):
+        await report(board, ref, status("Succeeded"))
+    await report(board, ref, status("Succeeded"))
+    assert server.objects[PATH]["status"]["phase"] == "Succeeded"
 
 
 async def test_a_status_is_written_beside_a_request_of_any_depth(

@@ -25,6 +25,7 @@ from reactor_operator.store.port import StoreUnavailable
 
 Status = Mapping[str, object]
 _log = structlog.get_logger("reactor_operator.status")
+_LOOKS = 3
 _BESIDE = frozenset({"store", "duration", "requests"})
 _SMALLEST, _TOO_LARGE = -(2**63), 2**64
 
@@ -33,7 +34,8 @@ _SMALLEST, _TOO_LARGE = -(2**63), 2**64
 class _Shown:
     """What is known of one run's status: what the object has, when we last wrote, what still waits to be written.
 
-    `requests` are those that people wrote into it, as last seen; None where it has no place for them yet.
+    `requests` are those that people wrote into it, as last seen; None where it has no place for them yet. `exists`: the
+    object has a status.
     """
 
     digest: bytes = b""
@@ -43,6 +45,7 @@ class _Shown:
     flush: asyncio.Task[None] | None = None
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     requests: list[object] | None = None
+    exists: bool = False
 
 
 class ClusterBoard:
@@ -82,7 +85,7 @@ class ClusterBoard:
         shown = self._shown.setdefault(ref.uid, _Shown())
         shown.digest = _digest(status)
         shown.phase = text_at(status, "phase")
-        shown.requests = _requests_in(status)
+        shown.requests, shown.exists = _requests_in(status), bool(status)
 
     def is_current(self, ref: RunRef, status: Status) -> bool:
         """Return whether this is the status that was last written or observed."""
@@ -133,37 +136,53 @@ class ClusterBoard:
             shown.phase = text_at(status, "phase")
 
     async def _patch(self, ref: RunRef, status: Status, shown: _Shown) -> None:
-        """Replace the status but for `requests`, which are not ours. Raises Unavailable where those changed meanwhile.
+        """Replace the status but for `requests`, which are not ours.
 
         A merge patch would drop every null in a result; a JSON patch keeps them. A status without `steps` speaks of a
-        run whose state was lost: what the object has beside it stays.
+        run whose state was lost: what the object has beside it stays. Raises Unavailable where somebody asks for
+        something again and again meanwhile.
         """
         path = REACTOR_RUN.object(ref.namespace, ref.name, "status")
-        requests = shown.requests
-        whole: list[object] = [{"op": "test", "path": "/metadata/uid", "value": ref.uid}]
-        if requests is not None:
-            whole.append({"op": "test", "path": "/status/requests", "value": requests})
-        whole.append({"op": "add", "path": "/status", "value": {**status, "requests": requests or []}})
-        try:
-            if "steps" in status:
-                await self._client.patch(path, whole, PatchType.JSON)
-                shown.requests = requests or []
-            else:
-                await self._client.patch(path, {"metadata": {"uid": ref.uid}, "status": status}, PatchType.MERGE)
-        except (Conflict, Invalid) as error:
-            if error.causes:
-                raise  # the schema refuses what we rendered: our bug, and worth every line of log
-            await self._look_again(ref, shown)
-
-    async def _look_again(self, ref: RunRef, shown: _Shown) -> None:
-        """A test of a patch failed: the name belongs to another run, or somebody has asked for something."""
-        found = await self._client.get(REACTOR_RUN.object(ref.namespace, ref.name))
-        where = f"{ref.namespace}/{ref.name}"
-        if found is None or text_at(found, "metadata", "uid") != ref.uid:
-            _log.info("a status was not written: another object has the run's name", run=where)
+        for _ in range(_LOOKS):
+            requests = shown.requests
+            try:
+                if "steps" in status:
+                    await self._client.patch(path, _whole(ref, status, shown), PatchType.JSON)
+                    shown.requests = requests or []
+                else:
+                    await self._client.patch(path, {"metadata": {"uid": ref.uid}, "status": status}, PatchType.MERGE)
+                shown.exists = True
+            except (Conflict, Invalid) as error:
+                if error.causes:
+                    raise  # the schema refuses what we rendered: our bug, and worth every line of log
+                if await self._is_there(ref, shown):
+                    continue
             return
-        shown.requests = _requests_in(map_at(found, "status"))
-        raise Unavailable(f"the requests in the status of {where} changed while it was written")
+        where = f"{ref.namespace}/{ref.name}"
+        raise Unavailable(f"the requests in the status of {where} changed each time that it was written")
+
+    async def _is_there(self, ref: RunRef, shown: _Shown) -> bool:
+        """A test of a patch failed: take down what somebody has asked for. False: the name belongs to another run."""
+        found = await self._client.get(REACTOR_RUN.object(ref.namespace, ref.name))
+        if found is None or text_at(found, "metadata", "uid") != ref.uid:
+            where = f"{ref.namespace}/{ref.name}"
+            _log.info("a status was not written: another object has the run's name", run=where)
+            return False
+        shown.requests, shown.exists = _requests_in(map_at(found, "status")), "status" in found
+        return True
+
+
+def _whole(ref: RunRef, status: Status, shown: _Shown) -> list[object]:
+    """Return a patch that replaces the status, if people have asked for nothing but what was seen.
+
+    A test for null succeeds where nothing is; but what it is looked for in must be there.
+    """
+    asked_in = "/status/requests" if shown.exists else "/status"
+    return [
+        {"op": "test", "path": "/metadata/uid", "value": ref.uid},
+        {"op": "test", "path": asked_in, "value": shown.requests},
+        {"op": "add", "path": "/status", "value": {**status, "requests": shown.requests or []}},
+    ]
 
 
 def _requests_in(status: Status) -> list[object] | None:
