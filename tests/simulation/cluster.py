@@ -96,7 +96,8 @@ class FakeCluster:
         there = self.pods.get(name)
         if there is not None and not there.is_ours():
             self.coverage.note(Seen.FOREIGN_REFUSED)
-            return Refused(Failure(kind=FailureKind.CANNOT_START, message="ForeignPod"))
+            kind = FailureKind.CANNOT_START if there.foreign else FailureKind.LOST
+            return Refused(Failure(kind=kind, message="ForeignPod"))
         if there is not None:
             self.coverage.note(Seen.ORDER_REPEATED)
             return Launched()
@@ -139,8 +140,6 @@ class FakeCluster:
                 pod.owned = False
             case _:
                 pod.sealed = False
-        if not pod.is_ours():
-            self.ledger.corrupted.add((pod.run.uid, pod.task.path))
         self.changed(pod.run.uid)
 
     def remove_corrupted(self) -> None:

@@ -42,7 +42,6 @@ class Ledger:
     skipped:     runs, and steps to which somebody gave a value.
     limits:      how many runs of a reactor may be active.
     reactor_of:  the reactor of each run.
-    corrupted:   runs, and steps of which somebody took the proof from a pod that it is ours.
     requests:    what people asked, and what they were answered.
     _active:     runs that are active, and as the how-manieth one of this world each was taken up again (0: it was not).
     """
@@ -57,7 +56,6 @@ class Ledger:
     epoch: int = 0
     limits: dict[str, int] = field(default_factory=dict)
     reactor_of: dict[str, str] = field(default_factory=dict)
-    corrupted: set[tuple[str, str]] = field(default_factory=set)
     requests: Asked = field(default_factory=Asked)
     _active: dict[str, int] = field(default_factory=dict)
     _ended: set[str] = field(default_factory=set)

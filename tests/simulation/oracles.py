@@ -29,8 +29,7 @@ async def check(world: World) -> None:
         skipped = {step for skipped_in, step in world.ledger.skipped if skipped_in == uid}
         check_acts(known, acts, asked=asked, skipped=skipped)
         if not asked:  # a repeated rollback has an order of its own
-            # What a pod did that is not believed to be ours is not known: its create, repeated, finds it foreign.
-            check_rollback(known, [act for act in acts if (uid, act.task.path) not in world.ledger.corrupted])
+            check_rollback(known, acts)
         assert not known.outbox, f"O4: orders of {run.ref.name} are left"
     for pod in world.cluster.pods.values():
         if pod.foreign:

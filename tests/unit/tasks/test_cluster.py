@@ -67,17 +67,23 @@ async def test_a_pod_of_somebody_else_is_not_adopted(server: ApiServer, launcher
     assert "ForeignPod" in answer.failure.message
 
 
-@pytest.mark.parametrize("spoil", ["owner", "seal"])
+@pytest.mark.parametrize("spoil", ["owner", "seal", "all but the owner", "all but the labels", "all but the task"])
 async def test_our_pod_is_not_adopted_once_it_was_tampered_with(
     server: ApiServer, launcher: ClusterLauncher, spoil: str
 ) -> None:
     await launcher.start(order())
     metadata = server.objects[PATH]["metadata"]
-    if spoil == "owner":
+    if spoil in ("owner", "all but the labels", "all but the task"):
         metadata["ownerReferences"][0]["uid"] = "another run"
-    else:
+    if spoil in ("all but the owner", "all but the task"):
+        del metadata["labels"]
+    if spoil in ("all but the owner", "all but the labels"):
+        del metadata["annotations"]
+    if spoil == "seal":
         metadata["annotations"]["reactor.run/seal"] = "0" * 64
-    assert isinstance(await launcher.start(order()), Refused)
+    answer = await launcher.start(order())
+    assert isinstance(answer, Refused)
+    assert answer.failure.kind is FailureKind.LOST, "it may have acted"
 
 
 async def test_a_pod_that_the_server_calls_invalid_never_starts(server: ApiServer, launcher: ClusterLauncher) -> None:

@@ -15,13 +15,13 @@ from reactor_operator.engine.failures import Failure, FailureKind, render_messag
 from reactor_operator.engine.identity import Task, pod_name
 from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.errors import ApiError, Conflict, Forbidden, Invalid, QuotaExceeded, refusals_as_unavailable
-from reactor_operator.kube.fields import JsonObject, int_at, map_at, text_at
+from reactor_operator.kube.fields import JsonObject, int_at, map_at, text_at, texts_at
 from reactor_operator.kube.paths import JOB, POD
 from reactor_operator.outcomes import pod_facts as facts
 from reactor_operator.ports import Clock, Launched, NotYet, Refused, RunRef, TaskOrder
 from reactor_operator.tasks.manifest import RUN_UID, STEP_PATH, label_value, render_manifest
 from reactor_operator.tasks.manifest_env import Unlaunchable
-from reactor_operator.tasks.manifest_seal import is_owned_by, open_seal
+from reactor_operator.tasks.manifest_seal import TASK, is_owned_by, open_seal
 from reactor_operator.tasks.manifest_spec import GRACE_SECONDS, STEP, TaskSettings
 
 LINGER_MS = 30_000
@@ -132,9 +132,15 @@ class ClusterLauncher:
         if self._is_ours(found, order.run, order.task):
             self._adopted(order.run, order.task)
             return Launched()
+        if _bears_traces(found, order.run):
+            message = (
+                f"ForeignPod: labels, annotations or the owner of {kind.name} {name} in namespace "
+                f"{order.run.namespace} were changed, so nothing that it tells counts; look at what it did"
+            )
+            return Refused(Failure(kind=FailureKind.LOST, message=render_message(message)))
         return _refuse(
-            f"ForeignPod: a {kind.name} {name} that this run did not make, or that was changed since, has the name of "
-            f"the task in namespace {order.run.namespace}; delete it and start the run again"
+            f"ForeignPod: a {kind.name} {name} that this run did not make has the name of the task in namespace "
+            f"{order.run.namespace}; delete it and start the run again"
         )
 
     def _is_ours(self, found: JsonObject, run: RunRef, task: Task) -> bool:
@@ -177,6 +183,12 @@ class ClusterLauncher:
         while len(self._retiring) > _REMEMBERED:
             self._retiring.popitem(last=False)
         return since
+
+
+def _bears_traces(found: JsonObject, run: RunRef) -> bool:
+    """Return whether the run may have made what does not carry its seal: then a task may have acted in it."""
+    names_run = texts_at(found, "metadata", "annotations").get(TASK, "").startswith(f"{run.uid}/")
+    return names_run or texts_at(found, "metadata", "labels").get(RUN_UID) == run.uid or is_owned_by(found, run)
 
 
 def _has_ended(found: JsonObject) -> bool:
