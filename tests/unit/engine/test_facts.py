@@ -49,7 +49,10 @@ def ended(notice: Notify, *, delivered: bool = True, message: str = "") -> ev.No
 def test_a_run_that_succeeds_tells_its_start_and_its_end() -> None:
     run = Told(*chain("a", "b")).start().succeeds("a").succeeds("b")
     assert run.kinds == ["run.started", "run.succeeded"]
-    assert [(fact.sequence, fact.phase) for fact in run.facts] == [(1, RunPhase.RUNNING), (2, RunPhase.SUCCEEDED)]
+    assert run.facts == [
+        Fact(sequence=1, kind=FactKind.RUN_STARTED, at=run.now, phase=RunPhase.RUNNING),
+        Fact(sequence=2, kind=FactKind.RUN_SUCCEEDED, at=run.now, phase=RunPhase.SUCCEEDED),
+    ]
 
 
 def test_a_run_that_fails_tells_the_step_what_could_not_be_undone_and_the_end() -> None:
@@ -77,6 +80,7 @@ def test_every_way_to_end_has_a_kind_of_its_own() -> None:
 def test_holding_still_and_going_on_is_told() -> None:
     run = Told(*chain("a", "b")).start().is_suspended().is_suspended(False)
     assert run.kinds == ["run.started", "run.suspended", "run.resumed"]
+    assert [one.message for one in run.facts] == ["", "", ""]
     run.is_held(reason="look first").is_held(False, "on", reason="all is well")
     assert [(one.kind, one.message) for one in run.facts[3:]] == [
         (FactKind.RUN_SUSPENDED, "look first"),
@@ -184,9 +188,13 @@ def test_one_more_than_may_wait_is_dead_at_once() -> None:
     notices = run.header.notices
     assert run.kinds == ["run.started", "step.failed"]
     assert (notices.ordered, notices.pending, notices.dead) == (PENDING_LIMIT + 1, PENDING_LIMIT, 1)
-    assert notices.last_failure is not None
-    assert (notices.last_failure.kind, notices.last_failure.sequence) == ("run.failed", 3)
-    assert "wait already" in notices.last_failure.message
+    assert notices.last_failure == DeadNotice(
+        notification="audit",
+        kind=FactKind.RUN_FAILED,
+        sequence=3,
+        message="not sent: 1000 events of this run wait already",
+        at=run.now,
+    )
 
 
 @pytest.mark.parametrize("words", ["x" * 5_000, "bell \a and \x1b[2J"])

@@ -120,9 +120,10 @@ def test_a_cancel_stops_them_and_the_run_ends_as_it_was_about_to_end() -> None:
         StepPhase.PENDING,
     ]
     assert (run.retired[-1].task.path, run.retired[-1].stop) == ("hangs", True)
-    assert [one.message for one in run.told if one.reason == "FinallyStopped"] == [
-        "The finally steps that had not ended are stopped: enough"
+    assert [(one.message, one.warning) for one in run.told if one.reason == "FinallyStopped"] == [
+        ("The finally steps that had not ended are stopped: enough", True)
     ]
+    assert run.step("waits").finished_at == run.now
     assert run.header.cancel_reason == ""
 
 
@@ -130,6 +131,7 @@ def test_a_cancel_stops_those_of_a_run_that_was_cancelled_or_is_suspended_too() 
     run = Run(step("a"), finals=[step("tell")]).start().is_cancelled("first", "no more").succeeds("a")
     assert list(run.open) == ["tell"]
     assert run.is_cancelled("second", "").answer == (True, "")
+    assert run.told[-2].message == "The finally steps that had not ended are stopped"
     assert (run.phase, run.told[-1].message) == (RunPhase.CANCELLED, "no more")
     run = Run(step("a"), finals=FINALS).start().succeeds("a").is_suspended().is_cancelled()
     assert (run.phase, list(run.open)) == (RunPhase.SUCCEEDED, [])

@@ -2,7 +2,7 @@
 
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.state import RunPhase, StepPhase
-from tests.unit.engine.driver import DONE_ONCE, MINUTE, Run, chain, chooses, compose, step, switch
+from tests.unit.engine.driver import DONE_ONCE, MINUTE, Run, chain, chooses, compose, step, switch, value
 
 UNDO = COMPENSATE = DONE_ONCE
 
@@ -48,6 +48,7 @@ def test_a_compose_that_stands_is_not_entered_again() -> None:
     assert (run.phase, run.unreversed) == (RunPhase.FAILED, [("s", FailureKind.ERROR)])
     run.is_retried(standing=("s",))
     assert (list(run.open), run.at("s"), run.at("s/x")) == (["z"], StepPhase.SUCCEEDED, StepPhase.SKIPPED)
+    assert run.step("s/x").finished_at == run.now
     run.fails("z").is_retried("again")
     assert list(run.open) == ["z"]
 
@@ -74,6 +75,20 @@ def test_it_is_refused_where_its_result_is_not_known_and_another_step_reads_it()
         "step a never succeeded, so its result is not known, and step b reads it: "
         "undo the run again, or reverse it by hand and say assume: {a: undone}",
     )
+
+
+def test_what_it_gave_before_it_could_not_be_reversed_is_read_again() -> None:
+    run = Run(step("a", undo=UNDO), step("b", ["a"], reads=("a",))).start().succeeds("a", "1").fails("b").fails("a")
+    assert run.is_retried(standing=("a",)).answer == (True, "")
+    assert (list(run.open), run.step("a").result) == (["b"], value("1"))
+
+
+def test_the_fallback_of_a_step_that_was_ignored_is_read_again() -> None:
+    steps = (step("a", continues_on_error=True), step("b", ["a"], reads=("a",)))
+    run = Run(*steps).start().fails("a", FailureKind.TIMEOUT).fails("b")
+    assert [path for path, _ in run.unreversed] == ["a"]
+    assert run.is_retried(standing=("a",)).answer == (True, "")
+    assert list(run.open) == ["b"]
 
 
 def test_a_step_that_only_waits_for_it_goes_on() -> None:

@@ -43,7 +43,7 @@ def refuse_undo(draft: Draft) -> str:
     return f"the run is being {doing} already" if doing else ""
 
 
-def undo(draft: Draft, reason: str, *, delete: bool = False) -> None:
+def undo(draft: Draft, reason: str, *, delete: bool) -> None:
     """Take the whole run back. What could not be reversed before is tried again, also of a step that was ignored.
 
     It has a deadline of its own: that of an earlier rollback may be long past.

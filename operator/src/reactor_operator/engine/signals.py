@@ -93,7 +93,7 @@ def _row_of(event: Signal) -> str:
     return GO_ON if isinstance(event, SuspendRequested) and not event.suspended else action_of(event)
 
 
-def answer_to(event: Signal, refused: str, now: int, *, note: str = "") -> SignalAnswer:
+def answer_to(event: Signal, refused: str, now: int, *, note: str) -> SignalAnswer:
     """Return the answer that people read: accepted, and a `note` if there is one to it, or refused and why."""
     return SignalAnswer(
         id=event.id[:_NAME_LIMIT],

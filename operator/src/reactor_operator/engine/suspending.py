@@ -31,7 +31,7 @@ def spec_changed(draft: Draft, event: SpecChanged) -> None:
         draft.set(suspended=event.suspended)  # for whoever takes the run up again; nobody is told, for nothing goes on
     elif event.suspended != header.suspended:
         words = "spec.suspend is " + ("true" if event.suspended else "false")
-        _turn(draft, event.suspended, words)
+        _turn(draft, event.suspended, words, "")
 
 
 def refuse_suspend(draft: Draft, event: SuspendRequested) -> str:
@@ -70,7 +70,7 @@ def why_requested(header: Header) -> str:
     return "on request" + (f" ({known})" if known else "")
 
 
-def _turn(draft: Draft, suspended: bool, why: str, reason: str = "") -> None:
+def _turn(draft: Draft, suspended: bool, why: str, reason: str) -> None:
     draft.set(suspended=suspended)
     draft.announce("Suspended" if suspended else "Resumed", why)
     draft.tell(FactKind.RUN_SUSPENDED if suspended else FactKind.RUN_RESUMED, message=reason)
