@@ -21,7 +21,7 @@ class Backoff(StrEnum):
 
 
 class StepKind(StrEnum):
-    """What a step is to the engine: a task of its own, a value, or a scope with steps inside.
+    """What a step is to the engine: a task of its own, a value, a scope with steps inside, or a map over elements.
 
     The body that a switch chooses is a step too: `route[0]`, `route[default]`.
     """
@@ -30,6 +30,7 @@ class StepKind(StrEnum):
     TRANSFORM = "transform"
     COMPOSE = "compose"
     SWITCH = "switch"
+    MAP = "map"
 
 
 SCOPES = frozenset({StepKind.COMPOSE, StepKind.SWITCH})
@@ -97,6 +98,35 @@ class ActionPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MapPlan:
+    """How a map goes over its elements, each of which is a small saga of its own.
+
+    element:     the plan of one element, in templates of paths: its one outermost step is `rows[]`, inside it `rows[]/store`.
+    page:        the plan of the task that fetches one page (`rows[page]`); None where the source is an array.
+    collect:     the plan of the task that reduces the results (`rows[collect]`); None where there is none.
+    batch_size:  the window: never more elements in flight.      barrier: the next batch starts when the last one has ended.
+    page_size:   elements asked for in one page.
+    max_failures, max_failures_percent: without `fail_fast`, more failures than that fail the map.
+    chunk:       elements that one task takes.                   undo_window: tasks that undo elements at once.
+    timeout_ms:  of the whole map.                               reverses: something in an element can be compensated or undone.
+    """
+
+    element: "Plan"
+    page: "Plan | None" = None
+    collect: "Plan | None" = None
+    page_size: int = 500
+    batch_size: int = 50
+    barrier: bool = False
+    fail_fast: bool = True
+    max_failures: int | None = None
+    max_failures_percent: int | None = None
+    chunk: int = 1
+    undo_window: int = 1
+    timeout_ms: int | None = None
+    reverses: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepPlan:
     """A node of the graph.
 
@@ -105,7 +135,7 @@ class StepPlan:
     of the steps inside it), `dependents` those that wait for it, `children` the steps right inside it. `reads` are the
     steps, of its scope and those around it, whose results its own sources and conditions read.
     `continues_on_error`: `onError: Continue` was said. `contains_failures`: what fails inside is reversed inside, and
-    does not fail the run before this step has finally failed.
+    does not fail the run before this step has finally failed. `map`: of a map, how it goes over its elements.
     """
 
     path: str
@@ -121,6 +151,7 @@ class StepPlan:
     undo: ActionPlan | None = None
     continues_on_error: bool = False
     contains_failures: bool = False
+    map: MapPlan | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

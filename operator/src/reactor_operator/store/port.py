@@ -9,7 +9,7 @@ Rules every implementation keeps (DESIGN 8):
 - Whoever got no answer (`StoreUnavailable`) may repeat the call: the same commit or entry is then found applied.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -106,11 +106,14 @@ class Commit:
     revision:        the revision it was decided on (0: the run is new); the next one is revision + 1.
     inbox_position:  inbox entries up to and including this one are consumed, and may be dropped.
     records:         changed records by name; None removes.
-    values:          new documents by digest.
+    values:          new documents by digest.            dropped: digests of documents that are removed.
+    pages:           cold documents by name, which no snapshot holds; None removes.
     opens:           tasks that accept entries from now on, with what the gateway needs to answer a check-in.
     closes:          tasks that accept nothing more; refused (`InboxAhead`) while an entry beyond `inbox_position`
                      speaks for one of them.
     actions:         outbox additions by id, in order.      acknowledged: outbox ids that are done.
+    queued:          what is put in the queues of pools (`NAMESPACE/NAME`), at their ends: chunks of tasks that this
+                     commit opens, which one worker does one after the other.
     claim:           taken (or shared) by a run's first commit, which is refused (`KeyTaken`) where another run holds
                      it. Later commits of the run that holds it renew what is said.
     active:          False once the run has ended and its outbox may be forgotten when empty.
@@ -122,10 +125,13 @@ class Commit:
     inbox_position: int = 0
     records: Mapping[str, bytes | None] = field(default_factory=dict)
     values: Mapping[str, bytes] = field(default_factory=dict)
+    dropped: frozenset[str] = frozenset()
+    pages: Mapping[str, bytes | None] = field(default_factory=dict)
     opens: Mapping[str, bytes] = field(default_factory=dict)
     closes: frozenset[str] = frozenset()
     actions: Mapping[str, bytes] = field(default_factory=dict)
     acknowledged: frozenset[str] = frozenset()
+    queued: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     claim: Claim | None = None
     active: bool = True
 
@@ -195,6 +201,12 @@ class Inbox(Protocol):
     async def append(self, entry: Entry) -> Appended:
         """Check and append in one atomic call, and ring the bell. Raises StoreUnavailable."""
 
+    async def append_all(self, entries: Sequence[Entry]) -> list[Appended]:
+        """Do for each what `append` does, in order, with one round trip for all entries of a run.
+
+        Raises StoreUnavailable, and then any of them may have been recorded.
+        """
+
     async def open_task(self, run: str, task: str) -> OpenTask | None:
         """Return an open task, or None where it is closed, superseded or was never opened."""
 
@@ -212,6 +224,66 @@ class Values(Protocol):
         """Store documents; the same digest twice changes nothing."""
 
 
+class Pages(Protocol):
+    """Cold documents of runs by name: what a map reads page by page. Commits write them; they go with the run."""
+
+    async def get_pages(self, run: str, names: frozenset[str]) -> Mapping[str, bytes]:
+        """Return the documents that are there; a missing name is missing in the answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeasedTask:
+    """A task that a worker may do: its key, and what `Commit.opens` said of it."""
+
+    task: str
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A chunk of tasks of one run that one worker is to do, one after the other, until the lease runs out."""
+
+    id: str
+    run: str
+    tasks: tuple[LeasedTask, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """How much waits in the queue of a pool: tasks, those that are leased, and for how long the oldest has waited."""
+
+    queued: int
+    leased: int
+    oldest_ms: int
+
+
+class Pools(Protocol):
+    """The queues of pools. Commits fill them; the time of leases is the store's own. Not on a laptop (SQLite)."""
+
+    async def lease(self, pool: str, worker: str, limit: int, for_ms: int) -> tuple[Lease, ...]:
+        """Take chunks from the queue until they hold `limit` tasks, at least one where any waits.
+
+        Fair: one chunk of each run in turn. Tasks that are closed are passed over; the others are bound to the worker.
+        """
+
+    async def extend(
+        self, pool: str, worker: str, leases: frozenset[str], for_ms: int
+    ) -> Mapping[str, frozenset[str]]:
+        """Renew leases and return for each the tasks in it that are closed; what is not the worker's any more is missing.
+
+        A lease of which every task is closed or has its outcome ends with that, and is in the answer once more.
+        """
+
+    async def expired(self, limit: int) -> tuple[tuple[str, str], ...]:
+        """End leases that have run out, and return their tasks (run, key) that are open and have no outcome.
+
+        Whoever asks tells the runs (`TaskLost`); asked again before it has, it is told again, a few seconds later.
+        """
+
+    async def depths(self) -> Mapping[str, Depth]:
+        """Return how much waits in each pool that has something queued or leased."""
+
+
 class Authority(Protocol):
     """Who may write, and whether this is still the store we knew."""
 
@@ -222,7 +294,7 @@ class Authority(Protocol):
         """Return the random id of this store: another one means that state may have been lost."""
 
 
-class Store(RunStore, RunIndex, Claims, Inbox, Values, Authority, Protocol):
+class Store(RunStore, RunIndex, Claims, Inbox, Values, Pages, Authority, Protocol):
     """All of it, as the three implementations offer it."""
 
     async def close(self) -> None:
