@@ -13,8 +13,8 @@ from reactor_operator.engine.actions import Announce, EngineAction, Notify
 from reactor_operator.engine.evolve import evolve
 from reactor_operator.engine.facts import PENDING_LIMIT, Fact, FactKind
 from reactor_operator.engine.failures import Failure, printable
-from reactor_operator.engine.layered import Layered
 from reactor_operator.engine.identity import Task
+from reactor_operator.engine.layered import Layered
 from reactor_operator.engine.plan import FINALLY, ROOT, NotificationPlan, Plan, StepKind, StepPlan
 from reactor_operator.engine.state import (
     DONE,
@@ -45,8 +45,7 @@ class Decision:
     """What `decide` answers: the next state, what to do, when to ask again at the latest, and which steps changed.
 
     `facts` are those that happened, of a plan that has somebody to tell them to.
-    `touched_elements` are elements of maps that changed, or are gone, by the paths of map and element that lead to each;
-    `filing` says what is written, or removed, of what is kept of maps outside the hot state.
+    `filing` says what changed of maps.
     """
 
     state: RunState
@@ -276,7 +275,7 @@ class Draft:
         self.set(notices=evolve(notices, changes))
 
     def active_in_plan_order(self) -> list[str]:
-        """Return the active steps in the order of the manifest, without maps: what is in flight of those has its own."""
+        """Return the active steps in the order of the manifest, but no maps: what is in flight of those is apart."""
         steps = self.plan.steps
         return sorted(
             (path for path in self.active if steps[path].kind is not StepKind.MAP), key=lambda path: steps[path].index

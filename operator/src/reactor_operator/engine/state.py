@@ -127,10 +127,10 @@ class SourcePage:
 class MapState:
     """How far a map has come.
 
-    `total` is None while it is not known. `known` elements are in pages that were fetched, of which there were `fetched`;
-    `opened` is how many were begun: the index of the next one. `batch_end` is where the batch under way ends (strategy
-    batch). `cursor` asks for the next page, `exhausted` says that there is none. `mark` is that of an earlier cursor, by
-    which one that comes back is noticed, and `mark_at` the page after which it was taken.
+    `total` is None while it is not known. `known` elements are in pages that were fetched, of which there were
+    `fetched`; `opened` is how many were begun: the index of the next one. `batch_end` is where the batch under way ends
+    (strategy batch). `cursor` asks for the next page, `exhausted` says that there is none. `mark` is that of an earlier
+    cursor, by which one that comes back is noticed, and `mark_at` the page after which it was taken.
     `sources` are the pages that elements in flight came from. `failure` is why the map goes no further.
     `kept` elements have something that can be reversed; `unreversed` could not be.
     `below`: while the map is reversed, the lowest index that was begun.
