@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -47,7 +48,9 @@ class TestCost:
             "open_task": lambda: store.open_task(RUN, TASK),
             "claimed": lambda: store.claimed("key/1"),
             "append": lambda: store.append(OUTCOME),
+            "append_all": lambda: store.append_all([OUTCOME, replace(OUTCOME, run="another")]),
             "get_values": lambda: store.get_values(RUN, frozenset({"v"})),
+            "get_pages": lambda: store.get_pages(RUN, frozenset({"p"})),
             "put_values": lambda: store.put_values(RUN, {"w": b"1"}),
             "claim_epoch": lambda: store.claim_epoch(1),
             "incarnation": lambda: store.incarnation(),
@@ -98,10 +101,10 @@ class TestKeys:
         self, redis_server: RedisServer, store: RedisStore, installation: str
     ) -> None:
         pattern = f"reactor:{installation}:*"
-        await store.commit(opening())
+        await store.commit(replace(opening(), pages={"p": b"1"}))
         await store.append(OUTCOME)
         await store.put_values(RUN, {"x": b"1"})
-        assert redis_server.command("KEYS", pattern).count(RUN.encode()) == 6
+        assert redis_server.command("KEYS", pattern).count(RUN.encode()) == 7
         await store.forget(RUN)
         assert redis_server.command("KEYS", pattern).split(b"\r\n")[2::2] == [f"reactor:{installation}:epoch".encode()]
 

@@ -75,8 +75,9 @@ class TestDurability:
         newer.asked.clear()
         await newer_store.commit(opening(revision=1))
         await newer_store.append(OUTCOME)
+        await newer_store.append_all([OUTCOME, OUTCOME])
         await newer_store.load(RUN)
-        assert newer.asked == [[b"EVALSHA", b"WAITAOF"], [b"EVALSHA", b"WAITAOF"], [b"EVALSHA"]]
+        assert newer.asked == [*[[b"EVALSHA", b"WAITAOF"]] * 3, [b"EVALSHA"]]
 
     async def test_a_write_that_is_not_on_disk_in_time_is_not_acknowledged(
         self, redis_server: RedisServer, installation: str
@@ -124,4 +125,7 @@ class TestDurability:
     ) -> None:
         before = redis_server.writes()
         assert await newer_store.append(OUTCOME) is Appended.REPEATED
+        assert redis_server.writes() > before, "WAITAOF has nothing to wait for on this connection"
+        before = redis_server.writes()
+        assert await newer_store.append_all([OUTCOME, OUTCOME]) == [Appended.REPEATED] * 2
         assert redis_server.writes() > before, "WAITAOF has nothing to wait for on this connection"

@@ -5,22 +5,22 @@ In: references. Out: bytes. Never here: the meaning of a document.
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from reactor_operator.encryption import NO_KEYS, Keyring
 from reactor_operator.engine.values import ValueRef
-from reactor_operator.store.port import Values
+from reactor_operator.reconciling.lost import ValueLost
+from reactor_operator.reconciling.map_pages import MapPages, ParsedPages
+from reactor_operator.store.port import Pages, Values
 
 _CACHE_BYTES = 16 * 1024 * 1024
-
-
-class ValueLost(Exception):
-    """A document that the state refers to is not in the store: state was lost."""
 
 
 class DocumentCache:
     """Documents by digest, least recently used first to go; shared by all runs, since a digest names its content."""
 
     def __init__(self, limit_bytes: int = _CACHE_BYTES) -> None:
+        self.parsed = ParsedPages()
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._bytes = 0
         self._limit = limit_bytes
@@ -44,14 +44,19 @@ class DocumentCache:
                 self._bytes -= len(gone)
 
 
+class KeptDocuments(Values, Pages, Protocol):
+    """What documents are read from."""
+
+
 class Documents:
     """The documents of one run: new ones of this fold, then the cache, then the store.
 
     All of these have sensitive ones encrypted; `get` decrypts what it returns.
     """
 
-    def __init__(self, run: str, store: Values, cache: DocumentCache, keys: Keyring = NO_KEYS) -> None:
+    def __init__(self, run: str, store: KeptDocuments, cache: DocumentCache, keys: Keyring = NO_KEYS) -> None:
         self.keys = keys
+        self.pages = MapPages(run, store, cache.parsed, keys)
         self._run = run
         self._store = store
         self._cache = cache

@@ -5,7 +5,7 @@ In and out: as `port.py` says. Never here: a wait; every call is done when it re
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reactor_operator.store.bell import Bell
@@ -42,6 +42,7 @@ class _Run:
     revision: int = 0
     active: bool = True
     records: dict[str, bytes] = field(default_factory=dict)
+    pages: dict[str, bytes] = field(default_factory=dict)
     actions: dict[str, bytes] = field(default_factory=dict)
     tasks: dict[str, _Task] = field(default_factory=dict)
     inbox: dict[int, bytes] = field(default_factory=dict)
@@ -100,8 +101,9 @@ class MemoryStore:
         self._epoch = commit.epoch
         self._runs[commit.run] = found
         _apply(found, commit)
-        if commit.values:
-            self._values.setdefault(commit.run, {}).update(commit.values)
+        for digest in commit.dropped:
+            self._values.get(commit.run, {}).pop(digest, None)
+        await self.put_values(commit.run, commit.values)
         return found.revision
 
     async def forget(self, run: str) -> None:
@@ -135,10 +137,13 @@ class MemoryStore:
         if answer is Appended.RECORDED:
             found.last_position += 1
             found.inbox[found.last_position] = entry.body
-            if entry.values:
-                self._values.setdefault(entry.run, {}).update(entry.values)
+            await self.put_values(entry.run, entry.values)
             self._bell.ring(entry.run)
         return answer
+
+    async def append_all(self, entries: Sequence[Entry]) -> list[Appended]:
+        """Check entries and record them; the bell rings once for those of a run, for nobody hears it meanwhile."""
+        return [await self.append(entry) for entry in entries]
 
     async def open_task(self, run: str, task: str) -> OpenTask | None:
         """Return an open task."""
@@ -161,6 +166,11 @@ class MemoryStore:
         """Store documents."""
         if values:
             self._values.setdefault(run, {}).update(values)
+
+    async def get_pages(self, run: str, names: frozenset[str]) -> Mapping[str, bytes]:
+        """Return the pages that are there."""
+        found = self._runs.get(run)
+        return {name: found.pages[name] for name in names if name in found.pages} if found is not None else {}
 
     async def claim_epoch(self, above: int) -> int:
         """Make the epoch one above everything seen."""
@@ -200,11 +210,8 @@ def _is_over(claim: _Claim) -> bool:
 def _apply(found: _Run, commit: Commit) -> None:
     found.revision += 1
     found.active = commit.active
-    for name, record in commit.records.items():
-        if record is None:
-            found.records.pop(name, None)
-        else:
-            found.records[name] = record
+    _change(found.records, commit.records)
+    _change(found.pages, commit.pages)
     for position in [position for position in found.inbox if position <= commit.inbox_position]:
         del found.inbox[position]
     for key, record in commit.opens.items():
@@ -214,6 +221,14 @@ def _apply(found: _Run, commit: Commit) -> None:
     for id_ in commit.acknowledged:
         found.actions.pop(id_, None)
     found.actions.update(commit.actions)
+
+
+def _change(kept: dict[str, bytes], changes: Mapping[str, bytes | None]) -> None:
+    for name, body in changes.items():
+        if body is None:
+            kept.pop(name, None)
+        else:
+            kept[name] = body
 
 
 def _note_for_task(found: _Run, entry: Entry) -> Appended:

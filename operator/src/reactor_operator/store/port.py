@@ -267,7 +267,7 @@ class Pools(Protocol):
         """
 
     async def extend(self, pool: str, worker: str, leases: frozenset[str], for_ms: int) -> Mapping[str, frozenset[str]]:
-        """Renew leases and return for each the tasks in it that are closed; what is the worker's no more is missing.
+        """Renew leases and return the tasks in each that are closed; one that is not the worker's any more is missing.
 
         A lease of which every task is closed or has its outcome ends with that, and is in the answer once more.
         """

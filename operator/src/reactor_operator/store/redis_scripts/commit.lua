@@ -1,14 +1,16 @@
 #!lua
 -- Applies a commit, or refuses it and writes nothing.
--- KEYS: header records inbox outbox tasks values epoch active claim
--- ARGV: run revision epoch inbox_position active, then eight lists, each a count and its members:
---       records (name body)* removed* values (digest body)* opens (task record)* closes* acknowledged* actions (id body)*
+-- KEYS: header records inbox outbox tasks values pages epoch active claim
+-- ARGV: run revision epoch inbox_position active, then lists, each a count and its members:
+--       records (name body)* removed* dropped* values (digest body)* pages (name body)* removed pages*
+--       opens ("r:"task record)* closes* acknowledged* actions (id body)*
 --       claim: nothing, or shared keep_ms body, and a document where there is one
 -- Answers {"committed"}, {"old-epoch", stored}, {"stale-revision", stored}, {"inbox-ahead", task} or {"key-taken", run}.
-local header, records, inbox, outbox, tasks, values, epoch_key, active_key, claim_key = unpack(KEYS)
+local header, records, inbox, outbox, tasks, values, pages, epoch_key, active_key, claim_key = unpack(KEYS)
 local run, revision, epoch, inbox_position = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local active = ARGV[5] == "1"
 local FIELDS_AT_ONCE = 2000 -- unpack() cannot put more than some 8,000 on the stack
+local TASKS_AT_ONCE = 400 -- of five fields each
 
 local next_argument = 6
 local function take_list()
@@ -25,7 +27,10 @@ end
 
 local records_first, records_last = take_list()
 local removed_first, removed_last = take_list()
+local dropped_first, dropped_last = take_list()
 local values_first, values_last = take_list()
+local pages_first, pages_last = take_list()
+local removed_pages_first, removed_pages_last = take_list()
 local opens_first, opens_last = take_list()
 local closes_first, closes_last = take_list()
 local acknowledged_first, acknowledged_last = take_list()
@@ -43,10 +48,16 @@ if revision ~= stored_revision then
 end
 local waiting = redis.call("LLEN", inbox)
 local consumed_before = position - waiting
-for i = closes_first, closes_last do
-  local newest = redis.call("HGET", tasks, "p:" .. ARGV[i])
-  if newest and tonumber(newest) > math.max(inbox_position, consumed_before) then
-    return {"inbox-ahead", ARGV[i]}
+local consumed_after = math.max(inbox_position, consumed_before)
+for from = closes_first, closes_last, FIELDS_AT_ONCE do
+  local fields = {}
+  for i = from, math.min(from + FIELDS_AT_ONCE - 1, closes_last) do
+    fields[#fields + 1] = "p:" .. ARGV[i]
+  end
+  for i, newest in ipairs(redis.call("HMGET", tasks, unpack(fields))) do
+    if newest and tonumber(newest) > consumed_after then
+      return {"inbox-ahead", ARGV[from + i - 1]}
+    end
   end
 end
 local shared, keep_ms, body, document = unpack(ARGV, claim_first, claim_last)
@@ -63,20 +74,26 @@ if epoch > stored_epoch then
 end
 in_batches("HSET", records, records_first, records_last)
 in_batches("HDEL", records, removed_first, removed_last)
+in_batches("HDEL", values, dropped_first, dropped_last)
 in_batches("HSET", values, values_first, values_last)
+in_batches("HSET", pages, pages_first, pages_last)
+in_batches("HDEL", pages, removed_pages_first, removed_pages_last)
 
 local consumed = math.min(inbox_position, position) - consumed_before
 if consumed > 0 then
   redis.call("LTRIM", inbox, consumed, -1)
 end
 
-for i = opens_first, opens_last, 2 do
-  redis.call("HSET", tasks, "r:" .. ARGV[i], ARGV[i + 1])
-end
+in_batches("HSET", tasks, opens_first, opens_last)
 if active then
-  for i = closes_first, closes_last do
-    local task = ARGV[i]
-    redis.call("HDEL", tasks, "r:" .. task, "b:" .. task, "o:" .. task, "p:" .. task, "s:" .. task)
+  for from = closes_first, closes_last, TASKS_AT_ONCE do
+    local fields = {}
+    for i = from, math.min(from + TASKS_AT_ONCE - 1, closes_last) do
+      local task, at = ARGV[i], #fields
+      fields[at + 1], fields[at + 2], fields[at + 3] = "r:" .. task, "b:" .. task, "o:" .. task
+      fields[at + 4], fields[at + 5] = "p:" .. task, "s:" .. task
+    end
+    redis.call("HDEL", tasks, unpack(fields))
   end
 else
   redis.call("DEL", tasks)
