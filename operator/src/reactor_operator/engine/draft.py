@@ -73,6 +73,14 @@ class Filing:
     sources: set[tuple[str, int, int]] = field(default_factory=set)
     dropped: set[str] = field(default_factory=set)
 
+    def add(self, later: "Filing") -> None:
+        """Take over what a later decision changes."""
+        self.elements |= later.elements
+        self.hot |= later.hot
+        self.cold |= later.cold
+        self.sources |= later.sources
+        self.dropped |= later.dropped
+
 
 class Draft:
     """The working copy. `header` fields are changed by `set`, steps by `put`, orders given by `act`.

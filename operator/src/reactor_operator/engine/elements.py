@@ -113,3 +113,24 @@ def begin_element(draft: Draft, of: str, path: str) -> Draft:
         remaining={ROOT: 1},
     )
     return draft.add_element(of, path, plan, state)
+
+
+def saga_of(plan: Plan, state: RunState, path: str) -> tuple[Plan, RunState]:
+    """Return the saga that a path leads into: the run itself, or the element in flight, and its plan.
+
+    Of an element that is in flight no more there is the plan, and a state in which nothing has happened.
+    """
+    while "[" in path and (owner := owner_of(plan, path)) is not None:
+        of, key = owner
+        map_plan = plan.steps[of].map
+        assert map_plan is not None
+        plan, state = plan_at(map_plan, of, key), state.elements.get(of, {}).get(key, NOTHING)
+    return plan, state
+
+
+def step_at(plan: Plan, state: RunState, path: str) -> StepState:
+    """Return the state of a step, also of one in an element that is in flight."""
+    return saga_of(plan, state, path)[1].step(path)
+
+
+NOTHING = RunState()

@@ -65,7 +65,7 @@ class Documents:
     def add(self, values: Mapping[str, bytes]) -> None:
         """Hold documents that are not committed yet."""
         self._fresh.update(values)
-        self._cache.put(values)
+        self._cache.put({self._key(digest): body for digest, body in values.items()})
 
     async def get(self, refs: Iterable[ValueRef]) -> dict[str, bytes]:
         """Return every document asked for, opened, by digest. Raises ValueLost, StoreUnavailable, CannotDecrypt."""
@@ -76,7 +76,7 @@ class Documents:
         found: dict[str, bytes] = {}
         missing: set[str] = set()
         for ref in refs:
-            body = self._fresh.get(ref.digest) or self._cache.get(ref.digest)
+            body = ref.inline or self._fresh.get(ref.digest) or self._cache.get(self._key(ref.digest))
             if body is None:
                 missing.add(ref.digest)
             else:
@@ -85,9 +85,13 @@ class Documents:
             read = await self._store.get_values(self._run, frozenset(missing))
             if lost := missing - read.keys():
                 raise ValueLost(f"run {self._run}: {len(lost)} documents are gone from the store, such as {min(lost)}")
-            self._cache.put(read)
+            self._cache.put({self._key(digest): body for digest, body in read.items()})
             found.update(read)
         return found
+
+    def _key(self, digest: str) -> str:
+        """Return what a document is remembered by: one that has a name is another one in another run."""
+        return f"{self._run}/{digest}" if "@" in digest else digest
 
     async def one(self, ref: ValueRef | None) -> bytes:
         """Return a document; JSON null for no reference."""

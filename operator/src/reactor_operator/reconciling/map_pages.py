@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 import orjson
 
 from reactor_operator.encryption import Keyring
-from reactor_operator.encryption import NO_KEYS as NO_KEYS
 from reactor_operator.engine.state import OutcomePage
 from reactor_operator.engine.values import is_encrypted
 from reactor_operator.reconciling.lost import ValueLost
@@ -46,7 +45,7 @@ class ParsedPages:
 
 
 class MapPages:
-    """The pages of one run: new ones of this pass, then those remembered, then the store. Sensitive ones are encrypted."""
+    """The pages of one run: new ones of this pass, then those remembered, then the store; sensitive ones encrypted."""
 
     def __init__(self, run: str, store: Pages, parsed: ParsedPages, keys: Keyring) -> None:
         self._run = run
