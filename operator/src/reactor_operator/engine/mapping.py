@@ -97,6 +97,8 @@ def go_over(draft: Draft, path: str, advance: Advance) -> bool:
     if _is_stopping(draft, path):
         _stop(draft, path)
     settle(draft, path, advance)
+    if draft.step(path).phase is not StepPhase.RUNNING:
+        return True  # what collects its results has just ended
     if _is_stopping(draft, path):  # what was just taken in may have failed the map
         _stop(draft, path)
         settle(draft, path, advance)
@@ -361,9 +363,6 @@ def page_evaluated(draft: Draft, event: ev.PageEvaluated | ev.PageEvaluationFail
 
 def _end(draft: Draft, path: str, advance: Advance) -> bool:
     """End the map where nothing is left in flight; return whether it has ended."""
-    step = draft.step(path)
-    if step.phase is not StepPhase.RUNNING:
-        return True  # what collects its results has just ended
     if draft.elements[path]:
         return False
     state = progress_of(draft, path)

@@ -170,7 +170,11 @@ def _end(draft: Draft, path: str) -> None:
         kind, message = FailureKind.TIMEOUT, f"the rollback deadline passed with {state.kept} elements not reversed"
     elif draft.header.goal is Goal.CANCEL:
         message = f"cancelled with {state.kept} elements not reversed"
-    cleanup_failed(draft, path, Failure(kind=kind, message=message))
+    failure = Failure(kind=kind, message=message)
+    if state.unreversed:  # those were listed one by one
+        draft.put(path, phase=StepPhase.ROLLBACK_FAILED, cleanup_failure=failure)
+    else:
+        cleanup_failed(draft, path, failure)
 
 
 def _word(path: str) -> str:

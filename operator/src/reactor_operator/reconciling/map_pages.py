@@ -53,6 +53,11 @@ class MapPages:
         self._parsed = parsed
         self._keys = keys
         self._fresh: dict[str, bytes] = {}
+        self._filed: dict[str, OutcomePage] = {}
+
+    def file(self, pages: Mapping[tuple[str, int, int], OutcomePage]) -> None:
+        """Hold pages of outcomes that leave the hot state with the next commit."""
+        self._filed.update({outcome_page_name(*place): page for place, page in pages.items()})
 
     def add(self, pages: Mapping[str, bytes]) -> None:
         """Hold pages of elements that are not committed yet."""
@@ -81,5 +86,7 @@ class MapPages:
     async def outcomes(self, path: str, round_: int, number: int) -> OutcomePage:
         """Return a page of outcomes, empty where none was written. Raises StoreUnavailable, Unreadable."""
         name = outcome_page_name(path, round_, number)
+        if name in self._filed:
+            return self._filed[name]
         body = (await self._store.get_pages(self._run, frozenset({name}))).get(name)
         return {} if body is None else decode_outcomes(path, number, self._run, body)

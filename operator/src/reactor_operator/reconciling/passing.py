@@ -45,6 +45,7 @@ class Pass:
             facts += decision.facts
             if decision.filing is not None:
                 filing.add(decision.filing)
+                self.documents.pages.file(decision.filing.cold)
             self.wake_at = decision.wake_at
             answers: list[ev.Event] = []
             of_elements: list[ev.Event] = []
