@@ -8,29 +8,23 @@ inside one of them is `route[0]/pack`. Of a map `rows` all elements are one temp
 it, `rows[]/store`; beside that it may have `rows[page]`, which fetches a page, and `rows[collect]`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from reactor_operator.api.bodies import Body
 from reactor_operator.api.building import building
-from reactor_operator.api.elements import INNERMOST, elements_of_map, elements_of_source, elements_of_step
-from reactor_operator.api.graph import (
-    Names,
-    bodies_of,
-    finals_graph,
-    graph_of,
-    mentions_of,
-    mentions_of_map,
-    mentions_of_source,
-)
+from reactor_operator.api.elements import IndexOf, keys_of_elements
+from reactor_operator.api.graph import Names, bodies_of, finals_graph, graph_of
 from reactor_operator.api.map_steps import collect_step, map_itself, page_step, step_of_body
 from reactor_operator.api.maps import MAX_ELEMENTS, Map
+from reactor_operator.api.nodes import Located, step_path
+from reactor_operator.api.nodes import Node as Node
+from reactor_operator.api.nodes import Scope as Scope
 from reactor_operator.api.problems import Problem
 from reactor_operator.api.reactor import ReactorSpec, Step
 from reactor_operator.api.sensitivity import NOTHING, Sensitivity
-from reactor_operator.api.sources import Source
-from reactor_operator.api.templates import ANY, COLLECT, PAGE, actual_path, template_of
-from reactor_operator.engine.plan import FINALLY, OUTERMOST, ROOT, StepKind
+from reactor_operator.api.templates import ANY, COLLECT, PAGE, template_of
+from reactor_operator.engine.plan import FINALLY, ROOT, StepKind
 
 MAX_NODES = 50_000
 MAX_RECURSION = 10
@@ -47,111 +41,6 @@ class CannotLayOut(Exception):
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__(str(problems[0]))
         self.problems = problems
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """Steps that see each other, and what their sources and expressions read.
-
-    reactor:      the reactor they are written in, whose defaults hold for them.
-    name:         its name; empty for the run's own.
-    inputs_from:  the path of the compose whose inputs they read; empty: the run's.
-    around:       the scope whose steps they see too.
-    maps:         the maps whose elements they see: path by name, the innermost last.
-    map_path:     the innermost map they are inside of, though they may not see its element; empty: none.
-    """
-
-    path: str
-    reactor: ReactorSpec
-    name: str
-    inputs_from: str
-    names: Names
-    around: "Scope | None"
-    returns: Source | None
-    maps: Mapping[str, str] = field(default_factory=dict)
-    map_path: str = ""
-
-    def path_of(self, name: str) -> str:
-        """Return the path of the step that is called `name` here. Raises KeyError."""
-        if name in self.names.places:
-            return step_path(self.path, name)
-        if self.around is None:
-            raise KeyError(name)
-        return self.around.path_of(name)
-
-    def results_of(self, sources: Iterable[Source]) -> dict[str, str]:
-        """Return the steps whose results the sources read: path by name."""
-        found = (self.names.resolve(mention) for source in sources for mention in mentions_of_source(source))
-        return {name: self.path_of(name) for name in found if name is not None}
-
-    def elements_of(self, sources: Iterable[Source]) -> dict[str, str]:
-        """Return the maps whose elements, or their places, the sources read: path by name."""
-        return self.maps_called(name for source in sources for name in elements_of_source(source))
-
-    def maps_called(self, names: Iterable[str]) -> dict[str, str]:
-        """Return the maps of these names that are seen here: path by name."""
-        innermost = list(self.maps)[-1] if self.maps else ""
-        called = (innermost if name == INNERMOST else name for name in names)
-        return {name: self.maps[name] for name in called if name in self.maps}
-
-    @property
-    def last(self) -> str:
-        """The path of the step written last."""
-        return step_path(self.path, list(self.names.places)[-1])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
-    """One step of a run.
-
-    step:    what it does, as if it were written by itself: a body of a switch has the policies of the switch.
-    scope:   where it is; `inside` is the scope of its own steps, None where it has none, or they are nested too deeply.
-    needs:   paths of the steps of its scope that it waits for.
-    bodies:  of a switch: the condition (None: default) and the path of each body, whose `chosen_when` it is.
-    field_path: where it is written, for messages; `step_field` is where the step is written whose body it is.
-    """
-
-    path: str
-    kind: StepKind
-    step: Step
-    scope: Scope
-    needs: tuple[str, ...] = ()
-    bodies: tuple[tuple[str | None, str], ...] = ()
-    chosen_when: str | None = None
-    too_deep: bool = False
-    field_path: str = ""
-    step_field: str = ""
-
-    def reads(self) -> dict[str, str]:
-        """Return the steps whose results its own sources and conditions read: path by name.
-
-        What elements of a map read, their own nodes tell.
-        """
-        mentions = mentions_of_map(self.step) if self.kind is StepKind.MAP else mentions_of(self.step)
-        found = (self.scope.names.resolve(mention) for mention in mentions)
-        return {name: self.scope.path_of(name) for name in found if name is not None}
-
-    def elements(self) -> dict[str, str]:
-        """Return the maps whose elements, or their places, its own sources and conditions read: path by name."""
-        return self.scope.maps_called(
-            elements_of_map(self.step) if self.kind is StepKind.MAP else elements_of_step(self.step)
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Located:
-    """What stands at an actual path, and the places of the elements that it is inside of, outermost first."""
-
-    node: Node
-    indices: tuple[int, ...] = ()
-
-    def actual(self, template: str) -> str:
-        """Return the actual path of a step that this one sees. Raises ValueError for one inside another map."""
-        return actual_path(template, self.indices) if self.indices else template
-
-    def index_of(self, map_path: str) -> int:
-        """Return the place of the element of a map around this, told by the template path of the map."""
-        return self.indices[map_path.count(ANY)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +72,6 @@ class Blueprint:
     def _is_map(self, template: str) -> bool:
         node = self.nodes.get(template)
         return node is not None and node.kind is StepKind.MAP
-
-
-def step_path(scope: str, name: str) -> str:
-    """Return the path of a step inside a scope."""
-    return f"{scope}/{name}" if scope not in OUTERMOST else name
 
 
 def composed_names(spec: ReactorSpec) -> tuple[str, ...]:
@@ -353,7 +237,10 @@ class _Builder:
         self._put(place, StepKind.MAP, map_itself(step))
         around, field_path = place.scope, f"{place.field_path}.map"
         own = replace(around, map_path=place.path)
+        keys = keys_of_elements(mapped.source, around.element_keys) if mapped.source is not None else None
         seen = replace(own, maps={**around.maps, step.name: place.path})
+        if keys is not None:
+            seen = replace(seen, element_keys={**around.element_keys, step.name: (*keys, IndexOf(place.path))})
         inside = replace(place.guarded(), needs=(), body_of=place.field_path)
         element = replace(inside, path=f"{place.path}{ANY}", scope=seen, field_path=field_path)
         self._add(element, step_of_body(step, mapped))
@@ -375,7 +262,7 @@ class _Builder:
         since = place.chain[again[-1] :] if again else ()
         if since and not any(link.guarded for link in since):
             way = " -> ".join([*(link.name for link in since), name])
-            message = f"reactors compose each other without an end: {way}; put a switch, a map or a when between"
+            message = f"reactors compose each other without an end: {way}; put a switch or a when between them, or a map"
             raise CannotLayOut((Problem(where, message, "Cycle"),))
         node = self._put(place, StepKind.COMPOSE, step)
         if len(again) < MAX_RECURSION:

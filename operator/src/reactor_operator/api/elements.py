@@ -4,15 +4,27 @@ In: a source or a step. Out: names of maps; `INNERMOST` for what expressions cal
 Never here: whether there is such a map (see `map_rules`), an element.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from reactor_operator.api.expressions import ELEMENT, INDEX, expression_references
 from reactor_operator.api.graph import sources_of
+from reactor_operator.api.paths import parse_path
 from reactor_operator.api.reactor import Step
 from reactor_operator.api.sources import Source
 
 INNERMOST = ""
 """Stands for the innermost map. No map has such a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOf:
+    """Stands among keys for the place of the element of a map, told by the template path of the map."""
+
+    map_path: str
+
+
+ElementKeys = tuple[str | int | IndexOf, ...]
 
 
 def elements_of_source(source: Source) -> Iterator[str]:
@@ -39,6 +51,19 @@ def elements_of_map(step: Step) -> Iterator[str]:
         yield from elements_of_source(step.map.source)
     if step.when is not None and reads_element(step.when):
         yield INNERMOST
+
+
+def keys_of_elements(source: Source, around: Mapping[str, ElementKeys]) -> ElementKeys | None:
+    """Return what leads from the inputs to the elements that a source gives; None where they stand elsewhere.
+
+    `around` leads to the elements of the maps around, by name.
+    """
+    below = parse_path(source.path) if source.path is not None else ()
+    if source.input is not None:
+        return (*parse_path(source.input), *below)
+    if source.element is not None and source.element in around:
+        return (*around[source.element], *below)
+    return None
 
 
 def reads_element(expression: str) -> bool:

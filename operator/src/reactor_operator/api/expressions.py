@@ -64,6 +64,10 @@ class References:
     problems: tuple[str, ...] = ()
     members: tuple[tuple[str, str | None], ...] = ()
 
+    def named(self, variable: str) -> Iterator[str | None]:
+        """Yield the names after a variable; None where it is read as a whole."""
+        return (name for read, name in self.members if read == variable)
+
 
 @dataclass(frozen=True, slots=True)
 class _Token:

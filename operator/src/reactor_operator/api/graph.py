@@ -235,10 +235,16 @@ def sources_of(step: Step) -> Iterator[tuple[tuple[str | int, ...], Source]]:
             yield (*keys, "transform"), body.transform
         for name, source in (body.inputs or {}).items():
             yield (*keys, "inputs", name), source
-    if step.map is not None and step.map.source is not None:
-        yield ("map", "source"), step.map.source
-    if step.map is not None and step.map.pages is not None:
-        for argument, source in step.map.pages.arguments.items():
+    if step.map is not None:
+        yield from sources_of_map(step.map)
+
+
+def sources_of_map(mapped: Map) -> Iterator[tuple[tuple[str | int, ...], Source]]:
+    """Yield the sources of the elements of a map, each with where it is written."""
+    if mapped.source is not None:
+        yield ("map", "source"), mapped.source
+    if mapped.pages is not None:
+        for argument, source in mapped.pages.arguments.items():
             yield ("map", "pages", "arguments", argument), source
 
 

@@ -71,6 +71,13 @@ class Collect(OneOf):
         json_schema_extra={"x-brief": True},
     )
 
+    @property
+    def source(self) -> Source:
+        """The expression as a source. Raises ValueError where it is a task."""
+        if self.expr is None:
+            raise ValueError("a task collects, no expression")
+        return Source.model_validate({"expr": self.expr})
+
 
 class Strategy(StrEnum):
     """When the next elements start."""

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from reactor_operator.api.actions import ActionSpec, CleanupSpec, Retries
-from reactor_operator.api.blueprint import Blueprint, Node
+from reactor_operator.api.blueprint import Blueprint
 from reactor_operator.api.building import building
 from reactor_operator.api.duration import parse_duration
 from reactor_operator.api.maps import DEFAULT_PAGE, Map, Strategy
+from reactor_operator.api.nodes import Node
 from reactor_operator.api.notifications import Notification
 from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.api.templates import ANY, COLLECT, PAGE
