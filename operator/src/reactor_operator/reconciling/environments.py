@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import orjson
 
-from reactor_operator.api.blueprint import Located, Scope
 from reactor_operator.api.graph import sources_of
+from reactor_operator.api.nodes import Located, Scope
 from reactor_operator.api.reactor import Step
 from reactor_operator.api.sources import Source
 from reactor_operator.engine.elements import step_at

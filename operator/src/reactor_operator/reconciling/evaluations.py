@@ -9,9 +9,10 @@ from typing import assert_never
 
 import orjson
 
-from reactor_operator.api.blueprint import MAX_RECURSION, Located, Node
+from reactor_operator.api.blueprint import MAX_RECURSION
 from reactor_operator.api.inputs import apply_inputs, unsaid
 from reactor_operator.api.maps import CURSOR, LIMIT
+from reactor_operator.api.nodes import Located, Node
 from reactor_operator.api.reactor import Step
 from reactor_operator.api.sources import Source
 from reactor_operator.api.templates import COLLECT, PAGE
