@@ -323,3 +323,21 @@ def test_what_an_element_has_of_its_own_is_dropped_when_it_has_ended() -> None:
     run = begun(Run(mapped("rows", step("x"), batch_size=1)), 1)
     run.succeeds("rows[0]")
     assert run.state.elements == {}
+
+
+def test_elements_are_begun_as_many_at_once_as_one_task_takes() -> None:
+    run = begun(Run(mapped("rows", step("x"), batch_size=5, chunk=2)), 6)
+    assert run.in_flight("rows") == [f"rows[{index}]" for index in range(4)]
+    succeed(run, 0)
+    assert run.in_flight("rows") == ["rows[1]", "rows[2]", "rows[3]", "rows[4]", "rows[5]"]
+
+
+def test_elements_are_undone_as_many_at_once_as_one_task_takes() -> None:
+    rows = mapped("rows", step("x", undo=UNDO), batch_size=4, chunk=2, reverses=True)
+    run = succeed(begun(Run(rows, step("later", ["rows"])), 4), 0, 1, 2, 3)
+    run.fails("later")
+    assert list(run.open) == ["rows[3]", "rows[2]"]
+    run.succeeds("rows[3]")
+    assert list(run.open) == ["rows[2]"]
+    run.succeeds("rows[2]")
+    assert list(run.open) == ["rows[1]", "rows[0]"]
