@@ -170,6 +170,9 @@ def _fill(draft: Draft, path: str, advance: Advance) -> None:
         state = progress_of(draft, path)
         if state.opened == state.known and not _next_of_array(draft, path):
             break
+        if not draft.begins:
+            draft.hold_back()
+            break
         chunk = min(plan.chunk, plan.batch_size, draft.plan.parallelism, progress_of(draft, path).known - state.opened)
         if draft.room() < chunk or not _window_has_room(draft, path, plan, chunk):
             break

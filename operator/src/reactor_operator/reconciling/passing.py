@@ -19,6 +19,10 @@ from reactor_operator.reconciling.inbox import groups_of
 from reactor_operator.reconciling.records import Decided, KnownRun
 
 
+_BEGUN_AT_ONCE = 5_000
+"""Evaluations of elements between two commits: those that launch nothing would never come to one."""
+
+
 @dataclass(slots=True)
 class Pass:
     """What one reconcile gathers: the run, what is acknowledged but not committed, and when to come back."""
@@ -38,8 +42,10 @@ class Pass:
         facts: tuple[Fact, ...] = ()
         filing = Filing()
         waiting = groups_of([*events, ev.TimePassed()])
+        begun = 0
         while waiting:
-            decision = decide_together(self.known.plan, state, waiting.pop(0), now)
+            begins = begun < _BEGUN_AT_ONCE
+            decision = decide_together(self.known.plan, state, waiting.pop(0), now, begins=begins)
             state = decision.state
             touched |= decision.touched
             facts += decision.facts
@@ -58,6 +64,7 @@ class Pass:
                     (of_elements if told.of_element else answers).append(told.event)
                 else:
                     actions.append(action)
+            begun += len(of_elements)
             waiting[:0] = [*([of_elements] if of_elements else []), *([event] for event in answers)]
         return Decided(
             state=state,
