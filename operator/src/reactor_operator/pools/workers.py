@@ -45,8 +45,11 @@ def is_of(deployment: JsonObject, pool: Pool) -> bool:
     )
 
 
-def read_workers(deployment: JsonObject, pods: Sequence[JsonObject] = ()) -> Workers:
-    """Return what a Deployment tells, and of `pods` (its own, where not all is well) why some do not start."""
+def read_workers(deployment: JsonObject, pods: Sequence[JsonObject] = (), warning: str = "") -> Workers:
+    """Return what a Deployment tells, and of `pods` (its own, where not all is well) why some do not start.
+
+    `warning` is what is said of one whose status names no reason.
+    """
     wanted = int_at(deployment, "spec", "replicas") or 0
     replicas = int_at(deployment, "status", "replicas") or 0
     ready = int_at(deployment, "status", "availableReplicas") or 0
@@ -55,7 +58,7 @@ def read_workers(deployment: JsonObject, pods: Sequence[JsonObject] = ()) -> Wor
         int_at(deployment, "metadata", "generation") or 0
     )
     settled = current and wanted == replicas == ready == updated
-    trouble = "" if settled else _refused(deployment) or _stuck(pods) or _late(deployment)
+    trouble = "" if settled else _refused(deployment) or _stuck(pods) or warning or _late(deployment)
     return Workers(wanted=wanted, replicas=replicas, ready=ready, settled=settled, trouble=trouble)
 
 
