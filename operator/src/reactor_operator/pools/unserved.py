@@ -103,7 +103,7 @@ class UnservedTasks:
                 _log.exception("the tasks of a pool cannot be told of: this is a bug", pool=key)
 
     async def _reason(self, key: str, depth: Depth) -> str | None:
-        """Return what is wrong with a pool whose queue is not empty (nothing: an empty text), None where that is not known."""
+        """Return what is wrong with a pool whose queue is not empty: an empty text for nothing, None for not known."""
         known = self._roster.find(key)
         if known is None:
             return await self._missing(key) if self._roster.is_complete else None
