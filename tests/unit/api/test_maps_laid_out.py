@@ -83,6 +83,13 @@ def test_each_node_reads_what_is_its_own() -> None:
     }
 
 
+def test_what_collects_may_read_the_element_around_the_map() -> None:
+    lines = mapped("lines", {"run": PYTHON, "collect": {"expr": "element.id + string(result.total)"}})
+    nodes = laid_out(mapped("rows", inside(lines))).nodes
+    assert nodes["rows[]/lines"].elements() == {"rows": "rows"}
+    assert nodes["rows"].elements() == {}
+
+
 def test_fields_are_named_where_they_are_written() -> None:
     nodes = laid_out(step("before"), NESTED).nodes
     rows = "spec.steps[1]"
