@@ -46,10 +46,7 @@ def elements_of_step(step: Step) -> Iterator[str]:
 
 
 def elements_of_map(step: Step) -> Iterator[str]:
-    """Yield the maps around a map whose elements, or their places, it reads itself, before its first and after its last.
-
-    Its own is none of them.
-    """
+    """Yield the maps around a map whose elements, or their places, it reads itself, before its first and after all."""
     mapped = step.map
     if mapped is not None and mapped.source is not None:
         yield from elements_of_source(mapped.source)
