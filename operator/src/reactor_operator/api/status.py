@@ -1,4 +1,4 @@
-"""The shape of `status` of both kinds: what people and machines may read there. The rendered schemas are made of it.
+"""The shape of `status` of our kinds: what people and machines may read there. The rendered schemas are made of it.
 
 In: nothing. Out: models for `crd`. Never here: how a status is rendered, and a check (we alone write it).
 """
@@ -249,4 +249,20 @@ class RunStatus(Model):
     rollback: Optional[RollbackStatus] = Field(default=None, description="What was taken back.")
     conditions: Optional[Conditions] = Field(
         default=None, description="Finished (wait for this one), Complete, Failed, RolledBack, Reconciling, Stalled."
+    )
+
+
+class PoolStatus(Model):
+    """How a pool is doing."""
+
+    observed_generation: Optional[Count] = Field(default=None, description="The generation this status speaks of.")
+    replicas: Optional[Count] = Field(default=None, description="How many workers there are.")
+    ready_replicas: Optional[Count] = Field(default=None, description="How many of them are ready.")
+    selector: Optional[Text] = Field(default=None, description="Selects the pods of the workers, for autoscalers.")
+    queued: Optional[Count] = Field(default=None, description="How many tasks wait for a worker.")
+    leased: Optional[Count] = Field(default=None, description="How many tasks workers have taken and not ended.")
+    oldest_seconds: Optional[Count] = Field(default=None, description="For how long the oldest one has waited.")
+    conditions: Optional[Conditions] = Field(
+        default=None,
+        description="Ready (a worker is, or none is wanted), Progressing (workers come or go), Stalled (they cannot).",
     )

@@ -110,13 +110,19 @@ def decide(plan: Plan, state: RunState, event: ev.Event, now: int) -> Decision:
     return decide_together(plan, state, (event,), now)
 
 
-def decide_together(plan: Plan, state: RunState, events: Iterable[ev.Event], now: int) -> Decision:
+def decide_together(
+    plan: Plan, state: RunState, events: Iterable[ev.Event], now: int, *, begins: bool = True
+) -> Decision:
     """Fold events that were recorded before any of them was decided on.
+
+    Without `begins` no element of a map is begun, so that what was done is committed before more is: then it is to be
+    asked again at once.
 
     All are taken down before anything follows from one of them. So a failure that stops its siblings stops none whose
     outcome is recorded behind it, and a sibling that told its start is known to have acted.
     """
     draft = Draft(plan, state, now)
+    draft.begins = begins
     if not draft.header.told and draft.header.stage is Stage.FORWARD:
         draft.tell(FactKind.RUN_STARTED)
     for event in events:

@@ -86,6 +86,7 @@ class Draft:
     """The working copy. `header` fields are changed by `set`, steps by `put`, orders given by `act`.
 
     That of an element of a map has a `parent`: it tells people nothing by itself, and shares the room for tasks.
+    Where it `begins` no elements, for enough were begun since the last commit, it notes that it `held_back` some.
     """
 
     __slots__ = (
@@ -96,12 +97,14 @@ class Draft:
         "_unsettled",
         "actions",
         "active",
+        "begins",
         "due",
         "elements",
         "evaluating",
         "facts",
         "filing",
         "header",
+        "held_back",
         "inner",
         "now",
         "pages",
@@ -130,6 +133,8 @@ class Draft:
         self.elements: dict[str, Mapping[str, RunState]] = dict(state.elements)
         self.pages = dict(state.pages)
         self.inner: dict[str, dict[str, Draft]] = {}
+        self.begins: bool = parent.begins if parent is not None else True
+        self.held_back = False
         self.filing: Filing = parent.filing if parent is not None else Filing()
         self.actions: list[EngineAction] = parent.actions if parent is not None else []
         self.facts: list[Fact] = []
@@ -396,7 +401,15 @@ class Draft:
             or self.evaluating != self.source.evaluating
         )
 
+    def hold_back(self) -> None:
+        """Note that elements wait to be begun after the next commit."""
+        self.held_back = True
+        if self.parent is not None:
+            self.parent.hold_back()
+
     def _wake_at(self) -> int | None:
+        if self.held_back:
+            return self.now
         header = self.header
         if header.stage in {Stage.OVER, Stage.RECOVERING}:
             return None

@@ -166,23 +166,31 @@ def _fill(draft: Draft, path: str, advance: Advance) -> None:
     if draft.header.stage is not Stage.FORWARD or is_held(draft.header):
         return
     troubled = plan.fail_fast and any(one.header.stage is not Stage.FORWARD for one in draft.elements[path].values())
-    while not troubled and draft.room() > 0 and _window_has_room(draft, path, plan):
+    while not troubled:
         state = progress_of(draft, path)
         if state.opened == state.known and not _next_of_array(draft, path):
             break
-        begun = begin_element(draft, path, element_path(path, state.opened))
-        note(draft, path, opened=state.opened + 1)
-        advance(begun)
-        draft.settled(path, element_path(path, state.opened))
+        if not draft.begins:
+            draft.hold_back()
+            break
+        chunk = min(plan.chunk, plan.batch_size, draft.plan.parallelism, progress_of(draft, path).known - state.opened)
+        if draft.room() < chunk or not _window_has_room(draft, path, plan, chunk):
+            break
+        for index in range(state.opened, state.opened + chunk):
+            begun = begin_element(draft, path, element_path(path, index))
+            note(draft, path, opened=index + 1)
+            advance(begun)
+            draft.settled(path, element_path(path, index))
     _fetch(draft, path, advance)
 
 
-def _window_has_room(draft: Draft, path: str, plan: MapPlan) -> bool:
-    in_flight = len(draft.elements[path]) - (page_path(path, progress_of(draft, path).fetched) in draft.elements[path])
-    if in_flight >= plan.batch_size:
-        return False
+def _window_has_room(draft: Draft, path: str, plan: MapPlan, chunk: int) -> bool:
+    """Tell whether so many elements that one task takes may be begun."""
     state = progress_of(draft, path)
-    if not plan.barrier or state.opened < state.batch_end:
+    in_flight = len(draft.elements[path]) - (page_path(path, state.fetched) in draft.elements[path])
+    if in_flight + chunk > plan.batch_size:
+        return False
+    if not plan.barrier or state.opened + chunk <= state.batch_end:
         return True
     if in_flight:
         return False

@@ -91,13 +91,15 @@ def _reverse_more(draft: Draft, path: str) -> bool:
         _load(draft, path, number)
         return False
     plan, begun = map_of(draft, path), False
-    window = plan.undo_window * plan.chunk
-    for index in _to_reverse(page, below):
-        if len(draft.elements[path]) >= window or draft.room() <= 0:
+    left = list(_to_reverse(page, below))
+    while left:
+        chunk = min(plan.chunk, draft.plan.parallelism, len(left))
+        if len(draft.elements[path]) + chunk > plan.undo_window * plan.chunk or draft.room() < chunk:
             return begun
-        note(draft, path, below=index)
-        _begin(draft, path, index, page[index])
-        begun = True
+        for index in left[:chunk]:
+            note(draft, path, below=index)
+            _begin(draft, path, index, page[index])
+        left, begun = left[chunk:], True
     note(draft, path, below=number * PAGE)
     if draft.elements[path]:
         return begun

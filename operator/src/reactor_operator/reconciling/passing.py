@@ -18,6 +18,9 @@ from reactor_operator.reconciling.evaluations import answer
 from reactor_operator.reconciling.inbox import groups_of
 from reactor_operator.reconciling.records import Decided, KnownRun
 
+_BEGUN_AT_ONCE = 5_000
+"""Evaluations of elements between two commits: those that launch nothing would never come to one."""
+
 
 @dataclass(slots=True)
 class Pass:
@@ -38,8 +41,10 @@ class Pass:
         facts: tuple[Fact, ...] = ()
         filing = Filing()
         waiting = groups_of([*events, ev.TimePassed()])
+        begun = 0
         while waiting:
-            decision = decide_together(self.known.plan, state, waiting.pop(0), now)
+            begins = begun < _BEGUN_AT_ONCE
+            decision = decide_together(self.known.plan, state, waiting.pop(0), now, begins=begins)
             state = decision.state
             touched |= decision.touched
             facts += decision.facts
@@ -58,6 +63,7 @@ class Pass:
                     (of_elements if told.of_element else answers).append(told.event)
                 else:
                     actions.append(action)
+            begun += len(of_elements)
             waiting[:0] = [*([of_elements] if of_elements else []), *([event] for event in answers)]
         return Decided(
             state=state,

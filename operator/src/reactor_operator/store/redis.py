@@ -27,6 +27,7 @@ from reactor_operator.store.port import (
 from reactor_operator.store.redis_arguments import append_arguments, commit_arguments, flat, refuse
 from reactor_operator.store.redis_connection import Argument, RedisConnection, RedisOptions, Script
 from reactor_operator.store.redis_keys import PARTS_OF_A_RUN, Keys
+from reactor_operator.store.redis_pools import RedisPools
 
 _SEQUENCE_DIGITS = 16
 _QUIET_SECONDS = 10.0
@@ -39,13 +40,12 @@ _DEFAULTS = RedisOptions()
 _log = structlog.get_logger("reactor_operator.store")
 
 
-class RedisStore:
+class RedisStore(RedisPools):
     """Keeps the runs of one installation; several installations may share a Redis."""
 
     def __init__(self, url: str, installation: str, options: RedisOptions = _DEFAULTS) -> None:
-        self._redis = RedisConnection(url, options)
+        super().__init__(RedisConnection(url, options), Keys(f"reactor:{installation}:"))
         self._closed = False
-        self._keys = Keys(f"reactor:{installation}:")
         self._load, self._commit, self._append = Script("load"), Script("commit"), Script("append")
         self._forget, self._claim_epoch = Script("forget"), Script("claim_epoch")
 
@@ -69,17 +69,23 @@ class RedisStore:
     async def commit(self, commit: Commit) -> int:
         """Apply a commit, or refuse it and change nothing."""
         claim = self._keys.claim(commit.claim.name if commit.claim is not None else "")
-        keys = (*self._keys.of_run(commit.run, *PARTS_OF_A_RUN), self._keys.epoch, self._keys.active, claim)
-        answer = await self._redis.write_script(self._commit, keys, commit_arguments(commit))
+        keys = (
+            *self._keys.of_run(commit.run, *PARTS_OF_A_RUN),
+            self._keys.epoch,
+            self._keys.active,
+            claim,
+            self._keys.depths,
+        )
+        answer = await self._redis.write_script(self._commit, keys, commit_arguments(commit, self._keys.prefix))
         if answer[0] != b"committed":
             refuse(commit, answer[0].decode(), answer[1].decode())
         return commit.revision + 1
 
     async def forget(self, run: str) -> None:
         """Delete everything of a run."""
-        await self._redis.write_script(
-            self._forget, (self._keys.active, *self._keys.of_run(run, *PARTS_OF_A_RUN)), (run,)
-        )
+        own = (self._keys.active, self._keys.leases, self._keys.depths)
+        keys = (*own, *self._keys.of_run(run, *PARTS_OF_A_RUN, "leases"))
+        await self._redis.write_script(self._forget, keys, (run, self._keys.prefix))
 
     async def active_runs(self) -> frozenset[str]:
         """Return the runs that still have something to do."""
@@ -112,9 +118,10 @@ class RedisStore:
         by_run: dict[str, list[int]] = {}
         for number, entry in enumerate(entries):
             by_run.setdefault(entry.run, []).append(number)
-        keys, arguments = [self._keys.active], list[Argument]((self._keys.bell,))
+        keys = [self._keys.active, self._keys.leases, self._keys.depths]
+        arguments = list[Argument]((self._keys.bell,))
         for run, numbers in by_run.items():
-            keys += self._keys.of_run(run, "header", "inbox", "tasks", "values")
+            keys += self._keys.of_run(run, "header", "inbox", "tasks", "values", "leases")
             arguments += append_arguments(run, [entries[number] for number in numbers])
         answers = await self._redis.write_script(self._append, keys, arguments)
         told = dict(zip(chain.from_iterable(by_run.values()), answers, strict=True))

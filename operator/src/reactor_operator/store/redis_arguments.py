@@ -16,11 +16,12 @@ def flat(found: Mapping[str, bytes]) -> list[Argument]:
     return [part for pair in found.items() for part in pair]
 
 
-def commit_arguments(commit: Commit) -> list[Argument]:
+def commit_arguments(commit: Commit, prefix: str) -> list[Argument]:
     """Return what `commit.lua` is given."""
     records, removed = _kept_and_removed(commit.records)
     pages, removed_pages = _kept_and_removed(commit.pages)
     arguments: list[Argument] = [commit.run, commit.revision, commit.epoch, commit.inbox_position, int(commit.active)]
+    arguments.append(prefix)
     for members in (
         records,
         removed,
@@ -32,6 +33,7 @@ def commit_arguments(commit: Commit) -> list[Argument]:
         sorted(commit.closes),
         sorted(commit.acknowledged),
         flat(commit.actions),
+        _queued_arguments(commit.queued),
         _claim_arguments(commit.claim),
     ):
         arguments.append(len(members))
@@ -51,6 +53,15 @@ def append_arguments(run: str, entries: Sequence[Entry]) -> list[Argument]:
 def _kept_and_removed(changes: Mapping[str, bytes | None]) -> tuple[list[Argument], list[Argument]]:
     kept = flat({name: body for name, body in changes.items() if body is not None})
     return kept, [name for name, body in changes.items() if body is None]
+
+
+def _queued_arguments(queued: Mapping[str, Sequence[Sequence[str]]]) -> list[Argument]:
+    arguments: list[Argument] = []
+    for pool, chunks in queued.items():
+        arguments += (pool, len(chunks))
+        for chunk in chunks:
+            arguments += (len(chunk), *chunk)
+    return arguments
 
 
 def _claim_arguments(claim: Claim | None) -> list[Argument]:

@@ -39,6 +39,20 @@ class Keys:
         """The channel that tells of entries."""
         return f"{self.prefix}bell"
 
+    @property
+    def leases(self) -> str:
+        """What workers have, by when it runs out."""
+        return f"{self.prefix}leases"
+
+    @property
+    def depths(self) -> str:
+        """How much waits in each pool."""
+        return f"{self.prefix}depths"
+
+    def pool(self, name: str) -> str:
+        """The runs that have something queued for a pool."""
+        return f"{self.prefix}pool:{name}"
+
     def claim(self, name: str) -> str:
         """A name that a run holds."""
         return f"{self.prefix}claim:{name}"

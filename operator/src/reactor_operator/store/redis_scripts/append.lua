@@ -1,17 +1,11 @@
 #!lua
+--include pools
 -- Checks and records inbox entries of one or more runs, and rings the bell once for each run that got any.
--- KEYS: active, then for each run: header inbox tasks values
+-- KEYS: active leases depths, then for each run: header inbox tasks values leases
 -- ARGV: channel, then for each run: run entries (task final binding digest body documents (digest document)*)*
 -- Answers for each entry, in order: "recorded", "repeated", "conflict", "closed" or "unknown".
-local FIELDS_AT_ONCE = 2000 -- unpack() cannot put more than some 8,000 on the stack
 local next_argument = 2
 local answers = {}
-
-local function in_batches(command, key, members)
-  for from = 1, #members, FIELDS_AT_ONCE do
-    redis.call(command, key, unpack(members, from, math.min(from + FIELDS_AT_ONCE - 1, #members)))
-  end
-end
 
 local function take_entries(count)
   local entries = {}
@@ -81,7 +75,28 @@ local function check_for_task(task, entry)
   return "recorded"
 end
 
-local function append_to(run, entries, header, inbox, tasks_key, values)
+-- Ends the leases that these outcomes complete: those of which they are the last task.
+local function end_leases(run, names, tasks_key, leases)
+  local done, ids, pools = {}, {}, {}
+  for i, packed in ipairs(read_fields(leases, names)) do
+    local lease = packed and cmsgpack.unpack(packed)
+    local others = lease and tasks_of(lease)
+    local _, undone = look_at(tasks_key, others or {})
+    if lease and #undone == 0 then
+      done[#done + 1], ids[#ids + 1] = names[i], run .. "/" .. names[i]
+      if lease[2] then
+        pools[lease[1]] = (pools[lease[1]] or 0) + 1 + #others
+      end
+    end
+  end
+  in_batches("HDEL", leases, done)
+  in_batches("ZREM", KEYS[2], ids)
+  for pool, ended in pairs(pools) do
+    count(KEYS[3], "l " .. pool, -ended)
+  end
+end
+
+local function append_to(run, entries, header, inbox, tasks_key, values, leases)
   local stored = redis.call("HMGET", header, "active", "position", "signals")
   if not stored[1] then
     for _ = 1, #entries do
@@ -129,7 +144,7 @@ local function append_to(run, entries, header, inbox, tasks_key, values)
   if new_signal then
     redis.call("HSET", header, "signals", signals)
   end
-  local fields = {}
+  local fields, done = {}, {}
   for _, name in ipairs(changed) do
     local task, at = tasks[name], #fields
     fields[at + 1], fields[at + 2] = "p:" .. name, string.format("%d", task.position)
@@ -141,9 +156,15 @@ local function append_to(run, entries, header, inbox, tasks_key, values)
     end
     if task.outcome then
       fields[at + 1], fields[at + 2] = "o:" .. name, task.outcome
+      if task.binding and string.sub(task.binding, 1, 5) == "pool/" then
+        done[#done + 1] = name
+      end
     end
   end
   in_batches("HSET", tasks_key, fields)
+  if #done > 0 then
+    end_leases(run, done, tasks_key, leases)
+  end
   in_batches("HSET", values, documents)
   in_batches("RPUSH", inbox, bodies)
   if stored[1] ~= "1" then
@@ -152,9 +173,9 @@ local function append_to(run, entries, header, inbox, tasks_key, values)
   redis.call("PUBLISH", ARGV[1], hurry and run or ("~" .. run)) -- "~": nothing follows from it at once
 end
 
-for i = 2, #KEYS, 4 do
+for i = 4, #KEYS, 5 do
   local run, count = ARGV[next_argument], tonumber(ARGV[next_argument + 1])
   next_argument = next_argument + 2
-  append_to(run, take_entries(count), unpack(KEYS, i, i + 3))
+  append_to(run, take_entries(count), unpack(KEYS, i, i + 4))
 end
 return answers
