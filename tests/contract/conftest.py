@@ -3,16 +3,22 @@
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from reactor_operator.store.memory import MemoryStore
-from reactor_operator.store.port import Store
+from reactor_operator.store.port import Pools, Store
 from reactor_operator.store.redis import RedisStore
 from reactor_operator.store.sqlite import SqliteStore
 from tests.contract.gateway_server import Gateway, open_task, running_gateway
 from tests.contract.lost_answers import LostAnswers, PatientCaller
 from tests.contract.redis_server import RedisServer
+
+
+class StoreWithPools(Store, Pools, Protocol):
+    """What MemoryStore and RedisStore are."""
+
 
 _installations = itertools.count(1)
 
@@ -46,6 +52,16 @@ async def store(request: pytest.FixtureRequest, open_store: Callable[[], Store])
     opened = open_store()
     yield PatientCaller(LostAnswers(opened)) if request.param else opened
     await opened.close()
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def pools(request: pytest.FixtureRequest, installation: str) -> AsyncIterator[StoreWithPools]:
+    """A store that has queues."""
+    store: StoreWithPools = MemoryStore()
+    if request.param == "redis":
+        store = RedisStore(request.getfixturevalue("redis_server").url, installation)
+    yield store
+    await store.close()
 
 
 @pytest.fixture(params=["memory", "redis"])

@@ -1,6 +1,6 @@
 """A store whose writes take effect and whose answers are lost, and a caller that does what the port says then."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from reactor_operator.store.port import Appended, Claimed, Commit, Entry, OpenTask, Snapshot, Store, StoreUnavailable
 
@@ -39,6 +39,12 @@ class LostAnswers:
             raise StoreUnavailable(f"the answer {answer} was lost")
         return answer
 
+    async def append_all(self, entries: Sequence[Entry]) -> list[Appended]:
+        answers = await self._store.append_all(entries)
+        if Appended.RECORDED in answers:
+            raise StoreUnavailable("the answers were lost")
+        return answers
+
     async def open_task(self, run: str, task: str) -> OpenTask | None:
         return await self._store.open_task(run, task)
 
@@ -47,6 +53,9 @@ class LostAnswers:
 
     async def get_values(self, run: str, digests: frozenset[str]) -> Mapping[str, bytes]:
         return await self._store.get_values(run, digests)
+
+    async def get_pages(self, run: str, names: frozenset[str]) -> Mapping[str, bytes]:
+        return await self._store.get_pages(run, names)
 
     async def put_values(self, run: str, values: Mapping[str, bytes]) -> None:
         missing = values.keys() - (await self._store.get_values(run, frozenset(values))).keys()
@@ -89,6 +98,15 @@ class PatientCaller(LostAnswers):
             answer = await self._store.append(entry)
             assert answer is Appended.REPEATED
             return Appended.RECORDED
+
+    async def append_all(self, entries: Sequence[Entry]) -> list[Appended]:
+        """Answer as one whose entries are all new: what is a repetition then was recorded just before."""
+        try:
+            return await self._store.append_all(entries)
+        except StoreUnavailable:
+            answers = await self._store.append_all(entries)
+            assert Appended.RECORDED not in answers
+            return [Appended.RECORDED if answer is Appended.REPEATED else answer for answer in answers]
 
     async def put_values(self, run: str, values: Mapping[str, bytes]) -> None:
         try:

@@ -4,13 +4,14 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
 from reactor_operator.store.port import Appended, Claim, Commit, Entry
 from reactor_operator.store.redis import RedisStore
 from tests.contract.redis_server import RedisServer
-from tests.contract.writes import OUTCOME, RUN, TASK, next_ring, opening
+from tests.contract.writes import OUTCOME, POOL, RUN, TASK, next_ring, opening, queueing, reported, tasks_named
 
 
 @pytest.fixture
@@ -26,6 +27,13 @@ def number(server: RedisServer, section: str, name: str) -> int:
     return int(found[1])
 
 
+def keys_of(server: RedisServer, installation: str) -> set[bytes]:
+    """What an installation has, without what all its keys begin with."""
+    prefix = f"reactor:{installation}:"
+    found = server.command("KEYS", f"{prefix}*").split(b"\r\n")[2::2]
+    return {key.removeprefix(prefix.encode()) for key in found}
+
+
 class TestCost:
     async def test_every_call_is_one_round_trip(self, redis_server: RedisServer, store: RedisStore) -> None:
         await store.commit(opening())
@@ -35,6 +43,10 @@ class TestCost:
         await store.forget(RUN)
         await store.claim_epoch(0)
         await store.incarnation()
+        await store.lease(POOL, "w", 9, 1_000)
+        await store.extend(POOL, "w", frozenset({"run/task"}), 1_000)
+        await store.expired(9)
+        await store.depths()
 
         def reads() -> int:
             return number(redis_server, "stats", "total_reads_processed")
@@ -47,10 +59,16 @@ class TestCost:
             "open_task": lambda: store.open_task(RUN, TASK),
             "claimed": lambda: store.claimed("key/1"),
             "append": lambda: store.append(OUTCOME),
+            "append_all": lambda: store.append_all([OUTCOME, replace(OUTCOME, run="another")]),
             "get_values": lambda: store.get_values(RUN, frozenset({"v"})),
+            "get_pages": lambda: store.get_pages(RUN, frozenset({"p"})),
             "put_values": lambda: store.put_values(RUN, {"w": b"1"}),
             "claim_epoch": lambda: store.claim_epoch(1),
             "incarnation": lambda: store.incarnation(),
+            "lease": lambda: store.lease(POOL, "w", 9, 1_000),
+            "extend": lambda: store.extend(POOL, "w", frozenset({f"{RUN}/{TASK}", "another"}), 1_000),
+            "expired": lambda: store.expired(9),
+            "depths": lambda: store.depths(),
             "active_runs": lambda: store.active_runs(),
             "forget": lambda: store.forget(RUN),
         }
@@ -98,12 +116,49 @@ class TestKeys:
         self, redis_server: RedisServer, store: RedisStore, installation: str
     ) -> None:
         pattern = f"reactor:{installation}:*"
-        await store.commit(opening())
+        await store.commit(replace(opening(), pages={"p": b"1"}))
         await store.append(OUTCOME)
         await store.put_values(RUN, {"x": b"1"})
-        assert redis_server.command("KEYS", pattern).count(RUN.encode()) == 6
+        assert redis_server.command("KEYS", pattern).count(RUN.encode()) == 7
         await store.forget(RUN)
         assert redis_server.command("KEYS", pattern).split(b"\r\n")[2::2] == [f"reactor:{installation}:epoch".encode()]
+
+    async def test_a_forgotten_run_leaves_nothing_in_queues_and_among_leases(
+        self, redis_server: RedisServer, store: RedisStore, installation: str
+    ) -> None:
+        chunks = [[task] for task in tasks_named(20)]
+        await store.commit(queueing(*chunks))
+        await store.commit(queueing(["x"], revision=1, pool="shop/slow"))
+        leases = await store.lease(POOL, "w", 10, 60_000)
+        await store.append_all(reported(leases[0], "w"))
+        await store.lease("shop/slow", "w", 10, 1)
+        async with asyncio.timeout(10):
+            while not await store.expired(10):
+                pass
+        parts = {b"header", b"tasks", b"inbox", b"leases", b"queue:shop/fast"}
+        own = {b"epoch", b"active", b"leases", b"depths", b"pool:shop/fast"}
+        run = f"{{{RUN}}}:".encode()
+        assert keys_of(redis_server, installation) == {*own, *(run + part for part in parts)}
+        await store.forget(RUN)
+        assert keys_of(redis_server, installation) == {b"epoch"}
+
+    async def test_of_tasks_that_are_done_nothing_is_left_in_queues_and_among_leases(
+        self, redis_server: RedisServer, store: RedisStore, installation: str
+    ) -> None:
+        tasks = tasks_named(20)
+        await store.commit(queueing(*([task] for task in tasks)))
+        for lease in await store.lease(POOL, "w", 20, 60_000):
+            await store.append_all(reported(lease, "w"))
+        await store.commit(Commit(run=RUN, revision=1, epoch=1, inbox_position=20, closes=frozenset(tasks)))
+        assert keys_of(redis_server, installation) == {b"epoch", b"active", f"{{{RUN}}}:header".encode()}
+
+    async def test_a_queued_task_costs_little_memory(
+        self, redis_server: RedisServer, store: RedisStore, installation: str
+    ) -> None:
+        queue = f"reactor:{installation}:{{{RUN}}}:queue:{POOL}"
+        await store.commit(queueing(*([task] for task in tasks_named(10_000))))
+        used = redis_server.command("MEMORY", "USAGE", queue, "SAMPLES", "0")
+        assert int(used[1:]) < 45 * 10_000
 
     async def test_a_claim_is_a_key_of_its_own_which_redis_drops_when_its_time_is_over(
         self, redis_server: RedisServer, store: RedisStore, installation: str

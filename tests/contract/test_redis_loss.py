@@ -1,5 +1,8 @@
 """Redis that is killed, emptied, full, a replica or away: nothing is lost that was acknowledged."""
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 
 from reactor_operator.store.port import Appended, Commit, StaleRevision, StoreUnavailable
@@ -7,7 +10,7 @@ from reactor_operator.store.redis import RedisStore
 from reactor_operator.store.redis_connection import RedisOptions
 from tests.contract.newer_redis import newer_redis
 from tests.contract.redis_server import RedisServer
-from tests.contract.writes import OUTCOME, RUN, TASK, opening
+from tests.contract.writes import OUTCOME, POOL, RUN, TASK, leased, opening, queueing, reported, tasks_named
 
 
 class TestLoss:
@@ -24,6 +27,39 @@ class TestLoss:
         assert await store.append(OUTCOME) is Appended.REPEATED
         assert await store.get_values(RUN, frozenset({"v"})) == {"v": b"{}"}
         await store.close()
+
+    async def test_queues_and_leases_survive_a_kill(self, own_server: RedisServer) -> None:
+        store = RedisStore(own_server.url, "test")
+        a, b, c, d = tasks_named(4)
+        await store.commit(queueing([a], [b], [c], [d]))
+        kept, lost = await store.lease(POOL, "w1", 2, 60_000)
+        await store.append_all(reported(kept, "w1"))
+        before = await store.depths()
+        own_server.kill()
+        with pytest.raises(StoreUnavailable):
+            await store.lease(POOL, "w1", 9, 60_000)
+        own_server.start()
+        after = await store.depths()
+        assert (after[POOL].queued, after[POOL].leased) == (before[POOL].queued, before[POOL].leased) == (2, 1)
+        assert await store.extend(POOL, "w1", frozenset({kept.id, lost.id}), 1) == {lost.id: frozenset()}
+        assert leased(await store.lease(POOL, "w2", 9, 60_000)) == [[c], [d]]
+        async with asyncio.timeout(10):
+            while not (told := await store.expired(9)):
+                pass
+        assert told == ((RUN, b),)
+        await store.close()
+
+    async def test_leases_whose_answer_was_lost_run_out(self, redis_server: RedisServer, installation: str) -> None:
+        async with newer_redis(redis_server.port) as newer:
+            store = RedisStore(newer.url, installation, RedisOptions(timeout_seconds=0.5))
+            await store.commit(queueing(["a"]))
+            newer.mute = True
+            with pytest.raises(StoreUnavailable, match="Timeout"):
+                await store.lease(POOL, "w", 9, 1)
+            newer.mute = False
+            assert await store.lease(POOL, "w", 9, 1) == ()
+            assert await store.expired(9) == ((RUN, "a"),)
+            await store.close()
 
     async def test_an_emptied_redis_is_another_incarnation(self, own_server: RedisServer) -> None:
         store = RedisStore(own_server.url, "test")
@@ -71,7 +107,7 @@ class TestLoss:
 
     async def test_a_full_redis_refuses_whole_commits_and_can_still_forget(self, own_server: RedisServer) -> None:
         store = RedisStore(own_server.url, "test")
-        await store.commit(opening())
+        await store.commit(replace(opening(), queued={POOL: ((TASK,),)}))
         own_server.command("CONFIG", "SET", "maxmemory", "1")
         with pytest.raises(StoreUnavailable, match="OutOfMemory"):
             await store.commit(
@@ -83,8 +119,11 @@ class TestLoss:
         assert found is not None
         assert (found.revision, found.inbox, found.actions) == (1, (), {"a": b"1"})
         assert await store.open_task(RUN, TASK) is not None
+        with pytest.raises(StoreUnavailable, match="OutOfMemory"):
+            await store.lease(POOL, "w", 1, 60_000)
         await store.forget(RUN)
         assert await store.load(RUN) is None
+        assert await store.depths() == {}
         await store.close()
 
     async def test_a_redis_that_became_a_replica_is_unavailable_to_writes_and_can_be_read(
@@ -96,6 +135,8 @@ class TestLoss:
         for write in (
             store.commit(opening(revision=1)),
             store.append(OUTCOME),
+            store.append_all([OUTCOME]),
+            store.lease(POOL, "w", 1, 1),
             store.put_values(RUN, {"v": b"1"}),
             store.claim_epoch(0),
             store.forget(RUN),
@@ -118,6 +159,12 @@ class TestLoss:
             store.put_values(RUN, {"v": b"1"}),
             store.forget(RUN),
             store.active_runs(),
+            store.get_pages(RUN, frozenset({"p"})),
+            store.append_all([OUTCOME]),
+            store.lease(POOL, "w", 1, 1),
+            store.extend(POOL, "w", frozenset({"run/task"}), 1),
+            store.expired(1),
+            store.depths(),
             store.claim_epoch(0),
             store.incarnation(),
         ):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reactor_operator.store.port import Claim, Claimed, Commit, StoreUnavailable
-from reactor_operator.store.sqlite import NotAStore, SqliteStore
+from reactor_operator.store.sqlite import NoPools, NotAStore, SqliteStore
 
 RUN = "run"
 
@@ -103,4 +103,12 @@ async def test_writes_wait_for_the_disk(tmp_path: Path) -> None:
     await store.load(RUN)
     settings = await store._transact("DEFERRED", lambda db: db.execute("PRAGMA synchronous").fetchone())
     assert settings == (2,)
+    await store.close()
+
+
+async def test_a_commit_that_queues_tasks_for_a_pool_is_refused(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "run.db")
+    with pytest.raises(NoPools, match="run run would queue tasks for pool shop/fast"):
+        await store.commit(Commit(run=RUN, revision=0, epoch=1, queued={"shop/fast": (("a.run.1.1.1",),)}))
+    assert await store.load(RUN) is None
     await store.close()

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +36,23 @@ BODIES = st.binary(max_size=4)
 TASK_SETS = st.frozensets(st.sampled_from(TASKS))
 
 
+@st.composite
+def entries(draw: st.DrawFn) -> Entry:
+    task = draw(st.sampled_from(("", *TASKS)))
+    return Entry(
+        run=RUN,
+        task=task,
+        final=bool(task) and draw(st.booleans()),
+        binding=draw(st.sampled_from(("", "", "me", "you"))) if task else "",
+        digest=draw(DIGESTS),
+        body=draw(BODIES),
+        values=draw(st.dictionaries(DIGESTS, st.just(b"value"))),
+    )
+
+
+ENTRIES = entries()
+
+
 @dataclass
 class Model:
     """One run: what was committed, and every entry ever recorded with its position."""
@@ -44,6 +61,7 @@ class Model:
     commits: list[Commit] = field(default_factory=list)
     entries: list[tuple[int, Entry]] = field(default_factory=list)
     values: dict[str, bytes] = field(default_factory=dict)
+    pages: dict[str, bytes] = field(default_factory=dict)
     opened: dict[str, int] = field(default_factory=dict)
     """Open tasks, with the position after which they were opened."""
 
@@ -77,7 +95,10 @@ class Model:
     def apply(self, commit: Commit) -> None:
         self.commits.append(commit)
         self.epoch = commit.epoch
-        self.values |= commit.values
+        kept = {digest: body for digest, body in self.values.items() if digest not in commit.dropped}
+        self.values = {**kept, **commit.values}
+        pages = {**self.pages, **commit.pages}
+        self.pages = {name: page for name, page in pages.items() if page is not None}
         for task in commit.opens:
             self.opened.setdefault(task, len(self.entries))
         for task in commit.closes if commit.active else TASKS:
@@ -140,6 +161,8 @@ class StoreMachine(RuleBasedStateMachine):
         read=st.integers(0, 3),
         records=st.dictionaries(NAMES, st.none() | BODIES),
         values=st.dictionaries(DIGESTS, st.just(b"value")),
+        dropped=st.frozensets(DIGESTS),
+        pages=st.dictionaries(NAMES, st.none() | BODIES),
         opens=st.dictionaries(st.sampled_from(TASKS), BODIES),
         closes=TASK_SETS,
         actions=st.dictionaries(NAMES, BODIES),
@@ -153,6 +176,8 @@ class StoreMachine(RuleBasedStateMachine):
         read: int,
         records: Mapping[str, bytes | None],
         values: Mapping[str, bytes],
+        dropped: frozenset[str],
+        pages: Mapping[str, bytes | None],
         opens: Mapping[str, bytes],
         closes: frozenset[str],
         actions: Mapping[str, bytes],
@@ -166,6 +191,8 @@ class StoreMachine(RuleBasedStateMachine):
             inbox_position=max(0, len(self.model.entries) - read),
             records=records,
             values=values,
+            dropped=dropped,
+            pages=pages,
             opens=opens,
             closes=closes,
             actions=actions,
@@ -181,22 +208,14 @@ class StoreMachine(RuleBasedStateMachine):
         self.model.apply(commit)
         assert self.runner.run(self.store.commit(commit)) == len(self.model.commits)
 
-    @rule(
-        task=st.sampled_from(("", *TASKS)),
-        final=st.booleans(),
-        binding=st.sampled_from(("", "", "me", "you")),
-        digest=DIGESTS,
-        body=BODIES,
-        values=st.dictionaries(DIGESTS, st.just(b"value")),
-    )
-    def append(
-        self, task: str, final: bool, binding: str, digest: str, body: bytes, values: Mapping[str, bytes]
-    ) -> None:
-        speaks = binding if task else ""
-        entry = Entry(
-            run=RUN, task=task, final=final and bool(task), binding=speaks, digest=digest, body=body, values=values
-        )
+    @rule(entry=ENTRIES)
+    def append(self, entry: Entry) -> None:
         assert self.runner.run(self.store.append(entry)) is self.model.append(entry)
+
+    @rule(entries=st.lists(ENTRIES, max_size=6))
+    def append_all(self, entries: Sequence[Entry]) -> None:
+        """Many at once are what they are one by one."""
+        assert self.runner.run(self.store.append_all(entries)) == [self.model.append(entry) for entry in entries]
 
     @rule(values=st.dictionaries(DIGESTS, st.just(b"value")))
     def put_values(self, values: Mapping[str, bytes]) -> None:
@@ -222,6 +241,8 @@ class StoreMachine(RuleBasedStateMachine):
         for task in TASKS:
             assert self.runner.run(self.store.open_task(RUN, task)) == self.model.task(task)
         assert self.runner.run(self.store.get_values(RUN, frozenset({"d1", "d2", "d"}))) == self.model.values
+        names = frozenset({"header", "a", "b"})
+        assert self.runner.run(self.store.get_pages(RUN, names)) == self.model.pages
         is_active = expected is not None and (
             self.model.commits[-1].active or bool(expected.actions) or bool(expected.inbox)
         )

@@ -1,8 +1,8 @@
 """What tests write to a store: commits and entries of one run; and how they read what is there."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
-from reactor_operator.store.port import Commit, Entry, Snapshot, Store
+from reactor_operator.store.port import Commit, Entry, Lease, Snapshot, Store, worker_binding
 
 RUN = "2f1e5a2c-0000-4000-8000-000000000001"
 OTHER = "2f1e5a2c-0000-4000-8000-000000000002"
@@ -47,3 +47,29 @@ async def next_ring(rings: AsyncIterator[str]) -> str:
 
 def opening(revision: int = 0) -> Commit:
     return first(revision=revision, records={"header": b"h"}, opens={TASK: b"r"}, actions={"a": b"1"})
+
+
+POOL = "shop/fast"
+
+
+def tasks_named(count: int, name: str = "rows") -> list[str]:
+    return [f"{name}[{i}].run.1.1.1" for i in range(count)]
+
+
+def queueing(*chunks: Sequence[str], pool: str = POOL, **changes: object) -> Commit:
+    """A commit that opens tasks and puts them into the queue of a pool."""
+    opens = {task: f"record of {task}".encode() for chunk in chunks for task in chunk}
+    return first(**{"opens": opens, "queued": {pool: tuple(tuple(chunk) for chunk in chunks)}, **changes})
+
+
+def reported(lease: Lease, worker: str, pool: str = POOL) -> list[Entry]:
+    """What a worker says once it has done all of a lease."""
+    return [
+        outcome(f"d {leased.task}", run=lease.run, task=leased.task, binding=worker_binding(pool, worker))
+        for leased in lease.tasks
+    ]
+
+
+def leased(leases: Sequence[Lease]) -> list[list[str]]:
+    """The tasks of each."""
+    return [[leased.task for leased in lease.tasks] for lease in leases]

@@ -5,7 +5,7 @@ In: calls of the store port. Out: what the store answers, or a StoreUnavailable.
 (`disks.py`).
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from random import Random
 
 from reactor_operator.store.port import (
@@ -78,6 +78,16 @@ class FaultyStore:
         await self._after(Place.HANDED_IN)
         return answer
 
+    async def append_all(self, entries: Sequence[Entry]) -> list[Appended]:
+        """Hand in what a worker reports."""
+        await self._before(Place.HAND_IN)
+        answers = await self.shared.append_all(entries)
+        for entry, answer in zip(entries, answers, strict=True):
+            if answer is Appended.RECORDED:
+                self.cluster.changed(entry.run)
+        await self._after(Place.HANDED_IN)
+        return answers
+
     async def open_task(self, run: str, task: str) -> OpenTask | None:
         return await self.shared.open_task(run, task)
 
@@ -87,6 +97,10 @@ class FaultyStore:
     async def get_values(self, run: str, digests: frozenset[str]) -> Mapping[str, bytes]:
         await self._before(Place.GET_VALUES)
         return await self.shared.get_values(run, digests)
+
+    async def get_pages(self, run: str, names: frozenset[str]) -> Mapping[str, bytes]:
+        await self._before(Place.GET_VALUES)
+        return await self.shared.get_pages(run, names)
 
     async def put_values(self, run: str, values: Mapping[str, bytes]) -> None:
         await self.shared.put_values(run, values)

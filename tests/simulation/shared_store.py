@@ -4,7 +4,7 @@ In: calls of the store port. Out: what the store answers, waited for before anyt
 trace. Never here: a fault of a call (`faulty_store.py`).
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from random import Random
 
 from reactor_operator.store.port import Appended, Claimed, Commit, Entry, OpenTask, Snapshot
@@ -44,6 +44,13 @@ class SharedStore:
         self._trace.note("append", entry.run, entry.task, entry.digest, entry.binding, entry.body, answer)
         return answer
 
+    async def append_all(self, entries: Sequence[Entry]) -> list[Appended]:
+        with self._checkpoints.waiting():
+            answers = await self.disk.now.append_all(entries)
+        for entry, answer in zip(entries, answers, strict=True):
+            self._trace.note("append", entry.run, entry.task, entry.digest, entry.binding, entry.body, answer)
+        return answers
+
     async def open_task(self, run: str, task: str) -> OpenTask | None:
         with self._checkpoints.waiting():
             found = await self.disk.now.open_task(run, task)
@@ -57,6 +64,12 @@ class SharedStore:
         with self._checkpoints.waiting():
             found = await self.disk.now.get_values(run, digests)
         self._trace.note("values", run, told_values(found))
+        return found
+
+    async def get_pages(self, run: str, names: frozenset[str]) -> Mapping[str, bytes]:
+        with self._checkpoints.waiting():
+            found = await self.disk.now.get_pages(run, names)
+        self._trace.note("pages", run, told_values(found))
         return found
 
     async def put_values(self, run: str, values: Mapping[str, bytes]) -> None:

@@ -53,6 +53,9 @@ def told_commit(commit: Commit) -> str:
         list(commit.actions.items()),
         sorted(commit.acknowledged),
         commit.active,
+        sorted(commit.dropped),
+        _told(commit.pages),
+        sorted(commit.queued.items()),
     )
 
 

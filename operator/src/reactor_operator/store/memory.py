@@ -4,35 +4,26 @@ In and out: as `port.py` says. Never here: a wait; every call is done when it re
 """
 
 import secrets
-import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reactor_operator.store.bell import Bell
+from reactor_operator.store.memory_pools import MemoryPools, MemoryTask, now_ms
 from reactor_operator.store.port import (
     Appended,
     Claim,
     Claimed,
     Commit,
+    Depth,
     Entry,
     InboxAhead,
     KeyTaken,
+    Lease,
     OldEpoch,
     OpenTask,
     Snapshot,
     StaleRevision,
 )
-
-
-@dataclass(slots=True)
-class _Task:
-    """An open task: who checked in, what was recorded, and where its newest inbox entry is."""
-
-    record: bytes
-    binding: str = ""
-    outcome: str = ""
-    last_position: int = 0
-    seen: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -42,8 +33,9 @@ class _Run:
     revision: int = 0
     active: bool = True
     records: dict[str, bytes] = field(default_factory=dict)
+    pages: dict[str, bytes] = field(default_factory=dict)
     actions: dict[str, bytes] = field(default_factory=dict)
-    tasks: dict[str, _Task] = field(default_factory=dict)
+    tasks: dict[str, MemoryTask] = field(default_factory=dict)
     inbox: dict[int, bytes] = field(default_factory=dict)
     last_position: int = 0
     signals: set[str] = field(default_factory=set)
@@ -69,6 +61,7 @@ class MemoryStore:
         self._epoch = 0
         self._incarnation = secrets.token_hex(16)
         self._bell = Bell()
+        self._pools = MemoryPools(self._runs)
 
     async def load(self, run: str, known_revision: int = 0) -> Snapshot | None:
         """Return the run as stored."""
@@ -100,18 +93,25 @@ class MemoryStore:
         self._epoch = commit.epoch
         self._runs[commit.run] = found
         _apply(found, commit)
-        if commit.values:
-            self._values.setdefault(commit.run, {}).update(commit.values)
+        for digest in commit.dropped:
+            self._values.get(commit.run, {}).pop(digest, None)
+        await self.put_values(commit.run, commit.values)
+        self._pools.queue(commit.run, commit.queued)
+        if not commit.active:
+            self._pools.drop(commit.run)
+        elif commit.closes:
+            self._pools.trim(commit.run)
         return found.revision
 
     async def forget(self, run: str) -> None:
         """Delete everything of a run."""
         self._runs.pop(run, None)
         self._values.pop(run, None)
+        self._pools.forget(run)
         for claim in self._claims.values():
             if run in claim.runs:
                 claim.runs.remove(run)
-                claim.until = None if claim.runs else _now() + claim.keep_ms
+                claim.until = None if claim.runs else now_ms() + claim.keep_ms
 
     async def active_runs(self) -> frozenset[str]:
         """Return the runs that still have something to do."""
@@ -135,10 +135,19 @@ class MemoryStore:
         if answer is Appended.RECORDED:
             found.last_position += 1
             found.inbox[found.last_position] = entry.body
-            if entry.values:
-                self._values.setdefault(entry.run, {}).update(entry.values)
+            await self.put_values(entry.run, entry.values)
             self._bell.ring(entry.run)
+            if entry.final:
+                self._pools.has_outcome(entry.run, entry.task)
         return answer
+
+    async def append_all(self, entries: Sequence[Entry]) -> list[Appended]:
+        """Check entries and record them; the bell rings once for those of a run, for nobody hears it meanwhile."""
+        answers = [await self.append(entry) for entry in entries]
+        for entry, answer in zip(entries, answers, strict=True):
+            if entry.final and answer is Appended.RECORDED:
+                self._pools.has_outcome(entry.run, entry.task)
+        return answers
 
     async def open_task(self, run: str, task: str) -> OpenTask | None:
         """Return an open task."""
@@ -161,6 +170,27 @@ class MemoryStore:
         """Store documents."""
         if values:
             self._values.setdefault(run, {}).update(values)
+
+    async def get_pages(self, run: str, names: frozenset[str]) -> Mapping[str, bytes]:
+        """Return the pages that are there."""
+        found = self._runs.get(run)
+        return {name: found.pages[name] for name in names if name in found.pages} if found is not None else {}
+
+    async def lease(self, pool: str, worker: str, limit: int, for_ms: int) -> tuple[Lease, ...]:
+        """Take chunks from the queue of a pool."""
+        return self._pools.lease(pool, worker, limit, for_ms)
+
+    async def extend(self, pool: str, worker: str, leases: frozenset[str], for_ms: int) -> Mapping[str, frozenset[str]]:
+        """Renew leases."""
+        return self._pools.extend(pool, worker, leases, for_ms)
+
+    async def expired(self, limit: int) -> tuple[tuple[str, str], ...]:
+        """End leases that have run out."""
+        return self._pools.expired(limit)
+
+    async def depths(self) -> Mapping[str, Depth]:
+        """Return how much waits in each pool."""
+        return self._pools.depths()
 
     async def claim_epoch(self, above: int) -> int:
         """Make the epoch one above everything seen."""
@@ -189,31 +219,32 @@ class MemoryStore:
             raise KeyTaken(f"run {commit.run}: run {before.held.run} holds the claim {claim.name}")
 
 
-def _now() -> int:
-    return time.time_ns() // 1_000_000
-
-
 def _is_over(claim: _Claim) -> bool:
-    return claim.until is not None and claim.until <= _now()
+    return claim.until is not None and claim.until <= now_ms()
 
 
 def _apply(found: _Run, commit: Commit) -> None:
     found.revision += 1
     found.active = commit.active
-    for name, record in commit.records.items():
-        if record is None:
-            found.records.pop(name, None)
-        else:
-            found.records[name] = record
+    _change(found.records, commit.records)
+    _change(found.pages, commit.pages)
     for position in [position for position in found.inbox if position <= commit.inbox_position]:
         del found.inbox[position]
     for key, record in commit.opens.items():
-        found.tasks.setdefault(key, _Task(record)).record = record
+        found.tasks.setdefault(key, MemoryTask(record)).record = record
     for key in commit.closes if commit.active else list(found.tasks):
         found.tasks.pop(key, None)
     for id_ in commit.acknowledged:
         found.actions.pop(id_, None)
     found.actions.update(commit.actions)
+
+
+def _change(kept: dict[str, bytes], changes: Mapping[str, bytes | None]) -> None:
+    for name, body in changes.items():
+        if body is None:
+            kept.pop(name, None)
+        else:
+            kept[name] = body
 
 
 def _note_for_task(found: _Run, entry: Entry) -> Appended:

@@ -231,6 +231,10 @@ class Pages(Protocol):
         """Return the documents that are there; a missing name is missing in the answer."""
 
 
+WORKER = "pool/"
+"""How the bindings of workers begin; those of pods begin with an address."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeasedTask:
     """A task that a worker may do: its key, and what `Commit.opens` said of it."""
@@ -257,27 +261,44 @@ class Depth:
     oldest_ms: int
 
 
+TOLD_AGAIN_MS = 4_000
+
+
+def worker_binding(pool: str, worker: str) -> str:
+    """Return the binding of tasks that a worker of a pool has leased, which is in its entries too.
+
+    It names the pool, for a worker of another pool, whose word is not to be taken, may bear the same name.
+    """
+    return f"{WORKER}{pool}/{worker}"
+
+
 class Pools(Protocol):
-    """The queues of pools. Commits fill them; the time of leases is the store's own. Not on a laptop (SQLite)."""
+    """The queues of pools. Commits fill them; the time of leases is the store's own. Not on a laptop (SQLite).
+
+    A task is leased once: what becomes of it is an entry in the inbox, or that its lease ran out. A run that is over
+    has nothing queued, one that is forgotten has nothing leased either.
+    """
 
     async def lease(self, pool: str, worker: str, limit: int, for_ms: int) -> tuple[Lease, ...]:
-        """Take chunks from the queue until they hold `limit` tasks, at least one where any waits.
+        """Take whole chunks from the queue: at most `limit` tasks, but one chunk at least where any waits.
 
-        Fair: one chunk of each run in turn. Tasks that are closed are passed over; the others are bound to the worker.
+        Fair: one chunk of each run in turn. A task that is closed, bound or has an outcome drops out of its chunk; the
+        others are bound (`worker_binding`), so that only this worker's entries with that binding are taken from now on.
+        Raises StoreUnavailable, and then what was taken waits for its lease to run out.
         """
 
-    async def extend(
-        self, pool: str, worker: str, leases: frozenset[str], for_ms: int
-    ) -> Mapping[str, frozenset[str]]:
-        """Renew leases and return for each the tasks in it that are closed; what is not the worker's any more is missing.
+    async def extend(self, pool: str, worker: str, leases: frozenset[str], for_ms: int) -> Mapping[str, frozenset[str]]:
+        """Renew leases and return the tasks in each that are closed; one that is not the worker's any more is missing.
 
-        A lease of which every task is closed or has its outcome ends with that, and is in the answer once more.
+        A lease of which every task is closed or has its outcome ends with that, and is in the answer once more; where
+        the outcome of its last task completes it, it ended then, and is missing.
         """
 
     async def expired(self, limit: int) -> tuple[tuple[str, str], ...]:
         """End leases that have run out, and return their tasks (run, key) that are open and have no outcome.
 
-        Whoever asks tells the runs (`TaskLost`); asked again before it has, it is told again, a few seconds later.
+        Whoever asks tells the runs (`TaskLost`); what is not told `TOLD_AGAIN_MS` later is returned again. Whole
+        leases, until they hold `limit` tasks.
         """
 
     async def depths(self) -> Mapping[str, Depth]:

@@ -8,29 +8,26 @@ is not on disk (see `redis_connection`), or a key that `forget` and the installa
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import NoReturn
+from itertools import chain
 
 import redis.exceptions
 import structlog
 
 from reactor_operator.store.port import (
     Appended,
-    Claim,
     Claimed,
     Commit,
     Entry,
-    InboxAhead,
-    KeyTaken,
-    OldEpoch,
     OpenTask,
     Snapshot,
-    StaleRevision,
     StoreUnavailable,
 )
+from reactor_operator.store.redis_arguments import append_arguments, commit_arguments, flat, refuse
 from reactor_operator.store.redis_connection import Argument, RedisConnection, RedisOptions, Script
+from reactor_operator.store.redis_keys import PARTS_OF_A_RUN, Keys
+from reactor_operator.store.redis_pools import RedisPools
 
 _SEQUENCE_DIGITS = 16
 _QUIET_SECONDS = 10.0
@@ -39,51 +36,16 @@ _LONGEST_PAUSE_SECONDS = 5.0
 _NO_HURRY = "~"
 """Before a run's name on the bell (`append.lua`): the entry is a start or a reason to wait, of no hurry."""
 _NO_HURRY_SECONDS = 0.3
-_PARTS = ("header", "records", "inbox", "outbox", "tasks", "values")
 _DEFAULTS = RedisOptions()
 _log = structlog.get_logger("reactor_operator.store")
 
 
-@dataclass(frozen=True, slots=True)
-class _Keys:
-    """The names under which one installation keeps things. All keys of a run share its hash tag."""
-
-    prefix: str
-
-    @property
-    def epoch(self) -> str:
-        return f"{self.prefix}epoch"
-
-    @property
-    def active(self) -> str:
-        return f"{self.prefix}active"
-
-    @property
-    def incarnation(self) -> str:
-        return f"{self.prefix}incarnation"
-
-    @property
-    def settled(self) -> str:
-        return f"{self.prefix}settled"
-
-    @property
-    def bell(self) -> str:
-        return f"{self.prefix}bell"
-
-    def claim(self, name: str) -> str:
-        return f"{self.prefix}claim:{name}"
-
-    def of_run(self, run: str, *parts: str) -> tuple[str, ...]:
-        return tuple(f"{self.prefix}{{{run}}}:{part}" for part in parts)
-
-
-class RedisStore:
+class RedisStore(RedisPools):
     """Keeps the runs of one installation; several installations may share a Redis."""
 
     def __init__(self, url: str, installation: str, options: RedisOptions = _DEFAULTS) -> None:
-        self._redis = RedisConnection(url, options)
+        super().__init__(RedisConnection(url, options), Keys(f"reactor:{installation}:"))
         self._closed = False
-        self._keys = _Keys(f"reactor:{installation}:")
         self._load, self._commit, self._append = Script("load"), Script("commit"), Script("append")
         self._forget, self._claim_epoch = Script("forget"), Script("claim_epoch")
 
@@ -107,15 +69,23 @@ class RedisStore:
     async def commit(self, commit: Commit) -> int:
         """Apply a commit, or refuse it and change nothing."""
         claim = self._keys.claim(commit.claim.name if commit.claim is not None else "")
-        keys = (*self._keys.of_run(commit.run, *_PARTS), self._keys.epoch, self._keys.active, claim)
-        answer = await self._redis.write_script(self._commit, keys, _commit_arguments(commit))
+        keys = (
+            *self._keys.of_run(commit.run, *PARTS_OF_A_RUN),
+            self._keys.epoch,
+            self._keys.active,
+            claim,
+            self._keys.depths,
+        )
+        answer = await self._redis.write_script(self._commit, keys, commit_arguments(commit, self._keys.prefix))
         if answer[0] != b"committed":
-            _refuse(commit, answer[0].decode(), answer[1].decode())
+            refuse(commit, answer[0].decode(), answer[1].decode())
         return commit.revision + 1
 
     async def forget(self, run: str) -> None:
         """Delete everything of a run."""
-        await self._redis.write_script(self._forget, (self._keys.active, *self._keys.of_run(run, *_PARTS)), (run,))
+        own = (self._keys.active, self._keys.leases, self._keys.depths)
+        keys = (*own, *self._keys.of_run(run, *PARTS_OF_A_RUN, "leases"))
+        await self._redis.write_script(self._forget, keys, (run, self._keys.prefix))
 
     async def active_runs(self) -> frozenset[str]:
         """Return the runs that still have something to do."""
@@ -139,10 +109,23 @@ class RedisStore:
 
     async def append(self, entry: Entry) -> Appended:
         """Check an entry and record it."""
-        arguments: list[Argument] = [self._keys.bell, entry.run, entry.task, int(entry.final), entry.binding]
-        arguments += [entry.digest, entry.body, *_flat(entry.values)]
-        keys = [*self._keys.of_run(entry.run, "header", "inbox", "tasks", "values"), self._keys.active]
-        return Appended((await self._redis.write_script(self._append, keys, arguments)).decode())
+        return (await self.append_all((entry,)))[0]
+
+    async def append_all(self, entries: Sequence[Entry]) -> list[Appended]:
+        """Check entries and record them: those of all runs in one call."""
+        if not entries:
+            return []
+        by_run: dict[str, list[int]] = {}
+        for number, entry in enumerate(entries):
+            by_run.setdefault(entry.run, []).append(number)
+        keys = [self._keys.active, self._keys.leases, self._keys.depths]
+        arguments = list[Argument]((self._keys.bell,))
+        for run, numbers in by_run.items():
+            keys += self._keys.of_run(run, "header", "inbox", "tasks", "values", "leases")
+            arguments += append_arguments(run, [entries[number] for number in numbers])
+        answers = await self._redis.write_script(self._append, keys, arguments)
+        told = dict(zip(chain.from_iterable(by_run.values()), answers, strict=True))
+        return [Appended(told[number].decode()) for number in range(len(entries))]
 
     async def open_task(self, run: str, task: str) -> OpenTask | None:
         """Return an open task."""
@@ -175,18 +158,17 @@ class RedisStore:
 
     async def get_values(self, run: str, digests: frozenset[str]) -> Mapping[str, bytes]:
         """Return the documents that are there."""
-        if not digests:
-            return {}
-        (key,) = self._keys.of_run(run, "values")
-        wanted = sorted(digests)
-        found = await self._redis.read("HMGET", key, *wanted)
-        return {digest: body for digest, body in zip(wanted, found, strict=True) if body is not None}
+        return await self._named(run, "values", digests)
+
+    async def get_pages(self, run: str, names: frozenset[str]) -> Mapping[str, bytes]:
+        """Return the pages that are there."""
+        return await self._named(run, "pages", names)
 
     async def put_values(self, run: str, values: Mapping[str, bytes]) -> None:
         """Store documents."""
         if values:
             (key,) = self._keys.of_run(run, "values")
-            await self._redis.write("HSET", key, *_flat(values))
+            await self._redis.write("HSET", key, *flat(values))
 
     async def claim_epoch(self, above: int) -> int:
         """Make the epoch one above everything seen."""
@@ -209,6 +191,13 @@ class RedisStore:
         """Close every connection."""
         self._closed = True
         await self._redis.close()
+
+    async def _named(self, run: str, part: str, names: frozenset[str]) -> Mapping[str, bytes]:
+        if not names:
+            return {}
+        wanted = sorted(names)
+        found = await self._redis.read("HMGET", *self._keys.of_run(run, part), *wanted)
+        return {name: body for name, body in zip(wanted, found, strict=True) if body is not None}
 
     async def _listen(self) -> AsyncGenerator[str, None]:
         async with self._redis.client.pubsub() as subscription:
@@ -242,50 +231,6 @@ class RedisStore:
                     else:
                         late.pop(run, None)
                         yield run
-
-
-def _commit_arguments(commit: Commit) -> list[Argument]:
-    kept = {name: record for name, record in commit.records.items() if record is not None}
-    removed = sorted(commit.records.keys() - kept.keys())
-    arguments: list[Argument] = [commit.run, commit.revision, commit.epoch, commit.inbox_position, int(commit.active)]
-    for members in (
-        _flat(kept),
-        removed,
-        _flat(commit.values),
-        _flat(commit.opens),
-        sorted(commit.closes),
-        sorted(commit.acknowledged),
-        _flat(commit.actions),
-        _claim_arguments(commit.claim),
-    ):
-        arguments.append(len(members))
-        arguments.extend(members)
-    return arguments
-
-
-def _claim_arguments(claim: Claim | None) -> list[Argument]:
-    if claim is None:
-        return []
-    return [int(claim.shared), claim.keep_ms, claim.body, *([claim.document] if claim.document is not None else [])]
-
-
-def _refuse(commit: Commit, answer: str, detail: str) -> NoReturn:
-    match answer:
-        case "old-epoch":
-            raise OldEpoch(f"run {commit.run}: epoch {commit.epoch} was replaced by {detail}")
-        case "stale-revision":
-            raise StaleRevision(f"run {commit.run}: decided on revision {commit.revision}, stored is {detail}")
-        case "inbox-ahead":
-            raise InboxAhead(f"run {commit.run}: the inbox holds an entry for task {detail}, which this would close")
-        case "key-taken":
-            assert commit.claim is not None
-            raise KeyTaken(f"run {commit.run}: run {detail} holds the claim {commit.claim.name}")
-        case _:
-            raise AssertionError(f"commit.lua answered {answer!r}, which nobody expects")
-
-
-def _flat(found: Mapping[str, bytes]) -> list[Argument]:
-    return [part for pair in found.items() for part in pair]
 
 
 def _pairs(flat: Iterable[bytes]) -> dict[str, bytes]:

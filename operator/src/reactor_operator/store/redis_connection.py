@@ -22,6 +22,7 @@ from reactor_operator.store.port import StoreUnavailable
 T = TypeVar("T")
 Argument = str | bytes | int
 _WAITAOF_SINCE = (7, 2)
+_INCLUDE = b"--include "
 _AWAY = (
     redis.exceptions.ConnectionError,
     redis.exceptions.TimeoutError,
@@ -48,10 +49,17 @@ class Durability(Enum):
 
 
 class Script:
-    """A Lua script from `redis_scripts/`, named by its SHA-1 as Redis does."""
+    """A Lua script from `redis_scripts/`, named by its SHA-1 as Redis does.
+
+    Its second line may be `--include NAME`, where the text of another file is put in its place.
+    """
 
     def __init__(self, name: str) -> None:
-        self.text = (resources.files("reactor_operator.store") / "redis_scripts" / f"{name}.lua").read_bytes()
+        flags, _, text = _script_text(name).partition(b"\n")
+        if text.startswith(_INCLUDE):
+            included, _, text = text.removeprefix(_INCLUDE).partition(b"\n")
+            text = _script_text(included.decode()) + text
+        self.text = flags + b"\n" + text
         self.sha = hashlib.sha1(self.text, usedforsecurity=False).hexdigest()
 
 
@@ -225,6 +233,10 @@ class RedisConnection:
             return None  # managed services forbid CONFIG; WAITAOF serves where it is known
         settings = {_text(name): _text(value) for name, value in found.items()}
         return settings["appendonly"], settings["appendfsync"]
+
+
+def _script_text(name: str) -> bytes:
+    return (resources.files("reactor_operator.store") / "redis_scripts" / f"{name}.lua").read_bytes()
 
 
 def _text(found: str | bytes) -> str:

@@ -10,7 +10,7 @@ import asyncio
 import secrets
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -31,6 +31,10 @@ class NotAStore(Exception):
     """The file is there and is not a state file of this version; nothing in it was changed."""
 
 
+class NoPools(Exception):
+    """A commit would put tasks in the queue of a pool, which a state file does not keep. A bug of ours."""
+
+
 class SqliteStore:
     """Keeps runs in one file, which is made by the first call. Every call may raise NotAStore."""
 
@@ -46,7 +50,12 @@ class SqliteStore:
         return await self._transact("DEFERRED", lambda db: statements.load(db, run, known_revision))
 
     async def commit(self, commit: Commit) -> int:
-        """Apply a commit, or refuse it and change nothing."""
+        """Apply a commit, or refuse it and change nothing. Raises NoPools."""
+        if commit.queued:
+            raise NoPools(
+                f"state file {self._path}: run {commit.run} would queue tasks for pool {min(commit.queued)}, "
+                "and a state file has no queues; use a store that has pools (memory, Redis)"
+            )
         return await self._transact("IMMEDIATE", lambda db: statements.commit(db, commit))
 
     async def forget(self, run: str) -> None:
@@ -72,6 +81,16 @@ class SqliteStore:
             self._bell.ring(entry.run)
         return answer
 
+    async def append_all(self, entries: Sequence[Entry]) -> list[Appended]:
+        """Check entries and record them, in one transaction."""
+        if not entries:
+            return []
+        answers = await self._transact("IMMEDIATE", lambda db: [statements.append(db, entry) for entry in entries])
+        for entry, answer in zip(entries, answers, strict=True):
+            if answer is Appended.RECORDED:
+                self._bell.ring(entry.run)
+        return answers
+
     async def open_task(self, run: str, task: str) -> OpenTask | None:
         """Return an open task."""
         return await self._transact("DEFERRED", lambda db: statements.open_task(db, run, task))
@@ -87,6 +106,10 @@ class SqliteStore:
     async def put_values(self, run: str, values: Mapping[str, bytes]) -> None:
         """Store documents."""
         await self._transact("IMMEDIATE", lambda db: statements.put_values(db, run, values))
+
+    async def get_pages(self, run: str, names: frozenset[str]) -> Mapping[str, bytes]:
+        """Return the pages that are there."""
+        return await self._transact("DEFERRED", lambda db: statements.get_pages(db, run, sorted(names)))
 
     async def claim_epoch(self, above: int) -> int:
         """Make the epoch one above everything seen."""

@@ -42,9 +42,10 @@ ADDED = (
     "CREATE INDEX IF NOT EXISTS claims_by_end ON claims(until)",
     "CREATE TABLE IF NOT EXISTS claimants(run TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS claimants_by_name ON claimants(name)",
+    "CREATE TABLE IF NOT EXISTS pages(run TEXT, name TEXT, body BLOB NOT NULL, PRIMARY KEY(run, name))",
 )
-"""What a file of the same version may lack, for it was made before there was any."""
-_DIGESTS_PER_QUERY = 500
+"""What a file of the same version may lack, for it was made before there were any."""
+_NAMES_PER_QUERY = 500
 _SWEPT_AT_ONCE = 100
 
 
@@ -156,7 +157,7 @@ def stored_runs(db: sqlite3.Connection) -> frozenset[str]:
 
 def forget(db: sqlite3.Connection, run: str) -> None:
     """Delete a run from every table."""
-    for table in ("runs", "records", "inbox", "outbox", "tasks", "seen", "documents"):
+    for table in ("runs", "records", "inbox", "outbox", "tasks", "seen", "documents", "pages"):
         db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - the names stand in this line
     row = db.execute("SELECT name FROM claimants WHERE run = ?", (run,)).fetchone()
     if row is not None:
@@ -170,13 +171,12 @@ def forget(db: sqlite3.Connection, run: str) -> None:
 
 def get_values(db: sqlite3.Connection, run: str, digests: Sequence[str]) -> dict[str, bytes]:
     """Read documents by digest."""
-    found: dict[str, bytes] = {}
-    for start in range(0, len(digests), _DIGESTS_PER_QUERY):
-        some = digests[start : start + _DIGESTS_PER_QUERY]
-        marks = ",".join("?" * len(some))
-        query = f"SELECT digest, body FROM documents WHERE run = ? AND digest IN ({marks})"  # noqa: S608 - only marks
-        found.update(db.execute(query, (run, *some)))
-    return found
+    return _read_named(db, "SELECT digest, body FROM documents WHERE run = ? AND digest IN", run, digests)
+
+
+def get_pages(db: sqlite3.Connection, run: str, names: Sequence[str]) -> dict[str, bytes]:
+    """Read pages by name."""
+    return _read_named(db, "SELECT name, body FROM pages WHERE run = ? AND name IN", run, names)
 
 
 def put_values(db: sqlite3.Connection, run: str, values: Mapping[str, bytes]) -> None:
@@ -198,6 +198,15 @@ def setting(db: sqlite3.Connection, name: str) -> str:
     """Read one row of the table that describes the store itself."""
     (value,) = db.execute("SELECT value FROM store WHERE name = ?", (name,)).fetchone()
     return str(value)
+
+
+def _read_named(db: sqlite3.Connection, query: str, run: str, names: Sequence[str]) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for start in range(0, len(names), _NAMES_PER_QUERY):
+        some = names[start : start + _NAMES_PER_QUERY]
+        marks = ",".join("?" * len(some))
+        found.update(db.execute(f"{query} ({marks})", (run, *some)))
+    return found
 
 
 def _take(db: sqlite3.Connection, commit: Commit, claim: Claim) -> None:
@@ -233,6 +242,11 @@ def _apply(db: sqlite3.Connection, commit: Commit) -> None:
             db.execute("DELETE FROM records WHERE run = ? AND name = ?", (run, name))
         else:
             db.execute("INSERT OR REPLACE INTO records(run, name, body) VALUES(?, ?, ?)", (run, name, record))
+    for name, page in commit.pages.items():
+        if page is None:
+            db.execute("DELETE FROM pages WHERE run = ? AND name = ?", (run, name))
+        else:
+            db.execute("INSERT OR REPLACE INTO pages(run, name, body) VALUES(?, ?, ?)", (run, name, page))
     db.execute("DELETE FROM inbox WHERE run = ? AND position <= ?", (run, commit.inbox_position))
     for task, record in commit.opens.items():
         db.execute(
@@ -252,4 +266,5 @@ def _apply(db: sqlite3.Connection, commit: Commit) -> None:
             "INSERT INTO outbox(run, id, body) VALUES(?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
             (run, id_, body),
         )
+    db.executemany("DELETE FROM documents WHERE run = ? AND digest = ?", [(run, digest) for digest in commit.dropped])
     put_values(db, run, commit.values)

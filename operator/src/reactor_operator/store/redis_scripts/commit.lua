@@ -1,23 +1,26 @@
 #!lua
+--include pools
 -- Applies a commit, or refuses it and writes nothing.
--- KEYS: header records inbox outbox tasks values epoch active claim
--- ARGV: run revision epoch inbox_position active, then eight lists, each a count and its members:
---       records (name body)* removed* values (digest body)* opens (task record)* closes* acknowledged* actions (id body)*
+-- KEYS: header records inbox outbox tasks values pages epoch active claim depths
+-- ARGV: run revision epoch inbox_position active prefix, then lists, each a count and its members:
+--       records (name body)* removed* dropped* values (digest body)* pages (name body)* removed pages*
+--       opens ("r:"task record)* closes* acknowledged* actions (id body)*
+--       queued (pool chunks (tasks task*)*)*
 --       claim: nothing, or shared keep_ms body, and a document where there is one
 -- Answers {"committed"}, {"old-epoch", stored}, {"stale-revision", stored}, {"inbox-ahead", task} or {"key-taken", run}.
-local header, records, inbox, outbox, tasks, values, epoch_key, active_key, claim_key = unpack(KEYS)
+local header, records, inbox, outbox, tasks, values, pages, epoch_key, active_key, claim_key, depths = unpack(KEYS)
 local run, revision, epoch, inbox_position = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local active = ARGV[5] == "1"
-local FIELDS_AT_ONCE = 2000 -- unpack() cannot put more than some 8,000 on the stack
+local active, prefix = ARGV[5] == "1", ARGV[6]
+local TASKS_AT_ONCE = 400 -- of five fields each
 
-local next_argument = 6
+local next_argument = 7
 local function take_list()
   local count = tonumber(ARGV[next_argument])
   local first = next_argument + 1
   next_argument = first + count
   return first, next_argument - 1
 end
-local function in_batches(command, key, first, last)
+local function put(command, key, first, last)
   for from = first, last, FIELDS_AT_ONCE do
     redis.call(command, key, unpack(ARGV, from, math.min(from + FIELDS_AT_ONCE - 1, last)))
   end
@@ -25,28 +28,38 @@ end
 
 local records_first, records_last = take_list()
 local removed_first, removed_last = take_list()
+local dropped_first, dropped_last = take_list()
 local values_first, values_last = take_list()
+local pages_first, pages_last = take_list()
+local removed_pages_first, removed_pages_last = take_list()
 local opens_first, opens_last = take_list()
 local closes_first, closes_last = take_list()
 local acknowledged_first, acknowledged_last = take_list()
 local actions_first, actions_last = take_list()
+local queued_first, queued_last = take_list()
 local claim_first, claim_last = take_list()
 
 local stored_epoch = tonumber(redis.call("GET", epoch_key) or "0")
 if epoch < stored_epoch then
   return {"old-epoch", tostring(stored_epoch)}
 end
-local stored = redis.call("HMGET", header, "revision", "position", "sequence")
+local stored = redis.call("HMGET", header, "revision", "position", "sequence", "pools")
 local stored_revision, position = tonumber(stored[1] or "0"), tonumber(stored[2] or "0")
 if revision ~= stored_revision then
   return {"stale-revision", tostring(stored_revision)}
 end
 local waiting = redis.call("LLEN", inbox)
 local consumed_before = position - waiting
-for i = closes_first, closes_last do
-  local newest = redis.call("HGET", tasks, "p:" .. ARGV[i])
-  if newest and tonumber(newest) > math.max(inbox_position, consumed_before) then
-    return {"inbox-ahead", ARGV[i]}
+local consumed_after = math.max(inbox_position, consumed_before)
+for from = closes_first, closes_last, FIELDS_AT_ONCE do
+  local fields = {}
+  for i = from, math.min(from + FIELDS_AT_ONCE - 1, closes_last) do
+    fields[#fields + 1] = "p:" .. ARGV[i]
+  end
+  for i, newest in ipairs(redis.call("HMGET", tasks, unpack(fields))) do
+    if newest and tonumber(newest) > consumed_after then
+      return {"inbox-ahead", ARGV[from + i - 1]}
+    end
   end
 end
 local shared, keep_ms, body, document = unpack(ARGV, claim_first, claim_last)
@@ -61,29 +74,35 @@ redis.call("HSET", header, "revision", string.format("%d", revision + 1), "activ
 if epoch > stored_epoch then
   redis.call("SET", epoch_key, ARGV[3])
 end
-in_batches("HSET", records, records_first, records_last)
-in_batches("HDEL", records, removed_first, removed_last)
-in_batches("HSET", values, values_first, values_last)
+put("HSET", records, records_first, records_last)
+put("HDEL", records, removed_first, removed_last)
+put("HDEL", values, dropped_first, dropped_last)
+put("HSET", values, values_first, values_last)
+put("HSET", pages, pages_first, pages_last)
+put("HDEL", pages, removed_pages_first, removed_pages_last)
 
 local consumed = math.min(inbox_position, position) - consumed_before
 if consumed > 0 then
   redis.call("LTRIM", inbox, consumed, -1)
 end
 
-for i = opens_first, opens_last, 2 do
-  redis.call("HSET", tasks, "r:" .. ARGV[i], ARGV[i + 1])
-end
+put("HSET", tasks, opens_first, opens_last)
 if active then
-  for i = closes_first, closes_last do
-    local task = ARGV[i]
-    redis.call("HDEL", tasks, "r:" .. task, "b:" .. task, "o:" .. task, "p:" .. task, "s:" .. task)
+  for from = closes_first, closes_last, TASKS_AT_ONCE do
+    local fields = {}
+    for i = from, math.min(from + TASKS_AT_ONCE - 1, closes_last) do
+      local task, at = ARGV[i], #fields
+      fields[at + 1], fields[at + 2], fields[at + 3] = "r:" .. task, "b:" .. task, "o:" .. task
+      fields[at + 4], fields[at + 5] = "p:" .. task, "s:" .. task
+    end
+    redis.call("HDEL", tasks, unpack(fields))
   end
 else
   redis.call("DEL", tasks)
 end
 
 -- Redis forgets the order of a hash, so each action begins with its sequence number in 16 digits.
-in_batches("HDEL", outbox, acknowledged_first, acknowledged_last)
+put("HDEL", outbox, acknowledged_first, acknowledged_last)
 for i = actions_first, actions_last, 2 do
   local before = redis.call("HGET", outbox, ARGV[i])
   if before then
@@ -95,6 +114,71 @@ for i = actions_first, actions_last, 2 do
 end
 if actions_last >= actions_first then
   redis.call("HSET", header, "sequence", string.format("%d", sequence))
+end
+
+-- Chunks go to the ends of queues; what is closed leaves them at their heads.
+local function queue_chunks(pools)
+  local now, next_queued, known = now_ms(), queued_first, pools
+  while next_queued <= queued_last do
+    local pool, chunks, added, packed = ARGV[next_queued], tonumber(ARGV[next_queued + 1]), 0, {}
+    next_queued = next_queued + 2
+    for i = 1, chunks do
+      local size = tonumber(ARGV[next_queued])
+      packed[i] = cmsgpack.pack({now, unpack(ARGV, next_queued + 1, next_queued + size)})
+      next_queued, added = next_queued + 1 + size, added + size
+    end
+    local queue = prefix .. "{" .. run .. "}:queue:" .. pool
+    if redis.call("EXISTS", queue) == 0 then
+      redis.call("RPUSH", prefix .. "pool:" .. pool, run)
+    end
+    in_batches("RPUSH", queue, packed)
+    count(depths, "q " .. pool, added)
+    if not string.find(known, " " .. pool .. " ", 1, true) then
+      known = known .. pool .. " "
+    end
+  end
+  if known ~= pools then
+    redis.call("HSET", header, "pools", known)
+  end
+  return known
+end
+local function trim_queue(pool)
+  local queue, at_once, trimmed = prefix .. "{" .. run .. "}:queue:" .. pool, 1, 0
+  while true do
+    local chunks, closed = redis.call("LRANGE", queue, 0, at_once - 1), 0
+    for i = 1, #chunks do
+      local chunk = cmsgpack.unpack(chunks[i])
+      table.remove(chunk, 1)
+      if #(look_at(tasks, chunk)) < #chunk then
+        break
+      end
+      closed, trimmed = i, trimmed + #chunk
+    end
+    if closed > 0 then
+      redis.call("LTRIM", queue, closed, -1)
+    end
+    if closed == 0 or closed < #chunks then
+      break
+    end
+    at_once = 100
+  end
+  if trimmed > 0 and redis.call("EXISTS", queue) == 0 then
+    redis.call("LREM", prefix .. "pool:" .. pool, 1, run)
+  end
+  count(depths, "q " .. pool, -trimmed)
+end
+local pools = stored[4] or " "
+if queued_last >= queued_first then
+  pools = queue_chunks(pools)
+end
+if closes_last >= closes_first or not active then
+  for pool in string.gmatch(pools, "%S+") do
+    if active then
+      trim_queue(pool)
+    else
+      drop_queue(prefix, depths, run, pool)
+    end
+  end
 end
 if holds then
   redis.call("HSET", claim_key, "run", run, "keep", keep_ms, "body", body)

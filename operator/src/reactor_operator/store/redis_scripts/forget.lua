@@ -1,11 +1,24 @@
 #!lua flags=allow-oom
+--include pools
 -- Deletes everything of a run; a full Redis must still be able to forget.
--- KEYS: active, then every key of the run, its header first        ARGV: run
+-- KEYS: active leases depths, then every key of the run, its header first        ARGV: run prefix
 -- A claim that no stored run has any more begins to run out: its name stands in the header of each that has it.
-local claim = redis.call("HGET", KEYS[2], "claim")
+local run, prefix = unpack(ARGV)
+local claim, pools = unpack(redis.call("HMGET", KEYS[4], "claim", "pools"))
 if claim and redis.call("EXISTS", claim) == 1 and redis.call("HINCRBY", claim, "runs", -1) <= 0 then
   redis.call("PEXPIRE", claim, redis.call("HGET", claim, "keep"))
 end
-redis.call("SREM", KEYS[1], ARGV[1])
-redis.call("UNLINK", unpack(KEYS, 2))
+for pool in string.gmatch(pools or "", "%S+") do
+  drop_queue(prefix, KEYS[3], run, pool)
+end
+local leased = pools and redis.call("HGETALL", prefix .. "{" .. run .. "}:leases") or {}
+for i = 1, #leased, 2 do
+  local lease = cmsgpack.unpack(leased[i + 1])
+  redis.call("ZREM", KEYS[2], run .. "/" .. leased[i])
+  if lease[2] then
+    count(KEYS[3], "l " .. lease[1], -(#lease - 1))
+  end
+end
+redis.call("SREM", KEYS[1], run)
+redis.call("UNLINK", unpack(KEYS, 4))
 return "forgotten"

@@ -1,0 +1,86 @@
+"""What `commit.lua` and `append.lua` are given, and what their refusals mean.
+
+In: commits and entries as `port.py` has them. Out: the scripts' arguments in their order; `CommitRefused` exceptions.
+Never here: a call of Redis.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+from reactor_operator.store.port import Claim, Commit, Entry, InboxAhead, KeyTaken, OldEpoch, StaleRevision
+from reactor_operator.store.redis_connection import Argument
+
+
+def flat(found: Mapping[str, bytes]) -> list[Argument]:
+    """Return names and bodies in turn."""
+    return [part for pair in found.items() for part in pair]
+
+
+def commit_arguments(commit: Commit, prefix: str) -> list[Argument]:
+    """Return what `commit.lua` is given."""
+    records, removed = _kept_and_removed(commit.records)
+    pages, removed_pages = _kept_and_removed(commit.pages)
+    arguments: list[Argument] = [commit.run, commit.revision, commit.epoch, commit.inbox_position, int(commit.active)]
+    arguments.append(prefix)
+    for members in (
+        records,
+        removed,
+        sorted(commit.dropped),
+        flat(commit.values),
+        pages,
+        removed_pages,
+        [part for task, record in commit.opens.items() for part in (f"r:{task}", record)],
+        sorted(commit.closes),
+        sorted(commit.acknowledged),
+        flat(commit.actions),
+        _queued_arguments(commit.queued),
+        _claim_arguments(commit.claim),
+    ):
+        arguments.append(len(members))
+        arguments.extend(members)
+    return arguments
+
+
+def append_arguments(run: str, entries: Sequence[Entry]) -> list[Argument]:
+    """Return what `append.lua` is given of the entries of one run."""
+    arguments: list[Argument] = [run, len(entries)]
+    for entry in entries:
+        arguments += (entry.task, int(entry.final), entry.binding, entry.digest, entry.body, len(entry.values))
+        arguments += flat(entry.values)
+    return arguments
+
+
+def _kept_and_removed(changes: Mapping[str, bytes | None]) -> tuple[list[Argument], list[Argument]]:
+    kept = flat({name: body for name, body in changes.items() if body is not None})
+    return kept, [name for name, body in changes.items() if body is None]
+
+
+def _queued_arguments(queued: Mapping[str, Sequence[Sequence[str]]]) -> list[Argument]:
+    arguments: list[Argument] = []
+    for pool, chunks in queued.items():
+        arguments += (pool, len(chunks))
+        for chunk in chunks:
+            arguments += (len(chunk), *chunk)
+    return arguments
+
+
+def _claim_arguments(claim: Claim | None) -> list[Argument]:
+    if claim is None:
+        return []
+    return [int(claim.shared), claim.keep_ms, claim.body, *([claim.document] if claim.document is not None else [])]
+
+
+def refuse(commit: Commit, answer: str, detail: str) -> NoReturn:
+    """Raise what `commit.lua` answered."""
+    match answer:
+        case "old-epoch":
+            raise OldEpoch(f"run {commit.run}: epoch {commit.epoch} was replaced by {detail}")
+        case "stale-revision":
+            raise StaleRevision(f"run {commit.run}: decided on revision {commit.revision}, stored is {detail}")
+        case "inbox-ahead":
+            raise InboxAhead(f"run {commit.run}: the inbox holds an entry for task {detail}, which this would close")
+        case "key-taken":
+            assert commit.claim is not None
+            raise KeyTaken(f"run {commit.run}: run {detail} holds the claim {commit.claim.name}")
+        case _:
+            raise AssertionError(f"commit.lua answered {answer!r}, which nobody expects")
