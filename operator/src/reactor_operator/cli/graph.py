@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from reactor_operator.api import blueprint as blueprints
+from reactor_operator.api import nodes
 from reactor_operator.api.actions import ActionSpec
 from reactor_operator.api.blueprint import Blueprint
 from reactor_operator.api.sources import Source
@@ -120,7 +120,7 @@ def words_of_url(url: Source) -> str:
     return url.expr or (f"(input {url.input})" if url.input is not None else f"(result of {url.result})")
 
 
-def words_of_node(node: blueprints.Node) -> str:
+def words_of_node(node: nodes.Node) -> str:
     """Return what a step does in a few words, whether it is a task or not."""
     step = node.step
     if step.run is not None:
@@ -132,7 +132,7 @@ def words_of_node(node: blueprints.Node) -> str:
     return "transform"
 
 
-def _node_of(node: blueprints.Node) -> Node:
+def _node_of(node: nodes.Node) -> Node:
     step = node.step
     return Node(
         name=node.path,

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 
 import orjson
 
-from reactor_operator.api.blueprint import Blueprint, Node
+from reactor_operator.api.blueprint import Blueprint
+from reactor_operator.api.nodes import Node
 from reactor_operator.api.planning import plan_of
 from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.api.sources import Source
