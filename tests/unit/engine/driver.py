@@ -532,13 +532,12 @@ def _bare(state: RunState) -> RunState:
     """Return a state without what is not stored of sagas that are kept: only their headers and steps are."""
     return replace(
         state,
-        elements={
-            of: {path: _bare(one) for path, one in elements.items()} for of, elements in state.elements.items()
-        },
+        elements={of: {path: _bare(one) for path, one in elements.items()} for of, elements in state.elements.items()},
         pages={
             of: {
                 number: {
-                    index: one if one.kept is None else replace(one, kept=_kept(one.kept)) for index, one in page.items()
+                    index: one if one.kept is None else replace(one, kept=_kept(one.kept))
+                    for index, one in page.items()
                 }
                 for number, page in pages.items()
             }

@@ -262,7 +262,9 @@ class _Builder:
         since = place.chain[again[-1] :] if again else ()
         if since and not any(link.guarded for link in since):
             way = " -> ".join([*(link.name for link in since), name])
-            message = f"reactors compose each other without an end: {way}; put a switch or a when between them, or a map"
+            message = (
+                f"reactors compose each other without an end: {way}; put a switch or a when between them, or a map"
+            )
             raise CannotLayOut((Problem(where, message, "Cycle"),))
         node = self._put(place, StepKind.COMPOSE, step)
         if len(again) < MAX_RECURSION:
