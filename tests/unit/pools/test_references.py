@@ -16,7 +16,10 @@ CONFIG = {"configMapKeyRef": {"name": "modes", "key": "mode"}}
 
 
 def refused(step: dict[str, Any], pool: dict[str, Any] | None = None, **changes: Any) -> str:
-    failure = refuse_on_pool(order(step, **changes), POOL, PoolSpec.model_validate(pool or {}))
+    asked = order(step, **changes)
+    action = asked.step.action(asked.task.action)
+    assert action is not None
+    failure = refuse_on_pool(asked.task.path, asked.step, action, POOL, PoolSpec.model_validate(pool or {}))
     if failure is None:
         return ""
     assert failure.kind is FailureKind.CANNOT_START

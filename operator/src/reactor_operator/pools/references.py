@@ -11,11 +11,12 @@ from collections.abc import Sequence
 
 import orjson
 
+from reactor_operator.api.actions import ActionSpec
 from reactor_operator.api.effective import referenced_arguments
 from reactor_operator.api.pool import PoolSpec
+from reactor_operator.api.reactor import Step
 from reactor_operator.api.sources import KeyRef, Source
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
-from reactor_operator.ports import TaskOrder
 from reactor_operator.tasks.manifest_env import EnvEntry, literal_entries
 
 SECRETS, SECRET = "REACTOR_POOL_SECRETS", "REACTOR_POOL_SECRET_"
@@ -28,14 +29,14 @@ def reference_entries(spec: PoolSpec) -> list[EnvEntry]:
     return secrets + _entries(spec.config_maps, CONFIG_MAPS, CONFIG_MAP, "configMapKeyRef")
 
 
-def refuse_on_pool(order: TaskOrder, pool: str, spec: PoolSpec) -> Failure | None:
-    """Return why the task can never start on this pool (`NAMESPACE/NAME`); None where nothing is in its way."""
-    wanted = _wanted(order)
+def refuse_on_pool(path: str, step: Step, action: ActionSpec, pool: str, spec: PoolSpec) -> Failure | None:
+    """Return why an action can never start on this pool (`NAMESPACE/NAME`); None where nothing is in its way."""
+    wanted = _wanted(step, action)
     missing = [(what, source) for what, source in wanted if not _is_declared(source, spec)]
     if not missing:
         return None
     told = "; ".join(_told(what, source, pool) for what, source in missing)
-    message = f"step {order.task.path!r}: {told}"
+    message = f"step {path!r}: {told}"
     return Failure(kind=FailureKind.CANNOT_START, message=render_message(message))
 
 
@@ -51,12 +52,11 @@ def _entries(references: Sequence[KeyRef], listing: str, prefix: str, kind: str)
     ]
 
 
-def _wanted(order: TaskOrder) -> list[tuple[str, Source]]:
+def _wanted(step: Step, action: ActionSpec) -> list[tuple[str, Source]]:
     """Return what of the task is by reference: headers of a request, else arguments; each with its name for people."""
-    action = order.step.action(order.task.action)
-    if action is not None and action.http is not None:
+    if action.http is not None:
         return [(f"header {name!r}", source) for name, (_, source) in action.http.references().items()]
-    return [(f"argument {name!r}", source) for name, source in referenced_arguments(order.step).items()]
+    return [(f"argument {name!r}", source) for name, source in referenced_arguments(step).items()]
 
 
 def _is_declared(source: Source, spec: PoolSpec) -> bool:

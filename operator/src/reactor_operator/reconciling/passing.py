@@ -16,6 +16,7 @@ from reactor_operator.reconciling.documents import Documents
 from reactor_operator.reconciling.effects import Performed
 from reactor_operator.reconciling.evaluations import answer
 from reactor_operator.reconciling.inbox import groups_of
+from reactor_operator.reconciling.pooled import PoolBook
 from reactor_operator.reconciling.records import Decided, KnownRun
 
 _BEGUN_AT_ONCE = 5_000
@@ -32,7 +33,9 @@ class Pass:
     again_at: int | None = None
     wake_at: int | None = None
 
-    async def fold(self, events: list[ev.Event], now: int, evaluator: Evaluator) -> Decided:
+    async def fold(
+        self, events: list[ev.Event], now: int, evaluator: Evaluator, pools: PoolBook | None = None
+    ) -> Decided:
         """Fold events, then the clock, and every evaluation the engine asks for on the way."""
         state = self.known.state
         actions: list[Effect] = []
@@ -56,7 +59,7 @@ class Pass:
             of_elements: list[ev.Event] = []
             for action in decision.actions:
                 if isinstance(action, Evaluation):
-                    told = await answer(action, self.known, state, evaluator, self.documents)
+                    told = await answer(action, self.known, state, evaluator, self.documents, pools)
                     self.documents.add(told.values)
                     self.documents.pages.add(told.pages)
                     values.update(told.values)

@@ -3,7 +3,8 @@
 In: the reactor, a step, one of its actions. Out: the document that the open tasks refer to (`OpenRecord.pool`), which
 the gateway tells workers, and reads the name of the transaction from. Never here: what a single task has.
 
-    {"run": name, "transaction": …, "variables": {name: text}, "env": [{"name", "value" or "argument"}], "timeoutMs": …}
+    {"run": name, "transaction": …, "variables": {name: text}, "env": [{"name", "value" or "argument"}], "timeoutMs": …,
+     "references": {variable: ["Secret" or "ConfigMap", name, key]}}
 """
 
 from typing import Any
@@ -11,9 +12,10 @@ from typing import Any
 import orjson
 
 from reactor_operator.api.actions import ActionSpec
-from reactor_operator.api.effective import effective
+from reactor_operator.api.effective import effective, reference_variable, referenced_arguments
 from reactor_operator.api.reactor import ReactorSpec, Step
 from reactor_operator.api.sensitivity import HARMLESS, Sensitive
+from reactor_operator.api.sources import Source
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.ports import RunRef
 from reactor_operator.tasks.manifest_env import Unlaunchable, action_variables
@@ -41,6 +43,9 @@ def pool_step(
     env = _authors(spec, step, action, sensitive)
     if env:
         document["env"] = env
+    references = _references(step, action)
+    if references:
+        document["references"] = references
     if timeout_ms is not None:
         document["timeoutMs"] = timeout_ms
     return orjson.dumps(document)
@@ -50,6 +55,22 @@ def pool_of(namespace: str, spec: ReactorSpec, step: Step, action: ActionSpec) -
     """Return the pool (`NAMESPACE/NAME`) that does an action of a step; None where no pool does."""
     name = effective(spec, step, action).pool if action.by_agent else None
     return None if name is None else f"{namespace}/{name}"
+
+
+def _references(step: Step, action: ActionSpec) -> dict[str, list[str]]:
+    """Return the keys of Secrets and ConfigMaps that the action is to have in variables."""
+    if action.http is not None:
+        named = dict(action.http.references().values())
+    else:
+        named = {reference_variable(name): source for name, source in referenced_arguments(step).items()}
+    return {variable: _reference(source) for variable, source in named.items()}
+
+
+def _reference(source: Source) -> list[str]:
+    secret = source.secret_key_ref
+    reference = secret or source.config_map_key_ref
+    assert reference is not None
+    return ["Secret" if secret is not None else "ConfigMap", reference.name, reference.key]
 
 
 def _authors(spec: ReactorSpec, step: Step, action: ActionSpec, sensitive: Sensitive) -> list[dict[str, str]]:

@@ -5,7 +5,7 @@ here: what the pool's own pod has; these come on top of it.
 """
 
 import re
-from json import JSONEncoder
+from json import JSONEncoder, loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +39,18 @@ def task_variables(step: "Mapping[str, Any]", run: str, given: "Mapping[str, Any
     if "env" in step:
         _add_authors(step["env"], given.get("arguments") or {}, variables)
     return variables
+
+
+def referenced(step: "Mapping[str, Any]", environ: "Mapping[str, str]") -> dict[str, str]:
+    """Return the variables with keys of Secrets and ConfigMaps that the pool's pod has. Raises NoSuchArgument."""
+    found = {}
+    for variable, (kind, name, key) in step.get("references", {}).items():
+        listing = loads(environ.get("REACTOR_POOL_SECRETS" if kind == "Secret" else "REACTOR_POOL_CONFIG_MAPS", "{}"))
+        text = environ.get(listing.get(f"{name}/{key}", ""))
+        if text is None:
+            raise NoSuchArgument(f"{variable} is key {key!r} of {kind} {name!r}, which this worker of the pool lacks")
+        found[variable] = text
+    return found
 
 
 def _add_authors(written: "list[Mapping[str, str]]", arguments: "Mapping[str, Any]", variables: dict[str, str]) -> None:
