@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import quote
 
 import httpx
@@ -15,7 +16,7 @@ from reactor_operator.gateway.app import create_app
 from reactor_operator.gateway.record import OpenRecord, encode_record
 from reactor_operator.gateway.serve import listen, serve
 from reactor_operator.gateway.tokens import task_token
-from reactor_operator.store.port import Commit, Store
+from reactor_operator.store.port import Commit, Pools, Store
 
 KEY = b"0123456789abcdef0123456789abcdef"
 RUN = "2f1e5a2c-0000-4000-8000-000000000001"
@@ -25,6 +26,10 @@ NONCE = "a" * 32
 OTHER_NONCE = "b" * 32
 ARGUMENTS = b'{"order": "o-1",  "total": 12345678901234567890123}'
 SUCCEEDED = b'{"type":"succeeded","result":{"id":1}}'
+
+
+class ServedStore(Store, Pools, Protocol):
+    """A store that a gateway can serve."""
 
 
 class StoppedClock:
@@ -40,7 +45,7 @@ class Gateway:
 
     port: int
     client: httpx.AsyncClient
-    store: Store
+    store: ServedStore
     registry: CollectorRegistry
 
     async def ask(
@@ -70,7 +75,7 @@ def address(task: Task, verb: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def running_gateway(store: Store) -> AsyncIterator[Gateway]:
+async def running_gateway(store: ServedStore) -> AsyncIterator[Gateway]:
     """Serve until the block ends."""
     with listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]

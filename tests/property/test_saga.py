@@ -115,6 +115,8 @@ def test_every_step_that_may_have_acted_is_reversed_or_listed_after_a_rollback(p
             assert step_plan.compensate is None
             for task in tasks:
                 outcome = world.ledger.outcomes[task]
+                if task.round < step.round and isinstance(outcome, ev.TaskSucceeded):
+                    continue  # it had no undo, and what is around it was attempted again
                 misplaced = isinstance(outcome, ev.TaskContinued)  # a certain Error
                 known = isinstance(outcome, ev.TaskFailed) and outcome.failure.certainty is not Certainty.UNCERTAIN
                 assert misplaced or known, f"{task.key} ended with {outcome} and nobody was told"

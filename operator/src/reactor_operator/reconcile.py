@@ -15,6 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from reactor_operator.encryption import NO_KEYS, CannotDecrypt, Keyring
+from reactor_operator.engine.draft import open_tasks
+from reactor_operator.engine.elements import step_at
 from reactor_operator.engine.identity import Task
 from reactor_operator.ports import (
     Board,
@@ -28,16 +30,17 @@ from reactor_operator.ports import (
     Unavailable,
 )
 from reactor_operator.reconciling.committing import Commits, about, worth_flushing
-from reactor_operator.reconciling.documents import ValueLost
 from reactor_operator.reconciling.effects import Effects
 from reactor_operator.reconciling.first_commit import FirstCommit
 from reactor_operator.reconciling.first_look import FirstLook
 from reactor_operator.reconciling.inbox import events_of, last_of
 from reactor_operator.reconciling.keys import KEPT_MS, Keys
+from reactor_operator.reconciling.lost import ValueLost
 from reactor_operator.reconciling.memory import Memory
 from reactor_operator.reconciling.notices import answered, apart
 from reactor_operator.reconciling.passing import Pass
 from reactor_operator.reconciling.places import Places
+from reactor_operator.reconciling.pooled import pool_of
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.reconciling.recovery import Recovery
 from reactor_operator.reconciling.reporting import Reporter
@@ -81,6 +84,7 @@ class Reconciler:
         settings: ReconcileSettings,
         teller: Teller | None = None,
         keyring: Keyring = NO_KEYS,
+        pools: bool = False,
     ) -> None:
         self._store = store
         self._effects = Effects(launcher, board)
@@ -100,6 +104,7 @@ class Reconciler:
             keyring=keyring,
             epoch=epoch,
             pending_timeout_ms=settings.pending_timeout_ms,
+            pools=pools,
         )
         first_look = FirstLook(
             definitions=definitions,
@@ -171,10 +176,11 @@ class Reconciler:
         found = []
         for uid, known in self._memory.known.items():
             performed = self._memory.acknowledged.get(uid, set())
-            for path in known.state.active:
-                task = known.state.step(path).task
-                name = f"start/{task.key}" if task is not None else ""
-                if task is not None and (name not in known.outbox or name in performed):
+            for task in open_tasks(known.state):
+                name = f"start/{task.key}"
+                if self._commits.pools and pool_of(known.blueprint, task) is not None:
+                    continue  # its lease tells whether it is lost
+                if name not in known.outbox or name in performed:
                     found.append((known, task))
         return found
 
@@ -183,7 +189,7 @@ class Reconciler:
         known = self._memory.known.get(ref.uid)
         if known is None or ref.uid in self._memory.unsure:
             return None
-        return known.state.step(task.path).task == task
+        return step_at(known.plan, known.state, task.path).task == task
 
     async def _reconcile(self, ref: RunRef) -> int | None:
         memory = self._memory

@@ -12,9 +12,11 @@ from typing import Any, Self
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import (
     Announce,
+    EvaluatePage,
     EvaluateRequest,
     EvaluateReturns,
     EvaluateStep,
+    LoadOutcomes,
     RetireTask,
     StartTask,
 )
@@ -23,10 +25,40 @@ from reactor_operator.engine.derive import restore
 from reactor_operator.engine.draft import Decision
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.identity import Task
-from reactor_operator.engine.plan import FINALLY, ROOT, ActionPlan, OnFailure, Plan, RetryPolicy, StepKind, StepPlan
-from reactor_operator.engine.state import Goal, Header, RollbackState, RunPhase, RunState, Stage, StepPhase, StepState
+from reactor_operator.engine.plan import (
+    FINALLY,
+    ROOT,
+    ActionPlan,
+    MapPlan,
+    OnFailure,
+    Plan,
+    RetryPolicy,
+    StepKind,
+    StepPlan,
+)
+from reactor_operator.engine.state import (
+    ElementOutcome,
+    Goal,
+    Header,
+    MapState,
+    OutcomePage,
+    RollbackState,
+    RunPhase,
+    RunState,
+    Stage,
+    StepPhase,
+    StepState,
+)
 from reactor_operator.engine.values import ValueRef, reference_to
-from reactor_operator.store.codec import decode_header, decode_step, encode_header, encode_step
+from reactor_operator.store.codec import (
+    decode_element,
+    decode_header,
+    decode_step,
+    encode_element,
+    encode_header,
+    encode_step,
+)
+from reactor_operator.store.outcome_pages import decode_outcomes, encode_outcomes
 
 START = 1_000_000
 SECOND = 1_000
@@ -75,6 +107,24 @@ def switch(path: str, *bodies: Written, needs: Sequence[str] = ()) -> Scope:
     return Scope(step(path, needs, kind=StepKind.SWITCH), bodies)
 
 
+def mapped(path: str, *body: Written, needs: Sequence[str] = (), optional: bool = False, **how: object) -> StepPlan:
+    """Return a map whose elements do what `body` says: one step (its name does not matter), or several one after the
+    other in a compose. `page` and `collect` are actions."""
+    limits: dict[str, Any] = {
+        name: how.pop(name) for name in ("parallelism", "on_failure", "infrastructure_retries") if name in how
+    }
+    root = f"{path}[]"
+    if len(body) == 1 and isinstance(body[0], StepPlan):
+        element = plan_of(replace(body[0], path=root), **limits)
+    else:
+        element = plan_of(Scope(step(root, kind=StepKind.COMPOSE, contains_failures=True), body), **limits)
+    for name in ("page", "collect"):
+        if (action := how.pop(name, None)) is not None:
+            how[name] = plan_of(step(f"{path}[{name}]", run=action), **limits)
+    map_plan = MapPlan(element=element, **how)  # type: ignore[arg-type]
+    return step(path, needs, kind=StepKind.MAP, map=map_plan, continues_on_error=optional)
+
+
 def plan_of(*steps: Written, finals: Sequence[StepPlan] = (), **limits: object) -> Plan:
     """Return the plan of steps written in this order, and of `finals`, which run at every end."""
     flat = [*_flat(steps, ROOT), *(replace(one, scope=FINALLY) for one in finals)]
@@ -116,6 +166,15 @@ def failure(kind: FailureKind, message: str = "bad", **more: Any) -> Failure:
 
 
 Evaluation = Callable[[str, int], ev.Event]
+
+
+def elements(count: int) -> Evaluation:
+    """Evaluate a map to: an array of so many elements."""
+
+    def tell(path: str, round_: int) -> ev.Event:
+        return ev.StepEvaluated(path=path, round=round_, proceed=True, total=count, fallback=value("fallback"))
+
+    return tell
 
 
 def sends(task: Task) -> ev.Event:
@@ -177,6 +236,10 @@ class Run:
         self.answers: dict[str, Evaluation] = {}
         self.returns: ev.Event | None = ev.ReturnsEvaluated(result=value("the end"))
         self.results: dict[str, ev.Event] = {}
+        self.pages: dict[str, list[tuple[int, str | None]]] = {}
+        self.fetched: list[tuple[str, int]] = []
+        self.cold: dict[tuple[str, int, int], bytes] = {}
+        self.dropped: set[str] = set()
 
     # What happens
 
@@ -269,6 +332,7 @@ class Run:
         self.last = decide_together(self.plan, before, events, self.now)
         self.state = self.last.state
         self._check(before, events)
+        self._file()
         asked: list[ev.Event] = []
         for action in self.last.actions:
             match action:
@@ -285,6 +349,12 @@ class Run:
                     self.requested.append(action)
                     self.open[action.task.path] = action.task
                     asked.append(self.requests.get(action.task.key, sends)(action.task))
+                case EvaluatePage(path=path):
+                    self.fetched.append((path, action.page))
+                    asked.append(self._page(action))
+                case LoadOutcomes(path=path, round=round_, page=page):
+                    loaded = self._load(path, round_, page)
+                    asked.append(ev.OutcomesLoaded(path=path, round=round_, page=page, outcomes=loaded))
                 case EvaluateReturns(scope=scope) if scope != ROOT:
                     asked.append(self.results.get(scope, ev.ReturnsEvaluated(scope=scope, result=value(scope))))
                 case EvaluateReturns() if self.returns is not None:
@@ -294,6 +364,26 @@ class Run:
         for answer in asked:
             self.feed(answer)
         return self
+
+    def _page(self, asked: EvaluatePage) -> ev.Event:
+        """Answer with the next of the pages that were laid down for a map: how many elements, and the next cursor."""
+        size, cursor = self.pages[asked.path][asked.page]
+        ref = None if cursor is None else value(cursor)
+        return ev.PageEvaluated(
+            path=asked.path, round=asked.round, page=asked.page, size=size, cursor=ref, mark=cursor or ""
+        )
+
+    def _file(self) -> None:
+        """Keep what leaves the hot state, as bytes."""
+        filing = self.last.filing
+        if filing is not None:
+            for place, page in filing.cold.items():
+                self.cold[place] = encode_outcomes(place[0], place[2], page)
+            self.dropped |= filing.dropped
+
+    def _load(self, path: str, round_: int, number: int) -> OutcomePage:
+        body = self.cold.get((path, round_, number))
+        return {} if body is None else decode_outcomes(path, number, self.header.uid, body)
 
     def _check(self, before: RunState, events: tuple[ev.Event, ...]) -> None:
         state = self.state
@@ -306,10 +396,38 @@ class Run:
         header = decode_header(encode_header(state.header))
         steps = {path: decode_step(encode_step(one)) for path, one in state.steps.items()}
         assert (header, steps) == (state.header, dict(state.steps))
-        if not state.evaluating:
-            assert restore(self.plan, header, steps) == state
+        if not any(_evaluating(state)):
+            pages = {
+                (path, number): decode_outcomes(path, number, header.uid, encode_outcomes(path, number, page))
+                for path, number, page in _hot_pages(state)
+            }
+            stored = {
+                path: decode_element(path, header.uid, encode_element(path, one)) for path, one in _elements(state)
+            }
+            assert restore(self.plan, header, steps, stored, pages) == _bare(state)
 
     # What came of it
+
+    def progress(self, path: str) -> MapState:
+        """How far a map has come."""
+        found = self.step(path).map
+        assert found is not None, f"{path} is no map that was begun"
+        return found
+
+    def in_flight(self, path: str) -> list[str]:
+        """The elements of a map that are in flight."""
+        return list(self.state.elements.get(path, {}))
+
+    def outcomes(self, path: str) -> dict[int, ElementOutcome]:
+        """What became of the elements of a map, by index, also of those that left the hot state."""
+        round_ = self.step(path).round
+        found: dict[int, ElementOutcome] = {}
+        for place in self.cold:
+            if place[:2] == (path, round_):
+                found |= self._load(*place)
+        for page in self.state.pages.get(path, {}).values():
+            found |= page
+        return dict(sorted(found.items()))
 
     @property
     def header(self) -> Header:
@@ -389,3 +507,46 @@ def chain(*names: str, **changes: object) -> list[StepPlan]:
 
 TERMINATE = OnFailure.TERMINATE
 DRAIN = OnFailure.DRAIN
+
+
+def _elements(state: RunState) -> Iterator[tuple[str, RunState]]:
+    for elements in state.elements.values():
+        for path, one in elements.items():
+            yield path, one
+            yield from _elements(one)
+
+
+def _hot_pages(state: RunState) -> Iterator[tuple[str, int, OutcomePage]]:
+    for path, pages in state.pages.items():
+        for number, page in pages.items():
+            yield path, number, page
+    for _, one in _elements(state):
+        yield from _hot_pages(one)
+
+
+def _evaluating(state: RunState) -> Iterator[bool]:
+    yield bool(state.evaluating)
+    for _, one in _elements(state):
+        yield bool(one.evaluating)
+
+
+def _bare(state: RunState) -> RunState:
+    """Return a state without what is not stored of sagas that are kept: only their headers and steps are."""
+    return replace(
+        state,
+        elements={of: {path: _bare(one) for path, one in elements.items()} for of, elements in state.elements.items()},
+        pages={
+            of: {
+                number: {
+                    index: one if one.kept is None else replace(one, kept=_kept(one.kept))
+                    for index, one in page.items()
+                }
+                for number, page in pages.items()
+            }
+            for of, pages in state.pages.items()
+        },
+    )
+
+
+def _kept(state: RunState) -> RunState:
+    return RunState(header=state.header, steps=dict(state.steps))

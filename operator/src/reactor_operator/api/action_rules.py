@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from reactor_operator.api.actions import ActionSpec, ExitCodes
 from reactor_operator.api.http_rules import http_problems
+from reactor_operator.api.map_rules import NOWHERE, Inside
 from reactor_operator.api.problems import Problem
 from reactor_operator.engine.identity import Action
 
@@ -20,7 +21,7 @@ _ELSEWHERE = {
 """Meanings that an action cannot have, and the one that can."""
 
 
-def action_problems(spec: ActionSpec, action: Action, path: str) -> Iterator[Problem]:
+def action_problems(spec: ActionSpec, action: Action, path: str, inside: Inside = NOWHERE) -> Iterator[Problem]:
     """Yield what is wrong with the action at `path`, its shape being right."""
     if spec.exit_codes is not None:
         if spec.container is None:
@@ -35,7 +36,7 @@ def action_problems(spec: ActionSpec, action: Action, path: str) -> Iterator[Pro
         if fault is not None:
             yield Problem(f"{path}.python.source", fault, "InvalidSource")
     if spec.http is not None:
-        yield from http_problems(spec.http, action, f"{path}.http")
+        yield from http_problems(spec.http, action, f"{path}.http", inside)
 
 
 def _exit_codes(codes: ExitCodes, action: Action, path: str) -> Iterator[Problem]:

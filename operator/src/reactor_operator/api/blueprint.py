@@ -4,20 +4,25 @@ In: a checked `ReactorSpec`, and the checked specs of the reactors it composes. 
 Never here: policies as the engine knows them (see `planning`), and a reactor that is not sound (see `check`).
 
 A step inside `ship` is `ship/pack`; the bodies of a switch are steps too, `route[0]` and `route[default]`, and what is
-inside one of them is `route[0]/pack`.
+inside one of them is `route[0]/pack`. Of a map `rows` all elements are one template, `rows[]`, and so is what is inside
+it, `rows[]/store`; beside that it may have `rows[page]`, which fetches a page, and `rows[collect]`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from reactor_operator.api.bodies import Body
 from reactor_operator.api.building import building
-from reactor_operator.api.graph import Names, bodies_of, finals_graph, graph_of, mentions_of, mentions_of_source
+from reactor_operator.api.elements import IndexOf, keys_of_elements
+from reactor_operator.api.graph import Names, bodies_of, finals_graph, graph_of
+from reactor_operator.api.map_steps import collect_step, map_itself, page_step, step_of_body
+from reactor_operator.api.maps import MAX_ELEMENTS, Map
+from reactor_operator.api.nodes import Located, Node, Scope, step_path
 from reactor_operator.api.problems import Problem
 from reactor_operator.api.reactor import ReactorSpec, Step
 from reactor_operator.api.sensitivity import NOTHING, Sensitivity
-from reactor_operator.api.sources import Source
-from reactor_operator.engine.plan import FINALLY, OUTERMOST, ROOT, StepKind
+from reactor_operator.api.templates import ANY, COLLECT, PAGE, template_of
+from reactor_operator.engine.plan import FINALLY, ROOT, StepKind
 
 MAX_NODES = 50_000
 MAX_RECURSION = 10
@@ -36,70 +41,6 @@ class CannotLayOut(Exception):
         self.problems = problems
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """Steps that see each other, and what their sources and expressions read.
-
-    reactor:      the reactor they are written in, whose defaults hold for them.
-    name:         its name; empty for the run's own.
-    inputs_from:  the path of the compose whose inputs they read; empty: the run's.
-    around:       the scope whose steps they see too.
-    """
-
-    path: str
-    reactor: ReactorSpec
-    name: str
-    inputs_from: str
-    names: Names
-    around: "Scope | None"
-    returns: Source | None
-
-    def path_of(self, name: str) -> str:
-        """Return the path of the step that is called `name` here. Raises KeyError."""
-        if name in self.names.places:
-            return step_path(self.path, name)
-        if self.around is None:
-            raise KeyError(name)
-        return self.around.path_of(name)
-
-    def results_of(self, sources: Iterable[Source]) -> dict[str, str]:
-        """Return the steps whose results the sources read: path by name."""
-        found = (self.names.resolve(mention) for source in sources for mention in mentions_of_source(source))
-        return {name: self.path_of(name) for name in found if name is not None}
-
-    @property
-    def last(self) -> str:
-        """The path of the step written last."""
-        return step_path(self.path, list(self.names.places)[-1])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
-    """One step of a run.
-
-    step:    what it does, as if it were written by itself: a body of a switch has the policies of the switch.
-    scope:   where it is; `inside` is the scope of its own steps, None where it has none, or they are nested too deeply.
-    needs:   paths of the steps of its scope that it waits for.
-    bodies:  of a switch: the condition (None: default) and the path of each body, whose `chosen_when` it is.
-    field_path: where it is written, for messages.
-    """
-
-    path: str
-    kind: StepKind
-    step: Step
-    scope: Scope
-    needs: tuple[str, ...] = ()
-    bodies: tuple[tuple[str | None, str], ...] = ()
-    chosen_when: str | None = None
-    too_deep: bool = False
-    field_path: str = ""
-
-    def reads(self) -> dict[str, str]:
-        """Return the steps whose results its own sources and conditions read: path by name."""
-        found = (self.scope.names.resolve(mention) for mention in mentions_of(self.step))
-        return {name: self.scope.path_of(name) for name in found if name is not None}
-
-
 @dataclass(frozen=True, slots=True)
 class Blueprint:
     """All steps by path, a scope before the steps inside it, and all scopes that have a result of their own.
@@ -112,14 +53,23 @@ class Blueprint:
     scopes: Mapping[str, Scope]
     sensitive: Sensitivity = NOTHING
 
+    def at(self, path: str) -> Located:
+        """Return what stands at an actual path (`rows[7]/store`). Raises KeyError."""
+        node = self.nodes.get(path)
+        if node is not None:
+            return Located(node)
+        template, indices = template_of(path, self._is_map)
+        if template not in self.nodes:
+            raise KeyError(path)
+        return Located(self.nodes[template], indices)
+
     def step(self, path: str) -> Step:
-        """Return what a step does. Raises KeyError."""
-        return self.nodes[path].step
+        """Return what stands at an actual path does. Raises KeyError."""
+        return self.at(path).node.step
 
-
-def step_path(scope: str, name: str) -> str:
-    """Return the path of a step inside a scope."""
-    return f"{scope}/{name}" if scope not in OUTERMOST else name
+    def _is_map(self, template: str) -> bool:
+        node = self.nodes.get(template)
+        return node is not None and node.kind is StepKind.MAP
 
 
 def composed_names(spec: ReactorSpec) -> tuple[str, ...]:
@@ -153,13 +103,22 @@ class _Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
-    """Where a step is: path, scope, what it waits for, the reactors around it and the field it is written in."""
+    """Where a step is: path, scope, what it waits for, the reactors around it and the field it is written in.
+
+    `body_of` is the field of the step whose body it is; empty where it is a step by itself.
+    """
 
     path: str
     scope: Scope
     chain: tuple[_Link, ...]
     field_path: str
     needs: tuple[str, ...] = ()
+    body_of: str = ""
+
+    @property
+    def body_field(self) -> str:
+        """The field of the body of a compose that is here."""
+        return self.field_path if self.body_of else f"{self.field_path}.compose"
 
     def guarded(self) -> "_Place":
         """Return the place behind a condition."""
@@ -185,6 +144,7 @@ class _Builder:
             names=Names(step.name for step in reactor.steps),
             around=None,
             returns=reactor.returns,
+            map_path=place.scope.map_path if place is not None else "",
         )
         chain = (*place.chain, _Link(name, False)) if place is not None else ()
         self._lay_out(scope, reactor.steps, chain, f"Reactor {name}: spec" if place is not None else "spec")
@@ -228,8 +188,10 @@ class _Builder:
         body = step.compose
         if step.switch is not None:
             self._switch(place, step)
+        elif step.map is not None:
+            self._map(place, step, step.map)
         elif body is None or body.run is not None or body.transform is not None:
-            plain = step if body is None else _as_step(step, body)
+            plain = step if body is None else step_of_body(step, body)
             self._put(place, StepKind.TASK if plain.run is not None else StepKind.TRANSFORM, plain)
         elif body.reactor_ref is not None:
             self._refer(place if step.when is None else place.guarded(), step, body.reactor_ref.name)
@@ -243,7 +205,7 @@ class _Builder:
                 around=place.scope,
                 returns=body.returns,
             )
-            self._lay_out(inside, steps, place.chain, f"{place.field_path}.compose")
+            self._lay_out(inside, steps, place.chain, place.body_field)
 
     def _put(self, place: _Place, kind: StepKind, step: Step) -> Node:
         node = Node(
@@ -253,6 +215,7 @@ class _Builder:
             scope=place.scope,
             needs=place.needs,
             field_path=place.field_path,
+            step_field=place.body_of or place.field_path,
         )
         self.nodes[place.path] = node
         return node
@@ -262,13 +225,34 @@ class _Builder:
         node = self._put(place, StepKind.SWITCH, step)
         self.nodes[place.path] = replace(node, bodies=tuple((condition, path) for condition, path, _, _ in bodies))
         for condition, path, body, name in bodies:
-            inside = replace(place.guarded(), path=path, field_path=f"{place.field_path}.{name}", needs=())
-            self._add(inside, _as_step(step, body))
+            field_path = f"{place.field_path}.{name}"
+            inside = replace(place.guarded(), path=path, field_path=field_path, needs=(), body_of=place.field_path)
+            self._add(inside, step_of_body(step, body))
             self.nodes[path] = replace(self.nodes[path], chosen_when=condition)
+
+    def _map(self, place: _Place, step: Step, mapped: Map) -> None:
+        """Lay out a map, then its elements, which see what they are, then what it does by itself, which does not."""
+        self._put(place, StepKind.MAP, map_itself(step))
+        around, field_path = place.scope, f"{place.field_path}.map"
+        own = replace(around, map_path=place.path)
+        keys = keys_of_elements(mapped.source, around.element_keys) if mapped.source is not None else None
+        seen = replace(own, maps={**around.maps, step.name: place.path})
+        if keys is not None:
+            seen = replace(seen, element_keys={**around.element_keys, step.name: (*keys, IndexOf(place.path))})
+        inside = replace(place.guarded(), needs=(), body_of=place.field_path)
+        element = replace(inside, path=f"{place.path}{ANY}", scope=seen, field_path=field_path)
+        self._add(element, step_of_body(step, mapped))
+        defaults = around.reactor.defaults
+        if mapped.pages is not None:
+            page = replace(inside, path=f"{place.path}{PAGE}", scope=own, field_path=f"{field_path}.pages")
+            self._put(page, StepKind.TASK, page_step(step, mapped, defaults))
+        if mapped.collect is not None and mapped.collect.run is not None:
+            collect = replace(inside, path=f"{place.path}{COLLECT}", scope=own, field_path=f"{field_path}.collect")
+            self._put(collect, StepKind.TASK, collect_step(step, mapped, defaults))
 
     def _refer(self, place: _Place, step: Step, name: str) -> None:
         """Lay out another reactor inside a step. Raises CannotLayOut where it is missing, or inside itself for ever."""
-        where = f"{place.field_path}.compose.reactorRef.name"
+        where = f"{place.body_field}.reactorRef.name"
         other = self._others.get(name)
         if other is None:
             raise CannotLayOut((Problem(where, f"found no Reactor {name!r}; apply it first", "UnknownReference"),))
@@ -276,7 +260,7 @@ class _Builder:
         since = place.chain[again[-1] :] if again else ()
         if since and not any(link.guarded for link in since):
             way = " -> ".join([*(link.name for link in since), name])
-            message = f"reactors compose each other without an end: {way}; put a switch or a when between them"
+            message = f"reactors compose each other without an end: {way}; put a switch or a when between"
             raise CannotLayOut((Problem(where, message, "Cycle"),))
         node = self._put(place, StepKind.COMPOSE, step)
         if len(again) < MAX_RECURSION:
@@ -287,7 +271,8 @@ class _Builder:
 
 def _check_room(place: _Place) -> None:
     """Raise CannotLayOut for a step that is too deep inside others, before what is inside it is laid out."""
-    around, length = place.path.count("/"), len(place.path)
+    around = place.path.count("/")
+    length = len(place.path) + place.path.count(ANY) * len(str(MAX_ELEMENTS))
     if around > MAX_AROUND:
         message = f"found a step inside of {around} others, expected at most {MAX_AROUND}: compose fewer in each other"
         raise CannotLayOut((Problem(place.field_path, message, "TooDeep"),))
@@ -303,18 +288,3 @@ def _bodies(path: str, step: Step) -> Iterator[tuple[str | None, str, Body, str]
         yield case.when, f"{path}[{place}]", case, f"switch.cases[{place}]"
     if step.switch.default is not None:
         yield None, f"{path}[default]", step.switch.default, "switch.default"
-
-
-def _as_step(step: Step, body: Body) -> Step:
-    """Return a step that does what a body of `step` says, under the policies of `step`, and waits for nothing."""
-    inside = body if body.run is None and body.transform is None else None
-    return step.model_copy(
-        update={
-            "run": body.run,
-            "transform": body.transform,
-            "compose": inside,
-            "switch": None,
-            "when": step.when if step.switch is None else None,
-            "wait_for": step.wait_for if step.switch is None else (),
-        }
-    )

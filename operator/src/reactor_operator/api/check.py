@@ -6,10 +6,10 @@ The shape is judged by the models, then the rules that look across fields and st
 (`steps`, `graph`, `schemas`), so that one wrong field hides no other problem.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reactor_operator.api.actions import EnvVar
 from reactor_operator.api.blueprint import CannotLayOut, blueprint_of, composed_names
 from reactor_operator.api.bodies import MAX_STEPS
 from reactor_operator.api.body_rules import final_problems, unbounded_finals
@@ -17,7 +17,9 @@ from reactor_operator.api.building import building
 from reactor_operator.api.document import TOO_DEEP, document_problems
 from reactor_operator.api.envelope import check_envelope, check_model
 from reactor_operator.api.graph import Graph, Names, finals_graph, graph_of
+from reactor_operator.api.map_rules import Inside
 from reactor_operator.api.notifications import MAX_NOTIFICATIONS, Notification, notifications_problems
+from reactor_operator.api.placement_rules import placement_problems, placement_warnings
 from reactor_operator.api.problems import Problem
 from reactor_operator.api.reactor import Defaults, ReactorSpec, Step
 from reactor_operator.api.salvage import sound_part
@@ -25,8 +27,11 @@ from reactor_operator.api.schemas import schema_problems
 from reactor_operator.api.sensitivity import mentions_sensitive
 from reactor_operator.api.source_rules import returns_problems
 from reactor_operator.api.sources import Source
-from reactor_operator.api.steps import default_environment_problems, step_problems, step_warnings
+from reactor_operator.api.steps import default_environment_problems, step_problems, step_warnings, steps_inside
 from reactor_operator.api.taint import sensitive_problems, sensitivity_of
+
+_ABOUT_PLACES = re.compile(r"\.(placement|poolRef)\b")
+"""Fields that are judged together: where one of them has a wrong shape, another one may only seem to lack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +67,25 @@ def check_spec(spec: Mapping[str, object]) -> CheckedReactor:
 def _check(document: object) -> CheckedReactor:
     spec, problems = check_model(ReactorSpec, document, base="spec")
     parts = _Parts.of_spec(spec) if spec is not None else _Parts.of_document(document)
+    placed = not any(_ABOUT_PLACES.search(problem.path) for problem in problems)
     warnings: list[Problem] = []
-    for index, step in parts.steps.items():
-        problems += step_problems(step, f"spec.steps[{index}]")
-        warnings += step_warnings(step, f"spec.steps[{index}]")
     every = [*parts.steps.values(), *parts.finals.values()]
-    problems += default_environment_problems(parts.default_env, every, "spec.defaults.env")
+    maps = Inside(every=_names_of_maps(every))
+    for index, step in parts.steps.items():
+        problems += step_problems(step, f"spec.steps[{index}]", inside=maps)
+        problems += placement_problems(step, parts.defaults, f"spec.steps[{index}]") if placed else ()
+        warnings += step_warnings(step, f"spec.steps[{index}]")
+        warnings += placement_warnings(step, parts.defaults, f"spec.steps[{index}]")
+    problems += default_environment_problems(parts.defaults.env or (), every, "spec.defaults.env")
     graph: Graph = graph_of(parts.names, parts.steps, parts.returns)
     problems += graph.problems
     for index, step in parts.finals.items():
-        problems += step_problems(step, f"spec.finally[{index}]")
+        problems += step_problems(step, f"spec.finally[{index}]", inside=maps)
+        problems += placement_problems(step, parts.defaults, f"spec.finally[{index}]") if placed else ()
         problems += final_problems(step, f"spec.finally[{index}]")
         if step.undo is None:  # which is an error there, and no `compensate` would mend it
             warnings += step_warnings(step, f"spec.finally[{index}]")
+        warnings += placement_warnings(step, parts.defaults, f"spec.finally[{index}]")
     problems += finals_graph(parts.final_names, parts.finals, Names(_texts(parts.names))).problems
     if parts.returns is not None:
         problems += returns_problems(parts.returns, "spec.returns")
@@ -94,6 +105,10 @@ def _check(document: object) -> CheckedReactor:
     return CheckedReactor(None if problems else spec, tuple(dict.fromkeys(problems)), tuple(warnings))
 
 
+def _names_of_maps(steps: Iterable[Step]) -> frozenset[str]:
+    return frozenset(step.name for outer in steps for step in steps_inside(outer) if step.map is not None)
+
+
 def _sensitive(spec: ReactorSpec) -> list[Problem]:
     """Return sensitive values that would be seen. One that composes others is judged with them, when it is laid out."""
     try:
@@ -111,7 +126,7 @@ class _Parts:
     steps: Mapping[int, Step]
     final_names: Sequence[object]
     finals: Mapping[int, Step]
-    default_env: Sequence[EnvVar]
+    defaults: Defaults
     returns: Source | None
     notifications: Mapping[int, Notification]
     inputs_schema: Mapping[str, object] | None
@@ -124,7 +139,7 @@ class _Parts:
             steps=dict(enumerate(spec.steps)),
             final_names=[step.name for step in spec.finally_],
             finals=dict(enumerate(spec.finally_)),
-            default_env=spec.defaults.env or (),
+            defaults=spec.defaults,
             returns=spec.returns,
             notifications=dict(enumerate(spec.notifications)),
             inputs_schema=spec.inputs_schema,
@@ -144,7 +159,7 @@ class _Parts:
             steps=steps,
             final_names=final_names,
             finals=finals,
-            default_env=defaults.env or () if defaults is not None else (),
+            defaults=defaults or Defaults(),
             returns=check_model(Source, spec["returns"], base="")[0] if "returns" in spec else None,
             notifications=_sound_notifications(spec.get("notifications")),
             inputs_schema=schema if isinstance(schema, dict) else None,

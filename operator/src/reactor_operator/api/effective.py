@@ -21,12 +21,14 @@ SECRET_PREFIX = "REACTOR_SECRET_"  # noqa: S105 - a prefix of variable names
 class Effective:
     """What holds for a task.
 
-    `image` is None where nothing names one, and for a request: then it is the operator's runtime image.
+    `image` is None where nothing names one, and for a request: then it is the operator's runtime image. `pool` is the
+    name of the pool, where the placement is one.
     """
 
     image: str | None
     modules: Modules | None
     placement: Placement
+    pool: str | None
     env: tuple[EnvVar, ...]
     env_from: tuple[Mapping[str, Json], ...]
     volume_mounts: tuple[Mapping[str, Json], ...]
@@ -40,10 +42,13 @@ def effective(spec: ReactorSpec, step: Step, action: ActionSpec | None = None) -
     defaults, container = spec.defaults, action.container if action is not None else None
     is_python = action is None or action.python is not None
     own = (container, step, defaults) if container is not None else (step, defaults)
+    placement = _first(step.placement, defaults.placement) or Placement.POD
+    pool = _first(step.pool_ref, defaults.pool_ref) if placement is Placement.POOL else None
     return Effective(
         image=container.image if container is not None else _first(step.image, defaults.image) if is_python else None,
         modules=_first(step.modules, defaults.modules) if is_python else None,
-        placement=_first(step.placement, defaults.placement) or Placement.POD,
+        placement=placement,
+        pool=pool.name if pool is not None else None,
         env=_first(*(one.env for one in own)) or (),
         env_from=_first(*(one.env_from for one in own)) or (),
         volume_mounts=_first(*(one.volume_mounts for one in own)) or (),

@@ -17,6 +17,10 @@ VARIABLES = ("inputs", "results", "run")
 """What `when` and `expr` may read."""
 ARGUMENTS = "args"
 """What is read beside by whatever comes after the arguments of a step: a transform, a choice, inputs of a compose."""
+ELEMENT, INDEX = "element", "index"
+"""What is read beside inside a map: what the innermost one is at, and the place of that."""
+COLLECTED = ("result",)
+"""What is read beside by the `collect` of a map: how many elements there were, and what became of them."""
 
 _STRING = (
     r"""[bB]?[rR][bB]?(?:'{3}(?s:.*?)'{3}|"{3}(?s:.*?)"{3}|'[^'\n]*'|"[^"\n]*")"""  # raw: a backslash is a character
@@ -59,6 +63,10 @@ class References:
     results: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     members: tuple[tuple[str, str | None], ...] = ()
+
+    def named(self, variable: str) -> Iterator[str | None]:
+        """Yield the names after a variable; None where it is read as a whole."""
+        return (name for read, name in self.members if read == variable)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,12 @@ from typing import NamedTuple
 
 from reactor_operator.api.actions import ActionSpec
 from reactor_operator.api.bodies import Body
-from reactor_operator.api.expressions import expression_references
+from reactor_operator.api.expressions import COLLECTED, expression_references
+from reactor_operator.api.maps import Map, MapTask
 from reactor_operator.api.problems import Problem, nearest, path_to, render_found
 from reactor_operator.api.reactor import Step
 from reactor_operator.api.sources import Source
+from reactor_operator.engine.identity import Action
 
 CYCLES_SHOWN = 100
 CYCLE_LENGTH_SHOWN = 20
@@ -194,15 +196,35 @@ def mentions_of(step: Step) -> Iterator[Mention]:
     if step.when is not None:
         for name in expression_references(step.when).results:
             yield Mention(("when",), name, in_expression=True)
-    for keys, source in _sources(step):
+    for keys, source in sources_of(step):
         for inner, name, in_expression in mentions_of_source(source):
             yield Mention((*keys, *inner), name, in_expression)
     for place, case in enumerate(step.switch.cases if step.switch is not None else ()):
         for name in expression_references(case.when, arguments=True).results:
             yield Mention(("switch", "cases", place, "when"), name, in_expression=True)
+    if step.map is not None:
+        yield from _collected(step.map)
 
 
-def _sources(step: Step) -> Iterator[tuple[tuple[str | int, ...], Source]]:
+def mentions_of_map(step: Step) -> Iterator[Mention]:
+    """Yield the steps whose results a map reads itself, before its first element and after its last one."""
+    if step.when is not None:
+        for name in expression_references(step.when).results:
+            yield Mention(("when",), name, in_expression=True)
+    if step.map is not None:
+        if step.map.source is not None:
+            for inner, name, in_expression in mentions_of_source(step.map.source):
+                yield Mention(("map", "source", *inner), name, in_expression)
+        yield from _collected(step.map)
+
+
+def _collected(mapped: Map) -> Iterator[Mention]:
+    if mapped.collect is not None and mapped.collect.expr is not None:
+        for name in expression_references(mapped.collect.expr, beside=COLLECTED).results:
+            yield Mention(("map", "collect", "expr"), name, in_expression=True)
+
+
+def sources_of(step: Step) -> Iterator[tuple[tuple[str | int, ...], Source]]:
     """Yield the sources that are evaluated in the scope of the step itself, each with where it is written."""
     for argument, source in step.arguments.items():
         yield ("arguments", argument), source
@@ -214,26 +236,53 @@ def _sources(step: Step) -> Iterator[tuple[tuple[str | int, ...], Source]]:
             yield (*keys, "transform"), body.transform
         for name, source in (body.inputs or {}).items():
             yield (*keys, "inputs", name), source
+    if step.map is not None:
+        yield from sources_of_map(step.map)
+
+
+def sources_of_map(mapped: Map) -> Iterator[tuple[tuple[str | int, ...], Source]]:
+    """Yield the sources of the elements of a map, each with where it is written."""
+    if mapped.source is not None:
+        yield ("map", "source"), mapped.source
+    if mapped.pages is not None:
+        for argument, source in mapped.pages.arguments.items():
+            yield ("map", "pages", "arguments", argument), source
 
 
 def request_sources(step: Step) -> Iterator[tuple[tuple[str | int, ...], Source]]:
     """Yield the sources of the requests of a step and its bodies, each with where it is written."""
-    written: list[tuple[tuple[str | int, ...], ActionSpec | None]] = [
-        (("run",), step.run),
-        (("compensate",), step.compensate),
-        (("undo",), step.undo),
-    ]
-    written += [((*keys, "run"), body.run) for keys, body in bodies_of(step)]
-    for keys, action in written:
-        if action is not None and action.http is not None:
+    for keys, action in actions_of(step):
+        if action.http is not None:
             for inner, source in action.http.sources():
                 yield (*keys, "http", *inner), source
+
+
+def actions_of(step: Step) -> Iterator[tuple[tuple[str | int, ...], ActionSpec]]:
+    """Yield what the tasks of a step, of its bodies and of its map do, each with where it is written."""
+    for action in Action:
+        if (spec := step.action(action)) is not None:
+            yield (action.value,), spec
+    for keys, body in bodies_of(step):
+        if body.run is not None:
+            yield (*keys, "run"), body.run
+    if step.map is not None:
+        yield from map_tasks(step.map)
+
+
+def map_tasks(mapped: Map) -> Iterator[tuple[tuple[str | int, ...], MapTask]]:
+    """Yield the tasks of a map itself, each with where it is written."""
+    if mapped.pages is not None:
+        yield ("map", "pages", "run"), mapped.pages.run
+    if mapped.collect is not None and mapped.collect.run is not None:
+        yield ("map", "collect", "run"), mapped.collect.run
 
 
 def bodies_of(step: Step) -> Iterator[tuple[tuple[str | int, ...], Body]]:
     """Yield the bodies of a step, each with where it is written."""
     if step.compose is not None:
         yield ("compose",), step.compose
+    if step.map is not None:
+        yield ("map",), step.map
     if step.switch is not None:
         for place, case in enumerate(step.switch.cases):
             yield ("switch", "cases", place), case

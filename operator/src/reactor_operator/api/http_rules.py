@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from reactor_operator.api.http import HttpAction
+from reactor_operator.api.map_rules import NOWHERE, Inside
 from reactor_operator.api.problems import Problem, path_to, render_found
 from reactor_operator.api.source_rules import path_fault, source_problems
 from reactor_operator.api.sources import Source
@@ -34,10 +35,12 @@ _URL = re.compile(r"https?://[^/?#\s]", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-def http_problems(http: HttpAction, action: Action, path: str) -> Iterator[Problem]:
+def http_problems(http: HttpAction, action: Action, path: str, inside: Inside = NOWHERE) -> Iterator[Problem]:
     """Yield what is wrong with the request at `path`, its shape being right."""
+    seen = inside if action is Action.RUN else inside.later()
     for keys, source in http.sources():
-        yield from source_problems(source, path_to(path, keys), arguments=True, beside=READ_BESIDE[action])
+        where = path_to(path, keys)
+        yield from source_problems(source, where, arguments=True, beside=READ_BESIDE[action], inside=seen)
     for name, of_request in (("url", http.url), ("body", http.body)):
         if of_request is not None and of_request.by_reference:
             message = "found a key of a Secret or ConfigMap, expected another source: put the key into a header"

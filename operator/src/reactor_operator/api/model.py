@@ -88,24 +88,23 @@ def found_error(reason: str, message: str, **context: object) -> PydanticCustomE
 
 
 class OneOf(Model):
-    """A typed object of which exactly one of the fields `forms` is given (`forms_optional`: at most one)."""
+    """A typed object of which exactly one of the fields `forms` is given (`forms_optional`: at most one).
+
+    `other_forms` are fields of which exactly one is given too, whichever of `forms` it is.
+    """
 
     forms: ClassVar[tuple[str, ...]]
+    other_forms: ClassVar[tuple[str, ...]] = ()
     forms_optional: ClassVar[bool] = False
-    _known_forms: ClassVar[frozenset[str]] = frozenset()
-
-    @classmethod
-    def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        cls._known_forms = frozenset(cls.forms)
 
     @model_validator(mode="wrap")
     @classmethod
     def _one_form(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         """Say what is wrong with the forms beside what is wrong with the fields, not instead of it."""
-        problem = cls._wrong_forms(value) if isinstance(value, dict) else None
-        if problem is None:
+        problems = cls._wrong_forms(value) if isinstance(value, dict) else []
+        if not problems:
             return handler(value)
-        errors: list[InitErrorDetails] = [{"type": problem, "loc": (), "input": value}]
+        errors: list[InitErrorDetails] = [{"type": problem, "loc": (), "input": value} for problem in problems]
         try:
             handler(value)
         except ValidationError as error:
@@ -116,20 +115,31 @@ class OneOf(Model):
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Add to the schema that exactly one form is given; at most one is left to our own check."""
         schema = handler(core)
+        resolved = handler.resolve_ref_schema(schema)
         if not cls.forms_optional:
-            handler.resolve_ref_schema(schema)["oneOf"] = [{"required": [form]} for form in cls.forms]
+            resolved["oneOf"] = [{"required": [form]} for form in cls.forms]
+        if cls.other_forms:
+            resolved["allOf"] = [{"oneOf": [{"required": [form]} for form in cls.other_forms]}]
         return schema
 
     @classmethod
-    def _wrong_forms(cls, value: dict[Any, object]) -> PydanticCustomError | None:
-        if len(cls._known_forms.intersection(value)) == 1:
-            return None
-        given = [name for name in value if name in cls.forms]
-        if given:
-            return found_error("InvalidValue", "found {found}, expected only one of them", found=" and ".join(given))
-        if not cls.forms_optional:
-            return found_error("Required", "expected one of {names}, found none", names=", ".join(cls.forms))
+    def _wrong_forms(cls, value: dict[Any, object]) -> list[PydanticCustomError]:
+        wrong = [_wrong_choice(value, cls.forms, optional=cls.forms_optional)]
+        if cls.other_forms:
+            wrong.append(_wrong_choice(value, cls.other_forms))
+        return [problem for problem in wrong if problem is not None]
+
+
+def _wrong_choice(
+    value: dict[Any, object], forms: tuple[str, ...], *, optional: bool = False
+) -> PydanticCustomError | None:
+    """Return what is wrong where not exactly one of `forms` is given."""
+    given = [name for name in value if name in forms]
+    if len(given) == 1 or (optional and not given):
         return None
+    if given:
+        return found_error("InvalidValue", "found {found}, expected only one of them", found=" and ".join(given))
+    return found_error("Required", "expected one of {names}, found none", names=", ".join(forms))
 
 
 def _again(error: ValidationError) -> list[InitErrorDetails]:

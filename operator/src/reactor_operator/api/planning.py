@@ -7,16 +7,21 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from reactor_operator.api.actions import ActionSpec, CleanupSpec, Retries
-from reactor_operator.api.blueprint import Blueprint, Node
+from reactor_operator.api.blueprint import Blueprint
 from reactor_operator.api.building import building
 from reactor_operator.api.duration import parse_duration
+from reactor_operator.api.maps import DEFAULT_PAGE, Map, Strategy
+from reactor_operator.api.nodes import Node
 from reactor_operator.api.notifications import Notification
 from reactor_operator.api.reactor import ReactorSpec
+from reactor_operator.api.templates import ANY, COLLECT, PAGE
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.plan import (
+    ROOT,
     ActionPlan,
     Backoff,
     Endpoint,
+    MapPlan,
     NotificationPlan,
     Plan,
     RetryPolicy,
@@ -29,52 +34,134 @@ from reactor_operator.engine.plan import (
 def plan_of(blueprint: Blueprint, *, pending_timeout_ms: int, observed: bool = False) -> Plan:
     """Return the plan of a blueprint, steps in manifest order, a scope before the steps inside it.
 
-    `observed`: somebody beside the notifications of the reactor wants to know what happens.
+    `observed`: somebody beside the notifications of the reactor wants to know what happens. What is inside a map is in
+    the plans of that map, in templates of paths.
     """
     spec = blueprint.spec
-    dependents: dict[str, list[str]] = {}
-    children: dict[str, list[str]] = {}
-    scopes: dict[str, str] = {}
-    for path, node in blueprint.nodes.items():
-        for need in node.needs:
-            dependents.setdefault(need, []).append(path)
-        around = scopes.get(path, node.scope.path)
-        children.setdefault(around, []).append(path)
-        for _, body in node.bodies:
-            scopes[body] = path
-    policies: dict[int, _Policies] = {}
-    steps: dict[str, StepPlan] = {}
-    for index, (path, node) in enumerate(blueprint.nodes.items()):
-        reactor = node.scope.reactor
-        held = policies.get(id(reactor))
-        if held is None:
-            held = policies[id(reactor)] = _Policies(reactor)
-        steps[path] = StepPlan(
-            path=path,
-            index=index,
-            kind=node.kind,
-            scope=scopes.get(path, node.scope.path),
-            needs=node.needs,
-            dependents=tuple(dependents.get(path, ())),
-            children=tuple(children.get(path, ())),
-            reads=tuple(node.reads().values()),
-            run=held.of_run(node),
-            compensate=held.of_cleanup(node, node.step.compensate),
-            undo=held.of_cleanup(node, node.step.undo),
-            continues_on_error=node.step.on_error is not None,
-            contains_failures=_contains_failures(node),
-        )
-    return Plan(
-        steps=steps,
-        parallelism=spec.parallelism,
-        on_failure=spec.on_failure,
-        infrastructure_retries=spec.infrastructure_retries,
+    planning = _Planning(blueprint, pending_timeout_ms)
+    return planning.plan(
+        planning.outside_maps,
         timeout_ms=_milliseconds(spec.timeout),
-        rollback_deadline_ms=parse_duration(spec.rollback.deadline),
-        pending_timeout_ms=pending_timeout_ms,
         notifications=tuple(map(_notification, spec.notifications)),
         observed=observed,
     )
+
+
+class _Planning:
+    """Plans the steps of a run, and those of the elements of its maps."""
+
+    def __init__(self, blueprint: Blueprint, pending_timeout_ms: int) -> None:
+        self._blueprint = blueprint
+        self._pending_timeout_ms = pending_timeout_ms
+        self._policies: dict[int, _Policies] = {}
+        self._dependents: dict[str, list[str]] = {}
+        self._children: dict[str, list[str]] = {}
+        self._scopes: dict[str, str] = {}
+        self._in_maps: dict[str, list[Node]] = {"": []}
+        for path, node in blueprint.nodes.items():
+            for need in node.needs:
+                self._dependents.setdefault(need, []).append(path)
+            if node.kind is StepKind.MAP:
+                self._scopes |= dict.fromkeys((path + ANY, path + PAGE, path + COLLECT), ROOT)
+            self._children.setdefault(self._scope(node), []).append(path)
+            for _, body in node.bodies:
+                self._scopes[body] = path
+            self._in_maps.setdefault(node.scope.map_path, []).append(node)
+
+    @property
+    def outside_maps(self) -> Sequence[Node]:
+        """The steps that are inside of no map."""
+        return self._in_maps[""]
+
+    def plan(
+        self,
+        nodes: Sequence[Node],
+        *,
+        timeout_ms: int | None = None,
+        notifications: tuple[NotificationPlan, ...] = (),
+        observed: bool = False,
+    ) -> Plan:
+        """Return the plan of these steps. Limits that are not of the run as a whole hold for elements too."""
+        spec = self._blueprint.spec
+        return Plan(
+            steps={node.path: self._step(node, index) for index, node in enumerate(nodes)},
+            parallelism=spec.parallelism,
+            on_failure=spec.on_failure,
+            infrastructure_retries=spec.infrastructure_retries,
+            timeout_ms=timeout_ms,
+            rollback_deadline_ms=parse_duration(spec.rollback.deadline),
+            pending_timeout_ms=self._pending_timeout_ms,
+            notifications=notifications,
+            observed=observed,
+        )
+
+    def _scope(self, node: Node) -> str:
+        return self._scopes.get(node.path, node.scope.path)
+
+    def _step(self, node: Node, index: int) -> StepPlan:
+        path, step, held = node.path, node.step, self._policies_of(node)
+        planned = self._map(node, step.map) if node.kind is StepKind.MAP and step.map is not None else None
+        return StepPlan(
+            path=path,
+            index=index,
+            kind=node.kind,
+            scope=self._scope(node),
+            needs=node.needs,
+            dependents=tuple(self._dependents.get(path, ())),
+            children=tuple(self._children.get(path, ())),
+            reads=tuple(node.reads().values()) if planned is None else self._reads_of_map(node, planned),
+            run=held.of_run(node) if planned is None else ActionPlan(),
+            compensate=held.of_cleanup(node, step.compensate),
+            undo=held.of_cleanup(node, step.undo),
+            continues_on_error=step.on_error is not None,
+            contains_failures=_contains_failures(node),
+            map=planned,
+        )
+
+    def _policies_of(self, node: Node) -> "_Policies":
+        reactor = node.scope.reactor
+        held = self._policies.get(id(reactor))
+        if held is None:
+            held = self._policies[id(reactor)] = _Policies(reactor)
+        return held
+
+    def _map(self, node: Node, mapped: Map) -> MapPlan:
+        """Return how a map goes over its elements."""
+        own = {node.path + PAGE, node.path + COLLECT}
+        inside = self._in_maps[node.path]
+        tasks = {one.path: self.plan([one]) for one in inside if one.path in own}
+        element = self.plan([one for one in inside if one.path not in own])
+        return MapPlan(
+            element=element,
+            page=tasks.get(node.path + PAGE),
+            collect=tasks.get(node.path + COLLECT),
+            page_size=mapped.pages.page_size if mapped.pages is not None else DEFAULT_PAGE,
+            batch_size=mapped.batch_size,
+            barrier=mapped.strategy is Strategy.BATCH,
+            fail_fast=mapped.fail_fast,
+            max_failures=mapped.max_failures,
+            max_failures_percent=mapped.max_failures_percent,
+            chunk=mapped.elements_per_task,
+            undo_window=mapped.undo_window,
+            timeout_ms=_milliseconds(mapped.timeout),
+            reverses=any(map(_reverses, element.steps.values())),
+        )
+
+    def _reads_of_map(self, node: Node, planned: MapPlan) -> tuple[str, ...]:
+        """Return the steps whose results a map reads, itself or inside it, without those that are inside it."""
+        found = dict.fromkeys(node.reads().values())
+        for plan in (planned.element, planned.page, planned.collect):
+            for step in plan.steps.values() if plan is not None else ():
+                found |= dict.fromkeys(step.reads)
+                scope = self._blueprint.scopes.get(step.path)
+                if scope is not None and scope.returns is not None:
+                    found |= dict.fromkeys(scope.results_of([scope.returns]).values())
+        return tuple(path for path in found if path != node.path and not path.startswith(f"{node.path}["))
+
+
+def _reverses(step: StepPlan) -> bool:
+    within = step.map is not None and step.map.reverses
+    return step.compensate is not None or step.undo is not None or within
 
 
 def _notification(one: Notification) -> NotificationPlan:
@@ -89,9 +176,10 @@ def _notification(one: Notification) -> NotificationPlan:
 
 
 def _contains_failures(node: Node) -> bool:
+    """Tell whether what fails inside a compose is its own affair; an element of a map always keeps it to itself."""
     step = node.step
     declared = step.retries is not None or step.compensate is not None or step.on_error is not None
-    return node.kind is StepKind.COMPOSE and declared
+    return node.kind is StepKind.COMPOSE and (declared or node.path == node.scope.map_path + ANY)
 
 
 class _Policies:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from reactor_operator.api.actions import ActionSpec, CleanupSpec, EnvVars, Objects, OnError, Retries, RetryOn
 from reactor_operator.api.bodies import MAX_STEPS, Body, Case, NameRef, Switch
+from reactor_operator.api.maps import Map
 from reactor_operator.api.model import (
     DNS_SUBDOMAIN,
     ArgumentName,
@@ -48,6 +49,7 @@ class Placement(StrEnum):
 
     POD = "pod"
     JOB = "job"
+    POOL = "pool"
 
 
 class PodRetention(StrEnum):
@@ -91,7 +93,12 @@ class Settings(Model):
         default=None, description="Image of Python tasks. Unset: the runtime image of the operator."
     )
     modules: Optional[Modules] = Field(default=None, description="Python modules for the handlers.")
-    placement: Optional[Placement] = Field(default=None, description="pod (default) or job: what a task runs as.")
+    placement: Optional[Placement] = Field(
+        default=None, description="pod (default), job, or pool: a worker of poolRef takes the task."
+    )
+    pool_ref: Optional[NameRef] = Field(
+        default=None, description="With placement pool: the ReactorPool whose workers take the tasks."
+    )
     retries: Optional[Retries] = Field(default=None, description="How often run is attempted. Unset: once.")
     timeout: Optional[Timeout] = Field(default=None, description="Longest time of one attempt. Unset: no limit.")
     env: Optional[EnvVars] = Field(
@@ -113,7 +120,7 @@ class Defaults(Settings):
 class Step(OneOf, Settings):
     """One step: what is done, with which arguments, after which steps, and how it is taken back."""
 
-    forms = ("run", "transform", "compose", "switch")
+    forms = ("run", "transform", "map", "compose", "switch")
 
     name: StepName = Field(description="A DNS label, unique in the reactor.")
     arguments: Annotated[dict[ArgumentName, Source], Field(max_length=MAX_ARGUMENTS)] = Field(
@@ -122,6 +129,11 @@ class Step(OneOf, Settings):
     )
     run: Optional[ActionSpec] = Field(default=None, description="One task.")
     transform: Optional[Source] = Field(default=None, description="A value; nothing is launched.")
+    map: Optional[Map] = Field(
+        default=None,
+        description="A body for each element of a collection. arguments, retries, timeout, compensate and undo of this"
+        " step are for each element; when, waitFor and onError for the map.",
+    )
     compose: Optional[Body] = Field(
         default=None,
         description="Steps inside this one, or another Reactor. What fails inside fails the run, unless this step has"
@@ -158,7 +170,7 @@ class Step(OneOf, Settings):
                 return self.undo
 
 
-for _recursive in (Body, Case, Switch, Step):
+for _recursive in (Body, Case, Switch, Map, Step):
     _recursive.model_rebuild()
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from reactor_operator.api.subschemas import parts_of_schema
+from reactor_operator.api.templates import template_of
 from reactor_operator.engine.identity import Action
 
 MASK = "***"
@@ -34,12 +35,14 @@ HARMLESS = Sensitive()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sensitivity:
-    """What of a run is sensitive.
+    """What of a run is sensitive. Asked by actual paths (`rows[7]/store`); what it has is by template (`rows[]/store`).
 
     inputs:    names of inputs, by the path of the step that has them (ROOT: the run's own); ALL stands for every one.
     arguments: names of arguments, by the path of their step.
     results:   paths of steps; ROOT: what the run returns.
     requests:  paths of steps with the action whose request it is.
+    elements:  paths of maps whose elements are.
+    maps:      paths of all maps of the run.
     """
 
     inputs: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -47,19 +50,38 @@ class Sensitivity:
     results: frozenset[str] = frozenset()
     requests: frozenset[tuple[str, Action]] = frozenset()
 
+    elements: frozenset[str] = frozenset()
+    maps: frozenset[str] = frozenset()
+
     def of_task(self, path: str, action: Action) -> Sensitive:
         """Return what is sensitive of the tasks of one action."""
-        if path not in self.arguments and path not in self.results and (path, action) not in self.requests:
+        at = self._template(path)
+        if at not in self.arguments and at not in self.results and (at, action) not in self.requests:
             return HARMLESS
         return Sensitive(
-            arguments=self.arguments.get(path, frozenset()),
-            result=path in self.results,
-            request=(path, action) in self.requests,
+            arguments=self.arguments.get(at, frozenset()),
+            result=at in self.results,
+            request=(at, action) in self.requests,
         )
 
     def inputs_of(self, path: str) -> frozenset[str]:
         """Return the names of the sensitive inputs of a scope."""
-        return self.inputs.get(path, frozenset())
+        return self.inputs.get(self._template(path), frozenset())
+
+    def arguments_of(self, path: str) -> frozenset[str]:
+        """Return the names of the sensitive arguments of a step."""
+        return self.arguments.get(self._template(path), frozenset())
+
+    def has_result(self, path: str) -> bool:
+        """Return whether the result of a step is sensitive (ROOT: what the run returns)."""
+        return self._template(path) in self.results
+
+    def has_elements(self, path: str) -> bool:
+        """Return whether the elements of a map are sensitive."""
+        return self._template(path) in self.elements
+
+    def _template(self, path: str) -> str:
+        return template_of(path, self.maps.__contains__)[0] if self.maps and "[" in path else path
 
 
 NOTHING = Sensitivity()

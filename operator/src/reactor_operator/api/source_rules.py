@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from reactor_operator.api.expressions import expression_references
 from reactor_operator.api.library import load_cel
+from reactor_operator.api.map_rules import NOWHERE, Inside, element_problems
 from reactor_operator.api.paths import parse_path
 from reactor_operator.api.problems import Problem
 from reactor_operator.api.sources import Source
@@ -18,17 +19,19 @@ _SYNTAX_ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?(.*)
 
 
 def source_problems(
-    source: Source, path: str, *, arguments: bool = False, beside: tuple[str, ...] = ()
+    source: Source, path: str, *, arguments: bool = False, beside: tuple[str, ...] = (), inside: Inside = NOWHERE
 ) -> Iterator[Problem]:
     """Yield what is wrong with the source at `path`, its shape being right.
 
-    `arguments`: it may read `args`; `beside` names what else.
+    `arguments`: it may read `args`; `beside` names what else; `inside`: the maps whose elements it may read.
     """
     for name, written in (("input", source.input), ("path", source.path)):
         if written is not None and (fault := path_fault(written)) is not None:
             yield Problem(f"{path}.{name}", fault, "InvalidPath")
     if source.expr is not None:
-        yield from expression_problems(source.expr, f"{path}.expr", arguments=arguments, beside=beside)
+        read = (*beside, *inside.variables)
+        yield from expression_problems(source.expr, f"{path}.expr", arguments=arguments, beside=read)
+    yield from element_problems(source, path, inside)
     if source.sensitive and source.has_value:
         message = "found it beside value, which anyone may read in the Reactor: take an input, or a secretKeyRef"
         yield Problem(f"{path}.sensitive", message, "InvalidValue")

@@ -1,4 +1,4 @@
-"""Where a value comes from: an input, a step's result, a literal, an expression, or a key of a Secret or ConfigMap.
+"""Where a value comes from: an input, a result, an element of a map, a literal, CEL, or a key of a Secret or ConfigMap.
 
 In: one object of a manifest. Out: a frozen `Source`. Never here: resolving it (see `evaluation.sources`).
 """
@@ -27,9 +27,9 @@ class KeyRef(Model):
 
 
 class Source(OneOf):
-    """Where a value comes from: exactly one of input, result, value, expr, secretKeyRef and configMapKeyRef."""
+    """Where a value comes from: one of input, result, value, element, index, expr, secretKeyRef and configMapKeyRef."""
 
-    forms = ("input", "result", "value", "expr", "secretKeyRef", "configMapKeyRef")
+    forms = ("input", "result", "value", "element", "index", "expr", "secretKeyRef", "configMapKeyRef")
 
     input: Optional[Path] = Field(
         default=None, description="Path in the inputs of the run, such as customer.emails[0]."
@@ -38,6 +38,12 @@ class Source(OneOf):
         default=None, description="Name of the step whose result is taken; it is waited for."
     )
     value: Json = Field(default=None, description="The value itself: any JSON.")
+    element: Optional[StepName] = Field(
+        default=None, description="Name of a map around this: the element that it is at."
+    )
+    index: Optional[StepName] = Field(
+        default=None, description="Name of a map around this: the place of its element, from 0."
+    )
     expr: Optional[Expression] = Field(default=None, description="A CEL expression over inputs, results and run.")
     secret_key_ref: Optional[KeyRef] = Field(
         default=None,

@@ -19,7 +19,7 @@ BRIEF = "x-brief"
 _PRESERVE = "x-kubernetes-preserve-unknown-fields"
 _COPIED = (
     "description", "type", "enum", "format", "pattern", "minLength", "maxLength", "minimum", "maximum",
-    "minItems", "maxItems", "minProperties", "maxProperties", "required", "oneOf", "nullable",
+    "minItems", "maxItems", "minProperties", "maxProperties", "required", "oneOf", "allOf", "nullable",
     "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-validations",
 )  # fmt: skip
 
@@ -82,6 +82,8 @@ def _by_name(node: Mapping[str, Any], rendering: _Rendering) -> dict[str, Any]:
 
 def _map(node: Mapping[str, Any], rendering: _Rendering) -> dict[str, Any]:
     """Return what holds for the values of a map; Kubernetes cannot say what holds for its keys."""
+    if node.get(BRIEF):
+        return {_PRESERVE: True}
     values = node.get("additionalProperties")
     for pattern in node.get("patternProperties", {}).values():
         values = pattern

@@ -11,27 +11,31 @@ step says so, for nobody knows what a handler makes of its arguments. Conditions
 from collections.abc import Iterable, Iterator, Mapping
 
 from reactor_operator.api.actions import EnvVar
-from reactor_operator.api.blueprint import Blueprint, Node, Scope
+from reactor_operator.api.blueprint import Blueprint
 from reactor_operator.api.effective import effective
-from reactor_operator.api.expressions import expression_references
+from reactor_operator.api.expressions import ELEMENT, INDEX, expression_references
+from reactor_operator.api.maps import RESULTS, Map
+from reactor_operator.api.nodes import Node, Scope
 from reactor_operator.api.paths import parse_path
 from reactor_operator.api.problems import Problem
 from reactor_operator.api.sensitivity import ALL, NOTHING, Sensitivity, sensitive_inputs
 from reactor_operator.api.sources import Source
+from reactor_operator.api.templates import ANY, COLLECT, PAGE
 from reactor_operator.engine.identity import Action
 from reactor_operator.engine.plan import ROOT, StepKind
 
 Schemas = Mapping[str, Mapping[str, object] | None]
 """Schemas of inputs that ConfigMaps hold, by the name of the reactor; the run's own has none."""
 
-_INPUT, _ARGUMENT, _RESULT, _REQUEST = "input", "argument", "result", "request"
+_INPUT, _ARGUMENT, _RESULT, _REQUEST, _ELEMENT = "input", "argument", "result", "request", "element"
 _DECLARED = "declared"
 """A result that is called sensitive, by its step or by one around whose result it is: they are one document."""
-_BESIDE = ("result", "failure")
+_BESIDE = ("result", "failure", ELEMENT, INDEX)
 _WHOLE = ""
 
 Place = tuple[str, str, str]
-"""What is marked: an input, argument, result or request; the path of its step; and its name, the whole of it: empty."""
+"""What is marked: an input, argument, result, request, or the elements of a map; the path of its step; and its name,
+the whole of it: empty. Inside maps paths are templates: what holds for one element holds for all."""
 
 
 def sensitivity_of(blueprint: Blueprint, schemas: Schemas | None = None) -> Sensitivity:
@@ -68,8 +72,13 @@ def _written_in(node: Node, action: Action) -> str:
     """Return the field of the `env` that holds for a task."""
     spec = node.step.action(action)
     if spec is not None and spec.container is not None and spec.container.env is not None:
-        return f"{node.field_path}.{action.value}.container.env"
-    return f"{node.field_path}.env" if node.step.env is not None else "spec.defaults.env"
+        return f"{_field_of(node, action)}.container.env"
+    return f"{node.step_field}.env" if node.step.env is not None else "spec.defaults.env"
+
+
+def _field_of(node: Node, action: Action) -> str:
+    """Return where an action is written: what cleans up beside the body whose task it cleans up after."""
+    return f"{node.field_path if action is Action.RUN else node.step_field}.{action.value}"
 
 
 def _words(variable: EnvVar, step: str) -> str:
@@ -117,6 +126,8 @@ class _Marks:
             arguments={path: frozenset(found) for path, found in names[_ARGUMENT].items()},
             results=frozenset(path for kind, path, _ in self._marked if kind == _RESULT),
             requests=frozenset((path, Action(name)) for kind, path, name in self._marked if kind == _REQUEST),
+            elements=frozenset(path for kind, path, _ in self._marked if kind == _ELEMENT),
+            maps=frozenset(path for path, node in self._blueprint.nodes.items() if node.kind is StepKind.MAP),
         )
 
     def _mark(self, places: Iterable[Place]) -> None:
@@ -134,7 +145,8 @@ class _Marks:
         self._reads((_DECLARED, node.path, _WHOLE), own)
         if step.sensitive:
             self._mark([(_DECLARED, node.path, _WHOLE)])
-        for name, source in step.arguments.items():
+        is_collect = node.path == node.scope.map_path + COLLECT
+        for name, source in step.arguments.items() if not is_collect else ():
             if not source.by_reference:
                 self._source(source, node.scope, node.path, (_ARGUMENT, node.path, name))
         for action in Action if node.kind is StepKind.TASK else ():
@@ -146,11 +158,28 @@ class _Marks:
         for _, body in node.bodies:
             self._reads((_RESULT, body, _WHOLE), own)
             self._reads((_DECLARED, node.path, _WHOLE), (_DECLARED, body, _WHOLE))
+        if node.kind is StepKind.MAP and step.map is not None:
+            self._map(node, step.map)
         if node.kind is StepKind.COMPOSE and node.path in self._blueprint.scopes:
             self._returned(self._blueprint.scopes[node.path], own)
             inputs = step.compose.inputs if step.compose is not None else None
             for name, source in (inputs or {}).items():
                 self._source(source, node.scope, node.path, (_INPUT, node.path, name))
+
+    def _map(self, node: Node, mapped: Map) -> None:
+        """Take down where the elements of a map come from, and what its result is made of."""
+        path, elements = node.path, (_ELEMENT, node.path, _WHOLE)
+        own, of_elements, collected = ((_RESULT, at, _WHOLE) for at in (path, path + ANY, path + COLLECT))
+        if mapped.source is not None:
+            self._source(mapped.source, node.scope, path, elements)
+        self._reads((_RESULT, path + PAGE, _WHOLE), elements)
+        if mapped.collect is None:
+            self._reads(of_elements, own)
+        elif mapped.collect.expr is not None:
+            self._source(mapped.collect.source, node.scope, path, own)
+        else:
+            self._reads(of_elements, (_ARGUMENT, path + COLLECT, RESULTS))
+            self._reads(collected, own)
 
     def _returned(self, scope: Scope, to: Place) -> None:
         if scope.returns is None:
@@ -181,6 +210,8 @@ def _places_of(source: Source, scope: Scope, path: str) -> Iterator[Place]:
         yield _INPUT, scope.inputs_from, first if isinstance(first, str) else _WHOLE
     for other in scope.results_of([source]).values():
         yield _RESULT, other, _WHOLE
+    if source.element is not None and source.element in scope.maps:
+        yield _ELEMENT, scope.maps[source.element], _WHOLE
     if source.expr is None:
         return
     for variable, name in expression_references(source.expr, arguments=True, beside=_BESIDE).members:
@@ -190,3 +221,5 @@ def _places_of(source: Source, scope: Scope, path: str) -> Iterator[Place]:
             yield _ARGUMENT, path, name or _WHOLE
         elif variable == "result":
             yield _RESULT, path, _WHOLE
+        elif variable == ELEMENT and scope.innermost:
+            yield _ELEMENT, scope.innermost, _WHOLE

@@ -114,7 +114,7 @@ class Audit:
 def _placement(known: KnownRun, task: Task) -> Placement:
     if known.blueprint is None:
         return Placement.POD
-    node = known.blueprint.nodes[task.path]
+    node = known.blueprint.at(task.path).node
     return effective(node.scope.reactor, node.step).placement
 
 

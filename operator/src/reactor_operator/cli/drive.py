@@ -19,6 +19,7 @@ from reactor_operator.cli.progress import Progress
 from reactor_operator.cli.run_view import RunView
 from reactor_operator.encryption import NO_KEYS, Keyring
 from reactor_operator.engine.actions import StartTask
+from reactor_operator.engine.draft import open_tasks
 from reactor_operator.engine.events import CancelRequested
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.state import RunPhase
@@ -177,13 +178,13 @@ class Driver:
     async def _give_up_lost(self, known: KnownRun, launcher: LocalLauncher) -> None:
         """Tell of every task that an earlier process started and took with it when it ended."""
         run, blueprint = known.definition.run, known.blueprint
-        for step in known.state.steps.values():
-            if step.task is None or blueprint is None:
-                continue
-            open_ = await self._store.open_task(run.uid, step.task.key)
-            ordered = any(isinstance(order, StartTask) and order.task == step.task for order in known.outbox.values())
-            if open_ is not None and not open_.outcome and (open_.binding or not ordered):
-                await launcher.report_lost(run, blueprint.step(step.task.path), step.task)
+        if blueprint is None:
+            return
+        ordered = {order.task for order in known.outbox.values() if isinstance(order, StartTask)}
+        for task in open_tasks(known.state):
+            open_ = await self._store.open_task(run.uid, task.key)
+            if open_ is not None and not open_.outcome and (open_.binding or task not in ordered):
+                await launcher.report_lost(run, blueprint.step(task.path), task)
 
     async def _loop(self, run: LaptopRun, reconciler: Reconciler, board: LaptopBoard, launcher: LocalLauncher) -> None:
         """Reconcile until the run has ended, holds still because it is suspended, or waits for another run to end; then

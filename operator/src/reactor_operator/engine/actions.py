@@ -33,6 +33,25 @@ class EvaluateReturns:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluatePage:
+    """Read what the task of a page returned; answer with PageEvaluated or PageEvaluationFailed."""
+
+    path: str
+    round: int
+    page: int
+    result: ValueRef | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadOutcomes:
+    """Bring a page of outcomes back, for the map is reversed; answer with OutcomesLoaded."""
+
+    path: str
+    round: int
+    page: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluateRequest:
     """Evaluate what the tasks of an action send; answer with RequestEvaluated, or with TaskFailed: it never started.
 
@@ -93,6 +112,6 @@ class Notify:
     type: Literal["Notify"] = "Notify"
 
 
-Evaluation = EvaluateStep | EvaluateReturns | EvaluateRequest
+Evaluation = EvaluateStep | EvaluateReturns | EvaluatePage | LoadOutcomes | EvaluateRequest
 Effect = StartTask | RetireTask | Announce | Notify
 EngineAction = Evaluation | Effect

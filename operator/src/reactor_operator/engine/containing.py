@@ -15,6 +15,8 @@ from reactor_operator.engine.plan import ROOT, SCOPES, OnFailure, StepKind
 from reactor_operator.engine.reverting import listed, reverse_one, revert_order
 from reactor_operator.engine.state import RunFailure, StepPhase
 
+_ACTING = frozenset({StepKind.TASK, StepKind.MAP})
+
 
 def container_of(draft: Draft, path: str) -> str | None:
     """Return the innermost scope around a step that contains failures, None where only the run is left to fail."""
@@ -76,7 +78,7 @@ def end_containing(draft: Draft) -> Failure | None:
 def _acted_inside(draft: Draft, scope: str) -> bool:
     """Tell whether a task inside began: a scope that was entered, and a value that was told, changed nothing."""
     steps = ((draft.plan.steps[path], draft.step(path)) for path in draft.plan.inside(scope))
-    return any(step.acted or (plan.kind is StepKind.TASK and step.start_order > 0) for plan, step in steps)
+    return any(step.acted or (plan.kind in _ACTING and step.start_order > 0) for plan, step in steps)
 
 
 def close_scopes(draft: Draft, within: str) -> None:

@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Any, assert_never
 
 from reactor_operator.engine import events as ev
-from reactor_operator.engine.draft import Decision, Draft, returns_of
+from reactor_operator.engine.draft import Decision, Draft, returns_of, wakes_at
+from reactor_operator.engine.elements import owner_of, plan_at
 from reactor_operator.engine.ending import (
     begin_ending,
     compose_failed,
@@ -27,13 +28,25 @@ from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.forward import complete, enter, finish_up, go_forward, skip
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.launching import launch
+from reactor_operator.engine.mapping import enter_map, go_over, map_of, page_evaluated, returns_evaluated
 from reactor_operator.engine.notices import notification_ended
 from reactor_operator.engine.plan import NO_STEPS, ROOT, Plan, StepKind
 from reactor_operator.engine.reports import task_reported
 from reactor_operator.engine.signals import requested
-from reactor_operator.engine.state import Goal, Header, RunFailure, RunPhase, RunState, SignalAnswer, Stage, phase_of
+from reactor_operator.engine.state import (
+    Goal,
+    Header,
+    RunFailure,
+    RunPhase,
+    RunState,
+    SignalAnswer,
+    Stage,
+    StepPhase,
+    phase_of,
+)
 from reactor_operator.engine.suspending import spec_changed
 from reactor_operator.engine.timers import fire_due
+from reactor_operator.engine.unmapping import go_back_over, outcomes_loaded
 
 
 def begin(plan: Plan, uid: str, now: int, *, suspended: bool = False, generation: int = 0) -> RunState:
@@ -97,18 +110,25 @@ def decide(plan: Plan, state: RunState, event: ev.Event, now: int) -> Decision:
     return decide_together(plan, state, (event,), now)
 
 
-def decide_together(plan: Plan, state: RunState, events: Iterable[ev.Event], now: int) -> Decision:
+def decide_together(
+    plan: Plan, state: RunState, events: Iterable[ev.Event], now: int, *, begins: bool = True
+) -> Decision:
     """Fold events that were recorded before any of them was decided on.
+
+    Without `begins` no element of a map is begun, so that what was done is committed before more is: then it is to be
+    asked again at once.
 
     All are taken down before anything follows from one of them. So a failure that stops its siblings stops none whose
     outcome is recorded behind it, and a sibling that told its start is known to have acted.
     """
     draft = Draft(plan, state, now)
+    draft.begins = begins
     if not draft.header.told and draft.header.stage is Stage.FORWARD:
         draft.tell(FactKind.RUN_STARTED)
     for event in events:
         _apply(draft, event)
     _advance(draft)
+    draft.merge()
     if (phase := phase_of(draft.header)) is not draft.header.phase:
         draft.set(phase=phase)
     return draft.decision()
@@ -135,13 +155,61 @@ def _apply(draft: Draft, event: ev.Event) -> None:
         case ev.TimePassed():
             if stage is not Stage.RECOVERING:
                 fire_due(draft)
+                _fire_elements(draft)
+        case _ if (inner := _inner_of(draft, event)) is not None:
+            _apply(inner, event)
         case ev.StepEvaluated() | ev.StepEvaluationFailed():
             _step_evaluated(draft, event)
         case ev.ReturnsEvaluated() | ev.ReturnsEvaluationFailed():
             _returns_evaluated(draft, event)
+        case ev.PageEvaluated() | ev.PageEvaluationFailed():
+            page_evaluated(draft, event)
+        case ev.OutcomesLoaded():
+            outcomes_loaded(draft, event)
         case _:
             if _is_open(draft, event.task):
                 task_reported(draft, event)
+
+
+def _inner_of(draft: Draft, event: ev.Event) -> Draft | None:
+    """Return the draft of the element that an event is about, None where it is about none that is in flight."""
+    match event:
+        case ev.StepEvaluated() | ev.StepEvaluationFailed() | ev.PageEvaluated() | ev.PageEvaluationFailed():
+            path = event.path
+        case ev.OutcomesLoaded():
+            path = event.path
+        case ev.ReturnsEvaluated() | ev.ReturnsEvaluationFailed():
+            path = event.scope
+        case (
+            ev.RequestEvaluated()
+            | ev.TaskStarted()
+            | ev.TaskWaiting()
+            | ev.TaskUploaded()
+            | ev.TaskSucceeded()
+            | ev.TaskSkipped()
+            | ev.TaskHalted()
+            | ev.TaskContinued()
+            | ev.TaskFailed()
+            | ev.TaskLost()
+        ):
+            path = event.task.path
+        case _:
+            return None
+    if "[" not in path:
+        return None
+    owner = owner_of(draft.plan, path)
+    if owner is None or owner[1] not in draft.elements.get(owner[0], {}):
+        return None
+    return draft.open(*owner, plan_at(map_of(draft, owner[0]), *owner))
+
+
+def _fire_elements(draft: Draft) -> None:
+    """Let the timers of elements take effect that are due."""
+    for of, elements in draft.elements.items():
+        for path, one in list(elements.items()):
+            at = wakes_at(one, draft.now - 1)
+            if at is not None and at <= draft.now:
+                _apply(draft.open(of, path, plan_at(map_of(draft, of), of, path)), ev.TimePassed())
 
 
 def _advance(draft: Draft) -> None:
@@ -153,6 +221,8 @@ def _advance(draft: Draft) -> None:
                 begin_ending(draft, Goal.HALT)
             case Stage.FORWARD:
                 go_forward(draft)
+                if draft.parent is not None and draft.remaining[ROOT] == 0:
+                    finish(draft, RunPhase.SUCCEEDED, "", "")
             case Stage.HOLDING:
                 hold(draft)
             case Stage.DRAINING:
@@ -166,8 +236,18 @@ def _advance(draft: Draft) -> None:
                 return
             case _:
                 assert_never(stage)
-        if draft.header.stage is stage:
+        moved = _move_maps(draft)
+        if draft.header.stage is stage and not moved:
             return
+
+
+def _move_maps(draft: Draft) -> bool:
+    """Let each map do its part; return whether one has ended."""
+    ended = False
+    for path in draft.active_maps():
+        move = go_over if draft.step(path).phase is StepPhase.RUNNING else go_back_over
+        ended |= move(draft, path, _advance)
+    return ended
 
 
 def _is_open(draft: Draft, task: Task) -> bool:
@@ -201,6 +281,8 @@ def _start(draft: Draft, event: ev.StepEvaluated) -> None:
         case StepKind.TRANSFORM:
             draft.put(path, arguments=event.arguments, started_at=draft.now)
             complete(draft, path, event.result)
+        case StepKind.MAP:
+            enter_map(draft, event)
         case StepKind.COMPOSE | StepKind.SWITCH:
             draft.put(path, arguments=event.arguments, inputs=event.inputs, fallback=event.fallback)
             enter(draft, path, event.chosen)
@@ -213,7 +295,9 @@ def _returns_evaluated(draft: Draft, event: ev.ReturnsEvaluated | ev.ReturnsEval
     if returns_of(scope) not in draft.evaluating:
         return
     draft.evaluating.discard(returns_of(scope))
-    if isinstance(event, ev.ReturnsEvaluated):
+    if scope != ROOT and draft.plan.steps[scope].kind is StepKind.MAP:
+        returns_evaluated(draft, event)
+    elif isinstance(event, ev.ReturnsEvaluated):
         if scope == ROOT:
             finish(draft, RunPhase.SUCCEEDED, "Succeeded", "", event.result)
         elif draft.header.stage is Stage.FORWARD:

@@ -5,20 +5,22 @@ Never here: a rule of the saga; only the bookkeeping that keeps derived fields t
 """
 
 from bisect import bisect
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from reactor_operator.engine.actions import Announce, EngineAction, Notify
 from reactor_operator.engine.evolve import evolve
 from reactor_operator.engine.facts import PENDING_LIMIT, Fact, FactKind
 from reactor_operator.engine.failures import Failure, printable
+from reactor_operator.engine.identity import Task
 from reactor_operator.engine.layered import Layered
 from reactor_operator.engine.plan import FINALLY, ROOT, NotificationPlan, Plan, StepKind, StepPlan
 from reactor_operator.engine.state import (
     DONE,
     UNTOUCHED,
     DeadNotice,
+    OutcomePage,
     RunState,
     Stage,
     StepPhase,
@@ -43,6 +45,7 @@ class Decision:
     """What `decide` answers: the next state, what to do, when to ask again at the latest, and which steps changed.
 
     `facts` are those that happened, of a plan that has somebody to tell them to.
+    `filing` says what changed of maps.
     """
 
     state: RunState
@@ -50,20 +53,62 @@ class Decision:
     wake_at: int | None = None
     touched: frozenset[str] = frozenset()
     facts: tuple[Fact, ...] = ()
+    filing: "Filing | None" = None
+
+
+@dataclass(slots=True)
+class Filing:
+    """What a decision changes of maps, at whatever depth.
+
+    elements: elements by path, with their saga as it is now (None: it has ended).
+    hot:      pages of outcomes that are not whole yet, by path of the map and number (None: it is one no more).
+    cold:     pages of outcomes that leave the hot state, by path, round and number.
+    sources:  pages of elements that nothing needs any more, by path, round and number.
+    dropped:  documents that nothing needs any more, by name.
+    """
+
+    elements: dict[str, RunState | None] = field(default_factory=dict)
+    hot: dict[tuple[str, int], OutcomePage | None] = field(default_factory=dict)
+    cold: dict[tuple[str, int, int], OutcomePage] = field(default_factory=dict)
+    sources: set[tuple[str, int, int]] = field(default_factory=set)
+    dropped: set[str] = field(default_factory=set)
+
+    def add(self, later: "Filing") -> None:
+        """Take over what a later decision changes."""
+        self.elements |= later.elements
+        self.hot |= later.hot
+        self.cold |= later.cold
+        self.sources |= later.sources
+        self.dropped |= later.dropped
 
 
 class Draft:
-    """The working copy. `header` fields are changed by `set`, steps by `put`, orders given by `act`."""
+    """The working copy. `header` fields are changed by `set`, steps by `put`, orders given by `act`.
+
+    That of an element of a map has a `parent`: it tells people nothing by itself, and shares the room for tasks.
+    Where it `begins` no elements, for enough were begun since the last commit, it notes that it `held_back` some.
+    """
 
     __slots__ = (
+        "_elements_load",
+        "_noted_load",
+        "_owned",
         "_touched",
+        "_unsettled",
         "actions",
         "active",
+        "begins",
         "due",
+        "elements",
         "evaluating",
         "facts",
+        "filing",
         "header",
+        "held_back",
+        "inner",
         "now",
+        "pages",
+        "parent",
         "plan",
         "ready",
         "remaining",
@@ -72,8 +117,9 @@ class Draft:
         "steps",
     )
 
-    def __init__(self, plan: Plan, state: RunState, now: int) -> None:
+    def __init__(self, plan: Plan, state: RunState, now: int, parent: "Draft | None" = None) -> None:
         self.plan = plan
+        self.parent = parent
         self.source = state
         self.now = max(now, state.header.now)
         self.header = state.header
@@ -84,9 +130,19 @@ class Draft:
         self.remaining = dict(state.remaining)
         self.revert = state.revert
         self.evaluating = set(state.evaluating)
-        self.actions: list[EngineAction] = []
+        self.elements: dict[str, Mapping[str, RunState]] = dict(state.elements)
+        self.pages = dict(state.pages)
+        self.inner: dict[str, dict[str, Draft]] = {}
+        self.begins: bool = parent.begins if parent is not None else True
+        self.held_back = False
+        self.filing: Filing = parent.filing if parent is not None else Filing()
+        self.actions: list[EngineAction] = parent.actions if parent is not None else []
         self.facts: list[Fact] = []
         self._touched: set[str] = set()
+        self._owned: set[str] = set()
+        self._unsettled: dict[str, dict[str, None]] = {}
+        self._elements_load: int | None = None
+        self._noted_load = 0
 
     def step(self, path: str) -> StepState:
         """Return the step as it is now."""
@@ -187,7 +243,9 @@ class Draft:
         self.actions.append(action)
 
     def announce(self, reason: str, message: str, *, warning: bool = False) -> None:
-        """Order a Kubernetes Event."""
+        """Order a Kubernetes Event. Those of elements would be too many: their map tells what became of them."""
+        if self.parent is not None:
+            return
         ordinal = self.header.announcements + 1
         self.set(announcements=ordinal)
         self.act(Announce(ordinal=ordinal, reason=reason, message=message, warning=warning))
@@ -230,41 +288,128 @@ class Draft:
         self.set(notices=evolve(notices, changes))
 
     def active_in_plan_order(self) -> list[str]:
-        """Return the active steps in the order of the manifest."""
-        return sorted(self.active, key=lambda path: self.plan.steps[path].index)
+        """Return the active steps in the order of the manifest, but no maps: what is in flight of those is apart."""
+        steps = self.plan.steps
+        return sorted(
+            (path for path in self.active if steps[path].kind is not StepKind.MAP), key=lambda path: steps[path].index
+        )
+
+    def active_maps(self) -> list[str]:
+        """Return the maps that go forward or are reversed, in the order of the manifest."""
+        return sorted(self.elements, key=lambda path: self.plan.steps[path].index)
+
+    def load(self) -> int:
+        """Return how many tasks are in flight, and evaluations that lead to one, also in elements."""
+        if self._elements_load is None:
+            self._elements_load = sum(load_of(one) for map_ in self.elements.values() for one in map_.values())
+        return len(self.active) - len(self.elements) + len(self.evaluating) + self._elements_load
+
+    def room(self) -> int:
+        """Return how many more tasks may be in flight."""
+        if self.parent is not None:
+            return self.parent.room() + self._noted_load - self.load()
+        return self.plan.parallelism - self.load()
+
+    def open(self, of: str, path: str, plan: Plan) -> "Draft":
+        """Return the draft of an element in flight of the map `of`. It is to be let go on, and then `settled`."""
+        opened = self.inner.setdefault(of, {})
+        found = opened.get(path)
+        if found is None:
+            found = opened[path] = Draft(plan, self.elements[of][path], self.now, self)
+            found._noted_load = found.load()
+        self._unsettled.setdefault(of, {})[path] = None
+        return found
+
+    def unsettled(self, of: str) -> "list[tuple[str, Draft]]":
+        """Return the elements of a map that were opened since they were let go on."""
+        return [(path, self.inner[of][path]) for path in self._unsettled.get(of, ())]
+
+    def settled(self, of: str, path: str) -> None:
+        """Count what is in flight of an element by now, having been let go on."""
+        inner = self.inner[of][path]
+        self._unsettled[of].pop(path, None)
+        self.load()
+        assert self._elements_load is not None
+        load = inner.load()
+        self._elements_load += load - inner._noted_load
+        inner._noted_load = load
+
+    def add_element(self, of: str, path: str, plan: Plan, state: RunState) -> "Draft":
+        """Take an element in, and return its draft."""
+        self.load()
+        self._own(of)[path] = state
+        inner = self.open(of, path, plan)
+        inner._noted_load = 0
+        return inner
+
+    def remove_element(self, of: str, path: str) -> None:
+        """Let an element go that has ended."""
+        del self._own(of)[path]
+        del self.inner[of][path]
+        self.filing.elements[path] = None
+
+    def merge(self) -> None:
+        """Take over what elements have become."""
+        for of, opened in self.inner.items():
+            for path, inner in opened.items():
+                inner.merge()
+                if inner._changed() or path not in self.source.elements.get(of, {}):
+                    self._own(of)[path] = self.filing.elements[path] = inner.state()
+        self.inner = {}
+
+    def _own(self, of: str) -> dict[str, RunState]:
+        if of not in self._owned:
+            self._owned.add(of)
+            self.elements[of] = dict(self.elements[of])
+        return self.elements[of]  # type: ignore[return-value]
 
     def decision(self) -> Decision:
         """Freeze. Where nothing changed the very state that came in goes out."""
         if not self._changed():
             return Decision(state=self.source, wake_at=self._wake_at())
+        return Decision(
+            state=self.state(),
+            actions=tuple(self.actions),
+            wake_at=self._wake_at(),
+            touched=frozenset(self._touched),
+            facts=tuple(self.facts),
+            filing=self.filing,
+        )
+
+    def state(self) -> RunState:
+        """Freeze what there is."""
         if self.header.now != self.now:
             self.set()
-        state = RunState(
+        return RunState(
             header=self.header,
             steps=self.steps,
+            elements=self.elements,
+            pages=self.pages,
             ready=self.ready,
-            active=tuple(self.active_in_plan_order()),
+            active=tuple(sorted(self.active, key=lambda path: self.plan.steps[path].index)),
             due=self.due,
             remaining=self.remaining,
             revert=self.revert,
             evaluating=frozenset(self.evaluating),
         )
-        return Decision(
-            state=state,
-            actions=tuple(self.actions),
-            wake_at=self._wake_at(),
-            touched=frozenset(self._touched),
-            facts=tuple(self.facts),
-        )
 
     def _changed(self) -> bool:
         return (
-            bool(self._touched or self.actions)
+            bool(self._touched or (self.actions and self.parent is None))
+            or any(self._owned)
             or self.header is not self.source.header
             or self.evaluating != self.source.evaluating
         )
 
+    def hold_back(self) -> None:
+        """Note that elements wait to be begun after the next commit."""
+        self.held_back = True
+        if self.parent is not None:
+            self.parent.hold_back()
+
     def _wake_at(self) -> int | None:
+        if self.held_back:
+            return self.now
         header = self.header
         if header.stage in {Stage.OVER, Stage.RECOVERING}:
             return None
@@ -273,6 +418,8 @@ class Draft:
             times.append(header.deadline)
         if header.rollback_deadline is not None and header.rollback_deadline > self.now:
             times.append(header.rollback_deadline)
+        for map_ in self.elements.values():
+            times += (at for one in map_.values() if (at := wakes_at(one, self.now)) is not None)
         return min(times, default=None)
 
 
@@ -283,16 +430,49 @@ def returns_of(scope: str) -> str:
 
 def waits_for_resume(draft: Draft, path: str) -> bool:
     """Tell whether a compensate or undo may not be attempted again now, because the run is suspended."""
-    if not is_held(draft.header):
-        return False
-    step = draft.step(path)
+    return is_held(draft.header) and _retries_cleanup(draft.step(path))
+
+
+def _retries_cleanup(step: StepState) -> bool:
     return step.timer is Timer.RETRY and step.phase in CLEANUP
 
 
+def wakes_at(element: RunState, now: int) -> int | None:
+    """Return when an element of a map is to be looked at, whatever happens."""
+    header = element.header
+    if header.stage is Stage.OVER:
+        return None
+    held = is_held(header)
+    times = [at for path, at in element.due.items() if not (held and _retries_cleanup(element.step(path)))]
+    if header.rollback_deadline is not None and header.rollback_deadline > now:
+        times.append(header.rollback_deadline)
+    for map_ in element.elements.values():
+        times += (at for one in map_.values() if (at := wakes_at(one, now)) is not None)
+    return min(times, default=None)
+
+
+def load_of(element: RunState) -> int:
+    """Return how many tasks of an element are in flight, and evaluations that lead to one."""
+    inner = sum(load_of(one) for map_ in element.elements.values() for one in map_.values())
+    return len(element.active) - len(element.elements) + len(element.evaluating) + inner
+
+
+def open_tasks(state: RunState) -> Iterator[Task]:
+    """Yield every task that is open, also of elements."""
+    for path in state.active:
+        task = state.step(path).task
+        if task is not None:
+            yield task
+    for map_ in state.elements.values():
+        for element in map_.values():
+            yield from open_tasks(element)
+
+
 def is_active(plan: StepPlan, step: StepState) -> bool:
-    """Tell whether a step has a task or a cleanup under way. A scope has none while the steps inside it go forward."""
+    """Tell whether a step has a task or a cleanup under way. A scope has none while the steps inside it go forward; a
+    map is active as long as it goes over its elements."""
     if step.phase is StepPhase.RUNNING:
-        return plan.kind is StepKind.TASK
+        return plan.kind in {StepKind.TASK, StepKind.MAP}
     return step.phase in CLEANUP
 
 

@@ -55,7 +55,7 @@ def compose_failed(draft: Draft, scope: str, failure: Failure) -> None:
 def hold(draft: Draft) -> None:
     """Clean up after finally failed steps, one after the other; then go forward again, or back."""
     while draft.header.stage is Stage.HOLDING and not is_held(draft.header):
-        has_room = len(draft.active) < draft.plan.parallelism
+        has_room = draft.room() > 0
         if draft.header.containing != ROOT:
             if not has_room or not reverse_inside(draft):
                 return

@@ -10,6 +10,7 @@ from typing import Literal
 from reactor_operator.engine.facts import FactKind
 from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.identity import Task
+from reactor_operator.engine.state import OutcomePage
 from reactor_operator.engine.values import ValueRef
 
 
@@ -18,6 +19,7 @@ class StepEvaluated:
     """The shell evaluated `when` (`proceed`) and the arguments of a step; `fallback` is the value of `onError`.
 
     `result` is the value of a transform, `inputs` are those of a compose, `chosen` is the body that a switch chose.
+    `total` is how many elements a map has; None where pages of them are fetched.
     """
 
     path: str
@@ -27,6 +29,7 @@ class StepEvaluated:
     inputs: ValueRef | None = None
     result: ValueRef | None = None
     chosen: str = ""
+    total: int | None = None
     fallback: ValueRef | None = None
     type: Literal["StepEvaluated"] = "StepEvaluated"
 
@@ -58,6 +61,44 @@ class ReturnsEvaluationFailed:
     failure: Failure
     scope: str = ""
     type: Literal["ReturnsEvaluationFailed"] = "ReturnsEvaluationFailed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageEvaluated:
+    """A page of a map was read: how many elements it has, and what asks for the next one (None: it was the last).
+
+    `mark` is the same for the same cursor.
+    """
+
+    path: str
+    round: int
+    page: int
+    size: int
+    cursor: ValueRef | None = None
+    mark: str = ""
+    type: Literal["PageEvaluated"] = "PageEvaluated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageEvaluationFailed:
+    """What the task of a page returned is no page."""
+
+    path: str
+    round: int
+    page: int
+    failure: Failure
+    type: Literal["PageEvaluationFailed"] = "PageEvaluationFailed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomesLoaded:
+    """A page of outcomes of a map, which is to be reversed; empty where nothing was ever put into it."""
+
+    path: str
+    round: int
+    page: int
+    outcomes: OutcomePage
+    type: Literal["OutcomesLoaded"] = "OutcomesLoaded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,6 +313,9 @@ Event = (
     | StepEvaluationFailed
     | ReturnsEvaluated
     | ReturnsEvaluationFailed
+    | PageEvaluated
+    | PageEvaluationFailed
+    | OutcomesLoaded
     | TaskEvent
     | Signal
     | SpecChanged

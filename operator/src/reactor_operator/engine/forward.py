@@ -87,6 +87,8 @@ def go_forward(draft: Draft) -> None:
         pass
     _start_ready(draft)
     for scope in draft.ended_scopes():
+        if scope == ROOT and draft.parent is not None:
+            continue  # of an element the only outermost step tells the result
         if returns_of(scope) not in draft.evaluating:
             draft.evaluating.add(returns_of(scope))
             draft.act(EvaluateReturns(scope=scope))
@@ -102,7 +104,7 @@ def finish_up(draft: Draft) -> bool:
 
 def _start_ready(draft: Draft) -> None:
     place = 0
-    while place < len(draft.ready) and len(draft.active) + len(draft.evaluating) < draft.plan.parallelism:
+    while place < len(draft.ready) and draft.room() > 0:
         path = draft.ready[place]
         step = draft.step(path)
         if step.phase is not StepPhase.RETRYING:

@@ -101,14 +101,15 @@ class ActionPlan:
 class MapPlan:
     """How a map goes over its elements, each of which is a small saga of its own.
 
-    element:     the plan of one element, in templates of paths: its one outermost step is `rows[]`, inside it `rows[]/store`.
+    element:     the plan of one element, in templates of paths: its outermost step is `rows[]`, inside `rows[]/store`.
     page:        the plan of the task that fetches one page (`rows[page]`); None where the source is an array.
     collect:     the plan of the task that reduces the results (`rows[collect]`); None where there is none.
-    batch_size:  the window: never more elements in flight.      barrier: the next batch starts when the last one has ended.
+    batch_size:  the window: never more elements in flight.   barrier: the next batch starts when the last has ended.
     page_size:   elements asked for in one page.
     max_failures, max_failures_percent: without `fail_fast`, more failures than that fail the map.
-    chunk:       elements that one task takes.                   undo_window: tasks that undo elements at once.
-    timeout_ms:  of the whole map.                               reverses: something in an element can be compensated or undone.
+    chunk:       elements that one task takes.                undo_window: tasks that undo elements at once.
+    timeout_ms:  of the whole map.
+    reverses:    something in an element can be compensated or undone.
     """
 
     element: "Plan"

@@ -7,14 +7,16 @@ Source of the rules: DESIGN 4, rules 3, 4, 5 and 7.
 from collections.abc import Mapping
 
 from reactor_operator.engine.draft import Draft
+from reactor_operator.engine.evolve import evolve
 from reactor_operator.engine.facts import FactKind
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.identity import Action
 from reactor_operator.engine.launching import launch
-from reactor_operator.engine.plan import FINALLY, ROOT, SCOPES, Plan, StepPlan
+from reactor_operator.engine.plan import FINALLY, ROOT, SCOPES, Plan, StepKind, StepPlan
 from reactor_operator.engine.state import RollbackFailure, StepPhase, StepState
 
 _NOT_SUCCEEDED = frozenset({StepPhase.FAILED, StepPhase.CANCELLED})
+_MAPS_STAND = frozenset({StepPhase.SUCCEEDED, StepPhase.FAILED, StepPhase.CANCELLED})
 
 
 def revert_order(plan: Plan, steps: Mapping[str, StepState], within: str = ROOT) -> tuple[str, ...]:
@@ -28,7 +30,10 @@ def revert_order(plan: Plan, steps: Mapping[str, StepState], within: str = ROOT)
     for path, step in steps.items():
         if plan.steps[path].scope == FINALLY or (within != ROOT and not plan.is_inside(path, within)):
             continue
-        if needs_cleanup(step) and (step.uncertain or plan.steps[path].compensate is not None):
+        if plan.steps[path].kind is StepKind.MAP:
+            if step.map is not None and step.map.kept and step.phase in _MAPS_STAND:
+                log.append((-step.completion, path))
+        elif needs_cleanup(step) and (step.uncertain or plan.steps[path].compensate is not None):
             unfinished.append((-step.start_order, path))
         elif step.phase is StepPhase.SUCCEEDED and plan.steps[path].undo is not None:
             log.append((-step.completion, path))
@@ -70,6 +75,10 @@ def cleanup_action(plan: StepPlan, step: StepState) -> Action | None:
 def start_cleanup(draft: Draft, path: str) -> bool:
     """Launch the step's own cleanup and return True; else list it where it may have acted, and return False."""
     step = draft.step(path)
+    if (
+        draft.plan.steps[path].kind is StepKind.MAP
+    ):  # its elements are in the order of completions, unless it is ignored
+        return draft.plan.steps[path].continues_on_error and begin_reversing_map(draft, path)
     if not needs_cleanup(step):
         return False
     action = cleanup_action(draft.plan.steps[path], step)
@@ -83,6 +92,23 @@ def start_cleanup(draft: Draft, path: str) -> bool:
         return False
     draft.put(path, losses=0, result=None)
     launch(draft, path, action, step.cleanup_attempts + 1, 1)
+    return True
+
+
+def begin_reversing_map(draft: Draft, path: str) -> bool:
+    """Begin to reverse the elements of a map, from the highest index down; return whether there are any."""
+    step = draft.step(path)
+    if step.map is None or not step.map.kept:
+        return False
+    listed = draft.header.rollback_failures
+    if any(failure.step == path for failure in listed):  # those are tried again with the others
+        draft.set(rollback_failures=tuple(failure for failure in listed if failure.step != path))
+    draft.elements[path] = {}
+    draft.put(
+        path,
+        phase=StepPhase.UNDOING if step.phase is StepPhase.SUCCEEDED else StepPhase.COMPENSATING,
+        map=evolve(step.map, {"below": step.map.opened, "unreversed": 0}),
+    )
     return True
 
 
@@ -114,6 +140,8 @@ def cleanup_failed(draft: Draft, path: str, failure: Failure) -> None:
 
 def reverse_one(draft: Draft, path: str) -> bool:
     """Launch what reverses a step and return True; False where nothing is declared that could, which is listed."""
+    if draft.plan.steps[path].kind is StepKind.MAP:
+        return begin_reversing_map(draft, path)
     if draft.step(path).phase is not StepPhase.SUCCEEDED:
         return start_cleanup(draft, path)
     step = draft.put(path, losses=0)

@@ -103,6 +103,59 @@ REASON_LIMIT = 256
 """Characters kept of the reason why a task cannot start."""
 
 
+class ElementPhase(StrEnum):
+    """How an element of a map ended. STOPPED: it was open when its map came to an end."""
+
+    SUCCEEDED = "Succeeded"
+    SKIPPED = "Skipped"
+    FAILED = "Failed"
+    STOPPED = "Stopped"
+    UNDONE = "Undone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcePage:
+    """A page of elements that are not all done: its number, the index of its first element, and how many are left."""
+
+    number: int
+    first: int
+    size: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapState:
+    """How far a map has come.
+
+    `total` is None while it is not known. `known` elements are in pages that were fetched, of which there were
+    `fetched`; `opened` is how many were begun: the index of the next one. `batch_end` is where the batch under way ends
+    (strategy batch). `cursor` asks for the next page, `exhausted` says that there is none. `mark` is that of an earlier
+    cursor, by which one that comes back is noticed, and `mark_at` the page after which it was taken.
+    `sources` are the pages that elements in flight came from. `failure` is why the map goes no further.
+    `kept` elements have something that can be reversed; `undone` have been reversed, `unreversed` could not be.
+    `below`: while the map is reversed, the lowest index that was begun.
+    """
+
+    total: int | None = None
+    known: int = 0
+    fetched: int = 0
+    opened: int = 0
+    batch_end: int = 0
+    succeeded: int = 0
+    skipped: int = 0
+    failed: int = 0
+    kept: int = 0
+    undone: int = 0
+    unreversed: int = 0
+    exhausted: bool = False
+    cursor: ValueRef | None = None
+    mark: str = ""
+    mark_at: int = 0
+    sources: tuple[SourcePage, ...] = ()
+    failure: Failure | None = None
+    below: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepState:
     """One step of a run.
@@ -117,6 +170,7 @@ class StepState:
     `inputs` are those of a compose by `reactorRef`: what the steps inside it read.
     `failure` is the step's own; `cleanup_failure` that of its compensate or undo.
     `reason` says why the open task cannot start; `pending_until` is when the attempt has waited for that too long.
+    `map` is how far a map has come.
     """
 
     phase: StepPhase = StepPhase.PENDING
@@ -149,6 +203,7 @@ class StepState:
     pending_until: int | None = None
     started_at: int | None = None
     finished_at: int | None = None
+    map: MapState | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,7 +365,10 @@ def phase_of(header: Header) -> RunPhase:
 class RunState:
     """The whole state. `steps` holds touched steps by path; an absent one is `StepState()`.
 
-    The fields after `steps` follow from the two before and the plan; they are not stored but made anew on load
+    `elements` are what is in flight of maps, each a small saga of its own, by the path of the map and their own;
+    `pages` the outcomes of elements, by path of the map and number, as long as not all of a page have ended.
+
+    The fields after those follow from them and the plan; they are not stored but made anew on load
     (`derive.restore`): `ready` steps in plan order, `active` steps that have a task or a cleanup under way, `due`
     times by path, how many steps `remain` of each scope that is open, and what is left to `revert`. `evaluating` is
     empty between commits.
@@ -318,6 +376,8 @@ class RunState:
 
     header: Header = Header()
     steps: Mapping[str, StepState] = field(default_factory=dict)
+    elements: Mapping[str, Mapping[str, "RunState"]] = field(default_factory=dict)
+    pages: Mapping[str, Mapping[int, "OutcomePage"]] = field(default_factory=dict)
     ready: tuple[str, ...] = ()
     active: tuple[str, ...] = ()
     due: Mapping[str, int] = field(default_factory=dict)
@@ -331,3 +391,21 @@ class RunState:
 
 
 UNTOUCHED = StepState()
+
+
+PAGE = 100
+"""Outcomes of elements in a page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElementOutcome:
+    """What became of an element. `kept` is its saga, where something in it can still be reversed."""
+
+    phase: ElementPhase
+    result: ValueRef | None = None
+    failure: Failure | None = None
+    kept: RunState | None = None
+
+
+OutcomePage = Mapping[int, ElementOutcome]
+"""Outcomes by the index of their element: those of `PAGE` elements that follow each other."""

@@ -6,8 +6,9 @@ Never here: a clock. Timers of steps that are due together take effect in the or
 
 from reactor_operator.engine.draft import STARTS_STEPS, Draft, waits_for_resume
 from reactor_operator.engine.ending import abandon_cleanups, fail_run, rollback_is_late
+from reactor_operator.engine.evolve import evolve
 from reactor_operator.engine.failures import Failure, FailureKind
-from reactor_operator.engine.launching import action_plan, start_again
+from reactor_operator.engine.launching import NOT_WAITING, action_plan, start_again
 from reactor_operator.engine.reports import task_failed
 from reactor_operator.engine.state import RunFailure, Timer
 
@@ -28,6 +29,10 @@ def fire_due(draft: Draft) -> None:
 def _fire(draft: Draft, path: str) -> None:
     step = draft.step(path)
     match step.timer:
+        case Timer.TIMEOUT if step.map is not None:
+            message = f"the map took longer than its timeout of {_seconds(_map_timeout(draft, path))}"
+            failure = step.map.failure or Failure(kind=FailureKind.TIMEOUT, message=message)
+            draft.put(path, map=evolve(step.map, {"failure": failure}), **NOT_WAITING)
         case Timer.RETRY if step.task is None:
             start_again(draft, path)
         case Timer.TIMEOUT if step.task is not None:
@@ -39,6 +44,11 @@ def _fire(draft: Draft, path: str) -> None:
             task_failed(draft, step.task, Failure(kind=FailureKind.CANNOT_START, message=message))
         case _:
             raise AssertionError(f"step {path!r} has a {step.timer} timer in phase {step.phase}")
+
+
+def _map_timeout(draft: Draft, path: str) -> int | None:
+    plan = draft.plan.steps[path].map
+    return plan.timeout_ms if plan is not None else None
 
 
 def _seconds(milliseconds: int | None) -> str:

@@ -19,8 +19,8 @@ class ValueRef:
     """The address of a JSON document in the store of a run: SHA-256 in hex and its size in bytes.
 
     That of an encrypted document says so. It is the digest of what is stored, so it tells nothing of what is encrypted.
-    What belongs to an element of a map has another address, for it is dropped when the element has ended, and two elements
-    never share one: its name (`@rows[7].run.1.1.1 result`), or, of a small document, the document itself (`={"id":1}`).
+    What belongs to an element of a map has another address, for it is dropped when the element has ended, and two
+    never share one: its name (`@rows[7].run.1.1.1 result`), or, of a small document, the document (`={"id":1}`).
     """
 
     digest: str

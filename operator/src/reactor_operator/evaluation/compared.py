@@ -7,12 +7,15 @@ Never here: an evaluation.
 import re
 from collections.abc import Iterator
 
+from reactor_operator.api.expressions import ELEMENT, INDEX
 from reactor_operator.api.problems import render_found
 from reactor_operator.api.sensitivity import MASK, hidden
 from reactor_operator.evaluation.environment import Environment
 
+_MEMBER = r"""(?:\.[A-Za-z_]\w*|\[(?:'[^'\\]*'|"[^"\\]*"|\d{1,9})\])"""
 _PLACE = re.compile(
-    r"""(?<![\w.])(inputs|results|args)((?:\.[A-Za-z_]\w*|\[(?:'[^'\\]*'|"[^"\\]*"|\d{1,9})\])+)(?!\w*\s*\()"""
+    rf"(?<![\w.])(?:(?P<all>inputs|results|args)(?P<in_all>{_MEMBER}+)|(?P<one>element|index)\b(?P<in_one>{_MEMBER}*))"
+    r"(?!\w*\s*\()"
 )
 _KEY = re.compile(r"""\.([A-Za-z_]\w*)|\[(?:'([^'\\]*)'|"([^"\\]*)"|(\d{1,9}))\]""")
 _SHOWN = 5
@@ -28,6 +31,9 @@ def render_compared(condition: str, environment: Environment) -> str:
         "results": hidden(results, spoken),
         "args": hidden(environment.arguments, told.arguments),
     }
+    if environment.innermost is not None:
+        at = environment.elements[environment.innermost]
+        roots |= {ELEMENT: MASK if environment.innermost in told.elements else at.value, INDEX: at.index}
     words = dict.fromkeys(_found(condition, roots))
     said = " ".join(condition.split())
     return f"{said} ({', '.join(list(words)[:_SHOWN])})" if words else said
@@ -35,8 +41,11 @@ def render_compared(condition: str, environment: Environment) -> str:
 
 def _found(condition: str, roots: dict[str, object]) -> Iterator[str]:
     for match in _PLACE.finditer(condition):
-        at = roots[match.group(1)]
-        for name, single, double, index in _KEY.findall(match.group(2)):
+        root, members = match["all"] or match["one"], match["in_all"] or match["in_one"] or ""
+        if root not in roots:
+            continue
+        at = roots[root]
+        for name, single, double, index in _KEY.findall(members):
             key = int(index) if index else name or single or double
             if at is MASK:
                 continue  # what stands in it is as sensitive

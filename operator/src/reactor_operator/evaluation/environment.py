@@ -7,16 +7,32 @@ Never here: evaluation.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from reactor_operator.api.expressions import ELEMENT, INDEX
+from reactor_operator.api.paths import Keys
 from reactor_operator.api.sensitivity import parts_of
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """What a map is at: a value, and its place, from 0.
+
+    `keys` lead to it from the inputs, where it is one of them: it has the numbers that their schema names.
+    """
+
+    value: object
+    index: int
+    keys: Keys | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadSensitive:
-    """The names of inputs, results and arguments that are sensitive, and whether what stands beside them is."""
+    """The names of inputs, results, arguments and maps (whose elements are) that are sensitive, and whether what stands
+    beside them is."""
 
     inputs: frozenset[str] = frozenset()
     results: frozenset[str] = frozenset()
     arguments: frozenset[str] = frozenset()
+    elements: frozenset[str] = frozenset()
     beside: bool = False
 
 
@@ -28,8 +44,9 @@ class Environment:
     """Parsed JSON by name: the run's `inputs`, `results` by step name (only those the step needs), and `run` facts.
 
     `arguments` are those of the step, once they are known; `beside` is what its action reads beside them: the `result`
-    in an undo, the `failure` in a compensate. `inputs_schema` tells expressions which numbers of the
-    inputs are ints and which are doubles. `sensitive` tells what of it must not be shown.
+    in an undo, the `failure` in a compensate. `elements` are what the maps around are at, by the name of the map, the
+    innermost last. `inputs_schema` tells expressions which numbers of the inputs are ints and which are doubles.
+    `sensitive` tells what of it must not be shown.
     """
 
     inputs: object
@@ -38,7 +55,21 @@ class Environment:
     inputs_schema: Mapping[str, object] | None = None
     arguments: object = None
     beside: Mapping[str, object] = field(default_factory=dict)
+    elements: Mapping[str, Element] = field(default_factory=dict)
     sensitive: ReadSensitive = NONE_READ
+
+    @property
+    def innermost(self) -> str | None:
+        """The name of the map whose element expressions call `element`."""
+        return list(self.elements)[-1] if self.elements else None
+
+    @property
+    def spoken(self) -> Mapping[str, object]:
+        """What expressions read by a name of its own: what stands beside, and the innermost element."""
+        if self.innermost is None:
+            return self.beside
+        at = self.elements[self.innermost]
+        return {**self.beside, ELEMENT: at.value, INDEX: at.index}
 
     def sensitive_values(self) -> list[object]:
         """Return what is sensitive of all this."""
@@ -47,5 +78,6 @@ class Environment:
             *parts_of(self.inputs, told.inputs),
             *parts_of(self.results, told.results),
             *parts_of(self.arguments, told.arguments),
+            *(at.value for name, at in self.elements.items() if name in told.elements),
             *(self.beside.values() if told.beside else ()),
         ]

@@ -5,12 +5,12 @@ Never here: effects. A step without expressions costs no process, and the first 
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
 
-from reactor_operator.api.expressions import expression_references
+from reactor_operator.api.expressions import ELEMENT, INDEX, expression_references
 from reactor_operator.api.reactor import Step
 from reactor_operator.api.sources import Source
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
@@ -23,6 +23,7 @@ DEADLINE_SECONDS = 1.0
 WORKERS = 2
 READABLE_BYTES = 4 << 20
 ARGUMENTS_BYTES = 32 << 20
+_IN_MAPS = (ELEMENT, INDEX)
 _NESTED = "nested too deeply, expected at most 250 levels"
 _TOO_DEEP = f"found JSON that is {_NESTED}"
 
@@ -175,11 +176,14 @@ def _asked_of(step: Step) -> Sequence[_Asked]:
 
 
 def _question(asked: Sequence[_Asked], environment: Environment) -> dict[str, object]:
-    """Return what the worker is asked, with only those results that the expressions name."""
-    named = {name for one in asked for name in expression_references(one.expression, arguments=True).results}
+    """Return what the worker is asked, with only those inputs and results that the expressions name."""
+    read = [expression_references(one.expression, arguments=True, beside=_IN_MAPS) for one in asked]
+    named = {name for one in read for name in one.results}
+    spoken = environment.spoken
+    innermost = environment.elements[environment.innermost] if environment.innermost is not None else None
     return {
         "expressions": [one.expression for one in asked],
-        "inputs": environment.inputs,
+        "inputs": _named_inputs(environment.inputs, {name for one in read for name in one.named("inputs")}),
         "schema": environment.inputs_schema,
         "results": {
             name: value
@@ -188,10 +192,16 @@ def _question(asked: Sequence[_Asked], environment: Environment) -> dict[str, ob
         },
         "run": dict(environment.run),
         "args": environment.arguments,
-        "beside": {
-            name: value for name, value in environment.beside.items() if any(name in one.expression for one in asked)
-        },
+        "beside": {name: value for name, value in spoken.items() if any(name in one.expression for one in asked)},
+        "element_keys": innermost.keys if innermost is not None else None,
     }
+
+
+def _named_inputs(inputs: object, names: Collection[str | None]) -> object:
+    """Return the inputs of these names; None among them is all. Another one may be the collection of a map."""
+    if None in names or not isinstance(inputs, dict):
+        return inputs
+    return {name: value for name, value in inputs.items() if name in names}
 
 
 def _resolve(

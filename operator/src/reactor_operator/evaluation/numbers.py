@@ -4,16 +4,25 @@ In: inputs and their schema. Out: a copy in which int and float follow the schem
 Never here: what is stored or handed to tasks, which stays as it was written.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from reactor_operator.api.subschemas import Schema, schemas_of_item, schemas_of_member, schemas_of_root
 
 EXACT = 2**53
 
 
-def typed(value: object, schema: Schema) -> object:
-    """Return `value` with its numbers typed by `schema`. An int that no double holds exactly stays an int."""
-    return _typed(value, schemas_of_root(schema), schema)
+def typed(value: object, schema: Schema, keys: Iterable[str | int] = ()) -> object:
+    """Return `value`, to which `keys` lead in the inputs, with its numbers typed by `schema`.
+
+    An int that no double holds exactly stays an int.
+    """
+    schemas = schemas_of_root(schema)
+    for key in keys:
+        of_key = (
+            schemas_of_item(schemas, key, schema) if isinstance(key, int) else schemas_of_member(schemas, key, schema)
+        )
+        schemas = of_key
+    return _typed(value, schemas, schema)
 
 
 def _typed(value: object, schemas: Sequence[Schema], root: Schema) -> object:

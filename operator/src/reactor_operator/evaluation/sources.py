@@ -1,4 +1,4 @@
-"""A source and an environment make a value: inputs, results and literals by their paths. No expressions here.
+"""A source and an environment make a value: inputs, results, elements and literals by their paths. No expressions here.
 
 In: a `Source`, an `Environment`, and the value of its expression where it is one. Out: JSON, or a `Fault`.
 Never here: CEL (see `cel`), Secrets and ConfigMaps (they reach the task by reference), the world.
@@ -32,6 +32,11 @@ def resolve(source: Source, environment: Environment, expressed: Callable[[str],
         if source.result not in environment.results:
             return Fault(f"the result of step {source.result} is not known")
         found = environment.results[source.result]
+    elif (name := source.element or source.index) is not None:
+        if name not in environment.elements:
+            return Fault(f"the element of map {name} is not known")
+        at = environment.elements[name]
+        found = at.value if source.element is not None else at.index
     elif source.expr is not None:
         found = expressed(source.expr)
     elif source.has_value:
@@ -48,6 +53,8 @@ def resolve(source: Source, environment: Environment, expressed: Callable[[str],
 def _origin(source: Source) -> str:
     if source.result is not None:
         return f"the result of step {source.result}"
+    if source.element is not None:
+        return f"the element of {source.element}"
     return f"input {source.input}" if source.input is not None else "the value"
 
 

@@ -1,7 +1,7 @@
 """The process in which expressions are evaluated, so that one that never ends can be killed.
 
 In: frames on standard input, each a question `{expressions, condition, choice, inputs, schema, results, run, args,
-beside, seconds}`.
+beside, element_keys, seconds}`.
 Out: frames on standard output: first `{"ready": true}`, then for each expression of a question `{"value": …}` or
 `{"fault": "…"}`, until `questions.is_last` drops the rest of the question.
 Never here: anything that is not an expression.
@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from reactor_operator.api.expressions import ELEMENT
 from reactor_operator.evaluation.cel import ExpressionFault, evaluate, variables_of
 from reactor_operator.evaluation.frames import read_frame, render_frame
 from reactor_operator.evaluation.numbers import typed
@@ -39,8 +40,12 @@ def main() -> None:
 
 def _answer(question: Any, out: BinaryIO) -> None:
     signal.setitimer(signal.ITIMER_PROF, question["seconds"])
-    inputs = question["inputs"] if question["schema"] is None else typed(question["inputs"], question["schema"])
-    variables = variables_of(inputs, question["results"], question["run"], question["args"], question["beside"])
+    inputs, beside, schema = question["inputs"], question["beside"], question["schema"]
+    if schema is not None:
+        inputs = typed(inputs, schema)
+        if question["element_keys"] is not None and ELEMENT in beside:
+            beside[ELEMENT] = typed(beside[ELEMENT], schema, question["element_keys"])
+    variables = variables_of(inputs, question["results"], question["run"], question["args"], beside)
     for place, expression in enumerate(question["expressions"]):
         answer = _evaluate(expression, variables)
         _send(out, answer)

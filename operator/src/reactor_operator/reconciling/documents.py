@@ -5,22 +5,22 @@ In: references. Out: bytes. Never here: the meaning of a document.
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from reactor_operator.encryption import NO_KEYS, Keyring
 from reactor_operator.engine.values import ValueRef
-from reactor_operator.store.port import Values
+from reactor_operator.reconciling.lost import ValueLost
+from reactor_operator.reconciling.map_pages import MapPages, ParsedPages
+from reactor_operator.store.port import Pages, Values
 
 _CACHE_BYTES = 16 * 1024 * 1024
-
-
-class ValueLost(Exception):
-    """A document that the state refers to is not in the store: state was lost."""
 
 
 class DocumentCache:
     """Documents by digest, least recently used first to go; shared by all runs, since a digest names its content."""
 
     def __init__(self, limit_bytes: int = _CACHE_BYTES) -> None:
+        self.parsed = ParsedPages()
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._bytes = 0
         self._limit = limit_bytes
@@ -44,14 +44,19 @@ class DocumentCache:
                 self._bytes -= len(gone)
 
 
+class KeptDocuments(Values, Pages, Protocol):
+    """What documents are read from."""
+
+
 class Documents:
     """The documents of one run: new ones of this fold, then the cache, then the store.
 
     All of these have sensitive ones encrypted; `get` decrypts what it returns.
     """
 
-    def __init__(self, run: str, store: Values, cache: DocumentCache, keys: Keyring = NO_KEYS) -> None:
+    def __init__(self, run: str, store: KeptDocuments, cache: DocumentCache, keys: Keyring = NO_KEYS) -> None:
         self.keys = keys
+        self.pages = MapPages(run, store, cache.parsed, keys)
         self._run = run
         self._store = store
         self._cache = cache
@@ -60,7 +65,7 @@ class Documents:
     def add(self, values: Mapping[str, bytes]) -> None:
         """Hold documents that are not committed yet."""
         self._fresh.update(values)
-        self._cache.put(values)
+        self._cache.put({self._key(digest): body for digest, body in values.items()})
 
     async def get(self, refs: Iterable[ValueRef]) -> dict[str, bytes]:
         """Return every document asked for, opened, by digest. Raises ValueLost, StoreUnavailable, CannotDecrypt."""
@@ -71,7 +76,7 @@ class Documents:
         found: dict[str, bytes] = {}
         missing: set[str] = set()
         for ref in refs:
-            body = self._fresh.get(ref.digest) or self._cache.get(ref.digest)
+            body = ref.inline or self._fresh.get(ref.digest) or self._cache.get(self._key(ref.digest))
             if body is None:
                 missing.add(ref.digest)
             else:
@@ -80,9 +85,13 @@ class Documents:
             read = await self._store.get_values(self._run, frozenset(missing))
             if lost := missing - read.keys():
                 raise ValueLost(f"run {self._run}: {len(lost)} documents are gone from the store, such as {min(lost)}")
-            self._cache.put(read)
+            self._cache.put({self._key(digest): body for digest, body in read.items()})
             found.update(read)
         return found
+
+    def _key(self, digest: str) -> str:
+        """Return what a document is remembered by: one that has a name is another one in another run."""
+        return f"{self._run}/{digest}" if "@" in digest else digest
 
     async def one(self, ref: ValueRef | None) -> bytes:
         """Return a document; JSON null for no reference."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from reactor_operator.encryption import CannotDecrypt
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Announce, Effect, Notify, RetireTask, StartTask
+from reactor_operator.engine.elements import step_at
 from reactor_operator.engine.failures import render_message
 from reactor_operator.engine.identity import Action, Task, digest_of, idempotency_key
 from reactor_operator.engine.state import REASON_LIMIT, Stage
@@ -86,7 +87,7 @@ class Effects:
 
     async def _start(self, known: KnownRun, order: StartTask, documents: Documents) -> Performed:
         task = order.task
-        if known.state.step(task.path).task != task:
+        if step_at(known.plan, known.state, task.path).task != task:
             return Performed(done=True)
         if known.state.header.stage is Stage.RECOVERING:
             return Performed(done=False)  # the order may be an old one, carried out and reported in what was lost
@@ -105,7 +106,7 @@ class Effects:
 
     async def _retire(self, known: KnownRun, order: RetireTask) -> Performed:
         assert known.blueprint is not None
-        node = known.blueprint.nodes[order.task.path]
+        node = known.blueprint.at(order.task.path).node
         gone = await self._launcher.retire(
             known.definition.run, node.scope.reactor, node.step, order.task, stop=order.stop, failed=order.failed
         )
@@ -114,7 +115,7 @@ class Effects:
 
 def _waits(known: KnownRun, task: Task, reason: str) -> ev.TaskWaiting | None:
     """Return that the task waits for another reason than is stored, as far as reasons are stored."""
-    changed = reason[:REASON_LIMIT] != known.state.step(task.path).reason
+    changed = reason[:REASON_LIMIT] != step_at(known.plan, known.state, task.path).reason
     return ev.TaskWaiting(task=task, reason=reason) if changed else None
 
 
@@ -129,7 +130,7 @@ async def _task_order(known: KnownRun, order: StartTask, documents: Documents) -
     task = order.task
     run = known.definition.run
     transaction = transaction_of(known.definition)
-    node = known.blueprint.nodes[task.path]
+    node = known.blueprint.at(task.path).node
     return TaskOrder(
         run=run,
         reactor=known.definition.reactor_name,

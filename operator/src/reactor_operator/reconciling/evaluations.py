@@ -9,23 +9,37 @@ from typing import assert_never
 
 import orjson
 
-from reactor_operator.api.blueprint import MAX_RECURSION, Node, Scope
+from reactor_operator.api.blueprint import MAX_RECURSION
 from reactor_operator.api.inputs import apply_inputs, unsaid
+from reactor_operator.api.maps import CURSOR, LIMIT
+from reactor_operator.api.nodes import Located, Node
 from reactor_operator.api.reactor import Step
 from reactor_operator.api.sources import Source
+from reactor_operator.api.templates import COLLECT, PAGE
 from reactor_operator.engine import events as ev
-from reactor_operator.engine.actions import EvaluateRequest, EvaluateReturns, EvaluateStep, Evaluation
+from reactor_operator.engine.actions import (
+    EvaluatePage,
+    EvaluateRequest,
+    EvaluateReturns,
+    EvaluateStep,
+    Evaluation,
+    LoadOutcomes,
+)
+from reactor_operator.engine.elements import saga_of, step_at
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.plan import ROOT, StepKind
 from reactor_operator.engine.state import RunState
 from reactor_operator.engine.values import ValueRef, reference_to
 from reactor_operator.evaluation.compared import render_compared
-from reactor_operator.evaluation.environment import NONE_READ, Environment, ReadSensitive
+from reactor_operator.evaluation.environment import Environment
 from reactor_operator.ports import Evaluator
 from reactor_operator.reconciling.documents import Documents
+from reactor_operator.reconciling.environments import Readable
+from reactor_operator.reconciling.mapped import Page, counts_of, cut_into_pages, read_page, results_document
 from reactor_operator.reconciling.masked import masked
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.reconciling.requests import evaluate_request, sources_of
+from reactor_operator.store.outcome_pages import source_page_name
 
 VALUE_BYTES = 32 << 20
 _PROBLEMS_SHOWN = 5
@@ -33,17 +47,22 @@ _PROBLEMS_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The event that answers an evaluation, and the documents it refers to."""
+    """The event that answers an evaluation, and the documents it refers to.
+
+    `pages` are new pages of elements by name. `of_element`: it is about an element of a map, and nothing else.
+    """
 
     event: ev.Event
     values: Mapping[str, bytes]
+    pages: Mapping[str, bytes]
+    of_element: bool
 
 
 async def answer(
     asked: Evaluation, known: KnownRun, state: RunState, evaluator: Evaluator, documents: Documents
 ) -> Answered:
     """Evaluate what the engine asked for. Raises StoreUnavailable where a document cannot be read now."""
-    answering = _Answering(known, state, evaluator, documents)
+    answering = _Answering(known, state, evaluator, documents, Readable(known, state, documents))
     event: ev.Event
     match asked:
         case EvaluateStep():
@@ -52,24 +71,41 @@ async def answer(
             event = await answering.returns(asked)
         case EvaluateRequest():
             event = await answering.request(asked)
-    return Answered(event, answering.values)
+        case EvaluatePage():
+            event = await answering.page(asked)
+        case LoadOutcomes(path=path, round=round_, page=page):
+            outcomes = await documents.pages.outcomes(path, round_, page)
+            event = ev.OutcomesLoaded(path=path, round=round_, page=page, outcomes=outcomes)
+    return Answered(event, answering.values, answering.pages, bool(answering.element))
 
 
 @dataclass(slots=True)
 class _Answering:
-    """One evaluation. `values` gathers the new documents."""
+    """One evaluation. `values` and `pages` gather new documents; `element` is the path that leads into a map."""
 
     known: KnownRun
     state: RunState
     evaluator: Evaluator
     documents: Documents
+    readable: Readable
     values: dict[str, bytes] = field(default_factory=dict)
+    pages: dict[str, bytes] = field(default_factory=dict)
+    element: str = ""
+
+    def _at(self, path: str) -> Located:
+        """Return what stands at the path that was asked for."""
+        assert self.known.blueprint is not None
+        located = self.known.blueprint.at(path)
+        if located.node.path != path:
+            self.element = path
+        return located
 
     async def step(self, asked: EvaluateStep) -> ev.StepEvaluated | ev.StepEvaluationFailed:
         """Answer what a step needs before it starts."""
         assert self.known.blueprint is not None
-        node = self.known.blueprint.nodes[asked.path]
-        environment = await self._environment(node.scope, node.reads())
+        located = self._at(asked.path)
+        node = located.node
+        environment = await self._environment(located, asked.path)
         outcome = await self.evaluator.evaluate_step(node.step, environment)
         names = self.known.blueprint.sensitive.arguments.get(node.path, frozenset())
         fallback = self._fallback(node.step)
@@ -79,39 +115,116 @@ class _Answering:
         elif outcome.arguments is None:
             answered = ev.StepEvaluated(path=asked.path, round=asked.round, proceed=outcome.proceed, fallback=fallback)
         else:
+            arguments = outcome.arguments
+            if self.element and node.path.endswith(PAGE):
+                arguments = await self._page_arguments(asked.path, arguments)
             proceed = ev.StepEvaluated(
                 path=asked.path,
                 round=asked.round,
                 proceed=True,
-                arguments=self._keep(outcome.arguments, f"{node.path} arguments" if names else ""),
+                arguments=self._keep(arguments, f"arguments.{asked.round}", node.path if names else ""),
                 fallback=fallback,
             )
-            told = replace(environment, arguments=orjson.loads(outcome.arguments))
-            if names:
+            told = replace(environment, arguments=orjson.loads(arguments)) if node.kind is not StepKind.TASK else None
+            if told is not None and names:
                 told = replace(told, sensitive=replace(told.sensitive, arguments=names))
-            answered = await self._body(node, proceed, told)
+            answered = proceed if told is None else await self._body(located, proceed, told)
         if isinstance(answered, Failure):
             return ev.StepEvaluationFailed(path=asked.path, round=asked.round, failure=answered, fallback=fallback)
         return answered
 
+    async def _environment(self, located: Located, path: str) -> Environment:
+        environment = await self.readable.by_node(located)
+        name = located.node.step.name
+        if self.element and located.node.path.endswith(COLLECT) and name in environment.results:
+            of = path.removesuffix(COLLECT)
+            results = results_document(of, step_at(self.known.plan, self.state, of))
+            return replace(environment, results={**environment.results, name: results})
+        return environment
+
+    async def _page_arguments(self, path: str, arguments: bytes) -> bytes:
+        """Return what the task of a page is called with: also the cursor that asks for it, and how much it may be."""
+        of = path.rpartition("[")[0]
+        plan, state = saga_of(self.known.plan, self.state, of)
+        mapped, progress = plan.steps[of].map, state.step(of).map
+        assert mapped is not None
+        assert progress is not None
+        cursor = orjson.loads(await self.documents.one(progress.cursor))
+        return orjson.dumps({**orjson.loads(arguments), CURSOR: cursor, LIMIT: mapped.page_size})
+
     async def _body(
-        self, node: Node, proceed: ev.StepEvaluated, environment: Environment
+        self, located: Located, proceed: ev.StepEvaluated, environment: Environment
     ) -> ev.StepEvaluated | Failure:
         """Add to what a step is told what its body needs."""
+        node = located.node
         match node.kind:
             case StepKind.TASK:
                 return proceed
             case StepKind.TRANSFORM:
                 value = await self._transform(node, environment)
                 return value if isinstance(value, Failure) else replace(proceed, result=value)
+            case StepKind.MAP:
+                total = await self._elements(node, proceed, environment)
+                return total if isinstance(total, Failure) else replace(proceed, total=total)
             case StepKind.COMPOSE:
                 inputs = await self._inputs(node, environment)
                 return inputs if isinstance(inputs, Failure) else replace(proceed, inputs=inputs)
             case StepKind.SWITCH:
-                chosen = await self._choose(node, environment)
+                chosen = await self._choose(located, environment)
                 return chosen if isinstance(chosen, Failure) else replace(proceed, chosen=chosen)
             case _:
                 assert_never(node.kind)
+
+    async def _elements(self, node: Node, proceed: ev.StepEvaluated, environment: Environment) -> int | Failure | None:
+        """Cut what a map goes over into pages and return how many elements there are; None where pages are fetched."""
+        assert node.step.map is not None
+        if node.step.map.source is None:
+            return None
+        subject = f"step {node.path}"
+        found = await self.evaluator.evaluate_sources({"map.source": node.step.map.source}, environment, subject)
+        if isinstance(found, Failure):
+            return masked(found, environment)
+        elements = found["map.source"]
+        pages = cut_into_pages(elements, subject)
+        if isinstance(pages, Failure):
+            return pages
+        self._put_pages(proceed.path, proceed.round, 0, pages)
+        return len(elements) if isinstance(elements, list) else 0
+
+    async def page(self, asked: EvaluatePage) -> ev.PageEvaluated | ev.PageEvaluationFailed:
+        """Answer what a page says."""
+        located = self._at(asked.path)
+        plan, state = saga_of(self.known.plan, self.state, asked.path)
+        mapped, progress = plan.steps[asked.path].map, state.step(asked.path).map
+        assert mapped is not None
+        assert progress is not None
+        document = orjson.loads(await self.documents.one(asked.result))
+        page = read_page(document, asked.page, progress.known, mapped.page_size, f"step {located.node.path}")
+        if isinstance(page, Failure):
+            return ev.PageEvaluationFailed(path=asked.path, round=asked.round, page=asked.page, failure=page)
+        return self._page_told(asked, page)
+
+    def _page_told(self, asked: EvaluatePage, page: Page) -> ev.PageEvaluated:
+        assert self.known.blueprint is not None
+        if page.size:
+            self._put_pages(asked.path, asked.round, asked.page, [page.body])
+        cursor = None
+        if page.cursor is not None:
+            cursor = reference_to(page.cursor, f"{asked.path}[page-{asked.page}].cursor.{asked.round}")
+            if cursor.inline is None:
+                self.values[cursor.digest] = page.cursor
+        return ev.PageEvaluated(
+            path=asked.path, round=asked.round, page=asked.page, size=page.size, cursor=cursor, mark=page.mark
+        )
+
+    def _put_pages(self, path: str, round_: int, first: int, pages: list[bytes]) -> None:
+        """Hold pages of elements; encrypted where a sensitive value is among what they came from."""
+        assert self.known.blueprint is not None
+        uid, keys = self.known.definition.run.uid, self.documents.keys
+        sensitive = self.known.blueprint.at(path).node.path in self.known.blueprint.sensitive.elements
+        for number, page in enumerate(pages, first):
+            name = source_page_name(path, round_, number)
+            self.pages[name] = keys.encrypt(uid, name, page) if sensitive else page
 
     async def _transform(self, node: Node, environment: Environment) -> ValueRef | Failure:
         subject = f"step {node.path}"
@@ -119,7 +232,7 @@ class _Answering:
             assert node.too_deep
             message = f"{subject}: a Reactor is inside itself more than {MAX_RECURSION} times, expected an end before"
             return Failure(kind=FailureKind.INVALID_REACTOR, message=render_message(message), retryable=False)
-        return await self._value(node.step.transform, "transform", environment, subject, self._result_name(node.path))
+        return await self._value(node.step.transform, "transform", environment, subject, node.path)
 
     async def _inputs(self, node: Node, environment: Environment) -> ValueRef | Failure | None:
         """Return the inputs of a compose by reference, checked against the schema of its reactor; else None."""
@@ -133,16 +246,17 @@ class _Answering:
         if isinstance(found, Failure):
             return masked(found, environment)
         given = {name.removeprefix("inputs."): value for name, value in found.items()}
-        inputs, problems = apply_inputs(self._schema(inside), given)
+        inputs, problems = apply_inputs(self.readable.schema(inside), given)
         names = self.known.blueprint.sensitive.inputs_of(node.path)
         if problems:
             problems = tuple(unsaid(one, names) for one in problems) if names else problems
             shown = "; ".join(f"{one.path.removeprefix('spec.')}: {one.message}" for one in problems[:_PROBLEMS_SHOWN])
             return _cannot(f"{subject}: Reactor {body.reactor_ref.name} takes other inputs: {shown}")
-        return self._document(inputs, f"{subject}: inputs", f"{node.path} inputs" if names else "")
+        return self._document(inputs, f"{subject}: inputs", "inputs", node.path if names else "")
 
-    async def _choose(self, node: Node, environment: Environment) -> str | Failure:
+    async def _choose(self, located: Located, environment: Environment) -> str | Failure:
         """Return the path of the body that a switch chooses."""
+        node = located.node
         conditions = [condition for condition, _ in node.bodies if condition is not None]
         subject = f"step {node.path}"
         place = await self.evaluator.choose(conditions, environment, subject)
@@ -152,20 +266,23 @@ class _Answering:
             compared = "; ".join(render_compared(condition, environment) for condition in conditions)
             message = f"{subject}: no case of the switch is true and it has no default: {compared}"
             return Failure(kind=FailureKind.EXPRESSION, message=render_message(message), retryable=False)
-        return node.bodies[place if place is not None else -1][1]
+        return located.actual(node.bodies[place if place is not None else -1][1])
 
     async def request(self, asked: EvaluateRequest) -> ev.RequestEvaluated | ev.TaskFailed:
         """Answer what the tasks of an action send."""
         assert self.known.blueprint is not None
         task = asked.task
-        scope = self.known.blueprint.nodes[task.path].scope
-        environment = await self._environment(scope, scope.results_of(sources_of(self.known, task).values()))
+        located = self._at(task.path)
+        environment = await self.readable.by_sources(located, sources_of(self.known, task).values())
         request = await evaluate_request(asked, self.known, environment, self.evaluator, self.documents)
-        name = ""
-        if self.known.blueprint.sensitive.of_task(task.path, task.action).request:
-            name = f"{task.path} {task.action} request"
-        told = f"step {task.path}: its request"
-        kept = request if isinstance(request, Failure) else self._document(request, told, name)
+        sensitive = self.known.blueprint.sensitive.of_task(task.path, task.action).request
+        told, name = f"step {task.path}: its request", f"{task.action} request.{task.round}"
+        kept: ValueRef | Failure
+        kept = (
+            request
+            if isinstance(request, Failure)
+            else self._document(request, told, name, task.path if sensitive else "")
+        )
         if isinstance(kept, Failure):
             return ev.TaskFailed(task=task, failure=kept)
         return ev.RequestEvaluated(task=task, request=kept)
@@ -173,94 +290,74 @@ class _Answering:
     async def returns(self, asked: EvaluateReturns) -> ev.ReturnsEvaluated | ev.ReturnsEvaluationFailed:
         """Answer what a run or a compose returns; unset, that is the result of the step written last."""
         assert self.known.blueprint is not None
-        scope = self.known.blueprint.scopes[asked.scope]
+        if asked.scope != ROOT:
+            located = self._at(asked.scope)
+            if located.node.kind is StepKind.MAP:
+                return await self._results(located, asked.scope)
+        else:
+            located = None
+        scope = self.known.blueprint.scopes[located.node.path if located is not None else ROOT]
         if scope.returns is None:
-            return ev.ReturnsEvaluated(scope=asked.scope, result=self.state.step(scope.last).result)
-        environment = await self._environment(scope, scope.results_of([scope.returns]))
+            last = located.actual(scope.last) if located is not None else scope.last
+            return ev.ReturnsEvaluated(scope=asked.scope, result=step_at(self.known.plan, self.state, last).result)
+        environment = await self.readable.by_returns(scope, located)
         subject = f"step {asked.scope}" if asked.scope != ROOT else ""
-        value = await self._value(scope.returns, "returns", environment, subject, self._result_name(asked.scope))
+        value = await self._value(scope.returns, "returns", environment, subject, scope.path)
         if isinstance(value, Failure):
             return ev.ReturnsEvaluationFailed(scope=asked.scope, failure=value)
         return ev.ReturnsEvaluated(scope=asked.scope, result=value)
 
+    async def _results(self, located: Located, path: str) -> ev.ReturnsEvaluated | ev.ReturnsEvaluationFailed:
+        """Answer what the result of a map is: what stands for the results of its elements, or what is made of that."""
+        step = step_at(self.known.plan, self.state, path)
+        collect = located.node.step.map.collect if located.node.step.map is not None else None
+        if collect is None or collect.expr is None:
+            kept = self._document(results_document(path, step), f"step {path}", f"result.{step.round}")
+        else:
+            assert step.map is not None
+            environment = replace(await self.readable.by_node(located), beside={"result": counts_of(step.map)})
+            source = Source.model_validate({"expr": collect.expr})
+            kept = await self._value(source, "map.collect", environment, f"step {path}", located.node.path)
+        if isinstance(kept, Failure):
+            return ev.ReturnsEvaluationFailed(scope=path, failure=kept)
+        return ev.ReturnsEvaluated(scope=path, result=kept)
+
     async def _value(
-        self, source: Source, name: str, environment: Environment, subject: str, encrypted_as: str
+        self, source: Source, name: str, environment: Environment, subject: str, path: str
     ) -> ValueRef | Failure:
+        """Return a value that is the result of what stands at a template path."""
+        assert self.known.blueprint is not None
         found = await self.evaluator.evaluate_sources({name: source}, environment, subject)
         if isinstance(found, Failure):
             return masked(found, environment)
-        return self._document(found[name], f"{subject}: {name}" if subject else name, encrypted_as)
-
-    def _result_name(self, path: str) -> str:
-        """Return what the result of a step (or of the run) is encrypted as; empty where it is not sensitive."""
-        assert self.known.blueprint is not None
-        return f"{path} result" if path in self.known.blueprint.sensitive.results else ""
-
-    async def _environment(self, scope: Scope, reads: Mapping[str, str]) -> Environment:
-        """Return what a scope lets its steps read: its inputs, and the results of `reads` (path by name)."""
-        definition = self.known.definition
-        inputs = definition.inputs if scope.inputs_from == ROOT else self.state.step(scope.inputs_from).inputs
-        refs = {name: self.state.step(path).result for name, path in reads.items()}
-        bodies = await self.documents.get([ref for ref in (inputs, *refs.values()) if ref is not None])
-        parsed = {digest: orjson.loads(body) for digest, body in bodies.items()}
-        run = definition.run
-        encrypted = frozenset(name for name, ref in refs.items() if ref is not None and ref.encrypted)
-        told = NONE_READ
-        if encrypted or (inputs is not None and inputs.encrypted):
-            assert self.known.blueprint is not None
-            told = ReadSensitive(inputs=self.known.blueprint.sensitive.inputs_of(scope.inputs_from), results=encrypted)
-        return Environment(
-            inputs=parsed[inputs.digest] if inputs is not None else {},
-            results={name: None if ref is None else parsed[ref.digest] for name, ref in refs.items()},
-            inputs_schema=self._schema(scope),
-            run={
-                "name": run.name,
-                "namespace": run.namespace,
-                "uid": run.uid,
-                "reactor": definition.reactor_name,
-                **self._ending(),
-            },
-            sensitive=told,
-        )
-
-    def _ending(self) -> Mapping[str, object]:
-        """Return how the run ends, for its `finally` steps: the phase that is about to be told, and why it failed."""
-        header = self.state.header
-        if header.ending is None:
-            return {}
-        failure = header.failure
-        told = None
-        if failure is not None:
-            told = {"step": failure.step, "kind": failure.failure.kind, "message": failure.failure.message}
-        return {"phase": header.ending.phase, "failure": told}
-
-    def _schema(self, scope: Scope) -> Mapping[str, object] | None:
-        """Return the schema of the inputs that are read in a scope."""
-        if scope.reactor.inputs_schema is not None:
-            return scope.reactor.inputs_schema
-        definition = self.known.definition
-        return definition.shared_schema if not scope.name else definition.composed_schemas.get(scope.name)
+        sensitive = path in self.known.blueprint.sensitive.results
+        told = f"{subject}: {name}" if subject else name
+        return self._document(found[name], told, "result", path if sensitive else "", sensitive=sensitive)
 
     def _fallback(self, step: Step) -> ValueRef | None:
         if step.on_error is None or step.on_error.value is None:
             return None
-        return self._keep(orjson.dumps(step.on_error.value))
+        return self._keep(orjson.dumps(step.on_error.value), "fallback")
 
-    def _document(self, value: object, what: str, encrypted_as: str) -> ValueRef | Failure:
+    def _document(
+        self, value: object, what: str, name: str, encrypted_for: str = "", *, sensitive: bool = False
+    ) -> ValueRef | Failure:
         try:
             document = orjson.dumps(value)
         except TypeError:
             return _cannot(f"{what}: found JSON that is nested too deeply, expected at most 250 levels")
         if len(document) > VALUE_BYTES:
             return _cannot(f"{what}: found {len(document)} bytes of JSON, expected at most {VALUE_BYTES}")
-        return self._keep(document, encrypted_as)
+        return self._keep(document, name, encrypted_for, sensitive=sensitive)
 
-    def _keep(self, document: bytes, encrypted_as: str = "") -> ValueRef:
-        """Hold a document; a sensitive one is encrypted under a name."""
-        if encrypted_as:
-            document = self.documents.keys.encrypt(self.known.definition.run.uid, encrypted_as, document)
-        ref = reference_to(document)
-        self.values[ref.digest] = document
+    def _keep(self, document: bytes, name: str, encrypted_for: str = "", *, sensitive: bool = False) -> ValueRef:
+        """Hold a document; what belongs to an element has a name. A sensitive one is encrypted for a path."""
+        if encrypted_for or sensitive:
+            uid, kept_as = self.known.definition.run.uid, name.partition(".")[0]
+            document = self.documents.keys.encrypt(uid, f"{encrypted_for} {kept_as}", document)
+        ref = reference_to(document, f"{self.element}.{name}" if self.element else "")
+        if ref.inline is None:
+            self.values[ref.digest] = document
         return ref
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Effect, Evaluation
 from reactor_operator.engine.decide import decide_together
+from reactor_operator.engine.draft import Filing
 from reactor_operator.engine.facts import Fact
 from reactor_operator.ports import Evaluator
 from reactor_operator.reconciling.documents import Documents
@@ -16,6 +17,9 @@ from reactor_operator.reconciling.effects import Performed
 from reactor_operator.reconciling.evaluations import answer
 from reactor_operator.reconciling.inbox import groups_of
 from reactor_operator.reconciling.records import Decided, KnownRun
+
+_BEGUN_AT_ONCE = 5_000
+"""Evaluations of elements between two commits: those that launch nothing would never come to one."""
 
 
 @dataclass(slots=True)
@@ -35,24 +39,41 @@ class Pass:
         touched: set[str] = set()
         values: dict[str, bytes] = {}
         facts: tuple[Fact, ...] = ()
+        filing = Filing()
         waiting = groups_of([*events, ev.TimePassed()])
+        begun = 0
         while waiting:
-            decision = decide_together(self.known.plan, state, waiting.pop(0), now)
+            begins = begun < _BEGUN_AT_ONCE
+            decision = decide_together(self.known.plan, state, waiting.pop(0), now, begins=begins)
             state = decision.state
             touched |= decision.touched
             facts += decision.facts
+            if decision.filing is not None:
+                filing.add(decision.filing)
+                self.documents.pages.file(decision.filing.cold)
             self.wake_at = decision.wake_at
             answers: list[ev.Event] = []
+            of_elements: list[ev.Event] = []
             for action in decision.actions:
                 if isinstance(action, Evaluation):
                     told = await answer(action, self.known, state, evaluator, self.documents)
                     self.documents.add(told.values)
+                    self.documents.pages.add(told.pages)
                     values.update(told.values)
-                    answers.append(told.event)
+                    (of_elements if told.of_element else answers).append(told.event)
                 else:
                     actions.append(action)
-            waiting[:0] = [[event] for event in answers]
-        return Decided(state=state, actions=tuple(actions), touched=frozenset(touched), values=values, facts=facts)
+            begun += len(of_elements)
+            waiting[:0] = [*([of_elements] if of_elements else []), *([event] for event in answers)]
+        return Decided(
+            state=state,
+            actions=tuple(actions),
+            touched=frozenset(touched),
+            values=values,
+            facts=facts,
+            filing=filing,
+            sources=self.documents.pages.take_fresh(),
+        )
 
     def note(self, performed: dict[str, Performed], now: int) -> list[ev.Event]:
         """Take down what came of the orders, and return what happened at once."""

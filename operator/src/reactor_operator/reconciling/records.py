@@ -4,7 +4,7 @@ In: a `Snapshot`, or what was decided. Out: a `KnownRun`, or the `Commit` that w
 Never here: a call to the store.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import orjson
@@ -13,11 +13,12 @@ from reactor_operator.api.blueprint import Blueprint
 from reactor_operator.api.sensitivity import HARMLESS
 from reactor_operator.engine.actions import Announce, Effect, Notify, RetireTask, StartTask
 from reactor_operator.engine.derive import restore
+from reactor_operator.engine.draft import Filing
 from reactor_operator.engine.facts import Fact
 from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.identity import Action
 from reactor_operator.engine.plan import Plan
-from reactor_operator.engine.state import Header, RunState, Stage
+from reactor_operator.engine.state import Header, OutcomePage, RunState, Stage
 from reactor_operator.gateway.record import OpenRecord, encode_record
 from reactor_operator.reconciling.definition import (
     RECORD,
@@ -26,18 +27,29 @@ from reactor_operator.reconciling.definition import (
     decode_definition,
     encode_definition,
 )
+from reactor_operator.reconciling.pooled import is_for_a_pool, queue_of
 from reactor_operator.store.codec import (
     decode_action,
+    decode_element,
     decode_header,
     decode_step,
     encode_action,
+    encode_element,
     encode_header,
     encode_step,
+)
+from reactor_operator.store.outcome_pages import (
+    decode_outcomes,
+    encode_outcomes,
+    outcome_page_name,
+    source_page_name,
 )
 from reactor_operator.store.port import Claim, Commit, Snapshot
 
 _HEADER = "header"
 _STEP = "step/"
+_ELEMENT = "element/"
+_OUTCOMES = "outcomes/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +68,8 @@ class KnownRun:
 class Decided:
     """What came of a fold: the next state, the orders it gave, the steps it changed, and new documents by digest.
 
-    `facts` are what observers are told once it is committed.
+    `facts` are what observers are told once it is committed. `filing` says what changed of maps, and `sources` are new
+    pages of elements by name.
     """
 
     state: RunState
@@ -64,6 +77,8 @@ class Decided:
     touched: frozenset[str] = frozenset()
     values: Mapping[str, bytes] = field(default_factory=dict)
     facts: tuple[Fact, ...] = ()
+    filing: Filing = field(default_factory=Filing)
+    sources: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def read_run(
@@ -78,14 +93,28 @@ def read_run(
     definition = decode_definition(records[RECORD])
     blueprint, plan = compile_definition(definition, pending_timeout_ms=pending_timeout_ms, observed=observed)
     steps = {name[len(_STEP) :]: decode_step(body) for name, body in records.items() if name.startswith(_STEP)}
+    uid = definition.run.uid
+    elements = {
+        path: decode_element(path, uid, body)
+        for name, body in records.items()
+        if name.startswith(_ELEMENT) and (path := name[len(_ELEMENT) :])
+    }
+    pages = dict(_read_pages(records, uid))
     return KnownRun(
         definition=definition,
         blueprint=blueprint,
         plan=plan,
-        state=restore(plan, decode_header(records[_HEADER]), steps),
+        state=restore(plan, decode_header(records[_HEADER]), steps, elements, pages),
         revision=revision,
         outbox={name: decode_action(body) for name, body in actions.items()},
     )
+
+
+def _read_pages(records: Mapping[str, bytes], uid: str) -> Iterator[tuple[tuple[str, int], OutcomePage]]:
+    for name, body in records.items():
+        if name.startswith(_OUTCOMES):
+            path, _, number = name[len(_OUTCOMES) :].rpartition("|")
+            yield (path, int(number)), decode_outcomes(path, int(number), uid, body)
 
 
 def read_header(snapshot: Snapshot | None) -> Header | None:
@@ -131,8 +160,9 @@ def make_commit(
     inbox_position: int,
     acknowledged: frozenset[str],
     claim: Claim | None = None,
+    pools: bool = False,
 ) -> tuple[Commit, KnownRun]:
-    """Return the commit, and the run as it is known once the commit is applied.
+    """Return the commit, and the run as it is known once the commit is applied. `pools`: there are pools here.
 
     A task that is closed by the same commit is not started any more: its order is dropped or taken as done.
     """
@@ -146,10 +176,20 @@ def make_commit(
     }
     added = {name: action for name, action in ordered.items() if name not in moot}
     done = (acknowledged | moot) & known.outbox.keys()
+    opens = {
+        action.task.key: encode_record(_open_record(action, known.blueprint))
+        for action in added.values()
+        if isinstance(action, StartTask)
+    }
+    queued: Mapping[str, tuple[tuple[str, ...], ...]] = {}
+    if pools:
+        queued = queue_of(known.blueprint, known.plan, known.definition.run.namespace, added.values())
+        added = {name: action for name, action in added.items() if not is_for_a_pool(known.blueprint, action)}
     outbox = {name: action for name, action in (*known.outbox.items(), *added.items()) if name not in done}
     records: dict[str, bytes | None] = {
         _STEP + path: encode_step(state.steps[path]) for path in sorted(decided.touched)
     }
+    records |= _records_of(decided.filing)
     if state.header is not known.state.header or known.revision == 0:
         records[_HEADER] = encode_header(state.header)
     if known.revision == 0:
@@ -160,19 +200,39 @@ def make_commit(
         epoch=epoch,
         inbox_position=inbox_position,
         records=records,
-        values=decided.values,
-        opens={
-            action.task.key: encode_record(_open_record(action, known.blueprint))
-            for action in added.values()
-            if isinstance(action, StartTask)
-        },
+        values={name: body for name, body in decided.values.items() if name not in decided.filing.dropped},
+        dropped=frozenset(decided.filing.dropped),
+        pages=_pages_of(decided),
+        opens=opens,
         closes=frozenset(task.key for task in closed),
         actions={name: encode_action(action) for name, action in added.items()},
         acknowledged=frozenset(done),
+        queued=queued,
         claim=claim,
         active=state.header.stage is not Stage.OVER,
     )
     return commit, replace(known, state=state, revision=known.revision + 1, outbox=outbox)
+
+
+def _records_of(filing: Filing) -> dict[str, bytes | None]:
+    """Return the records of what changed of maps; None removes."""
+    records: dict[str, bytes | None] = {
+        _ELEMENT + path: None if element is None else encode_element(path, element)
+        for path, element in filing.elements.items()
+    }
+    for (path, number), page in filing.hot.items():
+        records[f"{_OUTCOMES}{path}|{number}"] = None if page is None else encode_outcomes(path, number, page)
+    return records
+
+
+def _pages_of(decided: Decided) -> dict[str, bytes | None]:
+    """Return the pages that are written outside the hot state; None removes."""
+    pages: dict[str, bytes | None] = dict(decided.sources)
+    for path, round_, number in decided.filing.sources:
+        pages[source_page_name(path, round_, number)] = None
+    for (path, round_, number), page in decided.filing.cold.items():
+        pages[outcome_page_name(path, round_, number)] = encode_outcomes(path, number, page)
+    return pages
 
 
 def failure_document(failure: Failure | None) -> bytes:

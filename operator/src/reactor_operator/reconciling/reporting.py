@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 from reactor_operator.engine.state import RunPhase, Stage
 from reactor_operator.ports import Board, Rendering, RunRef
-from reactor_operator.reconciling.documents import Documents, ValueLost
+from reactor_operator.reconciling.documents import Documents
+from reactor_operator.reconciling.lost import ValueLost
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.status.render import RunFacts, render_status, wanted_values
 from reactor_operator.store.port import Authority

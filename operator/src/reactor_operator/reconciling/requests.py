@@ -15,6 +15,7 @@ from reactor_operator.api.paths import parse_path
 from reactor_operator.api.problems import render_found
 from reactor_operator.api.sources import Source
 from reactor_operator.engine.actions import EvaluateRequest
+from reactor_operator.engine.elements import saga_of
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.launching import action_plan
@@ -48,7 +49,8 @@ async def evaluate_request(
     found = await evaluator.evaluate_sources(sources_of(known, task), told, subject)
     if isinstance(found, Failure):
         return masked(found, told)
-    timeout_ms = action_plan(known.plan.steps[task.path], task.action).timeout_ms
+    planned = saga_of(known.plan, known.state, task.path)[0].steps[task.path]
+    timeout_ms = action_plan(planned, task.action).timeout_ms
     request = render_request(_http_of(known, task), task.action, found, timeout_ms)
     if isinstance(request, str):
         message = render_message(f"{subject}: {request}")

@@ -171,6 +171,7 @@ async def _work(
             key_retention_ms=settings.key_retention_ms,
         ),
         teller=teller,
+        pools=True,
         keyring=settings.shared.keys,
     )
     queue = ReconcileQueue(reconciler.reconcile, clock, metrics)

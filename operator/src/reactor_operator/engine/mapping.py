@@ -1,0 +1,429 @@
+"""A map going forward: which elements are begun, what becomes of them, and how the map ends.
+
+In: a draft with a map that is Running. Out: elements begun and taken in, pages asked for, the map ended.
+Never here: what happens inside an element (that is a saga like any other), or its reversal (`unmapping`).
+Source of the rules: DESIGN 5.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from reactor_operator.engine import events as ev
+from reactor_operator.engine.actions import EvaluatePage, EvaluateReturns
+from reactor_operator.engine.draft import Draft, returns_of
+from reactor_operator.engine.elements import (
+    Advance,
+    begin_element,
+    collect_path,
+    element_path,
+    index_of,
+    page_path,
+    plan_at,
+)
+from reactor_operator.engine.ending import begin_ending, cancel, fail_for_good
+from reactor_operator.engine.evolve import evolve
+from reactor_operator.engine.failures import Failure, FailureKind, render_message
+from reactor_operator.engine.forward import complete
+from reactor_operator.engine.launching import NOT_WAITING, terminate
+from reactor_operator.engine.outcomes import detail_of, file_all, file_outcome, outcome_of, release
+from reactor_operator.engine.plan import MapPlan, OnFailure
+from reactor_operator.engine.reverting import list_unreversed
+from reactor_operator.engine.state import (
+    ElementPhase,
+    Goal,
+    MapState,
+    RunPhase,
+    SourcePage,
+    Stage,
+    StepPhase,
+    Timer,
+    is_held,
+)
+from reactor_operator.engine.values import ValueRef
+
+SOURCE_PAGE = 500
+"""Elements in a page of a source that is an array."""
+LISTED = 10
+"""Elements of one map that could not be reversed and are listed one by one; the others are counted."""
+_DETAILS_KEPT = 100
+"""Failed elements of one map of which the traceback is kept."""
+
+
+def enter_map(draft: Draft, event: ev.StepEvaluated) -> None:
+    """Begin to go over the elements. `total` is known where the source is an array."""
+    path = event.path
+    step, plan = draft.step(path), map_of(draft, path)
+    order = step.start_order or draft.header.starts + 1
+    draft.set(starts=max(draft.header.starts, order))
+    draft.elements[path] = {}
+    draft.put(
+        path,
+        phase=StepPhase.RUNNING,
+        attempt=1,
+        run_attempts=1,
+        start_order=order,
+        arguments=event.arguments,
+        fallback=event.fallback,
+        started_at=draft.now,
+        map=MapState(total=event.total, exhausted=event.total is not None),
+        timer=None if plan.timeout_ms is None else Timer.TIMEOUT,
+        due_at=None if plan.timeout_ms is None else draft.now + plan.timeout_ms,
+    )
+
+
+def map_of(draft: Draft, path: str) -> MapPlan:
+    """Return how a map is to go over its elements."""
+    plan = draft.plan.steps[path].map
+    assert plan is not None, f"step {path!r} is no map"
+    return plan
+
+
+def progress_of(draft: Draft, path: str) -> MapState:
+    """Return how far a map has come."""
+    state = draft.step(path).map
+    assert state is not None, f"map {path!r} was never begun"
+    return state
+
+
+def note(draft: Draft, path: str, **changes: object) -> MapState:
+    """Change how far a map has come."""
+    changed = evolve(progress_of(draft, path), changes)
+    draft.put(path, map=changed)
+    return changed
+
+
+def go_over(draft: Draft, path: str, advance: Advance) -> bool:
+    """Let the elements of a Running map do what they can, and begin others; return whether the map has ended."""
+    if _is_stopping(draft, path):
+        _stop(draft, path)
+    settle(draft, path, advance)
+    if draft.step(path).phase is not StepPhase.RUNNING:
+        return True  # what collects its results has just ended
+    if _is_stopping(draft, path):  # what was just taken in may have failed the map
+        _stop(draft, path)
+        settle(draft, path, advance)
+    else:
+        _fill(draft, path, advance)
+    return _end(draft, path, advance)
+
+
+def settle(draft: Draft, path: str, advance: Advance) -> None:
+    """Let the elements that were told something, or wait for room, go on; take in those that have ended."""
+    for key in _waiting_for_room(draft, path):
+        draft.open(path, key, plan_at(map_of(draft, path), path, key))
+    while opened := draft.unsettled(path):
+        for key, inner in opened:
+            advance(inner)
+            draft.settled(path, key)
+            if inner.header.stage is Stage.OVER:
+                _take_in(draft, path, key, inner)
+
+
+def _waiting_for_room(draft: Draft, path: str) -> Iterator[str]:
+    """Yield the elements that have something to start, or do not know yet that the run holds still or goes on."""
+    room, suspended = draft.room(), draft.header.suspended
+    for key, one in list(draft.elements[path].items()):
+        if one.header.suspended != suspended:
+            inner = draft.open(path, key, plan_at(map_of(draft, path), path, key))
+            inner.set(suspended=suspended)
+        elif one.ready and room > 0:
+            room -= 1
+            yield key
+
+
+def _is_stopping(draft: Draft, path: str) -> bool:
+    """Tell whether the map begins nothing any more."""
+    goes_on = draft.header.stage in {Stage.FORWARD, Stage.HOLDING} and not draft.is_contained(path)
+    return not goes_on or draft.header.halting or progress_of(draft, path).failure is not None
+
+
+def _stop(draft: Draft, path: str) -> None:
+    """Let what is in flight drain, or stop it. What was done is kept: the run may be reversed from here."""
+    for word in (_page_word(path), returns_of(path)):
+        draft.evaluating.discard(word)
+    cancelled = draft.header.goal is Goal.CANCEL
+    terminates = draft.plan.on_failure is OnFailure.TERMINATE and draft.header.goal is not Goal.HALT
+    for key, one in list(draft.elements[path].items()):
+        goes_on = one.header.stage in {Stage.FORWARD, Stage.HOLDING}
+        if not goes_on and not (
+            cancelled and one.header.goal is not Goal.CANCEL and one.header.stage is not Stage.OVER
+        ):
+            continue
+        inner = draft.open(path, key, plan_at(map_of(draft, path), path, key))
+        if cancelled:
+            cancel(inner, "")
+        else:
+            begin_ending(inner, Goal.HALT)
+            if terminates:
+                for at in inner.active_in_plan_order():
+                    if inner.step(at).phase is StepPhase.RUNNING:
+                        terminate(inner, at)
+
+
+def _fill(draft: Draft, path: str, advance: Advance) -> None:
+    """Begin elements while the window and the run have room for more, and ask for the next page in time."""
+    plan = map_of(draft, path)
+    if draft.header.stage is not Stage.FORWARD or is_held(draft.header):
+        return
+    troubled = plan.fail_fast and any(one.header.stage is not Stage.FORWARD for one in draft.elements[path].values())
+    while not troubled:
+        state = progress_of(draft, path)
+        if state.opened == state.known and not _next_of_array(draft, path):
+            break
+        if not draft.begins:
+            draft.hold_back()
+            break
+        chunk = min(plan.chunk, plan.batch_size, draft.plan.parallelism, progress_of(draft, path).known - state.opened)
+        if draft.room() < chunk or not _window_has_room(draft, path, plan, chunk):
+            break
+        for index in range(state.opened, state.opened + chunk):
+            begun = begin_element(draft, path, element_path(path, index))
+            note(draft, path, opened=index + 1)
+            advance(begun)
+            draft.settled(path, element_path(path, index))
+    _fetch(draft, path, advance)
+
+
+def _window_has_room(draft: Draft, path: str, plan: MapPlan, chunk: int) -> bool:
+    """Tell whether so many elements that one task takes may be begun."""
+    state = progress_of(draft, path)
+    in_flight = len(draft.elements[path]) - (page_path(path, state.fetched) in draft.elements[path])
+    if in_flight + chunk > plan.batch_size:
+        return False
+    if not plan.barrier or state.opened + chunk <= state.batch_end:
+        return True
+    if in_flight:
+        return False
+    note(draft, path, batch_end=state.opened + plan.batch_size)
+    return True
+
+
+def _next_of_array(draft: Draft, path: str) -> bool:
+    """Turn to the next page of a source that is an array; return whether there is one."""
+    state = progress_of(draft, path)
+    if state.total is None or state.known >= state.total:
+        return False
+    size = min(SOURCE_PAGE, state.total - state.known)
+    page = SourcePage(number=state.known // SOURCE_PAGE, first=state.known, size=size, left=size)
+    note(draft, path, known=state.known + size, sources=(*state.sources, page))
+    return True
+
+
+def _fetch(draft: Draft, path: str, advance: Advance) -> None:
+    """Ask for the next page once elements of the last one are begun, so that at most one page is there ahead."""
+    state = progress_of(draft, path)
+    key = page_path(path, state.fetched)
+    if state.exhausted or key in draft.elements[path] or _page_word(path) in draft.evaluating or draft.room() <= 0:
+        return
+    last = state.sources[-1] if state.sources else None
+    if last is not None and state.opened <= last.first:
+        return
+    begun = begin_element(draft, path, key)
+    advance(begun)
+    draft.settled(path, key)
+
+
+def _take_in(draft: Draft, path: str, key: str, inner: Draft) -> None:
+    """An element, or the task of a page, or the one that collects, has ended."""
+    draft.remove_element(path, key)
+    index = index_of(path, key)
+    if inner.header.halting:
+        draft.set(halting=True, halt_reason=inner.header.halt_reason)
+    if index is not None:
+        _take_in_element(draft, path, index, inner)
+    elif inner.header.phase is not RunPhase.SUCCEEDED or inner.step(key).phase is not StepPhase.SUCCEEDED:
+        _side_task_failed(draft, path, key, inner)
+    elif key == collect_path(path):
+        release(draft, inner, inner.step(key).result)
+        _complete(draft, path, inner.step(key).result)
+    elif not _is_stopping(draft, path):
+        draft.evaluating.add(_page_word(path))
+        number = progress_of(draft, path).fetched
+        draft.act(EvaluatePage(path=path, round=draft.step(path).round, page=number, result=inner.step(key).result))
+        release(draft, inner)
+    else:
+        release(draft, inner)
+
+
+def _side_task_failed(draft: Draft, path: str, key: str, inner: Draft) -> None:
+    failed = inner.header.failure
+    if failed is not None:
+        _fail(draft, path, _about(key[len(path) :].strip("[]").replace("-", " "), failed.failure))
+    elif not _is_stopping(draft, path):
+        message = f"{key} was skipped or halted, expected a result of it"
+        _fail(draft, path, Failure(kind=FailureKind.INVALID_RESULT, message=message, retryable=False))
+    release(draft, inner, detail_of(progress_of(draft, path).failure))
+
+
+def _take_in_element(draft: Draft, path: str, index: int, inner: Draft) -> None:
+    outcome = outcome_of(inner, element_path(path, index))
+    state = progress_of(draft, path)
+    changes: dict[str, object] = {"sources": _left(draft, path, index)}
+    if outcome.kept is not None:
+        changes["kept"] = state.kept + 1
+    match outcome.phase:
+        case ElementPhase.SUCCEEDED:
+            changes["succeeded"] = state.succeeded + 1
+        case ElementPhase.SKIPPED:
+            changes["skipped"] = state.skipped + 1
+        case ElementPhase.FAILED:
+            changes["failed"] = state.failed + 1
+        case _:
+            pass
+    note(draft, path, **changes)
+    if outcome.phase is ElementPhase.FAILED:
+        assert outcome.failure is not None
+        _judge(draft, path, index, outcome.failure)
+        if state.failed >= _DETAILS_KEPT and outcome.kept is None:
+            outcome = replace(outcome, failure=replace(outcome.failure, detail=None))
+    if outcome.kept is None:
+        explains = detail_of(progress_of(draft, path).failure)  # why the map fails is explained, however many failed
+        release(draft, inner, outcome.result, detail_of(outcome.failure), explains)
+    file_outcome(draft, path, index, outcome)
+    for listed in inner.header.rollback_failures:
+        not_reversed(draft, path, index, listed.kind, listed.message)
+
+
+def not_reversed(draft: Draft, path: str, index: int, kind: FailureKind, message: str) -> None:
+    """Something in an element could not be reversed: the first ones are listed, the others are counted."""
+    state = note(draft, path, unreversed=progress_of(draft, path).unreversed + 1)
+    if state.unreversed <= LISTED:
+        list_unreversed(draft, path, kind, render_message(f"element {index}: {message}"))
+    elif state.unreversed == LISTED + 1:
+        list_unreversed(draft, path, kind, f"more elements of {path} could not be reversed; read their results")
+
+
+def _left(draft: Draft, path: str, index: int) -> tuple[SourcePage, ...]:
+    """Return the pages that elements in flight came from, one element of them having ended."""
+    kept = []
+    for page in progress_of(draft, path).sources:
+        left = page.left - (page.first <= index < page.first + page.size)
+        if left:
+            kept.append(evolve(page, {"left": left}) if left != page.left else page)
+        else:
+            draft.filing.sources.add((path, draft.step(path).round, page.number))
+    return tuple(kept)
+
+
+def _judge(draft: Draft, path: str, index: int, failure: Failure) -> None:
+    """An element has failed: too many of those fail the map."""
+    plan, state = map_of(draft, path), progress_of(draft, path)
+    if plan.fail_fast:
+        _fail(draft, path, _about(f"element {index}", failure))
+        return
+    limit = ""
+    if plan.max_failures is not None and state.failed > plan.max_failures:
+        limit = f"maxFailures {plan.max_failures}"
+    elif plan.max_failures_percent is not None:
+        finished = state.succeeded + state.skipped + state.failed
+        of = state.total if state.total is not None else max(finished, 100)
+        if state.failed * 100 > plan.max_failures_percent * of:
+            limit = f"maxFailuresPercent {plan.max_failures_percent} of {of}"
+    if limit:
+        _fail(draft, path, _about(f"{state.failed} elements failed, more than {limit}; the last one, {index}", failure))
+
+
+def _about(what: str, failure: Failure) -> Failure:
+    return replace(failure, message=render_message(f"{what}: {failure.message}"))
+
+
+def _fail(draft: Draft, path: str, failure: Failure) -> None:
+    if progress_of(draft, path).failure is None:
+        note(draft, path, failure=failure)
+
+
+def page_evaluated(draft: Draft, event: ev.PageEvaluated | ev.PageEvaluationFailed) -> None:
+    """A page was read, or is none. A cursor that comes back would go on for ever."""
+    path = event.path
+    if _page_word(path) not in draft.evaluating or draft.step(path).round != event.round:
+        return
+    draft.evaluating.discard(_page_word(path))
+    state = progress_of(draft, path)
+    if isinstance(event, ev.PageEvaluationFailed):
+        _fail(draft, path, event.failure)
+        return
+    if state.cursor is not None and state.cursor.named:
+        draft.filing.dropped.add(state.cursor.digest)
+    if event.cursor is not None and event.mark == state.mark:
+        message = f"page {event.page}: found a cursor that an earlier page returned too, expected another one, or null"
+        _fail(draft, path, Failure(kind=FailureKind.INVALID_RESULT, message=message, retryable=False))
+        return
+    number, known = event.page, state.known + event.size
+    sources = state.sources
+    if event.size:
+        sources = (*sources, SourcePage(number=number, first=state.known, size=event.size, left=event.size))
+    # Brent: one cursor is remembered, after pages 0, 1, 3, 7 …; a circle of any length comes back to one of them
+    marks = number + 1 >= 2 * state.mark_at or not state.mark
+    note(
+        draft,
+        path,
+        known=known,
+        fetched=number + 1,
+        sources=sources,
+        cursor=event.cursor,
+        mark=event.mark if marks else state.mark,
+        mark_at=number + 1 if marks else state.mark_at,
+        exhausted=event.cursor is None,
+        total=known if event.cursor is None else None,
+    )
+
+
+def _end(draft: Draft, path: str, advance: Advance) -> bool:
+    """End the map where nothing is left in flight; return whether it has ended."""
+    if draft.elements[path]:
+        return False
+    state = progress_of(draft, path)
+    if state.failure is not None:
+        _close(draft, path)
+        fail_for_good(draft, path, state.failure)
+        return True
+    if _is_stopping(draft, path):
+        if draft.header.stage is Stage.FORWARD and draft.header.halting:
+            return False  # the run is about to turn; what else was told with it is taken down first
+        _close(draft, path)
+        draft.put(path, phase=StepPhase.CANCELLED, finished_at=draft.now)
+        return True
+    if not state.exhausted or state.opened < (state.total or 0) or draft.header.stage is not Stage.FORWARD:
+        return False
+    if is_held(draft.header) or _page_word(path) in draft.evaluating or returns_of(path) in draft.evaluating:
+        return False
+    if map_of(draft, path).collect is not None:
+        key = collect_path(path)
+        begun = begin_element(draft, path, key)
+        advance(begun)
+        draft.settled(path, key)
+    else:
+        draft.evaluating.add(returns_of(path))
+        draft.act(EvaluateReturns(scope=path))
+    return False
+
+
+def returns_evaluated(draft: Draft, event: ev.ReturnsEvaluated | ev.ReturnsEvaluationFailed) -> None:
+    """The result of a map is known, or cannot be told, which fails it."""
+    if draft.header.stage is not Stage.FORWARD:
+        return
+    if isinstance(event, ev.ReturnsEvaluated):
+        _complete(draft, event.scope, event.result)
+    else:
+        _fail(draft, event.scope, event.failure)
+
+
+def _complete(draft: Draft, path: str, result: ValueRef | None) -> None:
+    file_all(draft, path)
+    del draft.elements[path]
+    draft.put(path, **NOT_WAITING)
+    complete(draft, path, result)
+
+
+def _close(draft: Draft, path: str) -> None:
+    """Note where in the order of completions a map stopped: there it is reversed."""
+    file_all(draft, path)
+    del draft.elements[path]
+    number = draft.header.completions + 1
+    draft.set(completions=number)
+    draft.put(path, completion=number, **NOT_WAITING)
+
+
+def _page_word(path: str) -> str:
+    """Return the word that stands for a page among what is being evaluated."""
+    return f"{path}[page]/"

@@ -1,0 +1,186 @@
+"""A map going back: its elements are reversed from the highest index down, page by page.
+
+In: a draft with a map that is Undoing or Compensating. Out: elements begun to be reversed and taken in, the map ended.
+Never here: what is reversed inside an element, and in which order (that is a saga like any other).
+Source of the rules: DESIGN 4, rules 5 and 7; DESIGN 5.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from reactor_operator.engine import events as ev
+from reactor_operator.engine.actions import LoadOutcomes
+from reactor_operator.engine.derive import restore
+from reactor_operator.engine.draft import Draft
+from reactor_operator.engine.elements import Advance, element_path, index_of, plan_at
+from reactor_operator.engine.ending import cancel, rollback_is_late
+from reactor_operator.engine.failures import Failure, FailureKind
+from reactor_operator.engine.mapping import map_of, not_reversed, note, progress_of
+from reactor_operator.engine.outcomes import detail_of, file_outcome, file_page, outcome_of, release
+from reactor_operator.engine.resuming import undo
+from reactor_operator.engine.reverting import cleanup_failed, reversed_one
+from reactor_operator.engine.state import (
+    PAGE,
+    ElementOutcome,
+    ElementPhase,
+    Goal,
+    OutcomePage,
+    Stage,
+    StepPhase,
+    is_held,
+)
+
+
+def go_back_over(draft: Draft, path: str, advance: Advance) -> bool:
+    """Let the elements that are being reversed go on, and begin others; return whether the map has ended."""
+    if draft.header.goal is Goal.CANCEL:
+        _cancel(draft, path)
+    _settle(draft, path, advance)
+    stops = draft.header.goal is Goal.CANCEL or rollback_is_late(draft)
+    if not stops and not is_held(draft.header):
+        while _reverse_more(draft, path):
+            _settle(draft, path, advance)
+    if draft.elements[path] or (not stops and progress_of(draft, path).below > 0):
+        return False
+    _end(draft, path)
+    return True
+
+
+def outcomes_loaded(draft: Draft, event: ev.OutcomesLoaded) -> None:
+    """A page of outcomes is there again. One that is not was lost, or nothing was ever put into it."""
+    if _word(event.path) not in draft.evaluating or draft.step(event.path).round != event.round:
+        return
+    if event.page != (progress_of(draft, event.path).below - 1) // PAGE:
+        return  # that of an earlier page, told again
+    draft.evaluating.discard(_word(event.path))
+    if event.outcomes:
+        draft.pages[event.path] = {**draft.pages.get(event.path, {}), event.page: event.outcomes}
+        draft.filing.hot[event.path, event.page] = event.outcomes
+    else:
+        note(draft, event.path, below=event.page * PAGE)
+
+
+def _settle(draft: Draft, path: str, advance: Advance) -> None:
+    for key, one in list(draft.elements[path].items()):
+        if one.header.suspended != draft.header.suspended:
+            draft.open(path, key, plan_at(map_of(draft, path), path, key)).set(suspended=draft.header.suspended)
+        elif one.ready and draft.room() > 0:
+            draft.open(path, key, plan_at(map_of(draft, path), path, key))
+    while opened := draft.unsettled(path):
+        for key, inner in opened:
+            advance(inner)
+            draft.settled(path, key)
+            if inner.header.stage is Stage.OVER:
+                _take_in(draft, path, key, inner)
+
+
+def _cancel(draft: Draft, path: str) -> None:
+    for key, one in list(draft.elements[path].items()):
+        if one.header.goal is not Goal.CANCEL and one.header.stage is not Stage.OVER:
+            cancel(draft.open(path, key, plan_at(map_of(draft, path), path, key)), "")
+
+
+def _reverse_more(draft: Draft, path: str) -> bool:
+    """Begin to reverse what the window has room for; return whether anything was begun."""
+    below = progress_of(draft, path).below
+    if below == 0:
+        return False
+    number = (below - 1) // PAGE
+    page = draft.pages.get(path, {}).get(number)
+    if page is None:
+        _load(draft, path, number)
+        return False
+    plan, begun = map_of(draft, path), False
+    left = list(_to_reverse(page, below))
+    while left:
+        chunk = min(plan.chunk, draft.plan.parallelism, len(left))
+        if len(draft.elements[path]) + chunk > plan.undo_window * plan.chunk or draft.room() < chunk:
+            return begun
+        for index in left[:chunk]:
+            note(draft, path, below=index)
+            _begin(draft, path, index, page[index])
+        left, begun = left[chunk:], True
+    note(draft, path, below=number * PAGE)
+    if draft.elements[path]:
+        return begun
+    file_page(draft, path, number, page)
+    return True
+
+
+def _to_reverse(page: OutcomePage, below: int) -> Iterator[int]:
+    return (index for index in sorted(page, reverse=True) if index < below and page[index].kept is not None)
+
+
+def _load(draft: Draft, path: str, number: int) -> None:
+    if _word(path) not in draft.evaluating:
+        draft.evaluating.add(_word(path))
+        draft.act(LoadOutcomes(path=path, round=draft.step(path).round, page=number))
+
+
+def _begin(draft: Draft, path: str, index: int, outcome: ElementOutcome) -> None:
+    assert outcome.kept is not None
+    key = element_path(path, index)
+    plan = plan_at(map_of(draft, path), path, key)
+    kept = restore(plan, replace(outcome.kept.header, uid=draft.header.uid), dict(outcome.kept.steps))
+    inner = draft.add_element(path, key, plan, kept)
+    undo(inner, "", delete=False)
+    goal = Goal.UNDO if draft.header.goal is Goal.UNDO else Goal.ROLL_BACK
+    inner.set(
+        goal=goal,
+        suspended=draft.header.suspended,
+        rollback_deadline=draft.header.rollback_deadline or inner.header.rollback_deadline,
+    )
+
+
+def _take_in(draft: Draft, path: str, key: str, inner: Draft) -> None:
+    """An element was reversed, or could not be."""
+    draft.remove_element(path, key)
+    index = index_of(path, key)
+    assert index is not None
+    page = draft.pages[path][index // PAGE]
+    before = page[index]
+    failures = inner.header.rollback_failures
+    if failures:
+        file_outcome(draft, path, index, replace(before, kept=outcome_of(inner, key).kept or before.kept))
+        for failure in failures:
+            not_reversed(draft, path, index, failure.kind, failure.message)
+        return
+    if inner.header.goal is Goal.CANCEL:
+        file_outcome(draft, path, index, replace(before, kept=outcome_of(inner, key).kept))
+        return
+    phase = ElementPhase.UNDONE if before.phase is ElementPhase.SUCCEEDED else before.phase
+    file_outcome(draft, path, index, replace(before, phase=phase, result=None, kept=None))
+    state = progress_of(draft, path)
+    release(draft, inner, detail_of(before.failure), detail_of(state.failure))
+    state = note(draft, path, kept=state.kept - 1, undone=state.undone + 1)
+    page = draft.pages[path][index // PAGE]
+    if not draft.elements[path] and state.below <= (index // PAGE) * PAGE:
+        file_page(draft, path, index // PAGE, page)
+
+
+def _end(draft: Draft, path: str) -> None:
+    """Say what became of the reversal of the whole map."""
+    for number, page in draft.pages.get(path, {}).items():
+        file_page(draft, path, number, page)
+    draft.evaluating.discard(_word(path))
+    del draft.elements[path]
+    state = progress_of(draft, path)
+    undone = StepPhase.UNDONE if draft.step(path).phase is StepPhase.UNDOING else StepPhase.COMPENSATED
+    if not state.kept and not state.unreversed:
+        reversed_one(draft, path, undone)
+        return
+    kind, message = FailureKind.UNCERTAIN, f"{state.kept} elements are not reversed"
+    if rollback_is_late(draft):
+        kind, message = FailureKind.TIMEOUT, f"the rollback deadline passed with {state.kept} elements not reversed"
+    elif draft.header.goal is Goal.CANCEL:
+        message = f"cancelled with {state.kept} elements not reversed"
+    failure = Failure(kind=kind, message=message)
+    if state.unreversed:  # those were listed one by one
+        draft.put(path, phase=StepPhase.ROLLBACK_FAILED, cleanup_failure=failure)
+    else:
+        cleanup_failed(draft, path, failure)
+
+
+def _word(path: str) -> str:
+    """Return the word that stands for a page of outcomes among what is being evaluated."""
+    return f"{path}[outcomes]/"
