@@ -82,7 +82,7 @@ async def test_a_task_checks_in_and_its_outcome_is_recorded(store: MemoryStore, 
     result = '["ä $(X)"]'.encode()
     assert await events(store) == [
         TaskStarted(task=TASK, at=Clock().now()),
-        TaskSucceeded(task=TASK, result=reference_to(result)),
+        TaskSucceeded(task=TASK, result=reference_to(result, f"{TASK.key} result")),
     ]
     assert await store.get_values(RUN_UID, frozenset({reference_to(result).digest})) == {
         reference_to(result).digest: result

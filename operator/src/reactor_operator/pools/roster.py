@@ -59,6 +59,8 @@ class PoolRoster:
             self._known[pool.key] = Known(pool)
             self._wake.set()
             return
+        if pool.generation < known.pool.generation:
+            return  # a watch tells late what a list or an answer has told already
         if pool.generation != known.pool.generation:
             known.dirty = True
             known.not_before = 0.0

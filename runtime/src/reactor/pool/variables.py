@@ -5,7 +5,7 @@ here: what the pool's own pod has; these come on top of it.
 """
 
 import re
-from json import JSONEncoder, loads
+from json import JSONEncoder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +18,10 @@ _written = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 class NoSuchArgument(Exception):
     """A variable is to have an argument that there is not, or that no variable can hold; the message names both."""
+
+
+class NotDeclared(Exception):
+    """A task asks for a key of a Secret or ConfigMap that its pool does not declare; the message says what to do."""
 
 
 def task_variables(step: "Mapping[str, Any]", run: str, given: "Mapping[str, Any]") -> dict[str, str]:
@@ -42,14 +46,13 @@ def task_variables(step: "Mapping[str, Any]", run: str, given: "Mapping[str, Any
 
 
 def referenced(step: "Mapping[str, Any]", environ: "Mapping[str, str]") -> dict[str, str]:
-    """Return the variables with keys of Secrets and ConfigMaps that the pool's pod has. Raises NoSuchArgument."""
+    """Return the variables with keys of Secrets and ConfigMaps that the pool's pod has. Raises NotDeclared."""
     found = {}
-    for variable, (kind, name, key) in step.get("references", {}).items():
-        listing = loads(environ.get("REACTOR_POOL_SECRETS" if kind == "Secret" else "REACTOR_POOL_CONFIG_MAPS", "{}"))
-        text = environ.get(listing.get(f"{name}/{key}", ""))
+    for reference in step.get("references", ()):
+        text = environ.get(reference["variable"])
         if text is None:
-            raise NoSuchArgument(f"{variable} is key {key!r} of {kind} {name!r}, which this worker of the pool lacks")
-        found[variable] = text
+            raise NotDeclared(reference["refused"])
+        found[reference["name"]] = text
     return found
 
 
