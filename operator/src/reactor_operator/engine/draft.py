@@ -133,7 +133,7 @@ class Draft:
         self.elements: dict[str, Mapping[str, RunState]] = dict(state.elements)
         self.pages = dict(state.pages)
         self.inner: dict[str, dict[str, Draft]] = {}
-        self.begins = parent.begins if parent is not None else True
+        self.begins: bool = parent.begins if parent is not None else True
         self.held_back = False
         self.filing: Filing = parent.filing if parent is not None else Filing()
         self.actions: list[EngineAction] = parent.actions if parent is not None else []

@@ -25,7 +25,7 @@ from reactor_operator.engine.evolve import evolve
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.forward import complete
 from reactor_operator.engine.launching import NOT_WAITING, terminate
-from reactor_operator.engine.outcomes import file_all, file_outcome, outcome_of, release
+from reactor_operator.engine.outcomes import detail_of, file_all, file_outcome, outcome_of, release
 from reactor_operator.engine.plan import MapPlan, OnFailure
 from reactor_operator.engine.reverting import list_unreversed
 from reactor_operator.engine.state import (
@@ -234,7 +234,7 @@ def _take_in(draft: Draft, path: str, key: str, inner: Draft) -> None:
     elif inner.header.phase is not RunPhase.SUCCEEDED or inner.step(key).phase is not StepPhase.SUCCEEDED:
         _side_task_failed(draft, path, key, inner)
     elif key == collect_path(path):
-        release(draft, inner, but=inner.step(key).result)
+        release(draft, inner, inner.step(key).result)
         _complete(draft, path, inner.step(key).result)
     elif not _is_stopping(draft, path):
         draft.evaluating.add(_page_word(path))
@@ -252,7 +252,7 @@ def _side_task_failed(draft: Draft, path: str, key: str, inner: Draft) -> None:
     elif not _is_stopping(draft, path):
         message = f"{key} was skipped or halted, expected a result of it"
         _fail(draft, path, Failure(kind=FailureKind.INVALID_RESULT, message=message, retryable=False))
-    release(draft, inner)
+    release(draft, inner, detail_of(progress_of(draft, path).failure))
 
 
 def _take_in_element(draft: Draft, path: str, index: int, inner: Draft) -> None:
@@ -268,21 +268,20 @@ def _take_in_element(draft: Draft, path: str, index: int, inner: Draft) -> None:
             changes["skipped"] = state.skipped + 1
         case ElementPhase.FAILED:
             changes["failed"] = state.failed + 1
-            if state.failed >= _DETAILS_KEPT and outcome.failure is not None and outcome.kept is None:
-                outcome = replace(outcome, failure=replace(outcome.failure, detail=None))
         case _:
             pass
     note(draft, path, **changes)
-    if outcome.kept is None:
-        release(
-            draft, inner, but=outcome.result, detail=outcome.failure.detail if outcome.failure is not None else None
-        )
-    file_outcome(draft, path, index, outcome)
-    for listed in inner.header.rollback_failures:
-        not_reversed(draft, path, index, listed.kind, listed.message)
     if outcome.phase is ElementPhase.FAILED:
         assert outcome.failure is not None
         _judge(draft, path, index, outcome.failure)
+        if state.failed >= _DETAILS_KEPT and outcome.kept is None:
+            outcome = replace(outcome, failure=replace(outcome.failure, detail=None))
+    if outcome.kept is None:
+        explains = detail_of(progress_of(draft, path).failure)  # why the map fails is explained, however many failed
+        release(draft, inner, outcome.result, detail_of(outcome.failure), explains)
+    file_outcome(draft, path, index, outcome)
+    for listed in inner.header.rollback_failures:
+        not_reversed(draft, path, index, listed.kind, listed.message)
 
 
 def not_reversed(draft: Draft, path: str, index: int, kind: FailureKind, message: str) -> None:

@@ -13,7 +13,6 @@ from reactor_operator.pools.metrics import PoolMetrics
 from reactor_operator.pools.ports import PoolStore
 from reactor_operator.pools.reconciler import PoolReconciler
 from reactor_operator.pools.roster import PoolRoster
-from reactor_operator.pools.unserved import UnservedTasks
 from reactor_operator.ports import Clock
 from reactor_operator.tasks.manifest_spec import TaskSettings
 
@@ -37,5 +36,4 @@ def pool_parts(
         "pools": PoolLoop(roster, reconciler, store, clock, metrics).run(),
         "list of pools": follow_pools(client, namespaces, roster),
         "lost tasks": LostTasks(store, metrics).run(),
-        "unserved tasks": UnservedTasks(store, roster, client, clock).run(),
     }

@@ -28,6 +28,7 @@ class Commits:
     """What every pass is made with, and where each of its commits goes: into the store, then into what is remembered.
 
     epoch:              of this operator; a newer one makes its commits fail.
+    pools:              whether there are pools here; else their tasks are launched like others.
     pending_timeout_ms: how long a task waits for a place to start, where its reactor does not say.
     """
 
@@ -41,6 +42,7 @@ class Commits:
     keyring: Keyring
     epoch: int
     pending_timeout_ms: int
+    pools: bool = False
     _cache: DocumentCache = field(default_factory=DocumentCache)
 
     def distrust(self) -> None:
@@ -92,6 +94,7 @@ class Commits:
             epoch=self.epoch,
             inbox_position=inbox_position,
             acknowledged=frozenset(passing.acknowledged),
+            pools=self.pools,
             claim=share or await self.keys.claim_for(known, decided.state, passing.documents),
         )
         if decided.state.header.stage is not Stage.OVER:

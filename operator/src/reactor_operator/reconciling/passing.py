@@ -18,7 +18,6 @@ from reactor_operator.reconciling.evaluations import answer
 from reactor_operator.reconciling.inbox import groups_of
 from reactor_operator.reconciling.records import Decided, KnownRun
 
-
 _BEGUN_AT_ONCE = 5_000
 """Evaluations of elements between two commits: those that launch nothing would never come to one."""
 

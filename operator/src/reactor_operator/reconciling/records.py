@@ -27,6 +27,7 @@ from reactor_operator.reconciling.definition import (
     decode_definition,
     encode_definition,
 )
+from reactor_operator.reconciling.pooled import is_for_a_pool, queue_of
 from reactor_operator.store.codec import (
     decode_action,
     decode_element,
@@ -159,8 +160,9 @@ def make_commit(
     inbox_position: int,
     acknowledged: frozenset[str],
     claim: Claim | None = None,
+    pools: bool = False,
 ) -> tuple[Commit, KnownRun]:
-    """Return the commit, and the run as it is known once the commit is applied.
+    """Return the commit, and the run as it is known once the commit is applied. `pools`: there are pools here.
 
     A task that is closed by the same commit is not started any more: its order is dropped or taken as done.
     """
@@ -174,6 +176,15 @@ def make_commit(
     }
     added = {name: action for name, action in ordered.items() if name not in moot}
     done = (acknowledged | moot) & known.outbox.keys()
+    opens = {
+        action.task.key: encode_record(_open_record(action, known.blueprint))
+        for action in added.values()
+        if isinstance(action, StartTask)
+    }
+    queued: Mapping[str, tuple[tuple[str, ...], ...]] = {}
+    if pools:
+        queued = queue_of(known.blueprint, known.plan, known.definition.run.namespace, added.values())
+        added = {name: action for name, action in added.items() if not is_for_a_pool(known.blueprint, action)}
     outbox = {name: action for name, action in (*known.outbox.items(), *added.items()) if name not in done}
     records: dict[str, bytes | None] = {
         _STEP + path: encode_step(state.steps[path]) for path in sorted(decided.touched)
@@ -192,14 +203,11 @@ def make_commit(
         values={name: body for name, body in decided.values.items() if name not in decided.filing.dropped},
         dropped=frozenset(decided.filing.dropped),
         pages=_pages_of(decided),
-        opens={
-            action.task.key: encode_record(_open_record(action, known.blueprint))
-            for action in added.values()
-            if isinstance(action, StartTask)
-        },
+        opens=opens,
         closes=frozenset(task.key for task in closed),
         actions={name: encode_action(action) for name, action in added.items()},
         acknowledged=frozenset(done),
+        queued=queued,
         claim=claim,
         active=state.header.stage is not Stage.OVER,
     )
