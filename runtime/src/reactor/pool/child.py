@@ -218,10 +218,11 @@ class Child:
     def _in_order(self) -> bool:
         """Put everything back, end what the task left running, and return whether another task may follow here."""
         try:
-            if os.waitpid(-1, os.WNOHANG) is not None:  # there are children, ended ones or not
-                end_children()
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+            end_children()  # there is one that has not ended
         except ChildProcessError:
-            pass
+            pass  # none is left, which is told without looking at every process of the container
         try:
             self._standing.put_back()
         except (OSError, MemoryError):
