@@ -4,6 +4,7 @@ In: a run as it is known, its documents, and what happened. Out: what was decide
 Never here: a commit, an effect; an evaluation has none, so the shell answers it inside the fold.
 """
 
+import asyncio
 from dataclasses import dataclass, field
 
 from reactor_operator.engine import events as ev
@@ -67,6 +68,8 @@ class Pass:
                 else:
                     actions.append(action)
             begun += len(of_elements)
+            if of_elements:
+                await asyncio.sleep(0)  # a large map leaves room for the lease, and for other runs
             waiting[:0] = [*([of_elements] if of_elements else []), *([event] for event in answers)]
         return Decided(
             state=state,
