@@ -1,4 +1,4 @@
-"""The chart as it is written, without helm: whom it lets write what of a status."""
+"""The chart as it is written, without helm: whom it lets write what of a status, and who may do what with pools."""
 
 import re
 from pathlib import Path
@@ -30,3 +30,38 @@ def test_people_who_start_runs_may_add_to_the_requests_where_the_policy_keeps_th
         assert PATCH in granted
         assert role.count("reactorruns/status") == 1
     assert "reactorruns/status" not in view
+
+
+def rules(text: str) -> dict[str, set[str]]:
+    """Return the verbs by resource of the rules in a template that helm leaves as they are."""
+    granted: dict[str, set[str]] = {}
+    for line in re.findall(r"^ *- ({apiGroups: (?:(?!{{).)*})$", text, flags=re.MULTILINE):
+        rule = yaml.safe_load(line)
+        for resource in rule["resources"]:
+            granted.setdefault(resource, set()).update(rule["verbs"])
+    return granted
+
+
+def test_people_see_pools_who_may_view_scale_them_who_may_edit_and_write_them_who_may_write_reactors() -> None:
+    view, edit, admin = (
+        rules(role) for role in re.split(r"^---$", (TEMPLATES / "roles.yaml").read_text(), flags=re.MULTILINE)
+    )
+    look = {"get", "list", "watch"}
+    assert (view["reactorpools"], "reactorpools/scale" in view) == (look, False)
+    assert (edit["reactorpools"], edit["reactorpools/scale"]) == (look, {"get", "update", "patch"})
+    assert admin["reactorpools"] == admin["reactors"] > look
+    assert "reactorpools/status" not in view | edit | admin
+
+
+def test_the_operator_makes_deployments_and_never_deletes_one_or_writes_a_pool() -> None:
+    granted = rules((TEMPLATES / "rbac.yaml").read_text())
+    assert granted["deployments"] == {"get", "list", "watch", "create", "patch"}
+    assert granted["reactorpools"] == {"get", "list", "watch"}
+    assert granted["reactorpools/status"] == {"patch"}
+    assert "secrets" not in granted
+
+
+def test_every_kind_is_installed_with_the_chart() -> None:
+    shipped = {path.name for path in (ROOT / "charts" / "reactor-operator" / "files" / "crds").iterdir()}
+    assert shipped == {path.name for path in (ROOT / "crds").iterdir()}
+    assert "reactorpools.reactor.run.yaml" in shipped

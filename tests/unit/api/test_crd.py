@@ -7,12 +7,15 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from reactor_operator.api.crd import main, render_reactor, render_run, render_yaml
+from reactor_operator.api.crd import main, render_pool, render_reactor, render_run, render_yaml
+from reactor_operator.api.pool import PoolSpec
 from reactor_operator.api.reactor import ReactorSpec
 
 Node = Mapping[str, Any]
 PRESERVE = "x-kubernetes-preserve-unknown-fields"
-BOTH = pytest.mark.parametrize("definition", [render_reactor(), render_run()], ids=["reactors", "reactorruns"])
+EACH = pytest.mark.parametrize(
+    "definition", [render_reactor(), render_run(), render_pool()], ids=["reactors", "reactorruns", "reactorpools"]
+)
 
 
 def schema_of(definition: Node) -> Node:
@@ -30,14 +33,14 @@ def walk(node: Node, path: str = "") -> Iterator[tuple[str, Node]]:
         yield from walk(node["additionalProperties"], f"{path}.*")
 
 
-@BOTH
+@EACH
 def test_no_field_is_a_boolean_in_yaml(definition: Node) -> None:
     forbidden = {"on", "off", "yes", "no", "y", "n"}
     names = {name for _, node in walk(schema_of(definition)) for name in node.get("properties", {})}
     assert not forbidden & {name.lower() for name in names}
 
 
-@BOTH
+@EACH
 def test_every_text_list_and_map_has_a_limit(definition: Node) -> None:
     for path, node in walk(schema_of(definition)):
         if node.get("type") == "string":
@@ -48,14 +51,14 @@ def test_every_text_list_and_map_has_a_limit(definition: Node) -> None:
             assert "maxProperties" in node, path
 
 
-@BOTH
-def test_there_are_no_floats_and_no_defaults(definition: Node) -> None:
+@EACH
+def test_there_are_no_floats_and_one_default_alone_which_autoscalers_read(definition: Node) -> None:
     for path, node in walk(schema_of(definition)):
         assert node.get("type") != "number", path
-        assert "default" not in node, path
+        assert "default" not in node or path == ".spec.replicas", path
 
 
-@BOTH
+@EACH
 def test_what_has_no_type_may_be_null_and_keeps_everything(definition: Node) -> None:
     for path, node in walk(schema_of(definition)):
         if "type" not in node:
@@ -69,29 +72,30 @@ def test_typed_objects_of_a_reactor_keep_unknown_fields_so_that_they_can_be_name
             assert node.get(PRESERVE), path
 
 
-def test_typed_objects_of_a_run_are_pruned() -> None:
-    for path, node in walk(schema_of(render_run())):
+@pytest.mark.parametrize("definition", [render_run(), render_pool()])
+def test_typed_objects_of_a_run_and_of_a_pool_are_pruned(definition: Node) -> None:
+    for path, node in walk(schema_of(definition)):
         if "properties" in node:
             assert PRESERVE not in node, path
 
 
-@BOTH
+@EACH
 def test_every_field_is_explained(definition: Node) -> None:
     for path, node in walk(schema_of(definition)["properties"]["spec"]):
         assert path.endswith(("[]", ".*")) or node.get("description"), path
 
 
-@BOTH
+@EACH
 def test_a_definition_stays_below_200_kib(definition: Node) -> None:
     assert len(render_yaml(dict(definition)).encode()) < 200 * 1024
 
 
-@BOTH
+@EACH
 def test_the_kinds_are_found_under_their_short_names_and_category(definition: Node) -> None:
     names = definition["spec"]["names"]
-    assert names["shortNames"] in (["rct"], ["rctrun"])
+    assert names["shortNames"] in (["rct"], ["rctrun"], ["rctpool"])
     assert names["categories"] == ["reactor"]
-    assert definition["spec"]["versions"][0]["subresources"] == {"status": {}}
+    assert definition["spec"]["versions"][0]["subresources"]["status"] == {}
 
 
 def test_unions_are_one_of_required_lists() -> None:
@@ -100,6 +104,19 @@ def test_unions_are_one_of_required_lists() -> None:
     assert run["oneOf"] == [{"required": ["python"]}, {"required": ["container"]}, {"required": ["http"]}]
     source = spec["properties"]["returns"]
     assert {"required": ["secretKeyRef"]} in source["oneOf"]
+
+
+def test_a_map_is_two_unions_at_once() -> None:
+    step = schema_of(render_reactor())["properties"]["spec"]["properties"]["steps"]["items"]
+    mapped = step["properties"]["map"]
+    assert mapped["oneOf"] == [{"required": [form]} for form in ("run", "transform", "steps", "reactorRef")]
+    assert mapped["allOf"] == [{"oneOf": [{"required": ["source"]}, {"required": ["pages"]}]}]
+    assert mapped["properties"]["batchSize"] == {
+        "description": "The window: never more elements in flight. 50 when unset.",
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 1000,
+    }
 
 
 def test_steps_are_a_map_by_name_of_at_most_ten_thousand() -> None:
@@ -120,17 +137,44 @@ def test_a_run_can_be_selected_by_reactor_and_phase_and_changes_only_what_may_ch
     assert all("oldSelf" in rule["rule"] for rule in rules)
 
 
+def test_a_pool_is_scaled_through_its_subresource() -> None:
+    version = render_pool()["spec"]["versions"][0]
+    assert version["subresources"]["scale"] == {
+        "specReplicasPath": ".spec.replicas",
+        "statusReplicasPath": ".status.replicas",
+        "labelSelectorPath": ".status.selector",
+    }
+    schema = schema_of(render_pool())["properties"]
+    assert schema["spec"]["properties"]["replicas"]["default"] == 1
+    assert schema["status"]["properties"]["replicas"]["type"] == "integer"
+    assert schema["status"]["properties"]["selector"]["type"] == "string"
+
+
+def test_a_pool_shows_how_many_there_are_how_many_are_ready_and_how_much_waits() -> None:
+    columns = render_pool()["spec"]["versions"][0]["additionalPrinterColumns"]
+    assert [column["name"] for column in columns if "priority" not in column] == ["Replicas", "Ready", "Queued", "Age"]
+
+
+def test_secrets_of_a_pool_are_a_set_by_name_and_key() -> None:
+    spec = schema_of(render_pool())["properties"]["spec"]["properties"]
+    for field in ("secrets", "configMaps"):
+        assert spec[field]["x-kubernetes-list-type"] == "map"
+        assert spec[field]["x-kubernetes-list-map-keys"] == ["name", "key"]
+        assert spec[field]["items"]["required"] == ["name", "key"]
+
+
 def test_models_and_schema_have_the_same_fields() -> None:
     def names(model: type[BaseModel]) -> set[str]:
         return {field.alias or name for name, field in model.model_fields.items()}
 
-    spec = schema_of(render_reactor())["properties"]["spec"]
-    assert set(spec["properties"]) == names(ReactorSpec)
+    for definition, model in ((render_reactor(), ReactorSpec), (render_pool(), PoolSpec)):
+        assert set(schema_of(definition)["properties"]["spec"]["properties"]) == names(model)
 
 
 def test_rendering_writes_one_readable_file_for_each_kind(tmp_path: Any) -> None:
     main(str(tmp_path))
     assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "reactorpools.reactor.run.yaml",
         "reactorruns.reactor.run.yaml",
         "reactors.reactor.run.yaml",
     ]

@@ -13,7 +13,7 @@ from reactor_operator.changes.runs import RunChanges
 from reactor_operator.changes.served import Served
 from reactor_operator.changes.turns import Turns
 from reactor_operator.kube.fields import JsonObject
-from reactor_operator.kube.paths import REACTOR, REACTOR_RUN
+from reactor_operator.kube.paths import REACTOR, REACTOR_POOL, REACTOR_RUN
 from reactor_operator.ports import ReactorObject
 from reactor_operator.status.reactors import ReactorJudge
 from tests.unit.kube.api_server import ApiServer, Json
@@ -49,19 +49,23 @@ _DISCOVERY: Json = {
     "/api/v1": _resources("v1", ("namespaces", "Namespace"), ("events", "Event")),
     "/apis/apiextensions.k8s.io/v1": _resources("apiextensions.k8s.io/v1", _CRDS),
     "/apis/reactor.run/v1alpha1": _resources(
-        "reactor.run/v1alpha1", ("reactors", "Reactor"), ("reactorruns", "ReactorRun")
+        "reactor.run/v1alpha1",
+        ("reactors", "Reactor"),
+        ("reactorruns", "ReactorRun"),
+        ("reactorpools", "ReactorPool"),
     ),
 }
 
 
 class Told:
-    """Takes what kopf tells of both kinds."""
+    """Takes what kopf tells of our kinds."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str | None, str]] = []
         self.changed_once = asyncio.Event()
         self.judged_once = asyncio.Event()
         self.gone_once = asyncio.Event()
+        self.pool_once = asyncio.Event()
 
     async def changed(self, kind: str | None, object_: JsonObject) -> None:
         self.events.append((kind, object_["metadata"]["name"]))
@@ -78,6 +82,10 @@ class Told:
         self.events.append(("gone", reactor.name))
         self.gone_once.set()
 
+    def pool_changed(self, kind: str | None, object_: JsonObject) -> None:
+        self.events.append((kind, object_["metadata"]["name"]))
+        self.pool_once.set()
+
 
 @pytest_asyncio.fixture
 async def server() -> AsyncIterator[Discovered]:
@@ -92,12 +100,13 @@ def watch(server: ApiServer, client: Any, told: Told, namespaces: tuple[str, ...
         runs=cast("RunChanges", told),
         turns=cast("Turns", told),
         judge=cast("ReactorJudge", told),
+        pool_changed=told.pool_changed,
         started=lambda: None,
     )
 
 
 @pytest.mark.parametrize("namespaces", [(), ("shop",)])
-async def test_both_kinds_are_told_and_nothing_is_written(server: Discovered, namespaces: tuple[str, ...]) -> None:
+async def test_all_kinds_are_told_and_nothing_is_written(server: Discovered, namespaces: tuple[str, ...]) -> None:
     told = Told()
     body: Json = {"apiVersion": REACTOR.api_version, "kind": REACTOR.name, "spec": {}}
     await server.put(REACTOR.object("shop", "x"), body)
@@ -108,12 +117,14 @@ async def test_both_kinds_are_told_and_nothing_is_written(server: Discovered, na
                 await told.judged_once.wait()
                 await server.put(PATH, {"kind": REACTOR_RUN.name, "spec": {}})
                 await told.changed_once.wait()
+                await server.put(REACTOR_POOL.object("shop", "p"), {"kind": REACTOR_POOL.name, "spec": {}})
+                await told.pool_once.wait()
                 await server.remove(REACTOR.object("shop", "x"))
                 await told.gone_once.wait()
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
-    assert ("ADDED", "r") in told.events
+    assert {("ADDED", "r"), ("ADDED", "p")} <= set(told.events)
     assert server.writes == []
 
 

@@ -110,7 +110,9 @@ def switch(path: str, *bodies: Written, needs: Sequence[str] = ()) -> Scope:
 def mapped(path: str, *body: Written, needs: Sequence[str] = (), optional: bool = False, **how: object) -> StepPlan:
     """Return a map whose elements do what `body` says: one step (its name does not matter), or several one after the
     other in a compose. `page` and `collect` are actions."""
-    limits = {name: how.pop(name) for name in ("parallelism", "on_failure", "infrastructure_retries") if name in how}
+    limits: dict[str, Any] = {
+        name: how.pop(name) for name in ("parallelism", "on_failure", "infrastructure_retries") if name in how
+    }
     root = f"{path}[]"
     if len(body) == 1 and isinstance(body[0], StepPlan):
         element = plan_of(replace(body[0], path=root), **limits)

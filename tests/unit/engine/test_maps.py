@@ -116,7 +116,7 @@ def test_more_failures_than_are_allowed_fail_the_map() -> None:
 def test_a_percentage_is_judged_of_all_elements_once_they_are_known() -> None:
     run = begun(Run(mapped("rows", step("x"), batch_size=1, fail_fast=False, max_failures_percent=50)), 4)
     run.fails("rows[0]").fails("rows[1]")
-    assert run.phase is RunPhase.RUNNING
+    assert run.header.phase is RunPhase.RUNNING
     run.fails("rows[2]")
     assert run.phase is RunPhase.FAILED
 
@@ -187,7 +187,7 @@ def test_an_undo_that_fails_is_listed_and_the_others_go_on_and_undo_repeats_what
     succeed(run, 0, 1, 2)
     run.fails("later")
     run.succeeds("rows[2]").fails("rows[1]", message="stuck").succeeds("rows[0]")
-    assert run.phase is RunPhase.FAILED
+    assert run.header.phase is RunPhase.FAILED
     assert run.rollback is RollbackState.INCOMPLETE
     assert ("rows", FailureKind.ERROR) in run.unreversed
     run.is_to_be_undone()
@@ -209,7 +209,7 @@ def test_pages_are_fetched_as_the_window_drains_and_at_most_one_ahead() -> None:
     assert list(run.open) == ["rows[1]", "rows[2]", "rows[page-2]"]
     run.succeeds("rows[page-2]")
     succeed(run, 1, 2, 3)
-    assert run.phase is RunPhase.RUNNING
+    assert run.header.phase is RunPhase.RUNNING
     assert run.progress("rows").total == 5
     succeed(run, 4)
     assert run.phase is RunPhase.SUCCEEDED
@@ -261,7 +261,7 @@ def test_a_cancel_stops_the_map_and_keeps_what_was_done() -> None:
     succeed(run, 0)
     run.is_cancelled()
     succeed(run, 1, 2)
-    assert run.phase is RunPhase.CANCELLED
+    assert run.header.phase is RunPhase.CANCELLED
     assert run.at("rows") is StepPhase.CANCELLED
     run.is_to_be_undone()
     for index in (2, 1, 0):

@@ -50,6 +50,7 @@ class ApiServer:
         self.renewals = 0
         self.url = ""
         self._version = 100
+        self._applied: dict[str, Json] = {}
         self._changed = asyncio.Condition()
 
     @property
@@ -125,6 +126,8 @@ class ApiServer:
             case "POST":
                 return await self._create(path, body)
         found = self.objects.get(path)
+        if request.method == "PATCH" and request.content_type == "application/apply-patch+yaml":
+            return await self._apply(path, found, body, request)
         if found is None:
             return _status(404, "NotFound", f"{path} not found")
         match request.method:
@@ -147,6 +150,22 @@ class ApiServer:
         if path in self.objects:
             return _status(409, "AlreadyExists", f"{path} already exists")
         return web.json_response(await self.put(path, body), status=201)
+
+    async def _apply(self, path: str, found: Json | None, body: Json, request: web.Request) -> web.Response:
+        """Server-side apply, of one manager: what it leaves away that it applied before goes."""
+        if not request.query.get("fieldManager") or request.query.get("force") != "true":
+            return _status(400, "BadRequest", "fieldManager is required for apply patch")
+        uid = body["metadata"].get("uid")
+        if uid not in (None, (found or {"metadata": {}})["metadata"].get("uid")):
+            return _status(409, "Conflict", "Precondition failed: UID in precondition")
+        before = (found or {}).get("spec")
+        kept = _without(found or {}, self._applied.get(path, {}))
+        self._applied[path] = json.loads(json.dumps(body))
+        changed = _merge(kept, body)
+        metadata = changed["metadata"]
+        metadata["generation"] = metadata.get("generation", 0) + (changed.get("spec") != before)
+        await self.put(path, changed)
+        return web.json_response(self.objects[path], status=201 if found is None else 200)
 
     async def _patch(self, path: str, found: Json, body: Any, kind: str, *, status: bool) -> web.Response:
         changed = json.loads(json.dumps(found))
@@ -177,8 +196,9 @@ class ApiServer:
         prefix, _, plural = request.path.rpartition("/")
         if path.split("/")[-2] != plural or not path.startswith(prefix):
             return False
-        wanted = dict(part.split("=") for part in request.query.get("labelSelector", "").split(",") if part)
-        if not wanted.items() <= one["metadata"].get("labels", {}).items():
+        labels = one["metadata"].get("labels", {})
+        selected = [part.split("=") for part in request.query.get("labelSelector", "").split(",") if part]
+        if not all(name in labels and value in ([], [labels[name]]) for name, *value in selected):
             return False
         uid = request.query.get("fieldSelector", "").partition("involvedObject.uid=")[2].partition(",")[0]
         return not uid or one.get("involvedObject", {}).get("uid") == uid
@@ -230,7 +250,10 @@ class ApiServer:
         return KubeClient(self.access(), **options)
 
 
-_PLURALS = {"pods", "jobs", "events", "reactorruns", "reactors", "configmaps", "leases"}
+_PLURALS = {
+    *("pods", "jobs", "events", "configmaps", "leases", "deployments"),
+    *("reactorruns", "reactors", "reactorpools"),
+}
 
 
 def _without_nulls_found(document: Json, patch: list[Json]) -> list[Json]:
@@ -259,6 +282,19 @@ def _merge(target: Any, patch: Any) -> Any:
         else:
             merged[key] = _merge(merged.get(key), value)
     return merged
+
+
+def _without(target: Json, applied: Json) -> Json:
+    """Return `target` without the fields of `applied`, but for what names the object; lists count as one field."""
+    kept: Json = {}
+    for key, value in target.items():
+        if key not in applied or key in ("apiVersion", "kind", "name", "namespace", "uid"):
+            kept[key] = value
+        elif isinstance(value, dict) and isinstance(applied[key], dict):
+            below = _without(value, applied[key])
+            if below:
+                kept[key] = below
+    return kept
 
 
 def _status(code: int, reason: str, message: str) -> web.Response:

@@ -56,6 +56,19 @@ async def test_a_name_that_is_taken_is_a_conflict(client: KubeClient) -> None:
         await client.create(PODS, {"metadata": {"name": "x"}})
 
 
+async def test_applying_creates_changes_and_drops_what_is_said_no_more(server: ApiServer, client: KubeClient) -> None:
+    made = await client.apply(POD_X, {"metadata": {"name": "x"}, "spec": {"a": 1, "b": 2}}, manager="us")
+    assert made["spec"] == {"a": 1, "b": 2}
+    await client.patch(POD_X, {"spec": {"c": 3}})
+    changed = await client.apply(
+        POD_X, {"metadata": {"name": "x", "uid": made["metadata"]["uid"]}, "spec": {"a": 5}}, manager="us"
+    )
+    assert changed["spec"] == {"a": 5, "c": 3}
+    with pytest.raises(Conflict):
+        await client.apply(POD_X, {"metadata": {"name": "x", "uid": "another"}, "spec": {}}, manager="us")
+    assert server.writes == [f"PATCH {POD_X}"] * 4
+
+
 async def test_a_delete_meant_for_another_uid_is_a_conflict(client: KubeClient) -> None:
     await client.create(PODS, {"metadata": {"name": "x"}})
     with pytest.raises(Conflict):

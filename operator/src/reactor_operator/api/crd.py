@@ -1,19 +1,21 @@
-"""The CustomResourceDefinitions of both kinds, rendered from the models.
+"""The CustomResourceDefinitions of our kinds, rendered from the models.
 
-In: the models. Out: two YAML files. Never here: a field that no model has.
+In: the models. Out: one YAML file each. Never here: a field that no model has.
 
 `python -m reactor_operator.api.crd DIR` writes them.
 """
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from reactor_operator.api.pool import DEFAULT_REPLICAS, PoolSpec
 from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.api.run import RunSpec
-from reactor_operator.api.status import ReactorStatus, RunStatus
+from reactor_operator.api.status import PoolStatus, ReactorStatus, RunStatus
 from reactor_operator.api.structural import structural_schema
 
 GROUP = "reactor.run"
@@ -83,6 +85,43 @@ def render_run() -> dict[str, Any]:
     )
 
 
+def render_pool() -> dict[str, Any]:
+    """Return the definition of the kind ReactorPool. What scales it reads and writes its subresource `scale`."""
+    spec = structural_schema(PoolSpec, keep_unknown=False)
+    # An autoscaler reads it, also where nobody has written it.
+    spec["properties"]["replicas"]["default"] = DEFAULT_REPLICAS
+    spec["x-kubernetes-validations"] = [
+        {
+            "rule": "!has(self.minReplicas) || !has(self.maxReplicas) || self.minReplicas <= self.maxReplicas",
+            "message": "spec.minReplicas cannot be above spec.maxReplicas",
+        }
+    ]
+    return _definition(
+        kind="ReactorPool",
+        singular="reactorpool",
+        short="rctpool",
+        description="Warm workers: pods that stay, and take the tasks of steps that name the pool.",
+        spec=spec,
+        status=structural_schema(PoolStatus, keep_unknown=False),
+        columns=[
+            _column("Replicas", ".status.replicas", kind="integer"),
+            _column("Ready", ".status.readyReplicas", kind="integer"),
+            _column("Queued", ".status.queued", kind="integer"),
+            _column("Age", ".metadata.creationTimestamp", kind="date"),
+            _column("Leased", ".status.leased", kind="integer", wide=True),
+            _column("Oldest", ".status.oldestSeconds", kind="integer", wide=True),
+            _column("Reason", '.status.conditions[?(@.type=="Ready")].reason', wide=True),
+            _column("Message", '.status.conditions[?(@.type=="Ready")].message', wide=True),
+        ],
+        selectable=(),
+        scale={
+            "specReplicasPath": ".spec.replicas",
+            "statusReplicasPath": ".status.replicas",
+            "labelSelectorPath": ".status.selector",
+        },
+    )
+
+
 def render_yaml(definition: dict[str, Any]) -> str:
     """Return the definition as text, the same on every machine."""
     return _HEADER + yaml.dump(definition, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120)
@@ -109,6 +148,7 @@ def _definition(
     status: dict[str, Any],
     columns: list[dict[str, Any]],
     selectable: tuple[str, ...],
+    scale: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     schema = {
         "description": description,
@@ -127,7 +167,7 @@ def _definition(
         "served": True,
         "storage": True,
         "schema": {"openAPIV3Schema": schema},
-        "subresources": {"status": {}},
+        "subresources": {"status": {}, **({"scale": dict(scale)} if scale is not None else {})},
         "additionalPrinterColumns": columns,
         "selectableFields": [{"jsonPath": path} for path in selectable],
     }
@@ -150,7 +190,7 @@ def _definition(
 
 def main(directory: str) -> None:
     """Write one file for each kind into `directory`."""
-    for definition in (render_reactor(), render_run()):
+    for definition in (render_reactor(), render_run(), render_pool()):
         name = definition["metadata"]["name"].partition(".")[0]
         Path(directory, f"{name}.{GROUP}.yaml").write_text(render_yaml(definition), encoding="utf-8")
 

@@ -15,6 +15,7 @@ from reactor_operator.api.maps import Map, MapTask
 from reactor_operator.api.problems import Problem, nearest, path_to, render_found
 from reactor_operator.api.reactor import Step
 from reactor_operator.api.sources import Source
+from reactor_operator.engine.identity import Action
 
 CYCLES_SHOWN = 100
 CYCLE_LENGTH_SHOWN = 20
@@ -250,18 +251,22 @@ def sources_of_map(mapped: Map) -> Iterator[tuple[tuple[str | int, ...], Source]
 
 def request_sources(step: Step) -> Iterator[tuple[tuple[str | int, ...], Source]]:
     """Yield the sources of the requests of a step and its bodies, each with where it is written."""
-    written: list[tuple[tuple[str | int, ...], ActionSpec | None]] = [
-        (("run",), step.run),
-        (("compensate",), step.compensate),
-        (("undo",), step.undo),
-    ]
-    written += [((*keys, "run"), body.run) for keys, body in bodies_of(step)]
-    if step.map is not None:
-        written += map_tasks(step.map)
-    for keys, action in written:
-        if action is not None and action.http is not None:
+    for keys, action in actions_of(step):
+        if action.http is not None:
             for inner, source in action.http.sources():
                 yield (*keys, "http", *inner), source
+
+
+def actions_of(step: Step) -> Iterator[tuple[tuple[str | int, ...], ActionSpec]]:
+    """Yield what the tasks of a step, of its bodies and of its map do, each with where it is written."""
+    for action in Action:
+        if (spec := step.action(action)) is not None:
+            yield (action.value,), spec
+    for keys, body in bodies_of(step):
+        if body.run is not None:
+            yield (*keys, "run"), body.run
+    if step.map is not None:
+        yield from map_tasks(step.map)
 
 
 def map_tasks(mapped: Map) -> Iterator[tuple[tuple[str | int, ...], MapTask]]:

@@ -6,18 +6,16 @@ of a pool is settled when a task is launched (Secrets that it does not declare).
 
 from collections.abc import Iterator
 
-from reactor_operator.api.actions import ActionSpec
-from reactor_operator.api.graph import bodies_of, map_tasks
+from reactor_operator.api.graph import actions_of, bodies_of
 from reactor_operator.api.problems import Problem, path_to
 from reactor_operator.api.reactor import Defaults, Placement, Step
-from reactor_operator.engine.identity import Action
 
 
 def placement_problems(step: Step, defaults: Defaults, path: str) -> Iterator[Problem]:
     """Yield what is wrong with where the tasks of a step at `path` run, and those of the steps inside it."""
     placement = step.placement or defaults.placement
     if placement is Placement.POOL:
-        actions = list(_actions(step))
+        actions = list(actions_of(step))
         if actions and step.pool_ref is None and defaults.pool_ref is None:
             message = "found none, expected {name: …}, here or in defaults: placement pool needs a ReactorPool"
             yield Problem(f"{path}.poolRef", message, "Required")
@@ -40,16 +38,3 @@ def placement_warnings(step: Step, defaults: Defaults, path: str) -> Iterator[Pr
     for keys, body in bodies_of(step):
         for place, inner in enumerate(body.steps or ()):
             yield from placement_warnings(inner, defaults, f"{path_to(path, keys)}.steps[{place}]")
-
-
-def _actions(step: Step) -> Iterator[tuple[tuple[str | int, ...], ActionSpec]]:
-    """Yield what the tasks of a step do, each with where it is written."""
-    for action in Action:
-        spec = step.action(action)
-        if spec is not None:
-            yield (action.value,), spec
-    for keys, body in bodies_of(step):
-        if body.run is not None:
-            yield (*keys, "run"), body.run
-    if step.map is not None:
-        yield from map_tasks(step.map)

@@ -1,4 +1,4 @@
-"""The shape of `status` of both kinds: what people and machines may read there. The rendered schemas are made of it.
+"""The shape of `status` of our kinds: what people and machines may read there. The rendered schemas are made of it.
 
 In: nothing. Out: models for `crd`. Never here: how a status is rendered, and a check (we alone write it).
 """
@@ -77,6 +77,17 @@ class StepFailure(Model):
     retryable: Optional[bool] = Field(default=None, description="Whether trying again may help.")
 
 
+class MapStatus(Model):
+    """How far a map has come, in elements."""
+
+    total: Optional[Count] = Field(default=None, description="All of them; unset while pages are still to come.")
+    running: Count = Field(description="In flight, or being undone.")
+    succeeded: Count = Field(description="Ended well, whatever was undone since.")
+    failed: Count = Field(description="Failed for good.")
+    skipped: Count = Field(description="Had nothing to do.")
+    undone: Optional[Count] = Field(default=None, description="Taken back; unset before the first one is.")
+
+
 class StepStatus(Model):
     """Where one step is."""
 
@@ -93,6 +104,7 @@ class StepStatus(Model):
     result_ref: Optional[ValueReference] = Field(default=None, description="Its result, where it is large.")
     failure: Optional[StepFailure] = Field(default=None, description="Why it failed.")
     rollback_failure: Optional[StepFailure] = Field(default=None, description="Why it could not be taken back.")
+    map: Optional[MapStatus] = Field(default=None, description="Of a map that has begun: what became of its elements.")
 
 
 class PinnedReactor(Model):
@@ -249,4 +261,20 @@ class RunStatus(Model):
     rollback: Optional[RollbackStatus] = Field(default=None, description="What was taken back.")
     conditions: Optional[Conditions] = Field(
         default=None, description="Finished (wait for this one), Complete, Failed, RolledBack, Reconciling, Stalled."
+    )
+
+
+class PoolStatus(Model):
+    """How a pool is doing."""
+
+    observed_generation: Optional[Count] = Field(default=None, description="The generation this status speaks of.")
+    replicas: Optional[Count] = Field(default=None, description="How many workers there are.")
+    ready_replicas: Optional[Count] = Field(default=None, description="How many of them are ready.")
+    selector: Optional[Text] = Field(default=None, description="Selects the pods of the workers, for autoscalers.")
+    queued: Optional[Count] = Field(default=None, description="How many tasks wait for a worker.")
+    leased: Optional[Count] = Field(default=None, description="How many tasks workers have taken and not ended.")
+    oldest_seconds: Optional[Count] = Field(default=None, description="For how long the oldest one has waited.")
+    conditions: Optional[Conditions] = Field(
+        default=None,
+        description="Ready (a worker is, or none is wanted), Progressing (workers come or go), Stalled (they cannot).",
     )

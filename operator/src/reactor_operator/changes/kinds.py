@@ -1,7 +1,8 @@
 """Our own kinds, watched by kopf: async event handlers that return nothing and mark what changed.
 
-In: events of Reactors and ReactorRuns. Out: calls of `RunChanges`, `Turns` and `ReactorJudge`. Never here: create or
-update handlers, daemons, timers or indices of kopf (each writes annotations or finalizers, or costs a task per object).
+In: events of Reactors, ReactorRuns and ReactorPools. Out: calls of `RunChanges`, `Turns`, `ReactorJudge` and whoever
+follows pools. Never here: create or update handlers, daemons, timers or indices of kopf (each writes annotations or
+finalizers, or costs a task per object).
 """
 
 import asyncio
@@ -18,8 +19,8 @@ from reactor_operator.changes.served import Served
 from reactor_operator.changes.turns import Turns
 from reactor_operator.kube.access import Access
 from reactor_operator.kube.definitions import parse_reactor
-from reactor_operator.kube.fields import map_at
-from reactor_operator.kube.paths import REACTOR, REACTOR_RUN
+from reactor_operator.kube.fields import JsonObject, map_at
+from reactor_operator.kube.paths import REACTOR, REACTOR_POOL, REACTOR_RUN
 from reactor_operator.ports import Unavailable
 from reactor_operator.status.reactors import ReactorJudge
 
@@ -31,7 +32,7 @@ _log = structlog.get_logger("reactor_operator.changes")
 
 
 class KindWatch:
-    """Runs kopf for our two kinds."""
+    """Runs kopf for our kinds."""
 
     def __init__(
         self,
@@ -41,6 +42,7 @@ class KindWatch:
         runs: RunChanges,
         turns: Turns,
         judge: ReactorJudge,
+        pool_changed: Callable[[str | None, JsonObject], None],
         started: Callable[[], None],
     ) -> None:
         """`started` is called once kopf runs: it takes the handlers of signals for itself, and is to give them back."""
@@ -49,6 +51,7 @@ class KindWatch:
         self._runs = runs
         self._turns = turns
         self._judge = judge
+        self._pool_changed = pool_changed
         self._started = started
         self._retries: set[asyncio.Task[None]] = set()
 
@@ -94,6 +97,10 @@ class KindWatch:
                 self._turns.reactor_gone(parse_reactor(event["object"]))
             else:
                 await self._reactor_changed(event["object"])
+
+        @kopf.on.event(REACTOR_POOL.group, REACTOR_POOL.version, REACTOR_POOL.plural, registry=registry)
+        async def pool_changed(event: Mapping[str, Any], **_: Any) -> None:
+            self._pool_changed(event["type"], event["object"])
 
         return registry
 

@@ -1,6 +1,6 @@
 """Which of the watched namespaces serve our kinds to us: kopf is started for those alone.
 
-In: the namespaces of the settings. Out: those whose Reactors and runs can be listed, an exception once one more can.
+In: the namespaces of the settings. Out: those whose objects of our kinds can be listed, an exception once one more can.
 Never here: a watch. A namespace that was deleted, or whose Role is missing, would end kopf for all of them, start after
 start; and where the CRDs are not there yet, kopf would watch nothing, for ever.
 """
@@ -12,7 +12,7 @@ import structlog
 
 from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.errors import ApiError
-from reactor_operator.kube.paths import REACTOR, REACTOR_RUN
+from reactor_operator.kube.paths import REACTOR, REACTOR_POOL, REACTOR_RUN
 from reactor_operator.ports import Unavailable
 
 _AGAIN_SECONDS = 5.0
@@ -66,7 +66,7 @@ class Served:
                     _log.warning("a namespace could not be asked", namespace=namespace, problem=str(problem))
 
     async def _is_served(self, namespace: str | None) -> bool:
-        for kind in (REACTOR, REACTOR_RUN):
+        for kind in (REACTOR, REACTOR_RUN, REACTOR_POOL):
             try:
                 found = await self._client.get(kind.collection(namespace) + "?limit=1")
             except ApiError as problem:

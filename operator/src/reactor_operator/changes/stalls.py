@@ -7,10 +7,9 @@ of a task; `pendingTimeout` sees to that once a reason is told.
 from collections import OrderedDict
 
 from reactor_operator.kube.client import KubeClient
-from reactor_operator.kube.errors import Forbidden
 from reactor_operator.kube.fields import JsonObject, text_at
 from reactor_operator.kube.moments import parse_moment
-from reactor_operator.kube.paths import EVENT
+from reactor_operator.kube.warnings import newest_warning
 from reactor_operator.outcomes import pod_facts as facts
 from reactor_operator.outcomes.reader import PodReader
 from reactor_operator.ports import Clock
@@ -38,7 +37,9 @@ class Stalls:
             return ""
         started = facts.started_at(facts.container_status(pod, STEP))
         if started is None:
-            return (await self._newest_warning(pod) or "ContainerCreating") if self._age(pod) > CREATING_MS else ""
+            return (
+                (await newest_warning(self._client, pod) or "ContainerCreating") if self._age(pod) > CREATING_MS else ""
+            )
         if not parse_reads(sealed.reads).python or self._clock.now() - started <= SILENT_MS:
             return ""
         if await self._is_checked_in(pod, sealed):
@@ -49,7 +50,7 @@ class Stalls:
         """Return why a Job makes no pod (a quota, mostly) and should have by now. Raises Unavailable, ApiError."""
         if self._age(job) <= CREATING_MS:
             return ""
-        return await self._newest_warning(job) or "NoPod: its Job has made no pod"
+        return await newest_warning(self._client, job) or "NoPod: its Job has made no pod"
 
     def _age(self, found: JsonObject) -> int:
         created = parse_moment(text_at(found, "metadata", "creationTimestamp"))
@@ -65,17 +66,3 @@ class Stalls:
         while len(self._checked_in) > _REMEMBERED:
             self._checked_in.popitem(last=False)
         return True
-
-    async def _newest_warning(self, found: JsonObject) -> str:
-        """Return what the newest Warning says of a pod (a volume whose ConfigMap is missing, mostly) or a Job."""
-        uid = text_at(found, "metadata", "uid")
-        namespace = text_at(found, "metadata", "namespace")
-        query = {"fieldSelector": f"involvedObject.uid={uid},type=Warning"}
-        try:
-            told = (await self._client.list(EVENT.collection(namespace), query)).items
-        except Forbidden:
-            return ""  # the role may not read Events; the reason is then less exact
-        if not told:
-            return ""
-        newest = max(told, key=lambda event: text_at(event, "lastTimestamp") or text_at(event, "eventTime"))
-        return f"{text_at(newest, 'reason')}: {text_at(newest, 'message')}"

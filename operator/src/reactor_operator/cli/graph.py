@@ -11,9 +11,11 @@ from html import escape
 from reactor_operator.api import nodes
 from reactor_operator.api.actions import ActionSpec
 from reactor_operator.api.blueprint import Blueprint
+from reactor_operator.api.maps import Map, Strategy
 from reactor_operator.api.sources import Source
+from reactor_operator.cli.spread import spread_out
 from reactor_operator.engine.failures import render_message
-from reactor_operator.engine.plan import FINALLY, ROOT, Plan
+from reactor_operator.engine.plan import FINALLY, ROOT, Plan, StepPlan
 
 LABEL_LIMIT = 42
 
@@ -52,15 +54,16 @@ class Graph:
 def graph_of(name: str, blueprint: Blueprint, plan: Plan) -> Graph:
     """Return the graph of a reactor; what every path implies anyway (a waits for c through b) is still drawn.
 
-    What is inside a step hangs below it, and what waits for that step hangs below the last of what is inside.
+    What is inside a step hangs below it, and what waits for that step hangs below the last of what is inside. Of a map
+    one element stands for all.
     """
-    described = blueprint.spec.description or ""
+    described, plan = blueprint.spec.description or "", spread_out(plan)
     return Graph(
         name=name,
         description=render_message(described),
         nodes=tuple(_node_of(node) for node in blueprint.nodes.values()),
         arrows=tuple(
-            Arrow(start=start, end=end, order_only=_is_order_only(blueprint, start, end))
+            Arrow(start=start, end=end, order_only=_is_order_only(blueprint, plan.steps[end], start))
             for start, end in edges_of(plan)
         ),
     )
@@ -94,10 +97,10 @@ def _last_inside(plan: Plan, children: Sequence[str]) -> Iterator[str]:
             yield from _last_of(plan, child)
 
 
-def _is_order_only(blueprint: Blueprint, start: str, end: str) -> bool:
-    node = blueprint.nodes[end]
+def _is_order_only(blueprint: Blueprint, end: StepPlan, start: str) -> bool:
+    node = blueprint.nodes[end.path]
     waits = start in node.needs or node.scope.path == FINALLY
-    return waits and start not in node.reads().values()
+    return waits and start not in end.reads
 
 
 def words_of(action: ActionSpec) -> str:
@@ -127,9 +130,18 @@ def words_of_node(node: nodes.Node) -> str:
         return words_of(step.run)
     if step.switch is not None:
         return "switch"
+    if step.map is not None:
+        return words_of_map(step.map)
     if step.compose is not None:
         return f"Reactor {step.compose.reactor_ref.name}" if step.compose.reactor_ref is not None else "compose"
     return "transform"
+
+
+def words_of_map(mapped: Map) -> str:
+    """Return how a map goes over its elements in a few words."""
+    if mapped.strategy is Strategy.BATCH:
+        return f"map, batches of {mapped.batch_size}"
+    return f"map, {mapped.batch_size} at once"
 
 
 def _node_of(node: nodes.Node) -> Node:

@@ -11,13 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reactor_operator.api.actions import ActionSpec
 from reactor_operator.api.effective import effective
-from reactor_operator.api.graph import bodies_of
+from reactor_operator.api.graph import actions_of, bodies_of
 from reactor_operator.api.problems import path_to
 from reactor_operator.api.reactor import ReactorSpec, Step
 from reactor_operator.cli.errors import CommandError
-from reactor_operator.engine.identity import Action
 
 CONFIG_MAP_LIMIT_BYTES = 1_000_000
 _NO_MODULES = frozenset({"conftest"})
@@ -38,13 +36,13 @@ def handlers_of(spec: ReactorSpec) -> Iterator[HandlerUse]:
     """Yield every handler that a spec names, in its order, those of steps inside others and of `finally` too."""
     for path, step in (*_steps_of(spec.steps, "spec.steps"), *_steps_of(spec.finally_, "spec.finally")):
         settings = None
-        for field, done in _actions_of(step):
+        for keys, done in actions_of(step):
             if done.python is None or done.python.handler is None:
                 continue
             settings = settings or effective(spec, step)
             module, _, function = done.python.handler.partition(":")
             yield HandlerUse(
-                path=f"{path}.{field}.python.handler",
+                path=f"{path_to(path, keys)}.python.handler",
                 module=module,
                 function=function,
                 image=settings.image,
@@ -59,15 +57,6 @@ def _steps_of(steps: Sequence[Step], listed: str) -> Iterator[tuple[str, Step]]:
         yield path, step
         for keys, body in bodies_of(step):
             yield from _steps_of(body.steps or (), f"{path_to(path, keys)}.steps")
-
-
-def _actions_of(step: Step) -> Iterator[tuple[str, ActionSpec]]:
-    for action in Action:
-        if (done := step.action(action)) is not None:
-            yield action.value, done
-    for keys, body in bodies_of(step):
-        if body.run is not None:
-            yield path_to("", [*keys, "run"]), body.run
 
 
 class ModuleFolder:

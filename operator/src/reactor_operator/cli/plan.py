@@ -10,10 +10,13 @@ from collections.abc import Iterator, Sequence
 import orjson
 
 from reactor_operator.api.blueprint import Blueprint
+from reactor_operator.api.effective import effective
+from reactor_operator.api.maps import CURSOR, LIMIT, Map
 from reactor_operator.api.nodes import Node
 from reactor_operator.api.planning import plan_of
-from reactor_operator.api.reactor import ReactorSpec
+from reactor_operator.api.reactor import Placement, ReactorSpec
 from reactor_operator.api.sources import Source
+from reactor_operator.api.templates import ANY, PAGE
 from reactor_operator.cli.check import SoundReactor
 from reactor_operator.cli.choose import choose_reactor
 from reactor_operator.cli.documents import render_documents
@@ -21,10 +24,11 @@ from reactor_operator.cli.errors import EXIT_OK
 from reactor_operator.cli.graph import edges_of, words_of, words_of_node
 from reactor_operator.cli.layout import layers_of
 from reactor_operator.cli.options import Output
+from reactor_operator.cli.spread import spread_out
 from reactor_operator.cli.tables import counted, render_columns
 from reactor_operator.engine.failures import render_message
 from reactor_operator.engine.identity import Action, Task
-from reactor_operator.engine.plan import FINALLY, Plan, StepKind, StepPlan
+from reactor_operator.engine.plan import FINALLY, MapPlan, Plan, StepKind, StepPlan
 from reactor_operator.ports import RunRef, TaskOrder
 
 _SEALED = ("reactor.run/seal", "reactor.run/manifest")
@@ -44,7 +48,7 @@ def plan_command(path: str, *, reactor: str | None, output: Output) -> int:
 def render_plan(reactor: SoundReactor) -> str:
     """Return the plan as text."""
     spec, name, blueprint = reactor.spec, reactor.manifest.name, reactor.blueprint
-    plan = plan_of(blueprint, pending_timeout_ms=0)
+    plan = spread_out(plan_of(blueprint, pending_timeout_ms=0))
     levels = levels_of(plan)
     described = f"{name}  {render_message(spec.description)}" if spec.description else name
     lines = [described, _summary(spec, len(plan.steps), max(levels.values()) + 1), ""]
@@ -111,8 +115,23 @@ def _notes(node: Node, planned: StepPlan) -> Iterator[str]:
         yield f"{planned.run.retries.max_attempts} attempts"
     if step.timeout is not None:
         yield f"timeout {step.timeout}"
+    if node.kind is StepKind.TASK and (pool := effective(node.scope.reactor, step).pool) is not None:
+        yield f"pool {pool}"
+    if planned.map is not None:
+        yield from _notes_of_map(planned.map, step.map)
     if step.on_error is not None:
         yield "optional"
+
+
+def _notes_of_map(planned: MapPlan, mapped: Map | None) -> Iterator[str]:
+    if planned.chunk > 1:
+        yield f"{planned.chunk} elements a task"
+    if not planned.fail_fast:
+        many = f"{planned.max_failures} failures" if planned.max_failures is not None else "any number of failures"
+        percent = planned.max_failures_percent
+        yield f"at most {percent}% failures" if percent is not None else f"allows {many}"
+    if mapped is not None and mapped.timeout is not None:
+        yield f"timeout {mapped.timeout}"
 
 
 def _undos(blueprint: Blueprint, levels: dict[str, int]) -> list[str]:
@@ -123,12 +142,25 @@ def _undos(blueprint: Blueprint, levels: dict[str, int]) -> list[str]:
     for name in newest_first:
         undo = undos[name]
         if undo is not None:
-            rows.append((f"{numbers[levels[name]]}.", name, words_of(undo)))
+            rows.append((f"{numbers[levels[name]]}.", name, words_of(undo), _order_of_undo(blueprint, name)))
     return render_columns(rows)
 
 
+def _order_of_undo(blueprint: Blueprint, path: str) -> str:
+    """Return in which order the elements of a map are undone; empty for a step that is in none."""
+    around = blueprint.nodes[path].scope.map_path
+    mapped = blueprint.nodes[around].step.map if around else None
+    if mapped is None:
+        return ""
+    at_once = f", {mapped.undo_window} at once" if mapped.undo_window > 1 else ""
+    return f"highest index first{at_once}"
+
+
 def pods_of(reactor: SoundReactor) -> Iterator[object]:
-    """Yield the pod or Job of every action of every step, run before compensate before undo."""
+    """Yield the pod or Job of every action of every step, run before compensate before undo.
+
+    Of a map it is that of its first element and its first page. What a pool takes has none.
+    """
     from reactor_operator.tasks.manifest import render_manifest
     from reactor_operator.tasks.manifest_spec import TaskSettings
 
@@ -136,6 +168,8 @@ def pods_of(reactor: SoundReactor) -> Iterator[object]:
         runtime_image=RUNTIME_IMAGE, runtime_pull_policy="IfNotPresent", gateway="<gateway>", key=b"<key>"
     )
     for node in reactor.blueprint.nodes.values():
+        if effective(node.scope.reactor, node.step).placement is Placement.POOL:
+            continue
         for action in Action:
             if node.step.action(action) is not None and node.kind is not StepKind.SWITCH:
                 yield _hide_secrets(render_manifest(_order(reactor, node, action), settings))
@@ -145,12 +179,15 @@ def _order(reactor: SoundReactor, node: Node, action: Action) -> TaskOrder:
     step = node.step
     run = RunRef(reactor.manifest.namespace or "default", f"{reactor.manifest.name}-run", "<uid of the run>")
     arguments = {name: f"<{_words(source)}>" for name, source in step.arguments.items() if not source.by_reference}
+    if node.path.endswith(PAGE):
+        arguments |= {name: f"<{name}>" for name in (CURSOR, LIMIT)}
+    path = node.path.replace(ANY, "[0]").replace(PAGE, "[page-0]")
     return TaskOrder(
         run=run,
         reactor=reactor.manifest.name,
         spec=node.scope.reactor,
         step=step,
-        task=Task(node.path, action, 1, 1, 1),
+        task=Task(path, action, 1, 1, 1),
         arguments=orjson.dumps(arguments),
         result=orjson.dumps(f"<result of {step.name}>") if action is Action.UNDO else None,
         failure=orjson.dumps(f"<failure of {step.name}>") if action is Action.COMPENSATE else None,
@@ -165,8 +202,14 @@ def _order(reactor: SoundReactor, node: Node, action: Action) -> TaskOrder:
 def _words(source: Source) -> str:
     if source.has_value:
         return f"value: {source.value}"
-    found = source.input or source.result or source.expr or ""
-    form = "input" if source.input else "result" if source.result else "expr"
+    forms = {
+        "input": source.input,
+        "result": source.result,
+        "element": source.element,
+        "index": source.index,
+        "expr": source.expr,
+    }
+    form, found = next(((form, found) for form, found in forms.items() if found is not None), ("expr", ""))
     return f"{form}: {found}" + (f", path: {source.path}" if source.path else "")
 
 

@@ -202,7 +202,9 @@ async def _drive_one(
         done.append(view)
         progress.recall(view)
         return
-    progress.begin(run.ref.name, run.sound.reactor.manifest.name, list(run.sound.reactor.blueprint.nodes))
+    nodes = run.sound.reactor.blueprint.nodes
+    steps = [path for path, node in nodes.items() if not node.scope.map_path]  # of a map nobody knows how many it has
+    progress.begin(run.ref.name, run.sound.reactor.manifest.name, steps)
     if known is not None:
         progress.say(_going_on(run, known, asked))
     view = run.view({})

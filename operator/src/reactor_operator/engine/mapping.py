@@ -5,7 +5,6 @@ Never here: what happens inside an element (that is a saga like any other), or i
 Source of the rules: DESIGN 5.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from reactor_operator.engine import events as ev
@@ -23,9 +22,10 @@ from reactor_operator.engine.elements import (
 from reactor_operator.engine.ending import begin_ending, cancel, fail_for_good
 from reactor_operator.engine.evolve import evolve
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
+from reactor_operator.engine.flight import Flight
 from reactor_operator.engine.forward import complete
 from reactor_operator.engine.launching import NOT_WAITING, terminate
-from reactor_operator.engine.outcomes import file_all, file_outcome, outcome_of, release
+from reactor_operator.engine.outcomes import detail_of, file_all, file_outcome, outcome_of, release
 from reactor_operator.engine.plan import MapPlan, OnFailure
 from reactor_operator.engine.reverting import list_unreversed
 from reactor_operator.engine.state import (
@@ -55,7 +55,7 @@ def enter_map(draft: Draft, event: ev.StepEvaluated) -> None:
     step, plan = draft.step(path), map_of(draft, path)
     order = step.start_order or draft.header.starts + 1
     draft.set(starts=max(draft.header.starts, order))
-    draft.elements[path] = {}
+    draft.elements[path] = Flight()
     draft.put(
         path,
         phase=StepPhase.RUNNING,
@@ -109,26 +109,32 @@ def go_over(draft: Draft, path: str, advance: Advance) -> bool:
 
 def settle(draft: Draft, path: str, advance: Advance) -> None:
     """Let the elements that were told something, or wait for room, go on; take in those that have ended."""
-    for key in _waiting_for_room(draft, path):
-        draft.open(path, key, plan_at(map_of(draft, path), path, key))
-    while opened := draft.unsettled(path):
-        for key, inner in opened:
+    open_waiting(draft, path)
+    while unsettled := draft.unsettled(path):
+        for key, inner in unsettled:
             advance(inner)
             draft.settled(path, key)
             if inner.header.stage is Stage.OVER:
                 _take_in(draft, path, key, inner)
 
 
-def _waiting_for_room(draft: Draft, path: str) -> Iterator[str]:
-    """Yield the elements that have something to start, or do not know yet that the run holds still or goes on."""
-    room, suspended = draft.room(), draft.header.suspended
-    for key, one in list(draft.elements[path].items()):
-        if one.header.suspended != suspended:
-            inner = draft.open(path, key, plan_at(map_of(draft, path), path, key))
-            inner.set(suspended=suspended)
-        elif one.ready and room > 0:
+def opened(draft: Draft, path: str, key: str) -> Draft:
+    """Return the draft of what is in flight of a map; it is let go on with the others."""
+    return draft.open(path, key, plan_at(map_of(draft, path), path, key))
+
+
+def open_waiting(draft: Draft, path: str) -> None:
+    """Open the elements that have something to start, or do not know yet that the run holds still or goes on."""
+    flight, suspended = draft.elements[path], draft.header.suspended
+    if flight.suspended != (len(flight) if suspended else 0):
+        for key, one in flight.items():
+            if one.header.suspended != suspended:
+                opened(draft, path, key).set(suspended=suspended)
+    room = draft.room()
+    for key in flight.waiting:
+        if room > 0 and flight[key].header.suspended == suspended:
             room -= 1
-            yield key
+            opened(draft, path, key)
 
 
 def _is_stopping(draft: Draft, path: str) -> bool:
@@ -143,13 +149,13 @@ def _stop(draft: Draft, path: str) -> None:
         draft.evaluating.discard(word)
     cancelled = draft.header.goal is Goal.CANCEL
     terminates = draft.plan.on_failure is OnFailure.TERMINATE and draft.header.goal is not Goal.HALT
-    for key, one in list(draft.elements[path].items()):
+    for key, one in draft.elements[path].items():
         goes_on = one.header.stage in {Stage.FORWARD, Stage.HOLDING}
         if not goes_on and not (
             cancelled and one.header.goal is not Goal.CANCEL and one.header.stage is not Stage.OVER
         ):
             continue
-        inner = draft.open(path, key, plan_at(map_of(draft, path), path, key))
+        inner = opened(draft, path, key)
         if cancelled:
             cancel(inner, "")
         else:
@@ -165,10 +171,13 @@ def _fill(draft: Draft, path: str, advance: Advance) -> None:
     plan = map_of(draft, path)
     if draft.header.stage is not Stage.FORWARD or is_held(draft.header):
         return
-    troubled = plan.fail_fast and any(one.header.stage is not Stage.FORWARD for one in draft.elements[path].values())
+    troubled = plan.fail_fast and draft.elements[path].troubled
     while not troubled:
         state = progress_of(draft, path)
         if state.opened == state.known and not _next_of_array(draft, path):
+            break
+        if not draft.begins:
+            draft.hold_back()
             break
         chunk = min(plan.chunk, plan.batch_size, draft.plan.parallelism, progress_of(draft, path).known - state.opened)
         if draft.room() < chunk or not _window_has_room(draft, path, plan, chunk):
@@ -231,7 +240,7 @@ def _take_in(draft: Draft, path: str, key: str, inner: Draft) -> None:
     elif inner.header.phase is not RunPhase.SUCCEEDED or inner.step(key).phase is not StepPhase.SUCCEEDED:
         _side_task_failed(draft, path, key, inner)
     elif key == collect_path(path):
-        release(draft, inner, but=inner.step(key).result)
+        release(draft, inner, inner.step(key).result)
         _complete(draft, path, inner.step(key).result)
     elif not _is_stopping(draft, path):
         draft.evaluating.add(_page_word(path))
@@ -249,7 +258,7 @@ def _side_task_failed(draft: Draft, path: str, key: str, inner: Draft) -> None:
     elif not _is_stopping(draft, path):
         message = f"{key} was skipped or halted, expected a result of it"
         _fail(draft, path, Failure(kind=FailureKind.INVALID_RESULT, message=message, retryable=False))
-    release(draft, inner)
+    release(draft, inner, detail_of(progress_of(draft, path).failure))
 
 
 def _take_in_element(draft: Draft, path: str, index: int, inner: Draft) -> None:
@@ -265,21 +274,20 @@ def _take_in_element(draft: Draft, path: str, index: int, inner: Draft) -> None:
             changes["skipped"] = state.skipped + 1
         case ElementPhase.FAILED:
             changes["failed"] = state.failed + 1
-            if state.failed >= _DETAILS_KEPT and outcome.failure is not None and outcome.kept is None:
-                outcome = replace(outcome, failure=replace(outcome.failure, detail=None))
         case _:
             pass
     note(draft, path, **changes)
-    if outcome.kept is None:
-        release(
-            draft, inner, but=outcome.result, detail=outcome.failure.detail if outcome.failure is not None else None
-        )
-    file_outcome(draft, path, index, outcome)
-    for listed in inner.header.rollback_failures:
-        not_reversed(draft, path, index, listed.kind, listed.message)
     if outcome.phase is ElementPhase.FAILED:
         assert outcome.failure is not None
         _judge(draft, path, index, outcome.failure)
+        if state.failed >= _DETAILS_KEPT and outcome.kept is None:
+            outcome = replace(outcome, failure=replace(outcome.failure, detail=None))
+    if outcome.kept is None:
+        explains = detail_of(progress_of(draft, path).failure)  # why the map fails is explained, however many failed
+        release(draft, inner, outcome.result, detail_of(outcome.failure), explains)
+    file_outcome(draft, path, index, outcome)
+    for listed in inner.header.rollback_failures:
+        not_reversed(draft, path, index, listed.kind, listed.message)
 
 
 def not_reversed(draft: Draft, path: str, index: int, kind: FailureKind, message: str) -> None:

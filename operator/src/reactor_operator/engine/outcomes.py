@@ -7,6 +7,8 @@ Never here: what an outcome means for the map.
 from collections.abc import Iterable
 
 from reactor_operator.engine.draft import Draft
+from reactor_operator.engine.failures import Failure
+from reactor_operator.engine.plan import StepPlan
 from reactor_operator.engine.reverting import needs_cleanup
 from reactor_operator.engine.state import (
     DONE,
@@ -35,14 +37,15 @@ def outcome_of(inner: Draft, path: str) -> ElementOutcome:
 
 def _can_be_reversed(inner: Draft) -> bool:
     """Tell whether something in an element stands that may be reversed, or has to be listed."""
-    steps = inner.plan.steps
-    for path, step in inner.steps.items():
-        plan = steps[path]
-        if step.phase is StepPhase.SUCCEEDED and (plan.undo is not None or (step.map is not None and step.map.kept)):
-            return True
-        if step.phase is StepPhase.ROLLBACK_FAILED or needs_cleanup(step) or (step.map is not None and step.map.kept):
-            return True
-    return False
+    return any(_may_be_reversed(inner.plan.steps[path], step) for path, step in inner.steps.items())
+
+
+def _may_be_reversed(plan: StepPlan, step: StepState) -> bool:
+    if step.phase is StepPhase.ROLLBACK_FAILED or (step.map is not None and step.map.kept):
+        return True
+    if needs_cleanup(step):
+        return step.uncertain or plan.compensate is not None
+    return step.phase is StepPhase.SUCCEEDED and plan.undo is not None
 
 
 def file_outcome(draft: Draft, path: str, index: int, outcome: ElementOutcome) -> None:
@@ -83,18 +86,22 @@ def _sources(draft: Draft, path: str) -> Iterable[int]:
     return (page.number for page in state.sources) if state is not None else ()
 
 
-def release(draft: Draft, inner: Draft, *, but: ValueRef | None = None, detail: ValueRef | None = None) -> None:
-    """Drop the documents that an element has of its own, but those that its outcome refers to."""
-    kept = {ref.digest for ref in (but, detail) if ref is not None}
+def release(draft: Draft, inner: Draft, *keep: ValueRef | None) -> None:
+    """Drop the documents that an element has of its own, but those to `keep`: what it leaves behind refers to them."""
+    kept = {ref.digest for ref in keep if ref is not None}
     for step in inner.steps.values():
         for ref in references_of(step):
             if ref.named and ref.digest not in kept:
                 draft.filing.dropped.add(ref.digest)
 
 
+def detail_of(failure: Failure | None) -> ValueRef | None:
+    """Return the reference to what explains a failure, None where there is nothing."""
+    return failure.detail if failure is not None else None
+
+
 def references_of(step: StepState) -> Iterable[ValueRef]:
     """Yield the references that the state of a step holds."""
-    failures = (step.failure, step.cleanup_failure)
-    details = (failure.detail for failure in failures if failure is not None)
+    details = map(detail_of, (step.failure, step.cleanup_failure))
     refs = (step.arguments, step.given, step.request, step.inputs, step.result, step.uploaded, *details)
     return (ref for ref in refs if ref is not None)

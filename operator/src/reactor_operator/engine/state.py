@@ -35,6 +35,8 @@ class StepPhase(StrEnum):
 
 DONE = frozenset({StepPhase.SUCCEEDED, StepPhase.SKIPPED, StepPhase.IGNORED})
 """The phases that let dependents start."""
+CLEANUP = frozenset({StepPhase.COMPENSATING, StepPhase.UNDOING})
+"""The phases of a step that is being reversed."""
 
 
 class RunPhase(StrEnum):
@@ -132,7 +134,7 @@ class MapState:
     (strategy batch). `cursor` asks for the next page, `exhausted` says that there is none. `mark` is that of an earlier
     cursor, by which one that comes back is noticed, and `mark_at` the page after which it was taken.
     `sources` are the pages that elements in flight came from. `failure` is why the map goes no further.
-    `kept` elements have something that can be reversed; `unreversed` could not be.
+    `kept` elements have something that can be reversed; `undone` have been reversed, `unreversed` could not be.
     `below`: while the map is reversed, the lowest index that was begun.
     """
 
@@ -145,6 +147,7 @@ class MapState:
     skipped: int = 0
     failed: int = 0
     kept: int = 0
+    undone: int = 0
     unreversed: int = 0
     exhausted: bool = False
     cursor: ValueRef | None = None

@@ -15,8 +15,8 @@ from reactor_operator.engine.draft import Draft
 from reactor_operator.engine.elements import Advance, element_path, index_of, plan_at
 from reactor_operator.engine.ending import cancel, rollback_is_late
 from reactor_operator.engine.failures import Failure, FailureKind
-from reactor_operator.engine.mapping import map_of, not_reversed, note, progress_of
-from reactor_operator.engine.outcomes import file_outcome, file_page, outcome_of, release
+from reactor_operator.engine.mapping import map_of, not_reversed, note, open_waiting, opened, progress_of
+from reactor_operator.engine.outcomes import detail_of, file_outcome, file_page, outcome_of, release
 from reactor_operator.engine.resuming import undo
 from reactor_operator.engine.reverting import cleanup_failed, reversed_one
 from reactor_operator.engine.state import (
@@ -50,6 +50,8 @@ def outcomes_loaded(draft: Draft, event: ev.OutcomesLoaded) -> None:
     """A page of outcomes is there again. One that is not was lost, or nothing was ever put into it."""
     if _word(event.path) not in draft.evaluating or draft.step(event.path).round != event.round:
         return
+    if event.page != (progress_of(draft, event.path).below - 1) // PAGE:
+        return  # that of an earlier page, told again
     draft.evaluating.discard(_word(event.path))
     if event.outcomes:
         draft.pages[event.path] = {**draft.pages.get(event.path, {}), event.page: event.outcomes}
@@ -59,11 +61,7 @@ def outcomes_loaded(draft: Draft, event: ev.OutcomesLoaded) -> None:
 
 
 def _settle(draft: Draft, path: str, advance: Advance) -> None:
-    for key, one in list(draft.elements[path].items()):
-        if one.header.suspended != draft.header.suspended:
-            draft.open(path, key, plan_at(map_of(draft, path), path, key)).set(suspended=draft.header.suspended)
-        elif one.ready and draft.room() > 0:
-            draft.open(path, key, plan_at(map_of(draft, path), path, key))
+    open_waiting(draft, path)
     while opened := draft.unsettled(path):
         for key, inner in opened:
             advance(inner)
@@ -73,9 +71,9 @@ def _settle(draft: Draft, path: str, advance: Advance) -> None:
 
 
 def _cancel(draft: Draft, path: str) -> None:
-    for key, one in list(draft.elements[path].items()):
+    for key, one in draft.elements[path].items():
         if one.header.goal is not Goal.CANCEL and one.header.stage is not Stage.OVER:
-            cancel(draft.open(path, key, plan_at(map_of(draft, path), path, key)), "")
+            cancel(opened(draft, path, key), "")
 
 
 def _reverse_more(draft: Draft, path: str) -> bool:
@@ -148,10 +146,10 @@ def _take_in(draft: Draft, path: str, key: str, inner: Draft) -> None:
         return
     phase = ElementPhase.UNDONE if before.phase is ElementPhase.SUCCEEDED else before.phase
     file_outcome(draft, path, index, replace(before, phase=phase, result=None, kept=None))
-    release(draft, inner)
-    note(draft, path, kept=progress_of(draft, path).kept - 1)
-    page = draft.pages[path][index // PAGE]
     state = progress_of(draft, path)
+    release(draft, inner, detail_of(before.failure), detail_of(state.failure))
+    state = note(draft, path, kept=state.kept - 1, undone=state.undone + 1)
+    page = draft.pages[path][index // PAGE]
     if not draft.elements[path] and state.below <= (index // PAGE) * PAGE:
         file_page(draft, path, index // PAGE, page)
 

@@ -114,6 +114,15 @@ class KubeClient:
         except NotFound:
             return None
 
+    async def apply(self, path: str, body: JsonObject, *, manager: str) -> JsonObject:
+        """Make the object what `body` says, creating it where it is not there (server-side apply).
+
+        Fields that `manager` applied before and that `body` leaves away go; those of others stay, except where both
+        say something: ours wins. With metadata.uid the object must be that one (Conflict). Unknown fields are refused.
+        """
+        query = {"fieldManager": manager, "force": "true", "fieldValidation": "Strict"}
+        return await self._call("PATCH", path, body, query=query, content_type=PatchType.APPLY.value)
+
     async def delete(self, path: str, *, uid: str | None = None, grace_seconds: int | None = None) -> bool:
         """Delete an object and, in the background, what it owns. False: it was gone. Conflict: the uid is another."""
         options: dict[str, object] = {"propagationPolicy": "Background"}

@@ -38,10 +38,12 @@ POD = Kind("", "v1", "Pod", "pods")
 NODE = Kind("", "v1", "Node", "nodes")
 CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps")
 JOB = Kind("batch", "v1", "Job", "jobs")
+DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments")
 EVENT = Kind("", "v1", "Event", "events")
 LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases")
 REACTOR = Kind("reactor.run", "v1alpha1", "Reactor", "reactors")
 REACTOR_RUN = Kind("reactor.run", "v1alpha1", "ReactorRun", "reactorruns")
+REACTOR_POOL = Kind("reactor.run", "v1alpha1", "ReactorPool", "reactorpools")
 
 
 def resource_of(path: str) -> str:

@@ -4,6 +4,7 @@ In: a run as it is known, its documents, and what happened. Out: what was decide
 Never here: a commit, an effect; an evaluation has none, so the shell answers it inside the fold.
 """
 
+import asyncio
 from dataclasses import dataclass, field
 
 from reactor_operator.engine import events as ev
@@ -16,7 +17,11 @@ from reactor_operator.reconciling.documents import Documents
 from reactor_operator.reconciling.effects import Performed
 from reactor_operator.reconciling.evaluations import answer
 from reactor_operator.reconciling.inbox import groups_of
+from reactor_operator.reconciling.pooled import PoolBook
 from reactor_operator.reconciling.records import Decided, KnownRun
+
+_BEGUN_AT_ONCE = 5_000
+"""Evaluations of elements between two commits: those that launch nothing would never come to one."""
 
 
 @dataclass(slots=True)
@@ -29,7 +34,9 @@ class Pass:
     again_at: int | None = None
     wake_at: int | None = None
 
-    async def fold(self, events: list[ev.Event], now: int, evaluator: Evaluator) -> Decided:
+    async def fold(
+        self, events: list[ev.Event], now: int, evaluator: Evaluator, pools: PoolBook | None = None
+    ) -> Decided:
         """Fold events, then the clock, and every evaluation the engine asks for on the way."""
         state = self.known.state
         actions: list[Effect] = []
@@ -38,8 +45,10 @@ class Pass:
         facts: tuple[Fact, ...] = ()
         filing = Filing()
         waiting = groups_of([*events, ev.TimePassed()])
+        begun = 0
         while waiting:
-            decision = decide_together(self.known.plan, state, waiting.pop(0), now)
+            begins = begun < _BEGUN_AT_ONCE
+            decision = decide_together(self.known.plan, state, waiting.pop(0), now, begins=begins)
             state = decision.state
             touched |= decision.touched
             facts += decision.facts
@@ -51,13 +60,16 @@ class Pass:
             of_elements: list[ev.Event] = []
             for action in decision.actions:
                 if isinstance(action, Evaluation):
-                    told = await answer(action, self.known, state, evaluator, self.documents)
+                    told = await answer(action, self.known, state, evaluator, self.documents, pools)
                     self.documents.add(told.values)
                     self.documents.pages.add(told.pages)
                     values.update(told.values)
                     (of_elements if told.of_element else answers).append(told.event)
                 else:
                     actions.append(action)
+            begun += len(of_elements)
+            if of_elements:
+                await asyncio.sleep(0)  # a large map leaves room for the lease, and for other runs
             waiting[:0] = [*([of_elements] if of_elements else []), *([event] for event in answers)]
         return Decided(
             state=state,

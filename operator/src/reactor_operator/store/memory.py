@@ -192,6 +192,10 @@ class MemoryStore:
         """Return how much waits in each pool."""
         return self._pools.depths()
 
+    async def waiting(self, pool: str, limit: int) -> tuple[tuple[str, str], ...]:
+        """Return tasks that wait in the queue of a pool."""
+        return self._pools.waiting(pool, limit)
+
     async def claim_epoch(self, above: int) -> int:
         """Make the epoch one above everything seen."""
         self._epoch = 1 + max(above, self._epoch)

@@ -147,6 +147,11 @@ class MemoryPools:
         pools = self._queues.keys() | {lease.pool for lease in self._leases.values() if not lease.told}
         return {pool: self._depth(pool) for pool in pools}
 
+    def waiting(self, pool: str, limit: int) -> tuple[tuple[str, str], ...]:
+        """Return tasks that wait in the queue of a pool."""
+        runs = self._queues.get(pool, {})
+        return tuple((run, task) for run, chunks in runs.items() for chunk in chunks for task in chunk.tasks)[:limit]
+
     def _depth(self, pool: str) -> Depth:
         waiting = [chunk for chunks in self._queues.get(pool, {}).values() for chunk in chunks]
         now = now_ms()

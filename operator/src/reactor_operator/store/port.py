@@ -304,6 +304,9 @@ class Pools(Protocol):
     async def depths(self) -> Mapping[str, Depth]:
         """Return how much waits in each pool that has something queued or leased."""
 
+    async def waiting(self, pool: str, limit: int) -> tuple[tuple[str, str], ...]:
+        """Return tasks (run, key) that wait in the queue of a pool, of each run those that have waited longest."""
+
 
 class Authority(Protocol):
     """Who may write, and whether this is still the store we knew."""

@@ -17,7 +17,7 @@ class RedisPools:
         self._redis = connection
         self._keys = keys
         self._lease, self._extend = Script("lease"), Script("extend")
-        self._expired, self._depths = Script("expired"), Script("depths")
+        self._expired, self._depths, self._waiting = Script("expired"), Script("depths"), Script("waiting")
 
     async def lease(self, pool: str, worker: str, limit: int, for_ms: int) -> tuple[Lease, ...]:
         """Take chunks from the queue of a pool."""
@@ -50,6 +50,13 @@ class RedisPools:
             pool.decode(): Depth(queued=queued, leased=leased, oldest_ms=oldest_ms)
             for pool, queued, leased, oldest_ms in found
         }
+
+    async def waiting(self, pool: str, limit: int) -> tuple[tuple[str, str], ...]:
+        """Return tasks that wait in the queue of a pool."""
+        arguments = (self._keys.prefix, pool, limit)
+        found = await self._redis.read_script(self._waiting, (self._keys.pool(pool),), arguments)
+        words = [word.decode() for word in found]
+        return tuple(zip(words[::2], words[1::2], strict=True))
 
 
 def _lease(found: list[bytes]) -> Lease:

@@ -18,9 +18,10 @@ from reactor_operator.engine.identity import digest_of, pod_name
 from reactor_operator.kube.paths import JOB, POD, REACTOR_RUN
 from reactor_operator.ports import TaskOrder
 from reactor_operator.tasks.manifest_env import Unlaunchable
+from reactor_operator.tasks.manifest_layers import Manifest
 from reactor_operator.tasks.manifest_reads import render_reads
 from reactor_operator.tasks.manifest_seal import Sealed, seal_annotations
-from reactor_operator.tasks.manifest_spec import Manifest, TaskSettings, render_pod_spec
+from reactor_operator.tasks.manifest_spec import TaskSettings, render_pod_spec
 
 MANAGED_BY = "reactor-operator"
 SELECTOR = f"app.kubernetes.io/managed-by={MANAGED_BY}"
@@ -77,12 +78,13 @@ def _metadata(order: TaskOrder, chosen: Effective) -> Manifest:
         "app.kubernetes.io/managed-by": MANAGED_BY,
     }
     return {
-        "labels": {**_foreign(theirs.labels if theirs else {}), **ours},
-        "annotations": _foreign(theirs.annotations if theirs else {}),
+        "labels": {**foreign(theirs.labels if theirs else {}), **ours},
+        "annotations": foreign(theirs.annotations if theirs else {}),
     }
 
 
-def _foreign(entries: Mapping[str, str]) -> dict[str, str]:
+def foreign(entries: Mapping[str, str]) -> dict[str, str]:
+    """Return the labels or annotations of an author that are not under reactor.run/, which are ours alone."""
     return {key: value for key, value in entries.items() if key.partition("/")[0] != "reactor.run"}
 
 

@@ -19,21 +19,25 @@ from reactor_operator.engine.failures import FailureKind
 from reactor_operator.gateway.tokens import task_token
 from reactor_operator.ports import TaskOrder
 from reactor_operator.tasks import manifest_env as env
+from reactor_operator.tasks.manifest_layers import (
+    MODULES,
+    TMP,
+    Manifest,
+    mounted_modules,
+    pod_defaults,
+    restricted,
+    writable_tmp,
+)
 from reactor_operator.tasks.manifest_merge import key_of, merge_objects
 
 STEP = "step"
 FETCH = "reactor-arguments"
 OUTPUT = "reactor-output"
-TMP = "reactor-tmp"
 GRACE_SECONDS = 10
 UPLOAD_SECONDS = 120
 TERMINATION_LOG = "/dev/termination-log"
 
-_USER = 65532
 _FILES = "/reactor"
-_MODULES = "/reactor/modules"
-
-Manifest = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +58,8 @@ class TaskSettings:
 def render_pod_spec(order: TaskOrder, settings: TaskSettings, action: ActionSpec, chosen: Effective) -> Manifest:
     """Return the PodSpec of a task. Raises Unlaunchable."""
     theirs = dict(chosen.pod.spec) if chosen.pod is not None and chosen.pod.spec is not None else {}
-    defaults = _pod_defaults(settings, has_upload=action.container is not None and _output_path(action) is not None)
+    has_upload = action.container is not None and _output_path(action) is not None
+    defaults = pod_defaults(UPLOAD_SECONDS if has_upload else GRACE_SECONDS, settings.lost_seconds)
     beside: list[Manifest] = []
     if action.container is not None:
         main, volumes, beside = _container(order, settings, action, chosen)
@@ -71,39 +76,10 @@ def render_pod_spec(order: TaskOrder, settings: TaskSettings, action: ActionSpec
     return merge_objects(merge_objects(merge_objects(defaults, container_layer), theirs), ours)
 
 
-def _pod_defaults(settings: TaskSettings, *, has_upload: bool) -> Manifest:
-    gone = {"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": settings.lost_seconds}
-    return {
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": UPLOAD_SECONDS if has_upload else GRACE_SECONDS,
-        "tolerations": [{"key": f"node.kubernetes.io/{word}", **gone} for word in ("not-ready", "unreachable")],
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _USER,
-            "runAsGroup": _USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-    }
-
-
 def _container_defaults(*, has_resources: bool) -> Manifest:
     """Return what holds where nobody says otherwise; resources are the author's as a whole, or ours as a whole."""
     resources = {"requests": {"cpu": "25m", "memory": "48Mi"}, "limits": {"memory": "512Mi"}}
-    return {"securityContext": _restricted()} | ({} if has_resources else {"resources": resources})
-
-
-def _restricted() -> Manifest:
-    return {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
-
-
-def _writable_tmp() -> tuple[list[Manifest], list[Manifest]]:
-    """Return the volume and the mount that make /tmp writable in an image of the author's."""
-    return [{"name": TMP, "emptyDir": {}}], [{"name": TMP, "mountPath": "/tmp"}]  # noqa: S108
+    return {"securityContext": restricted()} | ({} if has_resources else {"resources": resources})
 
 
 def _common(
@@ -138,11 +114,12 @@ def _agent(
     variables = env.facts_of(order) | _address(order, settings) | env.agent_variables(order, action)
     # In our own image /tmp is memory: a volume of any kind costs a pod 0.3 s, for kubelet asks three times a second
     # whether all are mounted.
-    volumes, mounts = _writable_tmp() if chosen.image is not None else ([], [])
+    volumes, mounts = writable_tmp() if chosen.image is not None else ([], [])
     if chosen.modules is not None:
-        variables["REACTOR_MODULES"] = _MODULES
-        mounts.append({"name": "reactor-modules", "mountPath": _MODULES, "readOnly": True})
-        volumes.append({"name": "reactor-modules", "configMap": {"name": chosen.modules.config_map_ref.name}})
+        variables["REACTOR_MODULES"] = MODULES
+        volume, mount = mounted_modules(chosen.modules)
+        volumes.append(volume)
+        mounts.append(mount)
     container = _common(order, action, chosen, variables, mounts) | {
         "image": chosen.image or settings.runtime_image,
         "command": ["python3", "-m", "reactor"],
@@ -168,7 +145,7 @@ def _container(
         | env.inline_documents(order)
         | {"REACTOR_RESULT_PATH": path or TERMINATION_LOG}
     )
-    volumes, mounts = _writable_tmp()
+    volumes, mounts = writable_tmp()
     beside: list[Manifest] = []
     large = env.large_documents(order)
     if large:
@@ -197,7 +174,7 @@ def _container(
     }
     container |= {name: value for name, value in optional.items() if value is not None}
     if written.security_context is not None:
-        container["securityContext"] = merge_objects(_restricted(), written.security_context)
+        container["securityContext"] = merge_objects(restricted(), written.security_context)
     return container, volumes, beside
 
 
@@ -235,7 +212,7 @@ def _helper(
         "command": ["python3", "-m", "reactor", *(argument.replace("$", "$$") for argument in arguments)],
         "env": env.literal_entries(env.facts_of(order) | _address(order, settings)),
         "volumeMounts": mounts,
-        "securityContext": _restricted(),
+        "securityContext": restricted(),
         "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "256Mi"}},
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
