@@ -59,7 +59,7 @@ class Pool:
             headers={"Authorization": f"Bearer {self.token}"},
         )
 
-    async def lease(self, limit: int = 100, **told: object) -> Leased:
+    async def lease(self, limit: int = 100, **told: Any) -> Leased:
         answer = await self.ask("lease", limit=limit, **told)
         assert answer.status_code == 200, answer.text
         first, *lines = answer.content.split(b"\n")
