@@ -21,7 +21,7 @@ from signal import SIGKILL, SIGTERM, signal
 from reactor.calling import Call, perform, publish, shown
 from reactor.documents import plain_failure
 from reactor.environment import BadEnvironment, TaskEnvironment
-from reactor.processes import adopt_orphans, end_children, lead_group
+from reactor.processes import adopt_orphans, end_adopted, end_children, lead_group
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def run_worker() -> int:
     while keep:
         order: dict[str, Any] = loads(orders.get())
         document = _do(order)
-        end_children()
+        end_adopted()
         _flush()
         _restore(variables)
         files.give_to_handlers()
