@@ -98,7 +98,9 @@ def test_a_handler_that_is_not_beside_the_manifest_is_a_warning(reactor: Reactor
 
 def test_another_kind_is_told_with_the_one_that_was_meant(reactor: Reactor, write: Write) -> None:
     found = lines(reactor("lint", write({"reactor.yaml": REACTOR.replace("kind: Reactor", "kind: Reacter")})).out)
-    assert found[0].endswith("kind: found 'Reacter', expected Reactor, ReactorRun or ReactorPool: did you mean Reactor?")
+    assert found[0].endswith(
+        "kind: found 'Reacter', expected Reactor, ReactorRun or ReactorPool: did you mean Reactor?"
+    )
 
 
 def test_a_handler_of_a_finally_step_is_looked_for(reactor: Reactor, write: Write) -> None:
