@@ -10,6 +10,7 @@ from urllib.parse import quote
 import httpx
 from prometheus_client import CollectorRegistry
 
+from reactor_operator.encryption import NO_KEYS, Keyring
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.values import reference_to
 from reactor_operator.gateway.app import create_app
@@ -75,12 +76,14 @@ def address(task: Task, verb: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def running_gateway(store: ServedStore) -> AsyncIterator[Gateway]:
+async def running_gateway(
+    store: ServedStore, keys: Keyring = NO_KEYS, lease_seconds: float = 30.0, port: int = 0
+) -> AsyncIterator[Gateway]:
     """Serve until the block ends."""
-    with listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", port) as listener:
         port = listener.getsockname()[1]
         registry = CollectorRegistry()
-        app = create_app(store, KEY, StoppedClock(), registry)
+        app = create_app(store, KEY, StoppedClock(), registry, keys, lease_seconds)
         serving = asyncio.create_task(serve(app, "127.0.0.1", port, listener))
         async with httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}", timeout=20, verify=False, trust_env=False

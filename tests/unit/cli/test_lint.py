@@ -97,7 +97,8 @@ def test_a_handler_that_is_not_beside_the_manifest_is_a_warning(reactor: Reactor
 
 
 def test_another_kind_is_told_with_the_one_that_was_meant(reactor: Reactor, write: Write) -> None:
-    found = lines(reactor("lint", write({"reactor.yaml": REACTOR.replace("kind: Reactor", "kind: Reacter")})).out)
+    written = REACTOR.replace("kind: Reactor", "kind: Reacter")
+    found = lines(reactor("lint", write({"reactor.yaml": written})).out)
     assert found[0].endswith(
         "kind: found 'Reacter', expected Reactor, ReactorRun or ReactorPool: did you mean Reactor?"
     )

@@ -24,7 +24,7 @@ from reactor_operator.gateway.answer import Answer
 from reactor_operator.gateway.bodies import Refusal
 from reactor_operator.gateway.lingering import LingeringResponse
 from reactor_operator.gateway.metrics import GatewayMetrics
-from reactor_operator.gateway.pools import PoolService, PoolStore
+from reactor_operator.gateway.pools import LEASE_SECONDS, PoolService, PoolStore
 from reactor_operator.gateway.tasks import TaskService, TaskStore
 from reactor_operator.gateway.tokens import SHORTEST_KEY
 from reactor_operator.gateway.turns import HeldResponse, Turns
@@ -51,13 +51,17 @@ def create_app(
     clock: Clock,
     registry: CollectorRegistry | None = None,
     keys: Keyring = NO_KEYS,
+    lease_seconds: float = LEASE_SECONDS,
 ) -> Starlette:
-    """Return the application. `registry` is where its series go (see `operations`); `keys` open and encrypt values."""
+    """Return the application. `registry` is where its series go (see `operations`); `keys` open and encrypt values.
+
+    lease_seconds: for how long a worker of a pool has a task before it says that it lives.
+    """
     if len(token_key) < SHORTEST_KEY:
         raise ValueError(f"token key: found {len(token_key)} bytes, expected at least {SHORTEST_KEY}")
     turns, large_bodies = Turns(), asyncio.Semaphore(_LARGE_BODIES_AT_ONCE)
     tasks = TaskService(store, clock, keys, turns, large_bodies)
-    pools = PoolService(store, keys, turns, large_bodies)
+    pools = PoolService(store, keys, turns, large_bodies, lease_seconds)
     metrics = GatewayMetrics(registry or CollectorRegistry())
 
     async def ask_of_task(request: Request) -> Answer:

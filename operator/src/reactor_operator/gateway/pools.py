@@ -26,7 +26,7 @@ from reactor_operator.gateway.turns import SMALL, Turns
 from reactor_operator.gateway.waiting import Wakeups
 from reactor_operator.store.port import Inbox, Lease, Pages, Pools, Values
 
-LEASE_SECONDS = 30
+LEASE_SECONDS = 30.0
 LONG_POLL_SECONDS = 8.0
 """Shorter than a gateway that is told to stop waits for its answers."""
 _CLOSED = "the task is closed or superseded, or was given to another worker: do not begin it"
@@ -41,9 +41,15 @@ class PoolService:
     """Answers workers from one store."""
 
     def __init__(
-        self, store: PoolStore, keys: Keyring, turns: Turns, large_bodies: AbstractAsyncContextManager[object]
+        self,
+        store: PoolStore,
+        keys: Keyring,
+        turns: Turns,
+        large_bodies: AbstractAsyncContextManager[object],
+        lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         self._store = store
+        self._seconds = lease_seconds
         self._keys = keys
         self._turns = turns
         self._large_bodies = large_bodies
@@ -76,7 +82,7 @@ class PoolService:
         finally:
             gone.cancel()
         waited = taken_at - arrived
-        head: dict[str, object] = {"seconds": LEASE_SECONDS, "waitedMs": int(waited * 1000)}
+        head: dict[str, object] = {"seconds": self._seconds, "waitedMs": int(waited * 1000)}
         body = await self._leased.render(request, request.binding(worker), leases, known, head)
         return Answer(body, "application/x-ndjson", waited_seconds=waited)
 
@@ -86,7 +92,7 @@ class PoolService:
         """Return what is leased, once there is something, and when that was, at the earliest. Raises Refusal."""
         while True:
             now = time.monotonic()
-            leases = await self._store.lease(request.pool, worker, limit, LEASE_SECONDS * 1000)
+            leases = await self._store.lease(request.pool, worker, limit, int(self._seconds * 1000))
             if gone.done():
                 await self._give_back(request.binding(worker), leases)
                 raise Refusal(400, "the worker has gone")
@@ -106,8 +112,8 @@ class PoolService:
     async def _renew(self, request: PoolRequest) -> Answer:
         told = await request.read_json()
         worker, ids = worker_of(told.get("worker")), texts_of(told.get("leases"), "leases")
-        renewed = await self._store.extend(request.pool, worker, ids, LEASE_SECONDS * 1000)
-        leases = {id_: {"seconds": LEASE_SECONDS, "closed": sorted(closed)} for id_, closed in renewed.items()}
+        renewed = await self._store.extend(request.pool, worker, ids, int(self._seconds * 1000))
+        leases = {id_: {"seconds": self._seconds, "closed": sorted(closed)} for id_, closed in renewed.items()}
         return Answer(orjson.dumps({"leases": leases}))
 
     async def _record(self, request: PoolRequest) -> Answer:

@@ -3,7 +3,11 @@
 In: the reactor, a step, one of its actions. Out: the document that the open tasks refer to (`OpenRecord.pool`), which
 the gateway tells workers, and reads the name of the transaction from. Never here: what a single task has.
 
-    {"run": name, "transaction": …, "variables": {name: text}, "env": [{"name", "value" or "argument"}], "timeoutMs": …}
+    {"run": name, "transaction": …, "variables": {name: text}, "env": [{"name", "value" or "argument"}], "timeoutMs": …,
+     "references": [{"name", "variable", "refused"}]}
+
+A reference is a variable of a task (`name`) whose text is in one of the worker (`variable`): of a Secret or ConfigMap.
+Where the worker has none the task cannot start, and `refused` says why.
 """
 
 from typing import Any
@@ -11,10 +15,11 @@ from typing import Any
 import orjson
 
 from reactor_operator.api.actions import ActionSpec
-from reactor_operator.api.effective import effective
+from reactor_operator.api.effective import effective, referenced_arguments
 from reactor_operator.api.reactor import ReactorSpec, Step
 from reactor_operator.api.sensitivity import HARMLESS, Sensitive
 from reactor_operator.engine.failures import FailureKind
+from reactor_operator.pools.references import references_of
 from reactor_operator.ports import RunRef
 from reactor_operator.tasks.manifest_env import Unlaunchable, action_variables
 
@@ -38,6 +43,12 @@ def pool_step(
         "transaction": transaction,
         "variables": action_variables(step, action, step.name),
     }
+    references = references_of(step, action, effective(spec, step, action).env)
+    if references:
+        pool = pool_of(run.namespace, spec, step, action) or ""
+        document["references"] = [
+            {"name": one.name, "variable": one.variable, "refused": one.refusal(pool)} for one in references
+        ]
     env = _authors(spec, step, action, sensitive)
     if env:
         document["env"] = env
@@ -55,6 +66,7 @@ def pool_of(namespace: str, spec: ReactorSpec, step: Step, action: ActionSpec) -
 def _authors(spec: ReactorSpec, step: Step, action: ActionSpec, sensitive: Sensitive) -> list[dict[str, str]]:
     """Return what the author wrote in `env`. Raises Unlaunchable for what only a pod of its own could have."""
     found = []
+    references = referenced_arguments(step)
     for variable in effective(spec, step, action).env:
         where = f"step {step.name!r}: env {variable.name!r}"
         if variable.value_from is not None:
@@ -63,6 +75,8 @@ def _authors(spec: ReactorSpec, step: Step, action: ActionSpec, sensitive: Sensi
             )
         if variable.argument is None:
             found.append({"name": variable.name, "value": variable.value or ""})
+        elif variable.argument in references:
+            continue  # told as a reference
         elif variable.argument in sensitive.arguments:
             raise _unlaunchable(f"{where} passes argument {variable.argument!r}, which is sensitive")
         else:

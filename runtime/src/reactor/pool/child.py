@@ -26,7 +26,7 @@ from reactor.pool.memory import limit_memory
 from reactor.pool.page import Page
 from reactor.pool.reading import PoolReader
 from reactor.pool.standing import Standing
-from reactor.pool.variables import NoSuchArgument, task_variables
+from reactor.pool.variables import NoSuchArgument, NotDeclared, referenced, task_variables
 from reactor.processes import adopt_orphans, die_with_parent, end_children
 
 TYPE_CHECKING = False
@@ -180,11 +180,11 @@ class Child:
         step = self._steps[given["step"]]
         try:
             variables = task_variables(step, run, given)
-            references = os.environ if "REACTOR_SECRET_ARGUMENTS" in variables else {}
-            environment = TaskEnvironment({**references, **variables})
+            variables = {**referenced(step, os.environ), **variables}
+            environment = TaskEnvironment(variables)
         except NoSuchArgument as problem:
             return plain_failure("InvalidArguments", str(problem)), 0
-        except BadEnvironment as problem:
+        except (BadEnvironment, NotDeclared) as problem:
             return plain_failure("CannotStart", str(problem)), 0
         if self._modules is not None:
             environment.modules = self._modules
@@ -218,10 +218,11 @@ class Child:
     def _in_order(self) -> bool:
         """Put everything back, end what the task left running, and return whether another task may follow here."""
         try:
-            if os.waitpid(-1, os.WNOHANG) is not None:  # there are children, ended ones or not
-                end_children()
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+            end_children()  # there is one that has not ended
         except ChildProcessError:
-            pass
+            pass  # none is left, which is told without looking at every process of the container
         try:
             self._standing.put_back()
         except (OSError, MemoryError):

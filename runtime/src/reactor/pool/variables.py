@@ -20,6 +20,10 @@ class NoSuchArgument(Exception):
     """A variable is to have an argument that there is not, or that no variable can hold; the message names both."""
 
 
+class NotDeclared(Exception):
+    """A task asks for a key of a Secret or ConfigMap that its pool does not declare; the message says what to do."""
+
+
 def task_variables(step: "Mapping[str, Any]", run: str, given: "Mapping[str, Any]") -> dict[str, str]:
     """Return the variables of a task of the run with the uid `run`. Raises NoSuchArgument."""
     key: str = given["task"]
@@ -39,6 +43,17 @@ def task_variables(step: "Mapping[str, Any]", run: str, given: "Mapping[str, Any
     if "env" in step:
         _add_authors(step["env"], given.get("arguments") or {}, variables)
     return variables
+
+
+def referenced(step: "Mapping[str, Any]", environ: "Mapping[str, str]") -> dict[str, str]:
+    """Return the variables with keys of Secrets and ConfigMaps that the pool's pod has. Raises NotDeclared."""
+    found = {}
+    for reference in step.get("references", ()):
+        text = environ.get(reference["variable"])
+        if text is None:
+            raise NotDeclared(reference["refused"])
+        found[reference["name"]] = text
+    return found
 
 
 def _add_authors(written: "list[Mapping[str, str]]", arguments: "Mapping[str, Any]", variables: dict[str, str]) -> None:
