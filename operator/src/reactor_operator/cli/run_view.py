@@ -23,6 +23,7 @@ class StepView:
 
     took:      seconds, whole ones only; None until it has ended.
     message:   what went wrong, or what it waits for.       cleanup: why it was not reversed.
+    elements:  of a map: what became of its elements, in words.
     """
 
     name: str
@@ -35,6 +36,7 @@ class StepView:
     message: str
     cleanup: str
     pod: str
+    elements: str = ""
 
     @property
     def failed(self) -> bool:
@@ -193,4 +195,14 @@ def _step_view(step: JsonObject) -> StepView:
         message=printable(text_at(failure, "message") or text_at(step, "reason")),
         cleanup=printable(text_at(map_at(step, "rollbackFailure"), "message")),
         pod=text_at(step, "podName"),
+        elements=_render_elements(map_at(step, "map")) if "map" in step else "",
     )
+
+
+def _render_elements(told: JsonObject) -> str:
+    """Return how far a map has come: `120 of 500 elements, 3 failed`."""
+    counts = {word: int_at(told, word) or 0 for word in ("succeeded", "failed", "skipped", "undone")}
+    ended, total = sum(counts.values()) - counts["undone"], int_at(told, "total")
+    head = str(ended) if total in (ended, None) else f"{ended} of {total}"
+    noun = "element" if head == "1" else "elements"
+    return ", ".join([f"{head} {noun}", *(f"{counts[word]} {word}" for word in list(counts)[1:] if counts[word])])

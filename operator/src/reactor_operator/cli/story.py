@@ -81,6 +81,8 @@ def _steps(run: RunView, verbose: bool) -> Iterator[str]:
 def _row(step: StepView, limit: int | None) -> tuple[str, str, str, str, str]:
     took = "" if step.took is None else render_whole(step.took) if step.took else "<1s"
     said = f"{step.kind}: {step.message}" if step.kind and not step.message.startswith(step.kind) else step.message
+    if step.elements:
+        said = f"{step.elements} · {said}" if said else step.elements
     if step.cleanup:
         said = f"{said} · not reversed: {step.cleanup}" if said else f"not reversed: {step.cleanup}"
     line = " ".join(said.split())

@@ -99,7 +99,7 @@ def _tell(old: StepView | None, new: StepView, watch: Stopwatch) -> Iterator[Tra
         case "Ignored" if was not in _AFTER_FAILURE:
             yield Transition(step=new.name, phase=new.phase, detail="the run goes on without it")
         case _:
-            yield Transition(step=new.name, phase=new.phase, took=watch.seconds(new))
+            yield Transition(step=new.name, phase=new.phase, took=watch.seconds(new), detail=new.elements)
 
 
 def _fails_now(was: str, new: StepView) -> bool:

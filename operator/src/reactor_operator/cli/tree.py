@@ -176,7 +176,9 @@ def _row(step: StepView, width: int, tree: Tree) -> RenderableType:
     seconds = tree.seconds(step, phase)
     if seconds is not None:
         words.append(render_took(seconds))
-    if step.attempts > 1:
+    if step.elements:
+        words.append(step.elements)
+    elif step.attempts > 1:
         words.append(f"attempt {step.attempts}" if phase in ("Running", "Retrying") else f"{step.attempts} attempts")
     detail = " ".join(step.message.split()) if phase not in ("Succeeded", "Pending") else ""
     return _line(step, phase, Text.assemble((f"{words[0]}  ", "bold" if phase != "Pending" else "bright_black"),
@@ -186,7 +188,8 @@ def _row(step: StepView, width: int, tree: Tree) -> RenderableType:
 def _undone_row(step: StepView, width: int, tree: Tree) -> RenderableType:
     style = _STYLES[MOODS.get(step.phase, Mood.UNDO)]
     failed = f"  {' '.join(step.cleanup.split())}" if step.phase == "RollbackFailed" else ""
-    return _line(step, step.phase, Text.assemble(f"{step.name.ljust(width)}  ", (step.phase, style), failed), tree)
+    told = f"  {step.elements}{failed}" if step.elements else failed
+    return _line(step, step.phase, Text.assemble(f"{step.name.ljust(width)}  ", (step.phase, style), told), tree)
 
 
 def _line(step: StepView, phase: str, text: Text, tree: Tree) -> RenderableType:
