@@ -55,6 +55,9 @@ def test_the_roles_of_the_cluster_carry_those_of_reactor(
     assert granted == (reads, runs, writes)
     assert may("ann", "patch", "reactorruns.reactor.run/status", namespace.name) is runs, "to add to its requests"
     assert not may("ann", "update", "reactorruns.reactor.run/status", namespace.name)
+    assert may("ann", "list", "reactorpools.reactor.run", namespace.name) is reads
+    assert may("ann", "patch", "reactorpools.reactor.run/scale", namespace.name) is runs
+    assert may("ann", "create", "reactorpools.reactor.run", namespace.name) is writes
 
 
 @pytest.mark.parametrize(
@@ -69,6 +72,8 @@ def test_the_roles_of_the_cluster_carry_those_of_reactor(
         ("list", "configmaps"),
         ("list", "jobs.batch"),
         ("get", "pods/log"),
+        ("delete", "deployments.apps"),
+        ("patch", "reactorpools.reactor.run"),
     ],
 )
 def test_the_operator_may_not(namespace: Namespace, verb: str, resource: str) -> None:

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from reactor_operator.engine import events as ev
-from reactor_operator.engine.draft import CLEANUP
 from reactor_operator.engine.failures import FailureKind
-from reactor_operator.engine.state import RunState, Stage, Timer, is_held
+from reactor_operator.engine.state import CLEANUP, RunState, Stage, Timer, is_held
 from tests.property.scripted import ScriptedWorld, outcome_of, request_of
 from tests.property.words import RESUME, SUSPEND, Moves, Script
 from tests.property.world import STEP_LIMIT

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.decide import recovering
 from reactor_operator.engine.derive import restore
-from reactor_operator.engine.draft import CLEANUP
 from reactor_operator.engine.plan import Plan
-from reactor_operator.engine.state import ENDED, Stage, StepPhase
+from reactor_operator.engine.state import CLEANUP, ENDED, Stage, StepPhase
 from tests.property.strategies import plans
 from tests.property.world import World
 

@@ -70,6 +70,49 @@ FULL: Mapping[str, Any] = {
             "placement": "pod",
         },
         {
+            "name": "rows",
+            "arguments": {"row": {"element": "rows", "path": "id"}, "place": {"index": "rows"}},
+            "map": {
+                "pages": {
+                    "run": {"python": {"handler": "shop.rows:page"}, "retries": {"maxAttempts": 2}, "timeout": "5s"},
+                    "arguments": {"days": {"input": "days"}},
+                    "pageSize": 100,
+                    "sensitive": False,
+                },
+                "batchSize": 20,
+                "strategy": "batch",
+                "failFast": False,
+                "maxFailures": 3,
+                "elementsPerTask": 5,
+                "timeout": "2h",
+                "undoWindow": 4,
+                "run": {"python": {"handler": "shop.rows:store"}},
+                "collect": {"expr": "result.total"},
+            },
+            "compensate": {"python": {"handler": "shop.rows:clean"}},
+            "undo": {"python": {"handler": "shop.rows:remove"}},
+            "placement": "pool",
+            "poolRef": {"name": "warm"},
+        },
+        {
+            "name": "orders",
+            "map": {
+                "source": {"result": "reserve", "path": "orders", "default": []},
+                "maxFailuresPercent": 10,
+                "failFast": False,
+                "steps": [
+                    {
+                        "name": "store",
+                        "arguments": {"order": {"element": "orders"}},
+                        "when": "element.total > 0.0 && index < 10",
+                        "run": {"python": {"handler": "shop.rows:store"}},
+                    }
+                ],
+                "returns": {"result": "store"},
+                "collect": {"run": {"container": {"image": "shop:1"}}},
+            },
+        },
+        {
             "name": "receipt",
             "waitFor": ["book-courier"],
             "arguments": {"id": {"expr": "results.book_courier.id + results['reserve'].id"}},

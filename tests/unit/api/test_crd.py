@@ -106,6 +106,19 @@ def test_unions_are_one_of_required_lists() -> None:
     assert {"required": ["secretKeyRef"]} in source["oneOf"]
 
 
+def test_a_map_is_two_unions_at_once() -> None:
+    step = schema_of(render_reactor())["properties"]["spec"]["properties"]["steps"]["items"]
+    mapped = step["properties"]["map"]
+    assert mapped["oneOf"] == [{"required": [form]} for form in ("run", "transform", "steps", "reactorRef")]
+    assert mapped["allOf"] == [{"oneOf": [{"required": ["source"]}, {"required": ["pages"]}]}]
+    assert mapped["properties"]["batchSize"] == {
+        "description": "The window: never more elements in flight. 50 when unset.",
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 1000,
+    }
+
+
 def test_steps_are_a_map_by_name_of_at_most_ten_thousand() -> None:
     steps = schema_of(render_reactor())["properties"]["spec"]["properties"]["steps"]
     assert steps["x-kubernetes-list-type"] == "map"

@@ -49,3 +49,16 @@ def test_the_steps_of_the_documentation_of_steps_are_sound(reactor: Reactor, wri
     module = "def charge(): ...\ndef void(): ...\ndef refund(): ...\n"
     answer = reactor("lint", "--strict", write({"reactor.yaml": head + indent(steps, "  "), "shop.py": module}))
     assert answer.code == 0, answer.out
+
+
+@pytest.mark.parametrize("steps", blocks("yaml", "docs/maps.md"))
+def test_the_maps_of_the_documentation_are_sound(reactor: Reactor, write: Write, steps: str) -> None:
+    load = "- name: load\n  transform: {value: {orders: []}}\n" if "result: load" in steps else ""
+    head = "apiVersion: reactor.run/v1alpha1\nkind: Reactor\nmetadata: {name: x}\nspec:\n  steps:\n"
+    named = set(re.findall(r"shop\.(\w+):(\w+)", steps))
+    modules = {
+        f"shop/{module}.py": "".join(f"def {function}(): ...\n" for of, function in sorted(named) if of == module)
+        for module, _ in named
+    }
+    answer = reactor("lint", "--strict", write({"reactor.yaml": head + indent(load + steps, "  "), **modules}))
+    assert answer.code == 0, answer.out

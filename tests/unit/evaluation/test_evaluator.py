@@ -14,7 +14,7 @@ import pytest
 from reactor_operator.api.reactor import Step
 from reactor_operator.api.sources import Source
 from reactor_operator.engine.failures import Failure, FailureKind
-from reactor_operator.evaluation.environment import Environment
+from reactor_operator.evaluation.environment import Element, Environment
 from reactor_operator.evaluation.evaluator import ProcessEvaluator
 from reactor_operator.ports import Evaluated
 from tests.unit.api.documents import step as written
@@ -152,6 +152,37 @@ async def test_an_integer_is_a_double_where_the_schema_says_number(evaluator: Pr
     assert failure(await evaluator.evaluate_step(one, untyped)).kind is FailureKind.EXPRESSION
 
 
+async def test_expressions_read_the_innermost_element_and_its_place(evaluator: ProcessEvaluator) -> None:
+    at = replace(ENVIRONMENT, elements={"rows": Element({"lines": ["a"]}, 7), "lines": Element({"id": 5}, 3)})
+    told = step(
+        when="index == 3 && element.id == 5",
+        arguments={
+            "both": {"expr": "[element.id, index]"},
+            "outer": {"element": "rows", "path": "lines[0]"},
+            "places": {"index": "rows"},
+        },
+    )
+    assert arguments(await evaluator.evaluate_step(told, at)) == {"both": [5, 3], "outer": "a", "places": 7}
+
+
+async def test_an_element_of_the_inputs_has_the_numbers_of_their_schema(evaluator: ProcessEvaluator) -> None:
+    rows = {"type": "array", "items": {"properties": {"price": {"type": "number"}}}}
+    told = step(arguments={"half": {"expr": "element.price * 0.5"}})
+    at = replace(ENVIRONMENT, inputs_schema={"properties": {"rows": rows}})
+    priced = replace(at, elements={"rows": Element({"price": 3}, 0, ("rows", 0))})
+    assert arguments(await evaluator.evaluate_step(told, priced)) == {"half": 1.5}
+    elsewhere = replace(at, elements={"rows": Element({"price": 3}, 0)})
+    assert failure(await evaluator.evaluate_step(told, elsewhere)).kind is FailureKind.EXPRESSION
+
+
+async def test_an_expression_is_handed_only_the_inputs_that_it_names(evaluator: ProcessEvaluator) -> None:
+    much = replace(ENVIRONMENT, inputs={"rows": ["x" * 1000] * 5000, "few": 1, "a-b": 2}, elements={"r": Element(1, 0)})
+    told = step(arguments={"x": {"expr": "inputs.few + inputs['a-b'] + element"}})
+    assert arguments(await evaluator.evaluate_step(told, much)) == {"x": 4}
+    every = failure(await evaluator.evaluate_step(step(arguments={"x": {"expr": "size(inputs)"}}), much))
+    assert "bytes of inputs and results" in every.message
+
+
 @pytest.mark.parametrize("levels", [254, 300, 900])
 async def test_a_result_nested_too_deeply_fails_the_step_that_reads_it(
     evaluator: ProcessEvaluator, levels: int
@@ -232,6 +263,13 @@ async def test_closing_ends_the_workers(evaluator: ProcessEvaluator) -> None:
     await evaluator.close()
     with pytest.raises(ProcessLookupError):
         os.kill(worker._process.pid, 0)
+
+
+async def test_elements_in_plain_sources_need_no_process() -> None:
+    unable = ProcessEvaluator(workers=0)  # whoever asked a worker would wait for ever
+    at = replace(ENVIRONMENT, elements={"rows": Element({"id": 1}, 2)})
+    told = step(arguments={"row": {"element": "rows", "path": "id"}, "place": {"index": "rows"}})
+    assert arguments(await unable.evaluate_step(told, at)) == {"row": 1, "place": 2}
 
 
 def test_without_expressions_neither_cel_nor_a_process_is_needed() -> None:

@@ -44,3 +44,12 @@ def test_items_are_typed_through_references() -> None:
 
 def test_without_a_word_from_the_schema_the_text_decides() -> None:
     assert repr(typed({"a": 1, "b": 1.0, "c": [1]}, {})) == "{'a': 1, 'b': 1.0, 'c': [1]}"
+
+
+def test_a_part_of_the_inputs_has_the_numbers_of_its_place() -> None:
+    line = typed({"price": 3}, SCHEMA, ("lines", 7))
+    assert isinstance(line, dict)
+    assert type(line["price"]) is float
+    assert type(typed(3, SCHEMA, ("total",))) is float
+    assert type(typed(3, SCHEMA, ("count",))) is int
+    assert typed({"price": 3}, SCHEMA, ("nowhere", "at", 3, "all")) == {"price": 3}

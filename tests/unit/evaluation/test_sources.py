@@ -3,12 +3,13 @@ from typing import Any
 import pytest
 
 from reactor_operator.api.sources import Source
-from reactor_operator.evaluation.environment import Environment
+from reactor_operator.evaluation.environment import Element, Environment
 from reactor_operator.evaluation.sources import Fault, resolve
 
 ENVIRONMENT = Environment(
     inputs={"order": {"id": "o-1", "lines": [{"sku": "a"}, {"sku": "b"}], "note": None}, "a.b": 1},
     results={"reserve": {"id": 7}, "skipped": None},
+    elements={"rows": Element({"sku": "a"}, 7), "lines": Element("l", 3)},
 )
 
 
@@ -27,6 +28,12 @@ def value(**source: Any) -> object:
         ({"result": "reserve"}, {"id": 7}),
         ({"result": "reserve", "path": "id"}, 7),
         ({"result": "skipped"}, None),
+        ({"element": "rows"}, {"sku": "a"}),
+        ({"element": "rows", "path": "sku"}, "a"),
+        ({"element": "rows", "path": "x", "default": 0}, 0),
+        ({"element": "lines"}, "l"),
+        ({"index": "rows"}, 7),
+        ({"index": "lines"}, 3),
         ({"value": None}, None),
         ({"value": {"a": 1}, "path": "a"}, 1),
         ({"expr": "1 + 1"}, 2),
@@ -45,6 +52,9 @@ def test_a_source_gives_the_value_at_its_path_or_its_default(source: dict[str, A
     ("source", "words"),
     [
         ({"input": "ordr.id"}, ["ordr.id", "without 'ordr'", "the inputs", "did you mean order?"]),
+        ({"element": "rows", "path": "skv"}, ["skv", "without 'skv'", "the element of rows", "did you mean sku?"]),
+        ({"element": "orders"}, ["the element of map orders is not known"]),
+        ({"index": "orders"}, ["the element of map orders is not known"]),
         ({"input": "order.lines[2].sku"}, ["a list of 2", "at order.lines"]),
         ({"input": "order.id.x"}, ["'o-1'", "at order.id"]),
         ({"input": "order.lines.sku"}, ["a list of 2"]),

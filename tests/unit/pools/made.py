@@ -79,3 +79,8 @@ def worker_pod(number: int, state: Json, *, last: Json | None = None) -> Json:
 def stuck_pod(number: int, reason: str, message: str = "", *, last: Json | None = None) -> Json:
     """Return a pod whose container waits for a reason."""
     return worker_pod(number, {"waiting": {"reason": reason, "message": message}}, last=last)
+
+
+def tasks(count: int) -> list[str]:
+    """Return the keys of so many tasks of a map."""
+    return [f"rows[{place}].run.1.1.1" for place in range(count)]

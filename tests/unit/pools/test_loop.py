@@ -10,9 +10,8 @@ from reactor_operator.pools.loop import PoolLoop
 from reactor_operator.pools.pool import parse_pool
 from reactor_operator.pools.reconciler import PoolReconciler
 from reactor_operator.pools.roster import PoolRoster
-from reactor_operator.store.port import Depth
 from tests.unit.pools.followed import KEY, POOL, WORKERS, PoolTrial
-from tests.unit.pools.made import UID, Json, stuck_pod
+from tests.unit.pools.made import UID, Json, stuck_pod, tasks
 from tests.unit.tasks.orders import SETTINGS
 
 APPLY, TELL = f"PATCH {WORKERS}", f"PATCH {POOL}/status"
@@ -201,15 +200,27 @@ async def test_the_operator_scales_between_the_bounds_and_else_as_replicas_says(
     await trial.look()
     assert trial.replicas == 0
     assert trial.condition("Ready") == ("True", "ScaledToZero")
-    trial.queues.told[KEY] = Depth(queued=7, leased=0, oldest_ms=0)
+    await trial.queues.queue(KEY, "a", *tasks(7))
     await trial.look()
     assert trial.replicas == 4
-    trial.queues.told.clear()
+    await trial.queues.forget("a")
     await trial.look()
     assert trial.replicas == 4, "for a minute"
     await trial.put({"replicas": 3}, generation=4)
     await trial.look()
     assert trial.replicas == 3
+
+
+async def test_a_watch_that_tells_late_brings_no_old_spec_back(trial: PoolTrial) -> None:
+    await trial.put({"image": "shop:1"})
+    late = trial.server.objects[POOL]
+    await trial.put({"image": "shop:2"}, generation=4)
+    await trial.look()
+    trial.roster.changed("MODIFIED", late)
+    trial.mark()
+    await trial.look()
+    containers = trial.server.objects[WORKERS]["spec"]["template"]["spec"]["containers"]
+    assert containers[0]["image"] == "shop:2"
 
 
 async def test_replicas_that_somebody_set_on_the_deployment_are_put_right(trial: PoolTrial) -> None:
@@ -230,7 +241,7 @@ async def test_how_much_waits_is_told_every_ten_seconds_at_most(trial: PoolTrial
     await trial.settle()
     await trial.look()
     written = trial.writes_during()
-    trial.queues.told[KEY] = Depth(queued=2, leased=0, oldest_ms=0)
+    await trial.queues.queue(KEY, "a", *tasks(2))
     for _ in range(3):
         trial.mark()
         await trial.look()
@@ -272,19 +283,20 @@ async def test_metrics_show_each_pool_and_each_queue_and_forget_those_that_are_g
     await trial.put()
     await trial.look()
     await trial.settle()
-    trial.queues.told = {
-        KEY: Depth(queued=3, leased=2, oldest_ms=1_500),
-        "shop/none": Depth(queued=1, leased=0, oldest_ms=0),
-    }
+    await trial.queues.queue(KEY, "a", *tasks(5))
+    await trial.queues.take(KEY, 2)
+    await trial.queues.queue("shop/none", "b", *tasks(1))
+    trial.queues.older_ms = 60_000
     await trial.look()
     pool = '{namespace="shop",pool="resize"}'
     shown = trial.series()
     assert shown[f"reactor_pool_queued_tasks{pool}"] == 3
     assert shown[f"reactor_pool_leased_tasks{pool}"] == 2
-    assert shown[f"reactor_pool_oldest_seconds{pool}"] == 1.5
+    assert 60 <= shown[f"reactor_pool_oldest_seconds{pool}"] < 90
     assert shown[f"reactor_pool_ready_workers{pool}"] == 1
     assert shown['reactor_pool_queued_tasks{namespace="shop",pool="none"}'] == 1
-    trial.queues.told = {}
+    for run in ("a", "b"):
+        await trial.queues.forget(run)
     trial.roster.changed("DELETED", trial.server.objects[POOL])
     await trial.look()
     assert set(trial.series()) == {"reactor_pool_lost_tasks_total"}

@@ -2,56 +2,75 @@
 
 import asyncio
 
-from reactor_operator.engine.events import TaskLost
+from reactor_operator.engine.events import TaskLost, TaskSucceeded
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.pools.lost import AT_ONCE, MESSAGE, lost_entry
-from tests.unit.pools.followed import PoolTrial, until
+from reactor_operator.store.codec import encode_event
+from reactor_operator.store.port import Appended, Entry, worker_binding
+from tests.unit.pools.followed import KEY, PoolTrial, until
+from tests.unit.pools.made import tasks
 
-FIRST, SECOND = "rows[1].run.1.1.1", "rows[2].run.1.1.1"
+FIRST, SECOND = tasks(2)
+
+
+async def lose(trial: PoolTrial, run: str, *keys: str) -> None:
+    """Let a worker take tasks of a new run, and end."""
+    await trial.queues.queue(KEY, run, *keys)
+    await trial.queues.take(KEY, len(keys), for_ms=0)
 
 
 async def test_tasks_whose_lease_ran_out_are_told_as_lost(trial: PoolTrial) -> None:
-    trial.queues.ended_leases = [*await trial.queues.open("a", FIRST, SECOND), *await trial.queues.open("b", FIRST)]
+    await lose(trial, "a", FIRST, SECOND)
+    await lose(trial, "b", FIRST)
     await trial.lost.look()
     assert await trial.queues.events("a") == [
+        TaskLost(task=Task("rows[0]", Action.RUN, 1, 1, 1), message=MESSAGE),
         TaskLost(task=Task("rows[1]", Action.RUN, 1, 1, 1), message=MESSAGE),
-        TaskLost(task=Task("rows[2]", Action.RUN, 1, 1, 1), message=MESSAGE),
     ]
     assert len(await trial.queues.events("b")) == 1
     assert trial.series()["reactor_pool_lost_tasks_total"] == 3
 
 
-async def test_telling_again_changes_nothing(trial: PoolTrial) -> None:
-    opened = await trial.queues.open("a", FIRST)
-    for _ in range(2):
-        trial.queues.ended_leases = list(opened)
-        await trial.lost.look()
-    assert len(await trial.queues.events("a")) == 1
-    assert trial.series()["reactor_pool_lost_tasks_total"] == 1
-
-
-async def test_a_run_that_is_gone_and_a_key_that_names_no_task_stop_no_other(trial: PoolTrial) -> None:
-    trial.queues.ended_leases = [("gone", FIRST), ("a", "nonsense"), *await trial.queues.open("a", FIRST)]
+async def test_a_task_that_was_reported_in_time_is_not_lost(trial: PoolTrial) -> None:
+    await lose(trial, "a", FIRST)
+    done = TaskSucceeded(task=Task("rows[0]", Action.RUN, 1, 1, 1))
+    binding = worker_binding(KEY, "worker-1")
+    entry = Entry(run="a", task=FIRST, final=True, binding=binding, digest="d", body=encode_event(done))
+    assert await trial.queues.append(entry) is Appended.RECORDED
     await trial.lost.look()
-    assert len(await trial.queues.events("a")) == 1
+    assert await trial.queues.events("a") == [done]
 
 
-async def test_the_entry_of_a_task_is_the_same_each_time_and_final() -> None:
-    entry = lost_entry("a", FIRST)
-    assert entry is not None
-    assert entry == lost_entry("a", FIRST)
-    assert entry.final
+async def test_what_a_worker_reports_after_its_lease_ran_out_does_not_count(trial: PoolTrial) -> None:
+    await lose(trial, "a", FIRST)
+    await trial.lost.look()
+    late = TaskSucceeded(task=Task("rows[0]", Action.RUN, 1, 1, 1))
+    binding = worker_binding(KEY, "worker-1")
+    entry = Entry(run="a", task=FIRST, final=True, binding=binding, digest="d", body=encode_event(late))
+    assert await trial.queues.append(entry) is Appended.CONFLICT
+
+
+async def test_a_task_is_told_in_the_same_words_each_time_so_that_the_inbox_knows_it(trial: PoolTrial) -> None:
+    await lose(trial, "a", FIRST)
+    await trial.lost.look()
+    again = lost_entry("a", FIRST)
+    assert again is not None
+    assert again.final
+    assert await trial.queues.append_all([again]) == [Appended.REPEATED]
+
+
+async def test_a_key_that_names_no_task_stops_no_other() -> None:
+    assert lost_entry("a", "nonsense") is None
 
 
 async def test_it_goes_on_while_there_are_more_and_when_the_store_was_away(trial: PoolTrial) -> None:
+    await lose(trial, "a", *tasks(AT_ONCE + 1))
     trial.queues.is_away = True
-    many = [f"rows[{place}].run.1.1.1" for place in range(AT_ONCE + 1)]
-    trial.queues.ended_leases = await trial.queues.open("a", *many)
     following = asyncio.create_task(trial.lost.run())
     try:
         await asyncio.sleep(0.02)
         trial.queues.is_away = False
-        await until(lambda: not trial.queues.ended_leases)
+        await until(lambda: trial.series()["reactor_pool_lost_tasks_total"] == AT_ONCE + 1)
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)

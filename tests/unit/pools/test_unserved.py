@@ -7,11 +7,10 @@ import pytest
 from reactor_operator.engine.events import TaskWaiting
 from reactor_operator.kube.paths import REACTOR_POOL
 from reactor_operator.pools.unserved import AT_ONCE
-from reactor_operator.store.port import Depth
 from tests.unit.pools.followed import KEY, POOL, PoolTrial
-from tests.unit.pools.made import stuck_pod, written
+from tests.unit.pools.made import stuck_pod, tasks, written
 
-TASK = "work.run.1.1.1"
+TASK, SECOND = tasks(2)
 
 
 async def reasons(trial: PoolTrial, run: str = "a") -> list[str]:
@@ -27,7 +26,7 @@ async def look(trial: PoolTrial) -> None:
 async def test_a_pool_that_does_not_exist_is_told_with_the_nearest_one_that_does(trial: PoolTrial) -> None:
     await trial.put(path=REACTOR_POOL.object("shop", "resize-images"))
     trial.roster.is_complete = True
-    await trial.queues.queue("shop/resize-image", "a", TASK, oldest_ms=0)
+    await trial.queues.queue("shop/resize-image", "a", TASK)
     await look(trial)
     assert await reasons(trial) == [
         "PoolNotFound: there is no ReactorPool resize-image in namespace shop; did you mean resize-images?"
@@ -65,7 +64,7 @@ async def test_a_pool_that_is_being_deleted_serves_nothing(trial: PoolTrial) -> 
 
 async def test_a_pool_whose_pods_cannot_start_is_told_at_once_and_well_once_one_is_ready(trial: PoolTrial) -> None:
     await trial.put()
-    await trial.queues.queue(KEY, "a", TASK, oldest_ms=0)
+    await trial.queues.queue(KEY, "a", TASK)
     await trial.look()
     await look(trial)
     assert await reasons(trial) == []
@@ -85,11 +84,11 @@ async def test_tasks_that_were_leased_meanwhile_are_told_that_all_is_well_too(tr
     await trial.put()
     await trial.look()
     await trial.queues.queue(KEY, "a", TASK)
+    trial.queues.older_ms = 30_000
     await look(trial)
     assert (await reasons(trial))[0] == "PoolNotReady: none of 1 workers is ready"
     await trial.settle(1)
-    trial.queues.tasks.clear()
-    trial.queues.told[KEY] = Depth(queued=0, leased=1, oldest_ms=0)
+    await trial.queues.take(KEY)
     await trial.look()
     await look(trial)
     assert (await reasons(trial))[1:] == [""]
@@ -113,25 +112,27 @@ async def test_workers_are_given_time_to_start_where_nothing_is_wrong(
     trial: PoolTrial, spec: dict[str, int], oldest_ms: int, told: list[str]
 ) -> None:
     await trial.put(spec)
-    await trial.queues.queue(KEY, "a", TASK, oldest_ms=oldest_ms)
+    await trial.queues.queue(KEY, "a", TASK)
+    trial.queues.older_ms = oldest_ms
     await trial.look()
     await look(trial)
     assert await reasons(trial) == told
 
 
 async def test_workers_that_run_and_take_nothing_for_long_are_told(trial: PoolTrial) -> None:
+    trial.queues.older_ms = 600_000
     await trial.put()
     await trial.look()
     await trial.settle()
     await trial.look()
-    await trial.queues.queue(KEY, "a", TASK, oldest_ms=600_000)
+    await trial.queues.queue(KEY, "a", TASK, SECOND)
     await look(trial)
     trial.seconds += 31
     await look(trial)
     assert (await reasons(trial))[-1] == (
         "PoolNotReady: NothingTaken: its workers run and take no task; do they reach the gateway?"
     )
-    trial.queues.told[KEY] = Depth(queued=1, leased=1, oldest_ms=600_000)
+    await trial.queues.take(KEY)
     await look(trial)
     assert (await reasons(trial))[-1] == ""
 
@@ -150,6 +151,7 @@ async def test_another_reason_takes_the_place_of_one_that_stood_for_a_while(tria
 
 
 async def test_a_new_leader_tells_the_tasks_of_a_pool_that_is_well_so_once(trial: PoolTrial) -> None:
+    trial.queues.older_ms = 30_000
     await trial.put()
     await trial.queues.queue(KEY, "a", TASK)
     await trial.look()
@@ -166,12 +168,12 @@ async def test_a_new_leader_tells_the_tasks_of_a_pool_that_is_well_so_once(trial
 
 async def test_the_oldest_two_hundred_are_told(trial: PoolTrial) -> None:
     trial.roster.is_complete = True
-    await trial.queues.queue("shop/none", "a", *(f"rows[{place}].run.1.1.1" for place in range(AT_ONCE + 5)))
+    await trial.queues.queue("shop/none", "a", *tasks(AT_ONCE + 5))
     await look(trial)
     assert len(await reasons(trial)) == AT_ONCE
 
 
-async def test_a_pool_that_cannot_be_looked_for_stops_no_other_and_the_loop_outlives_the_store(
+async def test_a_pool_that_cannot_be_looked_for_stops_no_other_also_when_the_store_was_away(
     trial: PoolTrial,
 ) -> None:
     trial.roster.is_complete = True
@@ -179,13 +181,13 @@ async def test_a_pool_that_cannot_be_looked_for_stops_no_other_and_the_loop_outl
     await trial.queues.queue("shop/none", "b", TASK)
     trial.server.script = [(403, {"reason": "Forbidden", "message": "no role here"}, {})]
     trial.queues.is_away = True
-    rings = trial.queues.inbox.rings()
+    rings = trial.queues.rings()
     following = asyncio.create_task(trial.unserved.run())
     try:
         await asyncio.sleep(0.02)
         trial.queues.is_away = False
         async with asyncio.timeout(5):
-            await anext(rings)
+            assert await anext(rings) == "b", "the pool after the one that was refused"
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""How far a map has come shows in the status of its step, in counts, and the status is written as often as any other."""
+"""How far a map has come shows in the status of its step, in counts; the status is written as often as any other."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace

@@ -17,10 +17,7 @@ from reactor_operator.api.elements import IndexOf, keys_of_elements
 from reactor_operator.api.graph import Names, bodies_of, finals_graph, graph_of
 from reactor_operator.api.map_steps import collect_step, map_itself, page_step, step_of_body
 from reactor_operator.api.maps import MAX_ELEMENTS, Map
-from reactor_operator.api.nodes import Located as Located
-from reactor_operator.api.nodes import Node as Node
-from reactor_operator.api.nodes import Scope as Scope
-from reactor_operator.api.nodes import step_path
+from reactor_operator.api.nodes import Located, Node, Scope, step_path
 from reactor_operator.api.problems import Problem
 from reactor_operator.api.reactor import ReactorSpec, Step
 from reactor_operator.api.sensitivity import NOTHING, Sensitivity

@@ -6,6 +6,7 @@ The shape is judged by the models, then the rules that look across fields and st
 (`steps`, `graph`, `schemas`), so that one wrong field hides no other problem.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,9 @@ from reactor_operator.api.source_rules import returns_problems
 from reactor_operator.api.sources import Source
 from reactor_operator.api.steps import default_environment_problems, step_problems, step_warnings, steps_inside
 from reactor_operator.api.taint import sensitive_problems, sensitivity_of
+
+_ABOUT_PLACES = re.compile(r"\.(placement|poolRef)\b")
+"""Fields that are judged together: where one of them has a wrong shape, another one may only seem to lack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +67,13 @@ def check_spec(spec: Mapping[str, object]) -> CheckedReactor:
 def _check(document: object) -> CheckedReactor:
     spec, problems = check_model(ReactorSpec, document, base="spec")
     parts = _Parts.of_spec(spec) if spec is not None else _Parts.of_document(document)
+    placed = not any(_ABOUT_PLACES.search(problem.path) for problem in problems)
     warnings: list[Problem] = []
     every = [*parts.steps.values(), *parts.finals.values()]
     maps = Inside(every=_names_of_maps(every))
     for index, step in parts.steps.items():
         problems += step_problems(step, f"spec.steps[{index}]", inside=maps)
-        problems += placement_problems(step, parts.defaults, f"spec.steps[{index}]")
+        problems += placement_problems(step, parts.defaults, f"spec.steps[{index}]") if placed else ()
         warnings += step_warnings(step, f"spec.steps[{index}]")
         warnings += placement_warnings(step, parts.defaults, f"spec.steps[{index}]")
     problems += default_environment_problems(parts.defaults.env or (), every, "spec.defaults.env")
@@ -76,7 +81,7 @@ def _check(document: object) -> CheckedReactor:
     problems += graph.problems
     for index, step in parts.finals.items():
         problems += step_problems(step, f"spec.finally[{index}]", inside=maps)
-        problems += placement_problems(step, parts.defaults, f"spec.finally[{index}]")
+        problems += placement_problems(step, parts.defaults, f"spec.finally[{index}]") if placed else ()
         problems += final_problems(step, f"spec.finally[{index}]")
         if step.undo is None:  # which is an error there, and no `compensate` would mend it
             warnings += step_warnings(step, f"spec.finally[{index}]")

@@ -46,10 +46,12 @@ def elements_of_step(step: Step) -> Iterator[str]:
 
 
 def elements_of_map(step: Step) -> Iterator[str]:
-    """Yield the maps around a map whose elements, or their places, it reads itself, before its first element."""
-    if step.map is not None and step.map.source is not None:
-        yield from elements_of_source(step.map.source)
-    if step.when is not None and reads_element(step.when):
+    """Yield the maps around a map whose elements, or their places, it reads itself, before its first and after all."""
+    mapped = step.map
+    if mapped is not None and mapped.source is not None:
+        yield from elements_of_source(mapped.source)
+    collected = mapped.collect.expr if mapped is not None and mapped.collect is not None else None
+    if any(expression is not None and reads_element(expression) for expression in (step.when, collected)):
         yield INNERMOST
 
 

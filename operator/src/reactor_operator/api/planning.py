@@ -109,7 +109,7 @@ class _Planning:
             needs=node.needs,
             dependents=tuple(self._dependents.get(path, ())),
             children=tuple(self._children.get(path, ())),
-            reads=tuple(node.reads().values()) if planned is None else _reads_of_map(node, planned),
+            reads=tuple(node.reads().values()) if planned is None else self._reads_of_map(node, planned),
             run=held.of_run(node) if planned is None else ActionPlan(),
             compensate=held.of_cleanup(node, step.compensate),
             undo=held.of_cleanup(node, step.undo),
@@ -147,18 +147,21 @@ class _Planning:
             reverses=any(map(_reverses, element.steps.values())),
         )
 
+    def _reads_of_map(self, node: Node, planned: MapPlan) -> tuple[str, ...]:
+        """Return the steps whose results a map reads, itself or inside it, without those that are inside it."""
+        found = dict.fromkeys(node.reads().values())
+        for plan in (planned.element, planned.page, planned.collect):
+            for step in plan.steps.values() if plan is not None else ():
+                found |= dict.fromkeys(step.reads)
+                scope = self._blueprint.scopes.get(step.path)
+                if scope is not None and scope.returns is not None:
+                    found |= dict.fromkeys(scope.results_of([scope.returns]).values())
+        return tuple(path for path in found if path != node.path and not path.startswith(f"{node.path}["))
+
 
 def _reverses(step: StepPlan) -> bool:
     within = step.map is not None and step.map.reverses
     return step.compensate is not None or step.undo is not None or within
-
-
-def _reads_of_map(node: Node, planned: MapPlan) -> tuple[str, ...]:
-    """Return the steps whose results a map reads, itself or inside it, without those that are inside it."""
-    plans = [planned.element, *(plan for plan in (planned.page, planned.collect) if plan is not None)]
-    inside = (path for plan in plans for step in plan.steps.values() for path in step.reads)
-    found = dict.fromkeys((*node.reads().values(), *inside))
-    return tuple(path for path in found if path != node.path and not path.startswith(f"{node.path}["))
 
 
 def _notification(one: Notification) -> NotificationPlan:

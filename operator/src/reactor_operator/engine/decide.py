@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any, assert_never
 
 from reactor_operator.engine import events as ev
-from reactor_operator.engine.draft import Decision, Draft, returns_of, wakes_at
-from reactor_operator.engine.elements import owner_of, plan_at
+from reactor_operator.engine.draft import Decision, Draft, returns_of
+from reactor_operator.engine.elements import owner_of
 from reactor_operator.engine.ending import (
     begin_ending,
     compose_failed,
@@ -28,7 +28,7 @@ from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.forward import complete, enter, finish_up, go_forward, skip
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.launching import launch
-from reactor_operator.engine.mapping import enter_map, go_over, map_of, page_evaluated, returns_evaluated
+from reactor_operator.engine.mapping import enter_map, go_over, opened, page_evaluated, returns_evaluated
 from reactor_operator.engine.notices import notification_ended
 from reactor_operator.engine.plan import NO_STEPS, ROOT, Plan, StepKind
 from reactor_operator.engine.reports import task_reported
@@ -200,16 +200,14 @@ def _inner_of(draft: Draft, event: ev.Event) -> Draft | None:
     owner = owner_of(draft.plan, path)
     if owner is None or owner[1] not in draft.elements.get(owner[0], {}):
         return None
-    return draft.open(*owner, plan_at(map_of(draft, owner[0]), *owner))
+    return opened(draft, *owner)
 
 
 def _fire_elements(draft: Draft) -> None:
     """Let the timers of elements take effect that are due."""
-    for of, elements in draft.elements.items():
-        for path, one in list(elements.items()):
-            at = wakes_at(one, draft.now - 1)
-            if at is not None and at <= draft.now:
-                _apply(draft.open(of, path, plan_at(map_of(draft, of), of, path)), ev.TimePassed())
+    for of, flight in draft.elements.items():
+        for path in flight.due(draft.now):
+            _apply(opened(draft, of, path), ev.TimePassed())
 
 
 def _advance(draft: Draft) -> None:

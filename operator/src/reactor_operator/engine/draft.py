@@ -13,10 +13,12 @@ from reactor_operator.engine.actions import Announce, EngineAction, Notify
 from reactor_operator.engine.evolve import evolve
 from reactor_operator.engine.facts import PENDING_LIMIT, Fact, FactKind
 from reactor_operator.engine.failures import Failure, printable
+from reactor_operator.engine.flight import Flight, retries_cleanup
 from reactor_operator.engine.identity import Task
 from reactor_operator.engine.layered import Layered
 from reactor_operator.engine.plan import FINALLY, ROOT, NotificationPlan, Plan, StepKind, StepPlan
 from reactor_operator.engine.state import (
+    CLEANUP,
     DONE,
     UNTOUCHED,
     DeadNotice,
@@ -25,13 +27,11 @@ from reactor_operator.engine.state import (
     Stage,
     StepPhase,
     StepState,
-    Timer,
     is_held,
     phase_of,
 )
 from reactor_operator.engine.transitions import may_follow
 
-CLEANUP = frozenset({StepPhase.COMPENSATING, StepPhase.UNDOING})
 STARTS_STEPS = frozenset({Stage.FORWARD, Stage.HOLDING})
 _WORDS_LIMIT = 1_024
 
@@ -130,7 +130,7 @@ class Draft:
         self.remaining = dict(state.remaining)
         self.revert = state.revert
         self.evaluating = set(state.evaluating)
-        self.elements: dict[str, Mapping[str, RunState]] = dict(state.elements)
+        self.elements = {of: Flight.of(elements) for of, elements in state.elements.items()}
         self.pages = dict(state.pages)
         self.inner: dict[str, dict[str, Draft]] = {}
         self.begins: bool = parent.begins if parent is not None else True
@@ -301,7 +301,7 @@ class Draft:
     def load(self) -> int:
         """Return how many tasks are in flight, and evaluations that lead to one, also in elements."""
         if self._elements_load is None:
-            self._elements_load = sum(load_of(one) for map_ in self.elements.values() for one in map_.values())
+            self._elements_load = sum(flight.load for flight in self.elements.values())
         return len(self.active) - len(self.elements) + len(self.evaluating) + self._elements_load
 
     def room(self) -> int:
@@ -337,14 +337,14 @@ class Draft:
     def add_element(self, of: str, path: str, plan: Plan, state: RunState) -> "Draft":
         """Take an element in, and return its draft."""
         self.load()
-        self._own(of)[path] = state
+        self._own(of).put(path, state)
         inner = self.open(of, path, plan)
         inner._noted_load = 0
         return inner
 
     def remove_element(self, of: str, path: str) -> None:
         """Let an element go that has ended."""
-        del self._own(of)[path]
+        self._own(of).remove(path)
         del self.inner[of][path]
         self.filing.elements[path] = None
 
@@ -354,14 +354,15 @@ class Draft:
             for path, inner in opened.items():
                 inner.merge()
                 if inner._changed() or path not in self.source.elements.get(of, {}):
-                    self._own(of)[path] = self.filing.elements[path] = inner.state()
+                    changed = self.filing.elements[path] = inner.state()
+                    self._own(of).put(path, changed)
         self.inner = {}
 
-    def _own(self, of: str) -> dict[str, RunState]:
+    def _own(self, of: str) -> Flight:
         if of not in self._owned:
             self._owned.add(of)
-            self.elements[of] = dict(self.elements[of])
-        return self.elements[of]  # type: ignore[return-value]
+            self.elements[of] = self.elements[of].copy()
+        return self.elements[of]
 
     def decision(self) -> Decision:
         """Freeze. Where nothing changed the very state that came in goes out."""
@@ -418,8 +419,7 @@ class Draft:
             times.append(header.deadline)
         if header.rollback_deadline is not None and header.rollback_deadline > self.now:
             times.append(header.rollback_deadline)
-        for map_ in self.elements.values():
-            times += (at for one in map_.values() if (at := wakes_at(one, self.now)) is not None)
+        times += (at for flight in self.elements.values() if (at := flight.wakes_at(self.now)) is not None)
         return min(times, default=None)
 
 
@@ -430,31 +430,7 @@ def returns_of(scope: str) -> str:
 
 def waits_for_resume(draft: Draft, path: str) -> bool:
     """Tell whether a compensate or undo may not be attempted again now, because the run is suspended."""
-    return is_held(draft.header) and _retries_cleanup(draft.step(path))
-
-
-def _retries_cleanup(step: StepState) -> bool:
-    return step.timer is Timer.RETRY and step.phase in CLEANUP
-
-
-def wakes_at(element: RunState, now: int) -> int | None:
-    """Return when an element of a map is to be looked at, whatever happens."""
-    header = element.header
-    if header.stage is Stage.OVER:
-        return None
-    held = is_held(header)
-    times = [at for path, at in element.due.items() if not (held and _retries_cleanup(element.step(path)))]
-    if header.rollback_deadline is not None and header.rollback_deadline > now:
-        times.append(header.rollback_deadline)
-    for map_ in element.elements.values():
-        times += (at for one in map_.values() if (at := wakes_at(one, now)) is not None)
-    return min(times, default=None)
-
-
-def load_of(element: RunState) -> int:
-    """Return how many tasks of an element are in flight, and evaluations that lead to one."""
-    inner = sum(load_of(one) for map_ in element.elements.values() for one in map_.values())
-    return len(element.active) - len(element.elements) + len(element.evaluating) + inner
+    return is_held(draft.header) and retries_cleanup(draft.step(path))
 
 
 def open_tasks(state: RunState) -> Iterator[Task]:

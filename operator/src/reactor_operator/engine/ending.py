@@ -4,7 +4,7 @@ In: a draft and the reason. Out: the stage that leads to the end, and the end it
 """
 
 from reactor_operator.engine.containing import close_scopes, contain, container_of, end_containing, reverse_inside
-from reactor_operator.engine.draft import CLEANUP, STARTS_STEPS, Draft
+from reactor_operator.engine.draft import STARTS_STEPS, Draft
 from reactor_operator.engine.facts import ENDS, FactKind
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.forward import ignore
@@ -19,6 +19,7 @@ from reactor_operator.engine.reverting import (
     start_cleanup,
 )
 from reactor_operator.engine.state import (
+    CLEANUP,
     Ending,
     Goal,
     RollbackState,

@@ -5,7 +5,6 @@ Never here: what happens inside an element (that is a saga like any other), or i
 Source of the rules: DESIGN 5.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from reactor_operator.engine import events as ev
@@ -23,6 +22,7 @@ from reactor_operator.engine.elements import (
 from reactor_operator.engine.ending import begin_ending, cancel, fail_for_good
 from reactor_operator.engine.evolve import evolve
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
+from reactor_operator.engine.flight import Flight
 from reactor_operator.engine.forward import complete
 from reactor_operator.engine.launching import NOT_WAITING, terminate
 from reactor_operator.engine.outcomes import detail_of, file_all, file_outcome, outcome_of, release
@@ -55,7 +55,7 @@ def enter_map(draft: Draft, event: ev.StepEvaluated) -> None:
     step, plan = draft.step(path), map_of(draft, path)
     order = step.start_order or draft.header.starts + 1
     draft.set(starts=max(draft.header.starts, order))
-    draft.elements[path] = {}
+    draft.elements[path] = Flight()
     draft.put(
         path,
         phase=StepPhase.RUNNING,
@@ -109,26 +109,32 @@ def go_over(draft: Draft, path: str, advance: Advance) -> bool:
 
 def settle(draft: Draft, path: str, advance: Advance) -> None:
     """Let the elements that were told something, or wait for room, go on; take in those that have ended."""
-    for key in _waiting_for_room(draft, path):
-        draft.open(path, key, plan_at(map_of(draft, path), path, key))
-    while opened := draft.unsettled(path):
-        for key, inner in opened:
+    open_waiting(draft, path)
+    while unsettled := draft.unsettled(path):
+        for key, inner in unsettled:
             advance(inner)
             draft.settled(path, key)
             if inner.header.stage is Stage.OVER:
                 _take_in(draft, path, key, inner)
 
 
-def _waiting_for_room(draft: Draft, path: str) -> Iterator[str]:
-    """Yield the elements that have something to start, or do not know yet that the run holds still or goes on."""
-    room, suspended = draft.room(), draft.header.suspended
-    for key, one in list(draft.elements[path].items()):
-        if one.header.suspended != suspended:
-            inner = draft.open(path, key, plan_at(map_of(draft, path), path, key))
-            inner.set(suspended=suspended)
-        elif one.ready and room > 0:
+def opened(draft: Draft, path: str, key: str) -> Draft:
+    """Return the draft of what is in flight of a map; it is let go on with the others."""
+    return draft.open(path, key, plan_at(map_of(draft, path), path, key))
+
+
+def open_waiting(draft: Draft, path: str) -> None:
+    """Open the elements that have something to start, or do not know yet that the run holds still or goes on."""
+    flight, suspended = draft.elements[path], draft.header.suspended
+    if flight.suspended != (len(flight) if suspended else 0):
+        for key, one in flight.items():
+            if one.header.suspended != suspended:
+                opened(draft, path, key).set(suspended=suspended)
+    room = draft.room()
+    for key in flight.waiting:
+        if room > 0 and flight[key].header.suspended == suspended:
             room -= 1
-            yield key
+            opened(draft, path, key)
 
 
 def _is_stopping(draft: Draft, path: str) -> bool:
@@ -143,13 +149,13 @@ def _stop(draft: Draft, path: str) -> None:
         draft.evaluating.discard(word)
     cancelled = draft.header.goal is Goal.CANCEL
     terminates = draft.plan.on_failure is OnFailure.TERMINATE and draft.header.goal is not Goal.HALT
-    for key, one in list(draft.elements[path].items()):
+    for key, one in draft.elements[path].items():
         goes_on = one.header.stage in {Stage.FORWARD, Stage.HOLDING}
         if not goes_on and not (
             cancelled and one.header.goal is not Goal.CANCEL and one.header.stage is not Stage.OVER
         ):
             continue
-        inner = draft.open(path, key, plan_at(map_of(draft, path), path, key))
+        inner = opened(draft, path, key)
         if cancelled:
             cancel(inner, "")
         else:
@@ -165,7 +171,7 @@ def _fill(draft: Draft, path: str, advance: Advance) -> None:
     plan = map_of(draft, path)
     if draft.header.stage is not Stage.FORWARD or is_held(draft.header):
         return
-    troubled = plan.fail_fast and any(one.header.stage is not Stage.FORWARD for one in draft.elements[path].values())
+    troubled = plan.fail_fast and draft.elements[path].troubled
     while not troubled:
         state = progress_of(draft, path)
         if state.opened == state.known and not _next_of_array(draft, path):

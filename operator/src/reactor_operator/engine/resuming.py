@@ -7,7 +7,7 @@ Source of the rules: DESIGN 4, rules 7 and 9.
 
 from collections.abc import Collection
 
-from reactor_operator.engine.draft import CLEANUP, Draft
+from reactor_operator.engine.draft import Draft
 from reactor_operator.engine.ending import abandon_cleanups, begin_ending, go_back, stop_everything
 from reactor_operator.engine.events import RetryRequested, SkipRequested
 from reactor_operator.engine.failures import FailureKind
@@ -16,7 +16,7 @@ from reactor_operator.engine.launching import NOT_WAITING
 from reactor_operator.engine.plan import FINALLY, StepKind
 from reactor_operator.engine.renewing import STANDS, anew_of, standing, take_up
 from reactor_operator.engine.reverting import listed
-from reactor_operator.engine.state import Goal, RollbackState, RunPhase, Stage, StepPhase
+from reactor_operator.engine.state import CLEANUP, Goal, RollbackState, RunPhase, Stage, StepPhase
 
 _NEVER_BEGAN = frozenset(
     {

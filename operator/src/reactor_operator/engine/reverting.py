@@ -10,6 +10,7 @@ from reactor_operator.engine.draft import Draft
 from reactor_operator.engine.evolve import evolve
 from reactor_operator.engine.facts import FactKind
 from reactor_operator.engine.failures import Failure, FailureKind
+from reactor_operator.engine.flight import Flight
 from reactor_operator.engine.identity import Action
 from reactor_operator.engine.launching import launch
 from reactor_operator.engine.plan import FINALLY, ROOT, SCOPES, Plan, StepKind, StepPlan
@@ -103,7 +104,7 @@ def begin_reversing_map(draft: Draft, path: str) -> bool:
     listed = draft.header.rollback_failures
     if any(failure.step == path for failure in listed):  # those are tried again with the others
         draft.set(rollback_failures=tuple(failure for failure in listed if failure.step != path))
-    draft.elements[path] = {}
+    draft.elements[path] = Flight()
     draft.put(
         path,
         phase=StepPhase.UNDOING if step.phase is StepPhase.SUCCEEDED else StepPhase.COMPENSATING,

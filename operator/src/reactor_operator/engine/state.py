@@ -35,6 +35,8 @@ class StepPhase(StrEnum):
 
 DONE = frozenset({StepPhase.SUCCEEDED, StepPhase.SKIPPED, StepPhase.IGNORED})
 """The phases that let dependents start."""
+CLEANUP = frozenset({StepPhase.COMPENSATING, StepPhase.UNDOING})
+"""The phases of a step that is being reversed."""
 
 
 class RunPhase(StrEnum):

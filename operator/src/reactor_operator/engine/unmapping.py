@@ -15,7 +15,7 @@ from reactor_operator.engine.draft import Draft
 from reactor_operator.engine.elements import Advance, element_path, index_of, plan_at
 from reactor_operator.engine.ending import cancel, rollback_is_late
 from reactor_operator.engine.failures import Failure, FailureKind
-from reactor_operator.engine.mapping import map_of, not_reversed, note, progress_of
+from reactor_operator.engine.mapping import map_of, not_reversed, note, open_waiting, opened, progress_of
 from reactor_operator.engine.outcomes import detail_of, file_outcome, file_page, outcome_of, release
 from reactor_operator.engine.resuming import undo
 from reactor_operator.engine.reverting import cleanup_failed, reversed_one
@@ -61,11 +61,7 @@ def outcomes_loaded(draft: Draft, event: ev.OutcomesLoaded) -> None:
 
 
 def _settle(draft: Draft, path: str, advance: Advance) -> None:
-    for key, one in list(draft.elements[path].items()):
-        if one.header.suspended != draft.header.suspended:
-            draft.open(path, key, plan_at(map_of(draft, path), path, key)).set(suspended=draft.header.suspended)
-        elif one.ready and draft.room() > 0:
-            draft.open(path, key, plan_at(map_of(draft, path), path, key))
+    open_waiting(draft, path)
     while opened := draft.unsettled(path):
         for key, inner in opened:
             advance(inner)
@@ -75,9 +71,9 @@ def _settle(draft: Draft, path: str, advance: Advance) -> None:
 
 
 def _cancel(draft: Draft, path: str) -> None:
-    for key, one in list(draft.elements[path].items()):
+    for key, one in draft.elements[path].items():
         if one.header.goal is not Goal.CANCEL and one.header.stage is not Stage.OVER:
-            cancel(draft.open(path, key, plan_at(map_of(draft, path), path, key)), "")
+            cancel(opened(draft, path, key), "")
 
 
 def _reverse_more(draft: Draft, path: str) -> bool:

@@ -1,6 +1,6 @@
-"""The token of a task: proof that the operator gave the bearer the right to speak for this one launch.
+"""Tokens: proof that the operator gave the bearer the right to speak for a launch, or for the workers of a pool.
 
-In: the installation's key and the task's fence (`RUN-UID/TASK-KEY`, as in REACTOR_TASK). Out: the token.
+In: the installation's key and the task's fence (`RUN-UID/TASK-KEY`, as in REACTOR_TASK), or the pool. Out: the token.
 Never here: expiry or state; a token is dead because its task is closed in the store.
 """
 
@@ -8,6 +8,7 @@ import hashlib
 import hmac
 
 SHORTEST_KEY = 16
+_PROOF_DIGITS = 32
 
 
 def task_token(key: bytes, fence: str) -> str:
@@ -15,6 +16,25 @@ def task_token(key: bytes, fence: str) -> str:
     return hmac.new(key, fence.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
+def pool_fence(pool: str) -> str:
+    """Return what the token of a pool (`NAMESPACE/NAME`) is made of: `task_token(key, pool_fence(pool))`.
+
+    No task has such a fence: the uid of a run is not `pool`.
+    """
+    return f"pool/{pool}"
+
+
+def lease_proof(key: bytes, binding: str, run: str, task: str) -> str:
+    """Return what a worker shows for a task that it was given: another worker, or another task, has another one."""
+    told = "\0".join((binding, run, task)).encode("utf-8", "surrogatepass")
+    return hmac.digest(key, told, "sha256").hex()[:_PROOF_DIGITS]
+
+
 def verify(key: bytes, fence: str, token: str) -> bool:
     """Say whether `token` (from outside, any text) is the one of `fence`, in time that tells nothing about it."""
-    return hmac.compare_digest(task_token(key, fence).encode(), token.encode("utf-8", "surrogatepass"))
+    return is_same(task_token(key, fence), token)
+
+
+def is_same(expected: str, found: str) -> bool:
+    """Say whether two secrets are the same, in time that tells nothing about them. `found` is any text."""
+    return hmac.compare_digest(expected.encode(), found.encode("utf-8", "surrogatepass"))

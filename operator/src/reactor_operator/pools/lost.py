@@ -35,7 +35,7 @@ class LostTasks:
         while True:
             pause = self._look_seconds
             try:
-                if await self.look() == AT_ONCE:
+                if await self.look() >= AT_ONCE:
                     pause = _MORE_SECONDS
             except StoreUnavailable as problem:
                 _log.warning("leases could not be looked at", problem=str(problem))

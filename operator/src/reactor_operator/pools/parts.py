@@ -10,7 +10,7 @@ from reactor_operator.pools.following import follow_deployments, follow_pools
 from reactor_operator.pools.loop import PoolLoop
 from reactor_operator.pools.lost import LostTasks
 from reactor_operator.pools.metrics import PoolMetrics
-from reactor_operator.pools.ports import PoolStore
+from reactor_operator.pools.ports import WaitingStore
 from reactor_operator.pools.reconciler import PoolReconciler
 from reactor_operator.pools.roster import PoolRoster
 from reactor_operator.pools.unserved import UnservedTasks
@@ -22,7 +22,7 @@ def pool_parts(
     *,
     client: KubeClient,
     namespaces: Sequence[str | None],
-    store: PoolStore,
+    store: WaitingStore,
     roster: PoolRoster,
     settings: TaskSettings,
     clock: Clock,

@@ -10,7 +10,7 @@ from reactor_operator.store.port import Appended, Depth, Entry
 
 
 class PoolStore(Protocol):
-    """The queues of pools as the operator sees them, and the way to tell runs of them. All raise StoreUnavailable."""
+    """Queues and leases of pools as the operator sees them, and the way to tell runs. All raise StoreUnavailable."""
 
     async def depths(self) -> Mapping[str, Depth]:
         """Return how much waits in each pool (`NAMESPACE/NAME`) that has something queued or leased."""
@@ -18,8 +18,12 @@ class PoolStore(Protocol):
     async def expired(self, limit: int) -> tuple[tuple[str, str], ...]:
         """End leases that have run out, and return their tasks (run, key) that are open and have no outcome."""
 
-    async def waiting(self, pool: str, limit: int) -> tuple[tuple[str, str], ...]:
-        """Return tasks (run, key) that wait in the queue of a pool, those that have waited longest, `limit` at most."""
-
     async def append_all(self, entries: Sequence[Entry]) -> list[Appended]:
         """Record entries in the inboxes of their runs."""
+
+
+class WaitingStore(PoolStore, Protocol):
+    """A store that also tells who waits."""
+
+    async def waiting(self, pool: str, limit: int) -> tuple[tuple[str, str], ...]:
+        """Return tasks (run, key) that wait in the queue of a pool, of each run those that have waited longest."""

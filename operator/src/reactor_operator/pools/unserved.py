@@ -24,7 +24,7 @@ from reactor_operator.kube.errors import ApiError
 from reactor_operator.kube.fields import text_at
 from reactor_operator.kube.paths import REACTOR_POOL
 from reactor_operator.pools.pool import pool_of
-from reactor_operator.pools.ports import PoolStore
+from reactor_operator.pools.ports import WaitingStore
 from reactor_operator.pools.roster import Known, PoolRoster
 from reactor_operator.pools.workers import Workers
 from reactor_operator.ports import Clock, Unavailable
@@ -57,7 +57,7 @@ class UnservedTasks:
 
     def __init__(
         self,
-        store: PoolStore,
+        store: WaitingStore,
         roster: PoolRoster,
         client: KubeClient,
         clock: Clock,
@@ -89,7 +89,7 @@ class UnservedTasks:
         depths = await self._store.depths()
         if self._unsure is None:
             self._unsure = {key for key, depth in depths.items() if depth.queued}
-        for key in [*depths, *(self._told.keys() - depths.keys())]:
+        for key in sorted(depths.keys() | self._told.keys()):
             depth = depths.get(key)
             try:
                 reason = await self._reason(key, depth) if depth is not None and depth.queued else ""

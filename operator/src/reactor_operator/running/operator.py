@@ -38,6 +38,9 @@ from reactor_operator.notifications.observers import observing
 from reactor_operator.notifications.signing import SigningKeys
 from reactor_operator.notifications.teller import telling
 from reactor_operator.outcomes.reader import PodReader
+from reactor_operator.pools.metrics import PoolMetrics
+from reactor_operator.pools.parts import pool_parts
+from reactor_operator.pools.roster import PoolRoster
 from reactor_operator.ports import RunRef, Teller
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
 from reactor_operator.reconciling.encrypted_requests import encrypted_request
@@ -60,7 +63,7 @@ async def run_operator(
 ) -> None:
     """Work until `stop` is set, as signals do after `listen`. Raises an ExceptionGroup where a part ended by itself."""
     registry = CollectorRegistry()
-    metrics = ChangeMetrics(registry)
+    metrics, pool_metrics = ChangeMetrics(registry), PoolMetrics(registry)
     store = RedisStore(settings.shared.redis_url, settings.shared.installation)
     access = await load_access()
     terms = LeaseTerms(
@@ -76,7 +79,7 @@ async def run_operator(
                 operations = create_operations_app(registry, store_answers(store))
                 tasks = [
                     group.create_task(serve(operations, _ANY_ADDRESS, port)),
-                    group.create_task(_lead(settings, access, store, leadership, metrics, listen)),
+                    group.create_task(_lead(settings, access, store, leadership, metrics, pool_metrics, listen)),
                 ]
                 await stop.wait()
                 _log.info("stopping")
@@ -94,6 +97,7 @@ async def _lead(
     store: RedisStore,
     leadership: Leadership,
     metrics: ChangeMetrics,
+    pool_metrics: PoolMetrics,
     listen: Callable[[], None],
 ) -> None:
     """Wait for the lease, then do everything the operator does."""
@@ -110,7 +114,9 @@ async def _lead(
                 inbox=store, clock=WallClock(), keys=SigningKeys(folder=settings.signing_keys), observers=observers
             ) as teller,
         ):
-            await _work(settings, access, client, store, leadership, evaluator, metrics, epoch, listen, teller)
+            await _work(
+                settings, access, client, store, leadership, evaluator, metrics, pool_metrics, epoch, listen, teller
+            )
     finally:
         await evaluator.close()
 
@@ -123,6 +129,7 @@ async def _work(
     leadership: Leadership,
     evaluator: ProcessEvaluator,
     metrics: ChangeMetrics,
+    pool_metrics: PoolMetrics,
     epoch: int,
     listen: Callable[[], None],
     teller: Teller,
@@ -149,6 +156,7 @@ async def _work(
         for watch in watches:
             watch.adopted(run, task)
 
+    pools = PoolRoster()
     reconciler = Reconciler(
         store=store,
         definitions=definitions,
@@ -164,6 +172,7 @@ async def _work(
             key_retention_ms=settings.key_retention_ms,
         ),
         teller=teller,
+        pools=pools,
         keyring=settings.shared.keys,
     )
     queue = ReconcileQueue(reconciler.reconcile, clock, metrics)
@@ -221,6 +230,7 @@ async def _work(
         runs=runs,
         turns=turns,
         judge=ReactorJudge(client, clock),
+        pool_changed=pools.changed,
         started=listen,
     )
 
@@ -242,7 +252,19 @@ async def _work(
         "sweeper": sweeper.run(),
         "audit": audit.run(),
         "leftovers": follow_leftovers(client, namespaces, store, runs, turns, metrics),
-    } | {f"pods of {name or 'all namespaces'}": watch.run() for name, watch in zip(namespaces, watches, strict=True)}
+    }
+    parts |= {
+        f"pods of {name or 'all namespaces'}": watch.run() for name, watch in zip(namespaces, watches, strict=True)
+    }
+    parts |= pool_parts(
+        client=client,
+        namespaces=namespaces,
+        store=store,
+        roster=pools,
+        settings=task_settings,
+        clock=clock,
+        metrics=pool_metrics,
+    )
     try:
         async with asyncio.TaskGroup() as group:
             for name, part in parts.items():

@@ -7,37 +7,46 @@
 local pool_key, leases_key, depths = unpack(KEYS)
 local prefix, pool, worker, binding = unpack(ARGV, 1, 4)
 local limit, for_ms = tonumber(ARGV[5]), tonumber(ARGV[6])
-local answer, taken, queued, queues = {}, 0, 0, {}
+local newly_bound, lease_of_one = render_task(0, binding, "", "", ""), pool .. "\n" .. worker .. "\n"
+local answer, chunks_taken, taken, queued, queues = {}, 0, 0, 0, {}
 local ready, first_ready = {}, 1 -- runs that are due; those that had their turn come after all others
 local served, first_served = {}, 1
-local any_more = true
+local any_more, is_again = true, false
 
 local function next_run()
   if first_ready > #ready and any_more then
     ready, first_ready = redis.call("LPOP", pool_key, limit - taken) or {}, 1
     any_more = #ready == limit - taken
   end
-  if first_ready <= #ready then
+  is_again = first_ready > #ready
+  if not is_again then
     first_ready = first_ready + 1
-    return ready[first_ready - 1], function() first_ready = first_ready - 1 end
+    return ready[first_ready - 1]
   end
   if first_served <= #served then
     first_served = first_served + 1
-    return served[first_served - 1], function() first_served = first_served - 1 end
+    return served[first_served - 1]
+  end
+end
+
+local function put_back()
+  if is_again then
+    first_served = first_served - 1
+  else
+    first_ready = first_ready - 1
   end
 end
 
 local function queue_of(run)
-  local queue = queues[run]
-  if not queue then
-    local base = prefix .. "{" .. run .. "}:"
-    queue = {
-      run = run, key = base .. "queue:" .. pool, tasks_key = base .. "tasks", leases_key = base .. "leases",
-      looked_at = 0, removed = 0, chunks = {}, first = 1, bound = {}, leased = {},
-    }
-    queue.length = redis.call("LLEN", queue.key)
-    queues[run] = queue
-  end
+  local base = prefix .. "{" .. run .. "}:"
+  local queue = {
+    run = run, key = base .. "queue:" .. pool, tasks_key = base .. "tasks", leases_key = base .. "leases",
+    bound = {}, bound_at = 0, leased = {}, leased_at = 0, -- what is to be written
+    removed = 0, looked_at = 0, next = 1, -- chunks, and the times before them
+    chunks = {}, names = {}, stored = {}, next_task = 1, -- those that were looked at: chunks are tasks, or lists of them
+  }
+  queue.length = redis.call("LLEN", queue.key)
+  queues[run] = queue
   return queue
 end
 
@@ -45,92 +54,128 @@ end
 local function look_ahead(queue)
   local runs = 1 + (#ready - first_ready + 1) + (#served - first_served + 1)
   local wanted = math.ceil((limit - taken) / runs)
-  local fields, sizes, chunks = {}, {}, {}
-  for i, packed in ipairs(redis.call("LRANGE", queue.key, queue.looked_at, queue.looked_at + wanted - 1)) do
-    local chunk = cmsgpack.unpack(packed)
-    local at = #fields
-    for j = 2, #chunk do
-      local task = chunk[j]
-      fields[at + 1], fields[at + 2], fields[at + 3] = "r:" .. task, "b:" .. task, "o:" .. task
-      at = at + 3
+  local chunks, names, at = redis.call("LRANGE", queue.key, queue.looked_at, queue.looked_at + wanted), {}, 0
+  for i, chunk in ipairs(chunks) do
+    queue.looked_at = queue.looked_at + 1
+    if string.find(chunk, " ", 2, true) then
+      local tasks = tasks_in(chunk)
+      chunks[i] = tasks
+      for j = 1, #tasks do
+        names[at + j] = tasks[j]
+      end
+      at = at + #tasks
+    elseif string.byte(chunk) ~= SPACE then
+      at = at + 1
+      names[at] = chunk
     end
-    chunks[i] = chunk
-    if at >= 3 * wanted then
+    if at >= wanted then
       break
     end
   end
-  queue.looked_at = queue.looked_at + #chunks
-  queue.chunks, queue.first = chunks, 1
-  local found, at = read_fields(queue.tasks_key, fields), 0
-  for i = 1, #chunks do
-    local chunk, left = chunks[i], {}
-    for j = 2, #chunk do
-      if found[at + 1] and not found[at + 2] and not found[at + 3] then
-        left[#left + 1], left[#left + 2] = chunk[j], found[at + 1]
-      end
-      at = at + 3
-    end
-    chunks[i] = {size = #chunk - 1, left = left}
+  queue.chunks, queue.names, queue.next, queue.next_task = chunks, names, 1, 1
+  queue.stored = read_fields(queue.tasks_key, names)
+end
+
+-- The record of a task that may be leased, and the task as it is then stored; nothing where it may not be.
+local function bind(stored)
+  if not stored then
+    return
+  end
+  if string.byte(stored) == UNHEARD then
+    local record = string.sub(stored, 2)
+    return record, newly_bound .. record
+  end
+  local position, before, outcome, seen, record = parse_task(stored)
+  if before == "" and outcome == "" then
+    return record, render_task(position, binding, "", seen, record)
   end
 end
 
-local function remove(queue, chunk)
-  queue.first, queue.removed, queued = queue.first + 1, queue.removed + 1, queued + chunk.size
+-- Notes what is to be written of a chunk that is leased.
+local function take(queue, first, last)
+  local names, stored, bound, at = queue.names, queue.stored, queue.bound, queue.bound_at
+  local row, tasks = {queue.run, false, false}, 0
+  for i = first, last do
+    local record, bound_task = bind(stored[i])
+    if record then
+      bound[at + 1], bound[at + 2] = names[i], bound_task
+      at, tasks = at + 2, tasks + 1
+      row[2 * tasks], row[2 * tasks + 1] = names[i], record
+    end
+  end
+  local lease, leased_at = lease_of_one, queue.leased_at
+  if tasks > 1 then
+    local others = {}
+    for i = 1, tasks - 1 do
+      others[i] = row[2 * i]
+    end
+    lease = lease_of_one .. table.concat(others, " ")
+  end
+  queue.leased[leased_at + 1], queue.leased[leased_at + 2] = row[2 * tasks], lease
+  queue.bound_at, queue.leased_at = at, leased_at + 2
+  taken, chunks_taken = taken + tasks, chunks_taken + 1
+  answer[chunks_taken] = row
 end
 
--- The first chunk of which anything may be done; those before it go.
-local function next_chunk(queue)
+local function count_free(stored, first, last)
+  local tasks = 0
+  for i = first, last do
+    if stored[i] and (string.byte(stored[i]) == UNHEARD or bind(stored[i])) then
+      tasks = tasks + 1
+    end
+  end
+  return tasks
+end
+
+-- Takes the first chunk of which anything may be done, and tells "taken"; those before it go. "too much" where it does
+-- not fit, nothing where there is none.
+local function serve(queue)
   while queue.removed < queue.length do
-    if queue.first > #queue.chunks then
+    local chunk = queue.chunks[queue.next]
+    if not chunk or queue.removed == queue.looked_at then
       look_ahead(queue)
+      chunk = queue.chunks[1]
     end
-    local chunk = queue.chunks[queue.first]
-    if #chunk.left > 0 then
-      return chunk
+    local size = 1
+    if type(chunk) == "table" then
+      size = #chunk
+    elseif string.byte(chunk) == SPACE then
+      size, queue.time = 0, chunk
     end
-    remove(queue, chunk)
+    local first = queue.next_task
+    local tasks = count_free(queue.stored, first, first + size - 1)
+    if tasks > 0 and taken > 0 and taken + tasks > limit then
+      return "too much"
+    end
+    queue.removed, queue.next, queue.next_task = queue.removed + 1, queue.next + 1, first + size
+    queued = queued + size
+    if tasks > 0 then
+      take(queue, first, first + size - 1)
+      return "taken"
+    end
   end
-end
-
-local function take(queue, chunk)
-  local left, bound, leased = chunk.left, queue.bound, queue.leased
-  local lease = {pool, worker}
-  for i = 1, #left, 2 do
-    bound[#bound + 1], bound[#bound + 2] = "b:" .. left[i], binding
-    if i < #left - 1 then
-      lease[#lease + 1] = left[i]
-    end
-  end
-  leased[#leased + 1], leased[#leased + 2] = left[#left - 1], cmsgpack.pack(lease)
-  taken = taken + #left / 2
-  table.insert(left, 1, queue.run)
-  answer[#answer + 1] = left
 end
 
 while taken < limit do
-  local run, put_back = next_run()
+  local run = next_run()
   if not run then
     break
   end
-  local queue = queue_of(run)
-  local chunk = next_chunk(queue)
-  if chunk and taken > 0 and taken + #chunk.left / 2 > limit then
+  local queue = queues[run] or queue_of(run)
+  local how = serve(queue)
+  if how == "too much" then
     put_back()
     break
   end
-  if chunk then
-    remove(queue, chunk)
-    take(queue, chunk)
-    if queue.removed < queue.length then
-      served[#served + 1] = run
-    end
+  if how == "taken" and queue.removed < queue.length then
+    served[#served + 1] = run
   end
 end
 
 if next(queues) == nil then
   return answer
 end
-local left_ready, left_served, scores = {}, {}, {}
+local left_ready, left_served, scores, scores_at = {}, {}, {}, 0
 for i = #ready, first_ready, -1 do
   left_ready[#left_ready + 1] = ready[i]
 end
@@ -139,15 +184,22 @@ for i = first_served, #served do
 end
 in_batches("LPUSH", pool_key, left_ready)
 in_batches("RPUSH", pool_key, left_served)
-local until_ms = #answer > 0 and string.format("%d", now_ms() + for_ms)
+local until_ms = string.format("%d", now_ms() + for_ms)
 for run, queue in pairs(queues) do
   if queue.removed > 0 then
     redis.call("LTRIM", queue.key, queue.removed, -1)
+    if queue.removed < queue.length then
+      local head = redis.call("LINDEX", queue.key, 0)
+      if string.byte(head) ~= SPACE then
+        redis.call("LPUSH", queue.key, queue.time)
+      end
+    end
   end
   in_batches("HSET", queue.tasks_key, queue.bound)
   in_batches("HSET", queue.leases_key, queue.leased)
-  for i = 1, #queue.leased, 2 do
-    scores[#scores + 1], scores[#scores + 2] = until_ms, run .. "/" .. queue.leased[i]
+  for i = 1, queue.leased_at, 2 do
+    scores[scores_at + 1], scores[scores_at + 2] = until_ms, run .. "/" .. queue.leased[i]
+    scores_at = scores_at + 2
   end
 end
 in_batches("ZADD", leases_key, scores)
