@@ -178,6 +178,37 @@ def test_failures_have_their_place_and_sensitive_results_are_masked(reactor: Rea
     assert masked["value"] == "***"
 
 
+def test_elements_that_were_undone_have_no_value_and_no_reason(reactor: Reactor, write: Write) -> None:
+    undone = """\
+apiVersion: reactor.run/v1alpha1
+kind: Reactor
+metadata: {name: back}
+spec:
+  steps:
+  - name: rows
+    arguments: {row: {element: rows}}
+    map:
+      source: {value: [1, 2]}
+      run: {python: {handler: "shop:same"}}
+    undo: {python: {handler: "shop:take_back"}}
+  - name: last
+    waitFor: [rows]
+    arguments: {row: {value: 2}}
+    run: {python: {handler: "shop:one"}}
+"""
+    folder = write({"reactor.yaml": undone, "shop.py": SHOP})
+    state = folder / "state.db"
+    answer = reactor("run", folder / "reactor.yaml", "--state", state)
+    assert "2 elements undone" in answer.out
+    assert reactor("results", "back-run", "rows", "--state", state).out.splitlines() == [
+        "rows  Undone  2 elements undone",
+        "  0  Undone",
+        "  1  Undone",
+    ]
+    first, _ = listed(reactor("results", "back-run", "rows", "--state", state, "-o", "json"))
+    assert (first["ok"], first["failure"]["kind"]) == (False, "Undone")
+
+
 def test_a_run_that_fails_in_an_element_shows_where_in_the_code_and_how_many_ended(
     reactor: Reactor, write: Write
 ) -> None:

@@ -23,7 +23,7 @@ from reactor_operator.cli.options import Output
 from reactor_operator.cli.run_view import map_view
 from reactor_operator.cli.state_file import open_store
 from reactor_operator.cli.stored_maps import MapRecord, find_map, find_run, read_outcomes
-from reactor_operator.engine.failures import Failure, printable
+from reactor_operator.engine.failures import printable
 from reactor_operator.engine.state import ElementOutcome, ElementPhase
 from reactor_operator.engine.values import ValueRef
 from reactor_operator.kube.fields import JsonObject, map_at, text_at
@@ -144,8 +144,10 @@ def _entry(index: int, one: ElementOutcome, documents: Mapping[str, bytes]) -> J
     entry: dict[str, object] = {"index": index, "ok": well, "phase": one.phase.value}
     if well:
         entry["value"] = _value(index, one.result, documents)
-    elif isinstance(one.failure, Failure):
+    elif one.failure is not None:
         entry["failure"] = render_explained_failure(one.failure, documents)
+    else:  # nothing went wrong in it: it was undone, or stopped with its map
+        entry["failure"] = {"kind": one.phase.value, "message": f"the element is {one.phase.value}"}
     return entry
 
 
@@ -166,6 +168,8 @@ def _words(entry: JsonObject) -> str:
         line = json.dumps(entry["value"], ensure_ascii=False) if "value" in entry else ""
         return printable(line if len(line) <= VALUE_LIMIT else f"{line[: VALUE_LIMIT - 1]}…", keep="")
     kind, message = text_at(failure, "kind"), " ".join(text_at(failure, "message").split())
+    if kind == entry["phase"]:
+        return ""
     place = f"  {text_at(failure, 'file')}:{failure.get('line', '')}" if text_at(failure, "file") else ""
     return printable(
         (message if kind == "Error" or message.startswith(kind) else f"{kind}: {message}") + place, keep=""
