@@ -18,7 +18,6 @@ from reactor_operator.engine.actions import (
     EvaluateReturns,
     EvaluateStep,
     LoadOutcomes,
-    StartTask,
 )
 from reactor_operator.engine.decide import begin, decide_together
 from reactor_operator.engine.draft import Filing, open_tasks
@@ -26,7 +25,7 @@ from reactor_operator.engine.evolve import evolve
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.plan import ActionPlan, OnFailure, Plan, RetryPolicy
-from reactor_operator.engine.state import OutcomePage, RunState, Stage
+from reactor_operator.engine.state import OutcomePage
 from reactor_operator.engine.values import ValueRef
 from tests.unit.engine.driver import compose, mapped, plan_of, step
 
