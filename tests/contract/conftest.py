@@ -11,7 +11,7 @@ from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import Pools, Store
 from reactor_operator.store.redis import RedisStore
 from reactor_operator.store.sqlite import SqliteStore
-from tests.contract.gateway_server import Gateway, open_task, running_gateway
+from tests.contract.gateway_server import Gateway, ServedStore, open_task, running_gateway
 from tests.contract.lost_answers import LostAnswers, PatientCaller
 from tests.contract.redis_server import RedisServer
 
@@ -66,7 +66,7 @@ async def pools(request: pytest.FixtureRequest, installation: str) -> AsyncItera
 
 @pytest.fixture(params=["memory", "redis"])
 async def gateway(request: pytest.FixtureRequest, installation: str) -> AsyncIterator[Gateway]:
-    store: Store = MemoryStore()
+    store: ServedStore = MemoryStore()
     if request.param == "redis":
         store = RedisStore(request.getfixturevalue("redis_server").url, installation)
     async with running_gateway(store) as running:

@@ -4,18 +4,20 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import quote
 
 import httpx
 from prometheus_client import CollectorRegistry
 
+from reactor_operator.encryption import NO_KEYS, Keyring
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.values import reference_to
 from reactor_operator.gateway.app import create_app
 from reactor_operator.gateway.record import OpenRecord, encode_record
 from reactor_operator.gateway.serve import listen, serve
 from reactor_operator.gateway.tokens import task_token
-from reactor_operator.store.port import Commit, Store
+from reactor_operator.store.port import Commit, Pools, Store
 
 KEY = b"0123456789abcdef0123456789abcdef"
 RUN = "2f1e5a2c-0000-4000-8000-000000000001"
@@ -25,6 +27,10 @@ NONCE = "a" * 32
 OTHER_NONCE = "b" * 32
 ARGUMENTS = b'{"order": "o-1",  "total": 12345678901234567890123}'
 SUCCEEDED = b'{"type":"succeeded","result":{"id":1}}'
+
+
+class ServedStore(Store, Pools, Protocol):
+    """A store that a gateway can serve."""
 
 
 class StoppedClock:
@@ -40,7 +46,7 @@ class Gateway:
 
     port: int
     client: httpx.AsyncClient
-    store: Store
+    store: ServedStore
     registry: CollectorRegistry
 
     async def ask(
@@ -70,12 +76,14 @@ def address(task: Task, verb: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def running_gateway(store: Store) -> AsyncIterator[Gateway]:
+async def running_gateway(
+    store: ServedStore, keys: Keyring = NO_KEYS, lease_seconds: float = 30.0, port: int = 0
+) -> AsyncIterator[Gateway]:
     """Serve until the block ends."""
-    with listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", port) as listener:
         port = listener.getsockname()[1]
         registry = CollectorRegistry()
-        app = create_app(store, KEY, StoppedClock(), registry)
+        app = create_app(store, KEY, StoppedClock(), registry, keys, lease_seconds)
         serving = asyncio.create_task(serve(app, "127.0.0.1", port, listener))
         async with httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}", timeout=20, verify=False, trust_env=False

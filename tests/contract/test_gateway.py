@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry
 from reactor_operator.engine.events import TaskStarted, TaskSucceeded, TaskUploaded
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.values import reference_to
+from reactor_operator.gateway.bodies import BODY_LIMIT
 from reactor_operator.gateway.record import OpenRecord
-from reactor_operator.gateway.requests import BODY_LIMIT
 from reactor_operator.store.codec import decode_event
 from reactor_operator.store.port import Appended, Entry
 from tests.contract.gateway_server import (

@@ -6,8 +6,8 @@ import pytest
 
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.values import reference_to
+from reactor_operator.gateway.bodies import BODY_LIMIT, OUTCOME_LIMIT
 from reactor_operator.gateway.record import OpenRecord
-from reactor_operator.gateway.requests import BODY_LIMIT, OUTCOME_LIMIT
 from reactor_operator.gateway.tokens import task_token
 from reactor_operator.outcomes.members import MEMBERS_LIMIT
 from reactor_operator.store.memory import MemoryStore

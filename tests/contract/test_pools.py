@@ -73,6 +73,8 @@ class TestLease:
         assert await pools.lease("shop/slow", "w1", 10, LONG) == ()
         assert await pools.lease(POOL, "w1", 0, LONG) == ()
         assert await depth(pools) == (1, 0)
+        await pools.commit(first(revision=1, queued={"shop/slow": ()}))
+        assert (await pools.depths()).keys() == {POOL}
 
     @pytest.mark.parametrize(
         ("limit", "expected"),

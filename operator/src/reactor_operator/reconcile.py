@@ -40,7 +40,7 @@ from reactor_operator.reconciling.memory import Memory
 from reactor_operator.reconciling.notices import answered, apart
 from reactor_operator.reconciling.passing import Pass
 from reactor_operator.reconciling.places import Places
-from reactor_operator.reconciling.pooled import pool_of
+from reactor_operator.reconciling.pooled import PoolBook, pool_of
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.reconciling.recovery import Recovery
 from reactor_operator.reconciling.reporting import Reporter
@@ -84,7 +84,7 @@ class Reconciler:
         settings: ReconcileSettings,
         teller: Teller | None = None,
         keyring: Keyring = NO_KEYS,
-        pools: bool = False,
+        pools: PoolBook | None = None,
     ) -> None:
         self._store = store
         self._effects = Effects(launcher, board)
@@ -178,7 +178,7 @@ class Reconciler:
             performed = self._memory.acknowledged.get(uid, set())
             for task in open_tasks(known.state):
                 name = f"start/{task.key}"
-                if self._commits.pools and pool_of(known.blueprint, task) is not None:
+                if self._commits.pools is not None and pool_of(known.blueprint, task) is not None:
                     continue  # its lease tells whether it is lost
                 if name not in known.outbox or name in performed:
                     found.append((known, task))

@@ -3,6 +3,7 @@
 fetch [NAME …]   before a container: documents into /reactor
 output PATH      beside a container: its output file to the gateway
 worker           on a laptop: tasks one after another, told over pipes
+pool             in a pod of a pool: leases tasks, and does them in child processes (pool-child)
 """
 
 import sys
@@ -26,6 +27,14 @@ def main(words: list[str]) -> int:
         from reactor.worker import run_worker
 
         return run_worker()
+    if words == ["pool"]:
+        from reactor.pool.parent import run_pool
+
+        return run_pool()
+    if words[0] == "pool-child" and len(words) == 3:
+        from reactor.pool.child import run_child
+
+        return run_child(words[1:])
     print(f"reactor: {' '.join(words)!r} is not understood\n\n{__doc__}", file=sys.stderr)
     return 2
 

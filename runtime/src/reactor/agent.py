@@ -92,7 +92,7 @@ def _do(gateway: Gateway, environment: "TaskEnvironment", assignment: bytes, can
     if not isinstance(given, dict):
         return _cannot_start("the gateway's answer to the check-in is not a JSON object", 1)
     publish(environment.action, given, os.environ)
-    document = shown(perform(Call(environment, given, cancellation)), given)
+    document = shown(perform(Call(environment, given, cancellation, gateway.read_page)), given)
     gateway.sensitive = sensitive = has_sensitive_result(given)
     write_termination_message(document, sensitive=sensitive)
     heard = _report(gateway, document)

@@ -6,20 +6,23 @@ outcome. Never here: the gateway, and imports that only failures or coroutines n
 """
 
 import os
-from json import dumps
+from json import JSONEncoder
 
 from reactor import documents
 from reactor.context import Cancellation, Context
 from reactor.environment import TaskEnvironment
 from reactor.loading import CannotLoad, load_handler
 from reactor.outcomes import Continue, Halt, Skipped
+from reactor.results import unreadable, with_enumerators
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, MutableMapping
 
     from reactor.loading import Handler
+    from reactor.results import ReadPage
 VARIABLE_LIMIT = 64 * 1024
+_written = JSONEncoder(separators=(",", ":")).encode
 _VARKEYWORDS = 0x08
 
 
@@ -30,6 +33,8 @@ class Call:
     context_is_used: the handler declares `context`, so it may notice a cancellation.
     request:   what an http action sends.
     result:    what the action returned, for its undo.    failure: why it failed, for its compensate.
+    handler:   what is called, where that is known before; else it is loaded.
+    memory_kind: the kind of failure of one that needs more memory than it may have, where that is told apart.
     """
 
     __slots__ = (
@@ -39,20 +44,26 @@ class Call:
         "context_is_used",
         "environment",
         "failure",
+        "handler",
         "has_sensitive_result",
+        "memory_kind",
         "request",
         "result",
     )
 
     def __init__(
-        self, environment: TaskEnvironment, given: "Mapping[str, object]", cancellation: Cancellation | None = None
+        self,
+        environment: TaskEnvironment,
+        given: "Mapping[str, object]",
+        cancellation: Cancellation | None = None,
+        read_page: "ReadPage" = unreadable,
     ) -> None:
         arguments = given.get("arguments")
         self.environment = environment
-        self.arguments: dict[str, object] = {
-            **(arguments if isinstance(arguments, dict) else {}),
-            **environment.secret_arguments,
-        }
+        self.arguments = with_enumerators(dict(arguments) if isinstance(arguments, dict) else {}, read_page)
+        self.arguments.update(environment.secret_arguments)
+        self.handler: Handler | None = None
+        self.memory_kind = ""
         self.result = given.get("result")
         self.failure = given.get("failure")
         self.request = given.get("request")
@@ -83,7 +94,7 @@ def publish(call_for: str, given: "Mapping[str, object]", variables: "MutableMap
     for name in names:
         if hidden.get(name):
             continue
-        text = dumps(given.get(name), separators=(",", ":"))
+        text = _written(given.get(name))
         if len(text) <= VARIABLE_LIMIT:
             variables[f"REACTOR_{name.upper()}"] = text
 
@@ -114,9 +125,11 @@ def perform(call: Call) -> bytes:
 
         return ask(call)
     try:
-        handler = load_handler(call.environment)
+        handler = call.handler = call.handler or load_handler(call.environment)
     except CannotLoad as problem:
         return documents.plain_failure("CannotStart", str(problem))
+    except MemoryError as error:
+        return _failed(call.memory_kind or "CannotStart", error)
     except BaseException as error:
         return _failed("CannotStart", error)
     try:
@@ -128,6 +141,8 @@ def perform(call: Call) -> bytes:
         return _outcome_of(handler, arguments, call.environment.action)
     except documents.NotJson as problem:
         return documents.plain_failure("InvalidResult", f"step {call.environment.step}: {problem}")
+    except MemoryError as error:
+        return _failed(call.memory_kind or "Error", error)
     except BaseException as error:
         return _failed("Error", error)
     finally:

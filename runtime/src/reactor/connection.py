@@ -49,13 +49,26 @@ class Connection:
         """Whether a connection was opened and not yet found closed."""
         return self._socket is not None
 
+    @property
+    def host(self) -> bytes:
+        """The host of the gateway."""
+        return self._host.encode()
+
+    @property
+    def port(self) -> int:
+        """The port of the gateway."""
+        return self._port
+
+    def render(self, method: str, path: str, headers: str, body: bytes | None) -> bytes:
+        """Return the bytes of a request; `headers` are whole lines."""
+        return self._head_of(method, path, headers, body) + (body or b"")
+
     def send(self, method: str, path: str, headers: str = "", body: bytes | None = None) -> None:
         """Send a request; `headers` are whole lines. Raises OSError."""
-        length = f"Content-Length: {len(body)}\r\n" if body is not None else "Content-Length: 0\r\n"
-        head = f"{method} {self._prefix}{path} HTTP/1.1\r\n{self._common}{headers}{length}\r\n".encode("latin-1")
+        head = self._head_of(method, path, headers, body)
         peer = self._socket
         if peer is None:
-            peer = self._socket = connect(self._host.encode(), self._port, lambda: TIMEOUT_SECONDS)
+            peer = self._socket = connect(self.host, self._port, lambda: TIMEOUT_SECONDS)
         try:
             if body is None or len(body) <= _HEAD_LIMIT:
                 peer.sendall(head + (body or b""))
@@ -90,12 +103,21 @@ class Connection:
             self._socket = None
         self._buffer = b""
 
+    def _head_of(self, method: str, path: str, headers: str, body: bytes | None) -> bytes:
+        length = f"Content-Length: {len(body)}\r\n" if body is not None else "Content-Length: 0\r\n"
+        return f"{method} {self._prefix}{path} HTTP/1.1\r\n{self._common}{headers}{length}\r\n".encode("latin-1")
+
     def _head(self) -> tuple[int, dict[str, str]]:
         while b"\r\n\r\n" not in self._buffer:
             if len(self._buffer) > _HEAD_LIMIT:
                 raise NoAnswer("the head of the answer does not end")
             self._more()
         head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
+        return self.parse_head(head)
+
+    @staticmethod
+    def parse_head(head: bytes) -> tuple[int, dict[str, str]]:
+        """Return status and headers (names in lower case) of an answer. Raises NoAnswer."""
         first, *lines = head.decode("latin-1").split("\r\n")
         version, _, rest = first.partition(" ")
         if not version.startswith("HTTP/1.") or not rest[:3].isdigit():

@@ -25,6 +25,7 @@ SOURCE_SHARE = 2 * 1024
 ORIGINS_SHARE = 2 * 1024
 DETAILS_SHARE = 6 * 1024
 NAME_LIMIT = 253
+_MAY_RETRY = ("Error", "OutOfMemory")
 
 
 def describe(kind: str, error: BaseException, message: str | None = None) -> "FailureDocument":
@@ -35,7 +36,7 @@ def describe(kind: str, error: BaseException, message: str | None = None) -> "Fa
     return {
         "kind": kind,
         "message": clip(message or title_of(error)),
-        "retryable": kind == "Error" and (not isinstance(error, Failure) or bool(error.retryable)),
+        "retryable": kind in _MAY_RETRY and (not isinstance(error, Failure) or bool(error.retryable)),
         "exception": clip_line(name_of_type(type(error)), NAME_LIMIT),
         "detail": detail,
     }

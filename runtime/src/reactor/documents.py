@@ -4,11 +4,13 @@ In: a result, a reason or a described failure. Out: compact JSON in UTF-8, at mo
 same outcome. Never here: sending them, or Python exceptions (see `describing`).
 """
 
-from json import dumps
+from json import JSONEncoder
 
 LIMIT = 32 * 1024 * 1024
 TERMINATION_LIMIT = 3 * 1024
 MESSAGE_LIMIT = 1024
+_NOTHING = b'{"type":"succeeded","result":null}'
+_written = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ class NotJson(Exception):
 
 def succeeded(result: object) -> bytes:
     """Render the outcome of a handler that returned `result`. Raises NotJson."""
+    if result is None:
+        return _NOTHING
     return _with_value("succeeded", result)
 
 
@@ -95,7 +99,7 @@ def printable(text: str, keep: str = "\n\t") -> str:
 
 
 def _encode(document: object) -> bytes:
-    return dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return _written(document).encode()
 
 
 def _with_value(outcome: str, value: object) -> bytes:

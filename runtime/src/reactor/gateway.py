@@ -8,6 +8,7 @@ A request is repeated on 5xx and on connection errors, the same bytes each time,
 
 import os
 import time
+from _thread import allocate_lock
 from collections.abc import Callable, Mapping
 
 from reactor.connection import Answer, Connection
@@ -26,16 +27,20 @@ class GatewayAway(Exception):
 class Gateway:
     """The gateway as one task sees it."""
 
-    __slots__ = ("_connection", "_nonce", "_path", "_patience", "sensitive")
+    __slots__ = ("_address", "_connection", "_nonce", "_pages", "_path", "_patience", "_turn", "sensitive")
 
     def __init__(self, variables: Mapping[str, str], patience_seconds: float = PATIENCE_SECONDS) -> None:
         run, slash, key = required(variables, "REACTOR_TASK").partition("/")
         if not (run and slash and key):
             raise BadEnvironment(f"REACTOR_TASK is {variables['REACTOR_TASK']!r}, expected RUN-UID/TASK-KEY")
-        self._connection = Connection(required(variables, "REACTOR_GATEWAY"), required(variables, "REACTOR_TOKEN"))
+        base, token = required(variables, "REACTOR_GATEWAY"), required(variables, "REACTOR_TOKEN")
+        self._connection = Connection(base, token)
+        self._address = base, token
+        self._pages: Connection | None = None
         self._nonce = f"Reactor-Nonce: {os.urandom(16).hex()}\r\n"
         self._path = f"/v1/tasks/{quote(run)}/{quote(key)}/"
         self._patience = patience_seconds
+        self._turn = allocate_lock()
         self.sensitive = False
         """Whether what is sent is a result that the gateway is to encrypt."""
 
@@ -61,30 +66,65 @@ class Gateway:
         sent:  the request was sent already and only its answer is missing.
         pause: waits for so many seconds; it may return True to give up.
         """
-        seconds, until = FIRST_PAUSE_SECONDS, time.monotonic() + self._patience
-        while True:
-            kept = self._connection.is_open
-            try:
-                if not sent:
-                    self.send(method, verb, body, content_type)
-                answer = self._connection.receive()
-                if answer.status < 500:
-                    return answer
-                said = f"status {answer.status}"
-            except OSError as problem:
-                self._connection.close()
-                if kept:
-                    sent = False
-                    continue  # the peer may have closed a kept connection long ago: a new one is tried at once
-                said = f"{type(problem).__name__}: {problem}"
-            sent = False
-            if time.monotonic() + seconds > until or pause(_jittered(seconds)):
-                raise GatewayAway(f"the gateway did not take {method} {verb}: {said}")
-            seconds = min(seconds * 2, LONGEST_PAUSE_SECONDS)
+        return ask_patiently(
+            self._connection,
+            lambda: self.send(method, verb, body, content_type),
+            f"{method} {verb}",
+            sent=sent,
+            pause=pause,
+            patience_seconds=self._patience,
+        )
+
+    def read_page(self, step: str, round_: int, page: int, which: str) -> Mapping[str, object]:
+        """Return a page of the results of a map. Raises ResultsUnavailable, GatewayAway."""
+        from reactor.results import page_of, query_of
+
+        path = f"{self._path}results?{query_of(step, round_, page, which)}"
+        with self._turn:  # a handler may read in several threads, and leave them behind when its outcome is sent
+            pages = self._pages = self._pages or Connection(*self._address)
+            answer = ask_patiently(
+                pages,
+                lambda: pages.send("GET", path, self._nonce),
+                "GET results",
+                patience_seconds=self._patience,
+            )
+        return page_of(answer, step)
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+
+def ask_patiently(
+    connection: Connection,
+    send: Callable[[], None],
+    what: str,
+    *,
+    sent: bool = False,
+    pause: Callable[[float], object] = time.sleep,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> Answer:
+    """Return the first answer below 500 to what `send` sends. Raises GatewayAway; see `Gateway.ask`."""
+    seconds, until = FIRST_PAUSE_SECONDS, time.monotonic() + patience_seconds
+    while True:
+        kept = connection.is_open
+        try:
+            if not sent:
+                send()
+            answer = connection.receive()
+            if answer.status < 500:
+                return answer
+            said = f"status {answer.status}"
+        except OSError as problem:
+            connection.close()
+            if kept:
+                sent = False
+                continue  # the peer may have closed a kept connection long ago: a new one is tried at once
+            said = f"{type(problem).__name__}: {problem}"
+        sent = False
+        if time.monotonic() + seconds > until or pause(_jittered(seconds)):
+            raise GatewayAway(f"the gateway did not take {what}: {said}")
+        seconds = min(seconds * 2, LONGEST_PAUSE_SECONDS)
 
 
 def _jittered(pause: float) -> float:

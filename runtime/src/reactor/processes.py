@@ -9,6 +9,7 @@ import sys
 
 _ROUNDS = 20
 _SET_CHILD_SUBREAPER = 36
+_SET_DEATH_SIGNAL = 1
 
 
 def lead_group() -> None:
@@ -28,6 +29,27 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def die_with_parent() -> None:
+    """Have this process killed when the one that started it ends (Linux). The first process of a container need not."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, int(signal.SIGKILL), 0, 0, 0)
+
+
+def end_strays(kept: frozenset[int]) -> None:
+    """Kill the descendants that are none of `kept` and were started by none of them: their own parents have ended."""
+    for _ in range(_ROUNDS):
+        strays = _children() - kept
+        parents = {pid: status[1] for pid in strays if (status := _read_status(str(pid))) is not None}
+        found = {pid for pid in parents if not kept & set(_above(pid, parents))}
+        if not found:
+            return
+        for pid in found:
+            _kill(pid)
+        _reap_each(found)
+
+
 def end_children() -> None:
     """Kill every other process of our group and every descendant.
 
@@ -42,6 +64,20 @@ def end_children() -> None:
         for pid in found:
             _kill(pid)
         _reap()
+
+
+def end_adopted() -> None:
+    """Do as `end_children` after `adopt_orphans`: who has no child has no descendant, and one call tells."""
+    if sys.platform != "linux" or _has_child():
+        end_children()
+
+
+def _has_child() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _children() -> set[int]:
@@ -90,6 +126,15 @@ def _others_without_proc() -> set[int]:
     return set()
 
 
+def _above(pid: int, parents: dict[int, int]) -> list[int]:
+    """Return what is above a process, as far as it is told."""
+    found = []
+    while pid in parents and parents[pid] not in found:
+        pid = parents[pid]
+        found.append(pid)
+    return found
+
+
 def _kill(pid: int) -> None:
     try:
         os.kill(pid, signal.SIGKILL)
@@ -104,3 +149,12 @@ def _reap() -> None:
             pass
     except ChildProcessError:
         return
+
+
+def _reap_each(pids: set[int]) -> None:
+    """Collect those of our own children among `pids`, which were killed."""
+    for pid in pids:
+        try:
+            os.waitpid(pid, 0)
+        except ChildProcessError:
+            continue  # somebody else's; its parent collects it, or it comes to us

@@ -92,6 +92,12 @@ def test_the_kustomization_of_an_example_of_requests_brings_the_services_that_th
     assert reactor_["spec"]["inputsSchema"]["properties"]["services"]["default"] == address
 
 
+def test_a_pool_goes_before_the_reactors_whose_steps_it_takes(write: Write) -> None:
+    pool = "apiVersion: reactor.run/v1alpha1\nkind: ReactorPool\nmetadata: {name: warm}\nspec: {}\n"
+    folder = write({"a.yaml": REACTOR, "pool.yaml": pool, "run.yaml": RUN})
+    assert [one["kind"] for one in applied(folder, runs=True)] == ["ReactorPool", "Reactor", "ReactorRun"]
+
+
 def test_a_config_map_that_is_a_manifest_is_taken_as_written(write: Write) -> None:
     config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: mods}\ndata: {shop.stock.py: 'X = 1'}\n"
     folder = write({"reactor.yaml": WITH_MODULES + HANDLER, "mods.yaml": config, "plain.py": ""})

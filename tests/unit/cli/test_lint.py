@@ -97,8 +97,11 @@ def test_a_handler_that_is_not_beside_the_manifest_is_a_warning(reactor: Reactor
 
 
 def test_another_kind_is_told_with_the_one_that_was_meant(reactor: Reactor, write: Write) -> None:
-    found = lines(reactor("lint", write({"reactor.yaml": REACTOR.replace("kind: Reactor", "kind: Reacter")})).out)
-    assert found[0].endswith("kind: found 'Reacter', expected Reactor or ReactorRun: did you mean Reactor?")
+    written = REACTOR.replace("kind: Reactor", "kind: Reacter")
+    found = lines(reactor("lint", write({"reactor.yaml": written})).out)
+    assert found[0].endswith(
+        "kind: found 'Reacter', expected Reactor, ReactorRun or ReactorPool: did you mean Reactor?"
+    )
 
 
 def test_a_handler_of_a_finally_step_is_looked_for(reactor: Reactor, write: Write) -> None:
@@ -288,3 +291,24 @@ def test_a_secret_may_hold_bytes_that_nobody_reads_but_not_what_is_no_base64(rea
     write({"secret.yaml": secret.replace("/u3+7Q==", "s3cr3t")})
     (line,) = lines(reactor("lint", folder).out)
     assert "data.store.jks: not base64; plain text goes to stringData" in line
+
+
+POOL = """\
+apiVersion: reactor.run/v1alpha1
+kind: ReactorPool
+metadata: {name: warm}
+spec:
+  concurrency: 65
+  replica: 2
+"""
+
+
+def test_a_pool_is_checked_as_on_the_cluster(reactor: Reactor, write: Write) -> None:
+    folder = write({"reactor.yaml": REACTOR, "pool.yaml": POOL})
+    *found, counts = reactor("lint", folder).out.splitlines()
+    assert [line.partition("pool.yaml:")[2] for line in found if "pool.yaml" in line] == [
+        "5: spec.concurrency: found 65, expected at most 64",
+        "6: spec.replica: unknown field 'replica': did you mean replicas?",
+    ]
+    assert counts.startswith("1 reactor, 1 pool and 0 runs: 2 errors")
+    assert reactor("lint", write({"pool.yaml": POOL.replace("65", "6").replace("replica:", "replicas:")})).code == 0

@@ -55,9 +55,7 @@ class Queues(MemoryStore):
 
     async def waiting(self, pool: str, limit: int) -> tuple[tuple[str, str], ...]:
         self._answer()
-        queues = self._pools._queues.get(pool, {})
-        chunks = sorted((chunk.queued_at, run, chunk.tasks) for run, waiting in queues.items() for chunk in waiting)
-        return tuple((run, task) for _, run, tasks in chunks for task in tasks)[:limit]
+        return await super().waiting(pool, limit)
 
     def _answer(self) -> None:
         if self.is_away:

@@ -211,6 +211,18 @@ async def test_the_operator_scales_between_the_bounds_and_else_as_replicas_says(
     assert trial.replicas == 3
 
 
+async def test_a_watch_that_tells_late_brings_no_old_spec_back(trial: PoolTrial) -> None:
+    await trial.put({"image": "shop:1"})
+    late = trial.server.objects[POOL]
+    await trial.put({"image": "shop:2"}, generation=4)
+    await trial.look()
+    trial.roster.changed("MODIFIED", late)
+    trial.mark()
+    await trial.look()
+    containers = trial.server.objects[WORKERS]["spec"]["template"]["spec"]["containers"]
+    assert containers[0]["image"] == "shop:2"
+
+
 async def test_replicas_that_somebody_set_on_the_deployment_are_put_right(trial: PoolTrial) -> None:
     await trial.put({"replicas": 2})
     await trial.look()

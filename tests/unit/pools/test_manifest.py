@@ -1,13 +1,14 @@
 """The Deployment of a pool: what is always so, and what its author may change."""
 
-import json
 from typing import Any
 
 import pytest
 
+from reactor_operator.api.sources import KeyRef
 from reactor_operator.gateway.tokens import verify
 from reactor_operator.kube.fields import map_at
 from reactor_operator.pools.manifest import deployment_name, pod_selector, render_deployment
+from reactor_operator.pools.references import pool_variable
 from reactor_operator.tasks.manifest import SELECTOR as TASKS
 from tests.unit.pools.made import UID, Json, deployment, pool
 from tests.unit.tasks.orders import KEY, SETTINGS, env_of
@@ -92,20 +93,14 @@ def test_modules_are_mounted_from_their_config_map() -> None:
     assert env_of(worker_of(manifest))["REACTOR_MODULES"] == "/reactor/modules"
 
 
-def test_declared_keys_reach_the_workers_by_reference_and_they_are_told_where() -> None:
-    secrets = [
-        {"name": "shop", "key": "token"},
-        {"name": "a-b", "key": "c"},
-        {"name": "a_b".replace("_", "."), "key": "c"},
-    ]
-    told = env_of(worker_of(deployment({"secrets": secrets, "configMaps": [{"name": "shop", "key": "mode"}]})))
-    where = json.loads(told["REACTOR_POOL_SECRETS"])
-    assert set(where) == {"shop/token", "a-b/c", "a.b/c"}
-    for name, variable in where.items():
-        secret, _, key = name.partition("/")
-        assert told[variable] == {"secretKeyRef": {"name": secret, "key": key}}
-    modes = json.loads(told["REACTOR_POOL_CONFIG_MAPS"])
-    assert told[modes["shop/mode"]] == {"configMapKeyRef": {"name": "shop", "key": "mode"}}
+def test_declared_keys_reach_the_workers_by_reference_in_variables_that_never_coincide() -> None:
+    keys = [{"name": "shop", "key": "token"}, {"name": "a-b", "key": "c"}, {"name": "a.b", "key": "c"}]
+    told = env_of(worker_of(deployment({"secrets": keys, "configMaps": keys})))
+    by_reference = [found for found in told.values() if isinstance(found, dict)]
+    assert by_reference == [{"secretKeyRef": key} for key in keys] + [{"configMapKeyRef": key} for key in keys]
+    secret = KeyRef.model_validate(keys[0])
+    assert told[pool_variable("Secret", secret)] == {"secretKeyRef": keys[0]}
+    assert told[pool_variable("ConfigMap", secret)] == {"configMapKeyRef": keys[0]}
 
 
 def test_variables_of_the_author_stand_beside_ours_and_never_replace_them() -> None:

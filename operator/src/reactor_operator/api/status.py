@@ -77,6 +77,17 @@ class StepFailure(Model):
     retryable: Optional[bool] = Field(default=None, description="Whether trying again may help.")
 
 
+class MapStatus(Model):
+    """How far a map has come, in elements."""
+
+    total: Optional[Count] = Field(default=None, description="All of them; unset while pages are still to come.")
+    running: Count = Field(description="In flight, or being undone.")
+    succeeded: Count = Field(description="Ended well, whatever was undone since.")
+    failed: Count = Field(description="Failed for good.")
+    skipped: Count = Field(description="Had nothing to do.")
+    undone: Optional[Count] = Field(default=None, description="Taken back; unset before the first one is.")
+
+
 class StepStatus(Model):
     """Where one step is."""
 
@@ -93,6 +104,7 @@ class StepStatus(Model):
     result_ref: Optional[ValueReference] = Field(default=None, description="Its result, where it is large.")
     failure: Optional[StepFailure] = Field(default=None, description="Why it failed.")
     rollback_failure: Optional[StepFailure] = Field(default=None, description="Why it could not be taken back.")
+    map: Optional[MapStatus] = Field(default=None, description="Of a map that has begun: what became of its elements.")
 
 
 class PinnedReactor(Model):

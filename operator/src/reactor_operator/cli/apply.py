@@ -1,6 +1,6 @@
 """`reactor apply`: manifests checked, then sent to the cluster with the Python modules beside them.
 
-In: paths. Out: server-side applied ConfigMaps of modules, then Reactors, then (`--runs`) runs.
+In: paths. Out: server-side applied ConfigMaps of modules, then pools, Reactors, and (`--runs`) runs.
 Never here: anything sent while anything is wrong; and no Secret or other object of the user.
 """
 
@@ -13,9 +13,9 @@ from reactor_operator.cli.manifests import Manifests, load_manifests
 from reactor_operator.cli.modules import handlers_of, modules_beside, refuse_large_modules
 from reactor_operator.cli.options import ClusterOptions
 from reactor_operator.kube.fields import JsonObject
-from reactor_operator.kube.paths import CONFIG_MAP, REACTOR, REACTOR_RUN, Kind
+from reactor_operator.kube.paths import CONFIG_MAP, REACTOR, REACTOR_POOL, REACTOR_RUN, Kind
 
-KINDS = {kind.name: kind for kind in (CONFIG_MAP, REACTOR, REACTOR_RUN)}
+KINDS = {kind.name: kind for kind in (CONFIG_MAP, REACTOR_POOL, REACTOR, REACTOR_RUN)}
 
 
 def apply_command(paths: Sequence[str], target: ClusterOptions, *, runs: bool) -> int:
@@ -25,7 +25,8 @@ def apply_command(paths: Sequence[str], target: ClusterOptions, *, runs: bool) -
     refuse_errors([*checked.findings, *(checked.inputs_findings if runs else ())])
     objects = list(objects_to_apply(manifests, checked.reactors, runs=runs))
     if not objects:
-        raise CommandError(f"{' '.join(paths)}: found no Reactor" + ("" if runs else " (runs are applied with --runs)"))
+        hint = "" if runs else " (runs are applied with --runs)"
+        raise CommandError(f"{' '.join(paths)}: found no Reactor and no ReactorPool{hint}")
     if target.namespace is not None:
         _refuse_other_namespaces(objects, target.namespace)
 
@@ -38,7 +39,7 @@ def apply_command(paths: Sequence[str], target: ClusterOptions, *, runs: bool) -
 
 
 def objects_to_apply(manifests: Manifests, reactors: Sequence[SoundReactor], *, runs: bool) -> Iterator[JsonObject]:
-    """Yield what is applied, in order: ConfigMaps of modules, Reactors, runs."""
+    """Yield what is applied, in order: ConfigMaps of modules, pools, Reactors, runs."""
     named = [reactor for reactor in reactors if reactor.manifest.target]
     maps: dict[tuple[str, str], dict[str, str]] = {}
     for reactor in named:
@@ -47,6 +48,7 @@ def objects_to_apply(manifests: Manifests, reactors: Sequence[SoundReactor], *, 
                 merged = maps.setdefault((reactor.manifest.namespace, config_map), {})
                 _merge(merged, _modules(reactor, config_map, manifests), reactor, config_map)
     yield from (_config_map(namespace, name, texts) for (namespace, name), texts in maps.items())
+    yield from (pool.value for pool in manifests.pools if pool.target)
     yield from (reactor.manifest.value for reactor in named)
     if runs:
         yield from (run.value for run in manifests.runs if run.target)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from reactor_operator.api.blueprint import Blueprint, CannotLayOut, blueprint_of, composed_names
 from reactor_operator.api.check import CheckedReactor, check_reactor
 from reactor_operator.api.inputs import apply_inputs
+from reactor_operator.api.pool import check_pool_spec
 from reactor_operator.api.problems import Problem, nearest
 from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.api.run import RunSpec, check_run
@@ -55,7 +56,7 @@ class Checked:
 
 
 def check_manifests(manifests: Manifests, *, runs: Iterable[Manifest] | None = None) -> Checked:
-    """Check the Reactors and runs that the user named, or (`runs`) only these runs and the Reactors they name."""
+    """Check all that the user named, or (`runs`) only these runs and the Reactors they name."""
     checked = Checked(findings=list(manifests.findings))
     chosen = [run for run in manifests.runs if run.target] if runs is None else list(runs)
     wanted = [reactor for reactor in manifests.reactors if reactor.target] if runs is None else []
@@ -68,6 +69,9 @@ def check_manifests(manifests: Manifests, *, runs: Iterable[Manifest] | None = N
                 checked.reactors.append(found)
     for run in chosen:
         _check_run(run, manifests, sound, checked)
+    for pool in manifests.pools if runs is None else ():
+        if pool.target:
+            checked.findings.extend(_located(pool, check_pool_spec(pool.value.get("spec", {})).problems))
     return checked
 
 

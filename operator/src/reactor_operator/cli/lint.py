@@ -4,11 +4,11 @@ In: paths. Out: lines `FILE:LINE: PATH: MESSAGE` and an exit code: 0 sound, 2 no
 Never here: a check; `check.py` has them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from reactor_operator.cli.check import check_manifests
 from reactor_operator.cli.errors import EXIT_OK, EXIT_USAGE
-from reactor_operator.cli.manifests import Manifests, load_manifests
+from reactor_operator.cli.manifests import Manifest, Manifests, load_manifests
 from reactor_operator.cli.places import Finding
 from reactor_operator.cli.tables import counted
 
@@ -20,13 +20,17 @@ def lint_command(paths: Sequence[str], *, strict: bool) -> int:
         print(finding)
     errors = sum(not finding.warning for finding in findings)
     warnings = len(findings) - errors
-    targets = [one for one in (*manifests.reactors, *manifests.runs) if one.target]
-    kinds = [f"{counted(sum(one.kind == kind for one in targets), word)}" for kind, word in _KINDS]
-    print(f"{' and '.join(kinds)}: {counted(errors, 'error')}, {counted(warnings, 'warning')}")
+    kinds = [counted(sum(one.target for one in ones), word) for ones, word in _kinds(manifests)]
+    print(f"{', '.join(kinds[:-1])} and {kinds[-1]}: {counted(errors, 'error')}, {counted(warnings, 'warning')}")
     return EXIT_USAGE if errors or (strict and warnings) else EXIT_OK
 
 
-_KINDS = (("Reactor", "reactor"), ("ReactorRun", "run"))
+def _kinds(manifests: Manifests) -> Iterator[tuple[Sequence[Manifest], str]]:
+    """Yield what was read by kind, with the word for one of it. Pools are told of where there are any."""
+    yield manifests.reactors, "reactor"
+    if any(pool.target for pool in manifests.pools):
+        yield manifests.pools, "pool"
+    yield manifests.runs, "run"
 
 
 def lint(paths: Sequence[str]) -> tuple[Manifests, list[Finding]]:
@@ -34,6 +38,7 @@ def lint(paths: Sequence[str]) -> tuple[Manifests, list[Finding]]:
     manifests = load_manifests(paths)
     checked = check_manifests(manifests)
     findings = [*checked.findings, *checked.inputs_findings]
-    if not any(one.target for one in (*manifests.reactors, *manifests.runs)) and not findings:
-        findings.append(Finding(file=paths[0], line=1, path="", message="no Reactor and no ReactorRun found"))
+    if not any(one.target for ones, _ in _kinds(manifests) for one in ones) and not findings:
+        message = "no Reactor, ReactorRun or ReactorPool found"
+        findings.append(Finding(file=paths[0], line=1, path="", message=message))
     return manifests, sorted(set(findings), key=lambda one: (one.file, one.line, one.path, one.message))

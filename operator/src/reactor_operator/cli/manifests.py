@@ -1,4 +1,4 @@
-"""The manifests of a file or folder: Reactors, runs, and the Secrets and ConfigMaps they may read.
+"""The manifests of a file or folder: Reactors, runs, pools, and the Secrets and ConfigMaps they may read.
 
 In: paths (`-` is standard input). Out: one `Manifests` value: each object with its file and lines, and what is wrong
 with single files. Raises `CommandError` for a path that is not there.
@@ -25,7 +25,7 @@ from reactor_operator.cli.yaml_source import Document, parse_documents
 
 API_GROUP = "reactor.run"
 API_VERSION = "reactor.run/v1alpha1"
-KINDS = ("Reactor", "ReactorRun")
+KINDS = ("Reactor", "ReactorRun", "ReactorPool")
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
 FILE_LIMIT_BYTES = 64 * 1024 * 1024
@@ -79,6 +79,7 @@ class Manifests:
 
     reactors: tuple[Manifest, ...] = ()
     runs: tuple[Manifest, ...] = ()
+    pools: tuple[Manifest, ...] = ()
     configs: Mapping[tuple[str, str, str], Entries] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
@@ -167,6 +168,7 @@ class _Reading:
         return Manifests(
             reactors=tuple(one for one in objects if one.kind == "Reactor"),
             runs=tuple(one for one in objects if one.kind == "ReactorRun"),
+            pools=tuple(one for one in objects if one.kind == "ReactorPool"),
             configs=configs,
             findings=tuple(self._findings),
         )
@@ -304,7 +306,7 @@ def _is_ours(api_version: str, kind: str, refuse: Callable[[str, str], None]) ->
         if kind not in KINDS:
             meant = get_close_matches(kind, KINDS, n=1)
             hint = f": did you mean {meant[0]}?" if meant else ""
-            refuse("kind", f"found '{kind}', expected {' or '.join(KINDS)}{hint}")
+            refuse("kind", f"found '{kind}', expected {_expected('kind')}{hint}")
             return False
         return True
     return api_version == "v1" and kind in ("Secret", "ConfigMap")
@@ -322,7 +324,7 @@ def _name_of(value: Mapping[str, object]) -> tuple[str, str]:
 
 
 def _expected(field_name: str) -> str:
-    return f"'{API_VERSION}'" if field_name == "apiVersion" else " or ".join(KINDS)
+    return f"'{API_VERSION}'" if field_name == "apiVersion" else f"{', '.join(KINDS[:-1])} or {KINDS[-1]}"
 
 
 def _refers_to_others(value: object, reactors: Container[str]) -> bool:

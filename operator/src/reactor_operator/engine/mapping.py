@@ -379,6 +379,7 @@ def _end(draft: Draft, path: str, advance: Advance) -> bool:
     if is_held(draft.header) or _page_word(path) in draft.evaluating or returns_of(path) in draft.evaluating:
         return False
     if map_of(draft, path).collect is not None:
+        file_all(draft, path)  # what collects reads them
         key = collect_path(path)
         begun = begin_element(draft, path, key)
         advance(begun)

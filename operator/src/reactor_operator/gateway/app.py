@@ -1,11 +1,14 @@
-"""The gateway's HTTP application: what tasks speak to (docs/protocol.md).
+"""The gateway's HTTP application: what tasks and workers of pools speak to (docs/protocol.md).
 
 In: requests from pods. Out: answers by the protocol's table, one line of log for what is our fault.
-Never here: anything about one route (`tasks`), or trust in a request before `requests` has seen its token.
+Never here: anything about one route (`tasks`, `pools`), or trust in a request before `requests` or `pool_requests` has
+seen its token.
 """
 
+import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
 import orjson
 import structlog
@@ -16,19 +19,30 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from reactor_operator.encryption import NO_KEYS, CannotDecrypt, Keyring
+from reactor_operator.gateway import pool_requests, requests
+from reactor_operator.gateway.answer import Answer
+from reactor_operator.gateway.bodies import Refusal
 from reactor_operator.gateway.lingering import LingeringResponse
 from reactor_operator.gateway.metrics import GatewayMetrics
-from reactor_operator.gateway.requests import METHODS, Refusal, parse_request
-from reactor_operator.gateway.tasks import GatewayStore, TaskService
+from reactor_operator.gateway.pools import LEASE_SECONDS, PoolService, PoolStore
+from reactor_operator.gateway.tasks import TaskService, TaskStore
 from reactor_operator.gateway.tokens import SHORTEST_KEY
-from reactor_operator.gateway.turns import HeldResponse
+from reactor_operator.gateway.turns import HeldResponse, Turns
 from reactor_operator.ports import Clock
 from reactor_operator.store.port import StoreUnavailable
 
 _BODY_UNWANTED = 413
 _RETRY_AFTER_SECONDS = "1"
 _EVERY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_LARGE_BODIES_AT_ONCE = 2
 _log = structlog.get_logger("reactor_operator.gateway")
+
+
+class GatewayStore(TaskStore, PoolStore, Protocol):
+    """What the gateway needs of the store."""
+
+
+Ask = Callable[[Request], Awaitable[Answer]]
 
 
 def create_app(
@@ -37,38 +51,61 @@ def create_app(
     clock: Clock,
     registry: CollectorRegistry | None = None,
     keys: Keyring = NO_KEYS,
+    lease_seconds: float = LEASE_SECONDS,
 ) -> Starlette:
-    """Return the application. `registry` is where its series go (see `operations`); `keys` open and encrypt values."""
+    """Return the application. `registry` is where its series go (see `operations`); `keys` open and encrypt values.
+
+    lease_seconds: for how long a worker of a pool has a task before it says that it lives.
+    """
     if len(token_key) < SHORTEST_KEY:
         raise ValueError(f"token key: found {len(token_key)} bytes, expected at least {SHORTEST_KEY}")
-    service = TaskService(store, clock, keys)
+    turns, large_bodies = Turns(), asyncio.Semaphore(_LARGE_BODIES_AT_ONCE)
+    tasks = TaskService(store, clock, keys, turns, large_bodies)
+    pools = PoolService(store, keys, turns, large_bodies, lease_seconds)
     metrics = GatewayMetrics(registry or CollectorRegistry())
 
-    async def answer(request: Request) -> Response:
-        started = time.perf_counter()
-        response = await _answer(request, service, token_key)
-        verb = request.scope["path"].rpartition("/")[2]
-        metrics.observe(verb if verb in METHODS else "", response.status_code, time.perf_counter() - started)
-        return response
+    async def ask_of_task(request: Request) -> Answer:
+        return await tasks.answer(requests.parse_request(request, token_key))
 
-    return Starlette(routes=[Route("/v1/tasks/{rest:path}", answer, methods=_EVERY_METHOD)])
+    async def ask_of_pool(request: Request) -> Answer:
+        return await pools.answer(pool_requests.parse_pool_request(request, token_key))
+
+    def answering(ask: Ask, verbs: Mapping[str, str]) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            started = time.perf_counter()
+            response, waited = await _answer(request, ask)
+            verb = verbs.get(request.scope["path"].rpartition("/")[2], "")
+            metrics.observe(verb, response.status_code, time.perf_counter() - started - waited)
+            return response
+
+        return answer
+
+    of_tasks = answering(ask_of_task, {verb: verb for verb in requests.METHODS})
+    of_pools = answering(ask_of_pool, {verb: f"pool {verb}" for verb in pool_requests.METHODS})
+    return Starlette(
+        routes=[
+            Route("/v1/tasks/{rest:path}", of_tasks, methods=_EVERY_METHOD),
+            Route("/v1/pools/{rest:path}", of_pools, methods=_EVERY_METHOD),
+        ]
+    )
 
 
-async def _answer(request: Request, service: TaskService, token_key: bytes) -> Response:
+async def _answer(request: Request, ask: Ask) -> tuple[Response, float]:
+    """Return what is answered, and for how long there was nothing to answer."""
     try:
-        found = await service.answer(parse_request(request, token_key))
+        found = await ask(request)
     except Refusal as refusal:
-        return _error(refusal.code, str(refusal), refusal.headers)
+        return _error(refusal.code, str(refusal), refusal.headers), 0.0
     except StoreUnavailable as problem:
-        _log.warning("the store is away; the task is asked to try again", problem=str(problem))
-        return _error(503, "the store is away; repeat the request", {"Retry-After": _RETRY_AFTER_SECONDS})
+        _log.warning("the store is away; the request is to be repeated", problem=str(problem))
+        return _error(503, "the store is away; repeat the request", {"Retry-After": _RETRY_AFTER_SECONDS}), 0.0
     except CannotDecrypt as problem:
-        _log.error("a key is missing; the task is asked to try again", problem=str(problem))
-        return _error(503, "the gateway lacks a key; repeat the request", {"Retry-After": _RETRY_AFTER_SECONDS})
+        _log.error("a key is missing; the request is to be repeated", problem=str(problem))
+        return _error(503, "the gateway lacks a key; repeat the request", {"Retry-After": _RETRY_AFTER_SECONDS}), 0.0
     except Exception:
         _log.exception("a request failed; this is a bug", method=request.method, path=request.url.path)
-        return _error(500, "the gateway failed; repeat the request")
-    return HeldResponse(found.body, found.content_type, found.held)
+        return _error(500, "the gateway failed; repeat the request"), 0.0
+    return HeldResponse(found.body, found.content_type, found.held), found.waited_seconds
 
 
 def _error(code: int, message: str, headers: Mapping[str, str] | None = None) -> Response:

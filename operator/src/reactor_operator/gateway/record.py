@@ -28,6 +28,7 @@ class OpenRecord:
     failure:           the JSON document of the failure a compensate cleans up after, kept in the record itself.
     detail:            reference to what explains that failure.
     uncertain:         the action it reverses may have acted, and what it did is not known.
+    pool:              of a task that a pool does: reference to what its step has in common (`tasks.pools`).
     sensitive:         what of the task is sensitive.
     """
 
@@ -38,6 +39,7 @@ class OpenRecord:
     detail: ValueRef | None = None
     uncertain: bool = False
     sensitive: Sensitive = HARMLESS
+    pool: ValueRef | None = None
 
 
 def encode_record(record: OpenRecord) -> bytes:
@@ -52,6 +54,8 @@ def encode_record(record: OpenRecord) -> bytes:
         document["request"] = record.request
     if record.detail is not None:
         document["detail"] = record.detail
+    if record.pool is not None:
+        document["pool"] = record.pool
     if record.sensitive:
         document["sensitive"] = told_sensitive(record.sensitive)
     return orjson.dumps(document)
@@ -82,6 +86,7 @@ def decode_record(body: bytes) -> OpenRecord:
             detail=_reference(document.get("detail")),
             uncertain=bool(document["uncertain"]),
             sensitive=_sensitive(document.get("sensitive")),
+            pool=_reference(document.get("pool")),
         )
     except (ValueError, TypeError, KeyError) as problem:
         raise UnreadableRecord(f"stored record of a task cannot be read ({problem!r}): {body[:200]!r}") from problem

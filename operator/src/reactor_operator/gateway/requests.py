@@ -4,21 +4,17 @@ In: a request from anyone. Out: a `TaskRequest` whose token is right, or a `Refu
 beyond its limit in memory.
 """
 
-import asyncio
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from reactor_operator.engine.identity import Task, parse_task_key
+from reactor_operator.gateway.bodies import Refusal, announced_size, read_body
 from reactor_operator.gateway.tokens import verify
 from reactor_operator.gateway.turns import SMALL
 
-BODY_LIMIT = 32 * 1024 * 1024
-OUTCOME_LIMIT = BODY_LIMIT + 1024
-"""A result of exactly BODY_LIMIT is allowed, and the document around it needs a little room."""
 METHODS = {
     "check-in": "POST",
     "outcome": "PUT",
@@ -26,20 +22,11 @@ METHODS = {
     "arguments": "GET",
     "result": "GET",
     "failure": "GET",
+    "results": "GET",
 }
-_BODY_SECONDS = 120.0
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 _NONCE = re.compile(r"[0-9a-fA-F]{32}", re.ASCII)
 _BEARER = re.compile(r"bearer ([!-~]{1,512})", re.ASCII | re.IGNORECASE)
-
-
-class Refusal(Exception):
-    """The request is answered with an error; the text goes to the task."""
-
-    def __init__(self, code: int, message: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.headers = headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,30 +56,12 @@ class TaskRequest:
 
     def may_be_large(self) -> bool:
         """Say whether the body is announced as large, or not announced at all."""
-        announced = self._announced_size()
+        announced = announced_size(self.http)
         return announced is None or announced > SMALL
 
     async def read_body(self, limit: int) -> bytes:
         """Return the body. Raises Refusal (413) as soon as it is known to be longer than `limit` bytes."""
-        announced = self._announced_size()
-        if announced is not None and announced > limit:
-            raise _too_large(limit)
-        body = bytearray()
-        try:
-            async with asyncio.timeout(_BODY_SECONDS):
-                async for part in self.http.stream():
-                    body += part
-                    if len(body) > limit:
-                        raise _too_large(limit)
-        except TimeoutError:
-            raise Refusal(408, f"the body did not arrive within {_BODY_SECONDS:g} s", {"Connection": "close"}) from None
-        except ClientDisconnect:
-            raise Refusal(400, "the connection ended before the body did") from None
-        return bytes(body)
-
-    def _announced_size(self) -> int | None:
-        announced = self.http.headers.get("content-length", "")
-        return int(announced[:12]) if announced.isascii() and announced.isdecimal() else None
+        return await read_body(self.http, limit)
 
 
 def parse_request(request: Request, token_key: bytes) -> TaskRequest:
@@ -105,11 +74,17 @@ def parse_request(request: Request, token_key: bytes) -> TaskRequest:
     if request.method != METHODS[verb]:
         raise Refusal(405, f"found {request.method}, expected {METHODS[verb]}", {"Allow": METHODS[verb]})
     task = parse_task_key(key)
-    bearer = _BEARER.fullmatch(request.headers.get("authorization", ""))
-    if task is None or bearer is None or not _RUN.fullmatch(run) or not verify(token_key, f"{run}/{key}", bearer[1]):
+    if task is None or not is_run(run) or not has_token(request, token_key, f"{run}/{key}"):
         raise Refusal(401, "expected the token of this task (REACTOR_TOKEN)", {"WWW-Authenticate": "Bearer"})
     return TaskRequest(run, task, verb, request)
 
 
-def _too_large(limit: int) -> Refusal:
-    return Refusal(413, f"the body is larger than {limit} bytes", {"Connection": "close"})
+def is_run(uid: str) -> bool:
+    """Say whether a text from outside can be the uid of a run."""
+    return _RUN.fullmatch(uid) is not None
+
+
+def has_token(request: Request, token_key: bytes, fence: str) -> bool:
+    """Say whether a request bears the token of `fence`."""
+    bearer = _BEARER.fullmatch(request.headers.get("authorization", ""))
+    return bearer is not None and verify(token_key, fence, bearer[1])

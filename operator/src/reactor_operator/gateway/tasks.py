@@ -4,56 +4,58 @@ In: a `TaskRequest`. Out: the answer's bytes, or a `Refusal`. Never here: an ack
 entry on disk, or a decision about the run.
 """
 
-import asyncio
 import contextlib
 import hashlib
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass, field
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol, assert_never
 
 import orjson
 
-from reactor_operator.encryption import NO_KEYS, Keyring
+from reactor_operator.encryption import Keyring
 from reactor_operator.engine.events import TaskStarted, TaskUploaded
-from reactor_operator.engine.values import ValueRef, reference_to
+from reactor_operator.engine.values import ValueRef
+from reactor_operator.gateway.answer import Answer
+from reactor_operator.gateway.bodies import BODY_LIMIT, OUTCOME_LIMIT, Refusal
+from reactor_operator.gateway.documents import TaskDocuments, size_of
 from reactor_operator.gateway.record import OpenRecord, decode_record, told_failure, told_sensitive
-from reactor_operator.gateway.requests import BODY_LIMIT, OUTCOME_LIMIT, Refusal, TaskRequest
+from reactor_operator.gateway.requests import TaskRequest
+from reactor_operator.gateway.results import ResultPages
 from reactor_operator.gateway.turns import Turns
 from reactor_operator.outcomes.document import InvalidOutcome, parse_outcome
 from reactor_operator.outcomes.members import MEMBERS_LIMIT, has_too_many_members
+from reactor_operator.outcomes.names import keep
 from reactor_operator.ports import Clock
 from reactor_operator.store.codec import encode_event
-from reactor_operator.store.port import Appended, Entry, Inbox, OpenTask, StoreUnavailable, Values
+from reactor_operator.store.port import Appended, Entry, Inbox, OpenTask, Pages, Values
 
-_LARGE_BODIES_AT_ONCE = 2
 _NO_ARGUMENTS = b"{}"
 _CLOSED = "the task is closed or superseded, or its run is over: exit without acting"
 _BOUND = "another process has checked in for this task: exit without acting"
 
 
-class GatewayStore(Inbox, Values, Protocol):
-    """What the gateway needs of the store."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A body to send with 200. `held` is its turn, to be given back once it is sent."""
-
-    body: bytes
-    content_type: str = "application/json"
-    held: AsyncExitStack = field(default_factory=AsyncExitStack)
+class TaskStore(Inbox, Values, Pages, Protocol):
+    """What is needed of the store."""
 
 
 class TaskService:
     """Answers tasks from one store."""
 
-    def __init__(self, store: GatewayStore, clock: Clock, keys: Keyring = NO_KEYS) -> None:
+    def __init__(
+        self,
+        store: TaskStore,
+        clock: Clock,
+        keys: Keyring,
+        turns: Turns,
+        large_bodies: AbstractAsyncContextManager[object],
+    ) -> None:
         self._store = store
         self._clock = clock
         self._keys = keys
-        self._large_bodies = asyncio.Semaphore(_LARGE_BODIES_AT_ONCE)
-        self._turns = Turns()
+        self._large_bodies = large_bodies
+        self._turns = turns
+        self._documents = TaskDocuments(store, keys)
+        self._results = ResultPages(store, keys)
 
     async def answer(self, request: TaskRequest) -> Answer:
         """Do what `request` asks. Raises Refusal, StoreUnavailable."""
@@ -64,6 +66,9 @@ class TaskService:
                 return await self._record_outcome(request)
             case "output":
                 return await self._record_output(request)
+            case "results":
+                record = decode_record((await self._open(request)).record)
+                return Answer(await self._results.answer(request.run, record, request.http.query_params))
             case _:
                 return await self._send_document(request)
 
@@ -74,8 +79,8 @@ class TaskService:
             raise Refusal(410, _CLOSED)
         record = decode_record(found.record)
         refs = (record.arguments, record.result, record.request, record.detail)
-        async with self._turns.turn(_size_of(*refs)) as turn:
-            values = await self._values(request.run, *refs)
+        async with self._turns.turn(size_of(*refs)) as turn:
+            values = await self._documents.get(request.run, *refs)
             entry = Entry(
                 run=request.run,
                 task=request.task.key,
@@ -109,22 +114,23 @@ class TaskService:
             document, text = _output_document(body, request.http.headers.get("content-type", ""))
             if record.sensitive.result:
                 document = self._keys.encrypt(request.run, f"{request.task.key} result", document)
-            ref = reference_to(document)
+            values: dict[str, bytes] = {}
+            ref = keep(document, request.task, "output", values)
             entry = Entry(
                 run=request.run,
                 task=request.task.key,
                 digest=_digest("output", ref.digest.encode()),
                 body=encode_event(TaskUploaded(task=request.task, result=ref, text=text)),
-                values={ref.digest: document},
+                values=values,
             )
             return _accept(await self._store.append(entry), conflict=Refusal(410, _CLOSED))
 
     async def _send_document(self, request: TaskRequest) -> Answer:
         record = decode_record((await self._open(request)).record)
         if request.verb == "failure":
-            return Answer(_found(told_failure(record, await self._values(request.run, record.detail)), request))
+            return Answer(_found(told_failure(record, await self._documents.get(request.run, record.detail)), request))
         ref = record.arguments if request.verb == "arguments" else record.result
-        async with self._turns.turn(_size_of(ref)) as turn:
+        async with self._turns.turn(size_of(ref)) as turn:
             document = await self._value(request.run, ref)
             if document is None and request.verb == "arguments":
                 document = _NO_ARGUMENTS
@@ -154,23 +160,7 @@ class TaskService:
         return found
 
     async def _value(self, run: str, ref: ValueRef | None) -> bytes | None:
-        return None if ref is None else (await self._values(run, ref))[ref.digest]
-
-    async def _values(self, run: str, *refs: ValueRef | None) -> dict[str, bytes]:
-        wanted = frozenset(ref.digest for ref in refs if ref is not None)
-        if not wanted:
-            return {}
-        found = dict(await self._store.get_values(run, wanted))
-        missing = sorted(wanted - found.keys())
-        if missing:
-            raise StoreUnavailable(
-                f"run {run}: values {', '.join(missing)} are not in the store; it may have lost them"
-            )
-        return self._keys.decrypt_all(run, found)
-
-
-def _size_of(*refs: ValueRef | None) -> int:
-    return sum(ref.size for ref in refs if ref is not None)
+        return None if ref is None else (await self._documents.get(run, ref))[ref.digest]
 
 
 def _found(document: bytes | None, request: TaskRequest) -> bytes:

@@ -23,12 +23,13 @@ from reactor_operator.engine.failures import (
     render_message,
 )
 from reactor_operator.engine.identity import Action, Task
-from reactor_operator.engine.values import ValueRef, reference_to
+from reactor_operator.engine.values import ValueRef
 from reactor_operator.kube.fields import int_at, parse_object, text_at
 from reactor_operator.outcomes.detail import render_detail
 from reactor_operator.outcomes.encrypted import encrypt_result
 from reactor_operator.outcomes.members import MEMBERS_LIMIT, has_too_many_members
-from reactor_operator.store.codec import encode_event
+from reactor_operator.outcomes.names import keep
+from reactor_operator.store.codec import encode_event, encode_plain_success
 from reactor_operator.store.port import Entry
 
 _REPORTED_KINDS = (
@@ -38,6 +39,8 @@ _REPORTED_KINDS = (
     FailureKind.CANNOT_START,
     FailureKind.HTTP,
 )
+WORKER_KINDS = (*_REPORTED_KINDS, FailureKind.OUT_OF_MEMORY, FailureKind.NO_OUTCOME, FailureKind.TIMEOUT)
+"""What a worker may report: it knows too how a process ended that told nothing itself."""
 _WITH_RESULT: Mapping[str, Callable[[Task, ValueRef | None], Outcome]] = {
     "succeeded": lambda task, result: TaskSucceeded(task=task, result=result),
     "skipped": lambda task, result: TaskSkipped(task=task, result=result),
@@ -49,22 +52,34 @@ _EXCEPTION_LIMIT = 256
 _FOUND_LIMIT = 80
 
 Values = dict[str, bytes]
+Kinds = tuple[FailureKind, ...]
+NOTHING = b'{"type":"succeeded","result":null}'
+_NOTHING_DIGEST = hashlib.sha256(NOTHING).hexdigest()
 
 
 class InvalidOutcome(ValueError):
     """The bytes are not an outcome document. The message says which field, what was found and what was expected."""
 
 
-def parse_outcome(run: str, task: Task, document: bytes, binding: str = "", keys: Keyring | None = None) -> Entry:
+def parse_outcome(
+    run: str,
+    task: Task,
+    document: bytes,
+    binding: str = "",
+    keys: Keyring | None = None,
+    kinds: Kinds = _REPORTED_KINDS,
+) -> Entry:
     """Return the final entry that `document` makes for `task`. Raises InvalidOutcome.
 
     The result is kept byte for byte where the document is in compact form, which is how the agent writes it. A result
     that is promised and is not JSON that can be kept is itself an outcome: the failure InvalidResult.
     `keys` are given where the result is sensitive: it is encrypted, and the entry's digest tells nothing of it. Raises
-    CannotDecrypt where there is none.
+    CannotDecrypt where there is none. `kinds` are those of failures that may be told.
     """
+    if document == NOTHING:
+        return plain_success(run, task.key, binding)
     values: Values = {}
-    event = _parse_event(task, document, values)
+    event = _parse_event(task, document, values, kinds)
     if keys is not None:
         encrypted, kept = encrypt_result(event, values, lambda result: keys.encrypt(run, f"{task.key} result", result))
         return Entry(
@@ -87,7 +102,13 @@ def parse_outcome(run: str, task: Task, document: bytes, binding: str = "", keys
     )
 
 
-def _parse_event(task: Task, document: bytes, values: Values) -> Outcome:
+def plain_success(run: str, task_key: str, binding: str) -> Entry:
+    """Return the final entry that the document `NOTHING` makes for a task."""
+    body = encode_plain_success(task_key)
+    return Entry(run=run, task=task_key, final=True, binding=binding, digest=_NOTHING_DIGEST, body=body)
+
+
+def _parse_event(task: Task, document: bytes, values: Values, kinds: Kinds) -> Outcome:
     promised = next((type_ for type_, prefix in _COMPACT_PREFIXES.items() if document.startswith(prefix)), None)
     problem = ""
     if has_too_many_members(document):
@@ -103,14 +124,14 @@ def _parse_event(task: Task, document: bytes, values: Values) -> Outcome:
             problem = str(found)
         else:
             _check_type(promised, task)
-            return _WITH_RESULT[promised](task, _keep(result, values))
+            return _WITH_RESULT[promised](task, _keep(result, task, values))
     try:
         fields = _parse_fields(document)
     except InvalidOutcome:
         if not problem:
             raise
         return _invalid_result(task, problem)
-    return _event_from(fields, task, values)
+    return _event_from(fields, task, values, kinds)
 
 
 def _parse_fields(document: bytes) -> dict[str, Any]:
@@ -125,7 +146,7 @@ def _parse_fields(document: bytes) -> dict[str, Any]:
     return fields
 
 
-def _event_from(fields: dict[str, Any], task: Task, values: Values) -> Outcome:
+def _event_from(fields: dict[str, Any], task: Task, values: Values, kinds: Kinds) -> Outcome:
     type_ = fields.get("type")
     if not isinstance(type_, str) or type_ not in _TYPES:
         _refuse("type", type_, f"one of {', '.join(_TYPES)}")
@@ -134,7 +155,7 @@ def _event_from(fields: dict[str, Any], task: Task, values: Values) -> Outcome:
         reason = fields.get("reason", "")
         return TaskHalted(task=task, reason=render_message(_text("reason", reason)))
     if type_ == "failed":
-        return TaskFailed(task=task, failure=_failure_from(fields.get("failure"), values))
+        return TaskFailed(task=task, failure=_failure_from(fields.get("failure"), task, values, kinds))
     if "result" not in fields:
         raise InvalidOutcome(f"outcome document: field result is missing; expected any JSON beside type {type_}")
     try:
@@ -143,15 +164,15 @@ def _event_from(fields: dict[str, Any], task: Task, values: Values) -> Outcome:
         )
     except (ValueError, RecursionError) as problem:  # half of a surrogate pair; 1e999, which is no number here
         return _invalid_result(task, str(problem))
-    return _WITH_RESULT[type_](task, _keep(result, values))
+    return _WITH_RESULT[type_](task, _keep(result, task, values))
 
 
-def _failure_from(found: Any, values: Values) -> Failure:
+def _failure_from(found: Any, task: Task, values: Values, kinds: Kinds) -> Failure:
     if not isinstance(found, dict):
         _refuse("failure", found, "an object")
     kind = found.get("kind")
-    if not isinstance(kind, str) or kind not in _REPORTED_KINDS:
-        _refuse("failure.kind", kind, f"one of {', '.join(_REPORTED_KINDS)}")
+    if not isinstance(kind, str) or kind not in kinds:
+        _refuse("failure.kind", kind, f"one of {', '.join(kinds)}")
     retryable = found.get("retryable", True)
     if not isinstance(retryable, bool):
         _refuse("failure.retryable", retryable, "true or false")
@@ -170,7 +191,7 @@ def _failure_from(found: Any, values: Values) -> Failure:
         else render_message(_text("failure.exception", exception))[:_EXCEPTION_LIMIT],
         file=text_at(place, "file") or None,
         line=int_at(place, "line"),
-        detail=_keep(document, values) if document is not None else None,
+        detail=keep(document, task, "detail", values) if document is not None else None,
         told=_told_certainty(found.get("certainty"), FailureKind(kind)),
         retry_after_ms=_retry_after_ms(found.get("retryAfterMs", 0)),
     )
@@ -200,12 +221,8 @@ def _check_type(type_: str, task: Task) -> None:
         )
 
 
-def _keep(document: bytes, values: Values) -> ValueRef | None:
-    if document.strip() == b"null":
-        return None
-    ref = reference_to(document)
-    values[ref.digest] = document
-    return ref
+def _keep(document: bytes, task: Task, values: Values) -> ValueRef | None:
+    return None if document.strip() == b"null" else keep(document, task, "result", values)
 
 
 def _invalid_result(task: Task, problem: str) -> TaskFailed:

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from reactor_operator.engine.events import Outcome, TaskContinued, TaskSkipped, TaskSucceeded
 from reactor_operator.engine.values import reference_to
+from reactor_operator.outcomes.names import name_of
 
 Encrypt = Callable[[bytes], bytes]
 
@@ -19,6 +20,6 @@ def encrypt_result(
     """Return an outcome and its documents, the result encrypted. Raises CannotDecrypt where there is no key."""
     if not isinstance(event, TaskSucceeded | TaskSkipped | TaskContinued) or event.result is None:
         return event, values
-    document = encrypt(values[event.result.digest])
-    ref = reference_to(document)
+    document = encrypt(event.result.inline or values[event.result.digest])
+    ref = reference_to(document, name_of(event.task, "result"))
     return replace(event, result=ref), {ref.digest: document}

@@ -10,7 +10,7 @@ that reaches the limit was cut, so it is no result.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import orjson
@@ -19,9 +19,10 @@ from reactor_operator.api.actions import ExitCodes
 from reactor_operator.engine.events import Outcome, TaskContinued, TaskFailed, TaskHalted, TaskSkipped, TaskSucceeded
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.identity import Action, Task
-from reactor_operator.engine.values import ValueRef, reference_to
+from reactor_operator.engine.values import reference_to
 from reactor_operator.outcomes.detail import last_words
 from reactor_operator.outcomes.exit_words import exit_words
+from reactor_operator.outcomes.names import keep
 
 MESSAGE_LIMIT = 4096
 OUTPUT_LIMIT = 32 * 1024 * 1024
@@ -70,14 +71,11 @@ class ExitOutcome:
     def event_of(self, task: Task) -> tuple[Outcome, Mapping[str, bytes]]:
         """Return the event that this outcome is for `task`, and the values it refers to."""
         if self.failure is not None:
-            ref = self.failure.detail
-            kept = {ref.digest: self.detail} if ref is not None and self.detail is not None else {}
-            return TaskFailed(task=task, failure=self.failure), kept
-        result: ValueRef | None = None
-        values: dict[str, bytes] = {}
-        if self.result is not None:
-            result = reference_to(self.result)
-            values[result.digest] = self.result
+            values: dict[str, bytes] = {}
+            detail = keep(self.detail, task, "detail", values) if self.detail is not None else self.failure.detail
+            return TaskFailed(task=task, failure=replace(self.failure, detail=detail)), values
+        values = {}
+        result = keep(self.result, task, "result", values) if self.result is not None else None
         match self.meaning:
             case ExitMeaning.SKIPPED:
                 return TaskSkipped(task=task, result=result), values

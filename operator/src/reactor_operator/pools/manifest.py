@@ -16,9 +16,9 @@ import orjson
 
 from reactor_operator.api.pool import PoolSpec
 from reactor_operator.engine.identity import digest_of
-from reactor_operator.gateway.tokens import task_token
+from reactor_operator.gateway.tokens import pool_fence, task_token
 from reactor_operator.kube.paths import DEPLOYMENT, REACTOR_POOL
-from reactor_operator.pools.pool import Pool
+from reactor_operator.pools.pool import Pool, pool_key
 from reactor_operator.pools.references import reference_entries
 from reactor_operator.tasks.manifest import MANAGED_BY, foreign, label_value
 from reactor_operator.tasks.manifest_env import EnvEntry, literal_entries
@@ -88,7 +88,7 @@ def pod_selector(pool: Pool) -> str:
 
 def pool_token(key: bytes, namespace: str, name: str) -> str:
     """Return the token with which the workers of a pool speak to the gateway."""
-    return task_token(key, f"pool/{namespace}/{name}")
+    return task_token(key, pool_fence(pool_key(namespace, name)))
 
 
 def _labels(pool: Pool) -> dict[str, str]:

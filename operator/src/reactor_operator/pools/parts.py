@@ -10,9 +10,10 @@ from reactor_operator.pools.following import follow_deployments, follow_pools
 from reactor_operator.pools.loop import PoolLoop
 from reactor_operator.pools.lost import LostTasks
 from reactor_operator.pools.metrics import PoolMetrics
-from reactor_operator.pools.ports import PoolStore
+from reactor_operator.pools.ports import WaitingStore
 from reactor_operator.pools.reconciler import PoolReconciler
 from reactor_operator.pools.roster import PoolRoster
+from reactor_operator.pools.unserved import UnservedTasks
 from reactor_operator.ports import Clock
 from reactor_operator.tasks.manifest_spec import TaskSettings
 
@@ -21,7 +22,7 @@ def pool_parts(
     *,
     client: KubeClient,
     namespaces: Sequence[str | None],
-    store: PoolStore,
+    store: WaitingStore,
     roster: PoolRoster,
     settings: TaskSettings,
     clock: Clock,
@@ -36,4 +37,5 @@ def pool_parts(
         "pools": PoolLoop(roster, reconciler, store, clock, metrics).run(),
         "list of pools": follow_pools(client, namespaces, roster),
         "lost tasks": LostTasks(store, metrics).run(),
+        "unserved tasks": UnservedTasks(store, roster, client, clock).run(),
     }

@@ -26,7 +26,4 @@ class WaitingStore(PoolStore, Protocol):
     """A store that also tells who waits."""
 
     async def waiting(self, pool: str, limit: int) -> tuple[tuple[str, str], ...]:
-        """Return tasks (run, key) that wait in the queue of a pool: those that have waited longest, `limit` at most.
-
-        Of a chunk all or none. Tasks that were closed since may be among them.
-        """
+        """Return tasks (run, key) that wait in the queue of a pool, of each run those that have waited longest."""

@@ -39,7 +39,7 @@ class PoolReconciler:
     async def reconcile(self, pool: Pool, replicas: Replicas) -> Workers:
         """Apply the Deployment where it is not what it should be, and return how its workers are.
 
-        Raises Unavailable, ApiError.
+        Raises Unavailable, ApiError (Conflict too: somebody replaced the Deployment meanwhile).
         """
         path = DEPLOYMENT.object(pool.namespace, deployment_name(pool.name))
         found = await self._client.get(path)
@@ -52,8 +52,6 @@ class PoolReconciler:
                 found = await self._applied_as(path, found, pool, wanted)
             except Invalid as error:
                 return _refused(before, wanted, f"InvalidPod: the API server refuses its Deployment: {error.message}")
-            except Conflict:
-                return Workers(wanted=wanted)  # deleted or replaced meanwhile: looked at again soon
             except Forbidden as error:
                 return _refused(before, wanted, f"{error.reason or 'Forbidden'}: {error.message}")
         return await self._read(pool, found) if found is not None else Workers()

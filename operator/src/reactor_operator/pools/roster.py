@@ -8,9 +8,13 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from reactor_operator.api.actions import ActionSpec
 from reactor_operator.api.pool import PoolSpec
+from reactor_operator.api.reactor import Step
+from reactor_operator.engine.failures import Failure
 from reactor_operator.kube.fields import JsonObject
 from reactor_operator.pools.pool import Pool, parse_pool, pool_key
+from reactor_operator.pools.references import refuse_on_pool
 from reactor_operator.pools.scaling import ScaleMemory
 from reactor_operator.pools.workers import Workers
 
@@ -55,6 +59,8 @@ class PoolRoster:
             self._known[pool.key] = Known(pool)
             self._wake.set()
             return
+        if pool.generation < known.pool.generation:
+            return  # a watch tells late what a list or an answer has told already
         if pool.generation != known.pool.generation:
             known.dirty = True
             known.not_before = 0.0
@@ -76,6 +82,13 @@ class PoolRoster:
     def keys(self, namespace: str | None = None) -> list[str]:
         """Return the pools of a namespace, or of all."""
         return [key for key, known in self._known.items() if namespace in (None, known.pool.namespace)]
+
+    def refuse(self, pool: str, path: str, step: Step, action: ActionSpec) -> Failure | None:
+        """Return why an action can never start on a pool, as far as the pool is known; one that is missing may come."""
+        known = self._known.get(pool)
+        if known is None or known.pool.spec is None:
+            return None
+        return refuse_on_pool(path, step, action, pool, known.pool.spec)
 
     def names(self, namespace: str) -> list[str]:
         """Return the names of the pools of a namespace."""

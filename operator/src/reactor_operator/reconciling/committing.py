@@ -19,6 +19,7 @@ from reactor_operator.reconciling.keys import Keys
 from reactor_operator.reconciling.memory import Memory
 from reactor_operator.reconciling.passing import Pass
 from reactor_operator.reconciling.places import Places
+from reactor_operator.reconciling.pooled import PoolBook
 from reactor_operator.reconciling.records import Decided, KnownRun, make_commit, read_run
 from reactor_operator.store.port import Claim, Snapshot, Store
 
@@ -28,7 +29,7 @@ class Commits:
     """What every pass is made with, and where each of its commits goes: into the store, then into what is remembered.
 
     epoch:              of this operator; a newer one makes its commits fail.
-    pools:              whether there are pools here; else their tasks are launched like others.
+    pools:              those that there are; None where their tasks are launched like others.
     pending_timeout_ms: how long a task waits for a place to start, where its reactor does not say.
     """
 
@@ -42,7 +43,7 @@ class Commits:
     keyring: Keyring
     epoch: int
     pending_timeout_ms: int
-    pools: bool = False
+    pools: PoolBook | None = None
     _cache: DocumentCache = field(default_factory=DocumentCache)
 
     def distrust(self) -> None:
@@ -78,7 +79,7 @@ class Commits:
 
     async def fold(self, passing: Pass, events: Sequence[ev.Event]) -> Decided:
         """Decide on events and on the time. Raises ValueLost, CannotDecrypt, StoreUnavailable."""
-        return await passing.fold(list(events), self.clock.now(), self.evaluator)
+        return await passing.fold(list(events), self.clock.now(), self.evaluator, self.pools)
 
     async def save(
         self, passing: Pass, decided: Decided, inbox_position: int = 0, *, share: Claim | None = None
@@ -94,7 +95,7 @@ class Commits:
             epoch=self.epoch,
             inbox_position=inbox_position,
             acknowledged=frozenset(passing.acknowledged),
-            pools=self.pools,
+            pools=self.pools is not None,
             claim=share or await self.keys.claim_for(known, decided.state, passing.documents),
         )
         if decided.state.header.stage is not Stage.OVER:

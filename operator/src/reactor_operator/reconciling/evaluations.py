@@ -37,6 +37,7 @@ from reactor_operator.reconciling.documents import Documents
 from reactor_operator.reconciling.environments import Readable
 from reactor_operator.reconciling.mapped import Page, counts_of, cut_into_pages, read_page, results_document
 from reactor_operator.reconciling.masked import masked
+from reactor_operator.reconciling.pooled import PoolBook, refuse_task
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.reconciling.requests import evaluate_request, sources_of
 from reactor_operator.store.outcome_pages import source_page_name
@@ -59,10 +60,18 @@ class Answered:
 
 
 async def answer(
-    asked: Evaluation, known: KnownRun, state: RunState, evaluator: Evaluator, documents: Documents
+    asked: Evaluation,
+    known: KnownRun,
+    state: RunState,
+    evaluator: Evaluator,
+    documents: Documents,
+    pools: PoolBook | None = None,
 ) -> Answered:
-    """Evaluate what the engine asked for. Raises StoreUnavailable where a document cannot be read now."""
-    answering = _Answering(known, state, evaluator, documents, Readable(known, state, documents))
+    """Evaluate what the engine asked for; `pools` are those that there are.
+
+    Raises StoreUnavailable where a document cannot be read now.
+    """
+    answering = _Answering(known, state, evaluator, documents, Readable(known, state, documents), pools)
     event: ev.Event
     match asked:
         case EvaluateStep():
@@ -88,6 +97,7 @@ class _Answering:
     evaluator: Evaluator
     documents: Documents
     readable: Readable
+    book: PoolBook | None
     values: dict[str, bytes] = field(default_factory=dict)
     pages: dict[str, bytes] = field(default_factory=dict)
     element: str = ""
@@ -128,15 +138,23 @@ class _Answering:
             told = replace(environment, arguments=orjson.loads(arguments)) if node.kind is not StepKind.TASK else None
             if told is not None and names:
                 told = replace(told, sensitive=replace(told.sensitive, arguments=names))
-            answered = proceed if told is None else await self._body(located, proceed, told)
+            answered = self._task(proceed) if told is None else await self._body(located, proceed, told)
         if isinstance(answered, Failure):
             return ev.StepEvaluationFailed(path=asked.path, round=asked.round, failure=answered, fallback=fallback)
         return answered
 
+    def _task(self, proceed: ev.StepEvaluated) -> ev.StepEvaluated | Failure:
+        """Return that a task may start, unless its pool could never start it."""
+        assert self.known.blueprint is not None
+        if self.book is None:
+            return proceed
+        namespace = self.known.definition.run.namespace
+        return refuse_task(self.book, self.known.blueprint, namespace, proceed.path) or proceed
+
     async def _environment(self, located: Located, path: str) -> Environment:
         environment = await self.readable.by_node(located)
         name = located.node.step.name
-        if self.element and located.node.path.endswith(COLLECT) and name in environment.results:
+        if located.node.path.endswith(COLLECT) and name in environment.results:
             of = path.removesuffix(COLLECT)
             results = results_document(of, step_at(self.known.plan, self.state, of))
             return replace(environment, results={**environment.results, name: results})

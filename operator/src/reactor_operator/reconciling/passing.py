@@ -4,6 +4,7 @@ In: a run as it is known, its documents, and what happened. Out: what was decide
 Never here: a commit, an effect; an evaluation has none, so the shell answers it inside the fold.
 """
 
+import asyncio
 from dataclasses import dataclass, field
 
 from reactor_operator.engine import events as ev
@@ -16,6 +17,7 @@ from reactor_operator.reconciling.documents import Documents
 from reactor_operator.reconciling.effects import Performed
 from reactor_operator.reconciling.evaluations import answer
 from reactor_operator.reconciling.inbox import groups_of
+from reactor_operator.reconciling.pooled import PoolBook
 from reactor_operator.reconciling.records import Decided, KnownRun
 
 _BEGUN_AT_ONCE = 5_000
@@ -32,7 +34,9 @@ class Pass:
     again_at: int | None = None
     wake_at: int | None = None
 
-    async def fold(self, events: list[ev.Event], now: int, evaluator: Evaluator) -> Decided:
+    async def fold(
+        self, events: list[ev.Event], now: int, evaluator: Evaluator, pools: PoolBook | None = None
+    ) -> Decided:
         """Fold events, then the clock, and every evaluation the engine asks for on the way."""
         state = self.known.state
         actions: list[Effect] = []
@@ -56,7 +60,7 @@ class Pass:
             of_elements: list[ev.Event] = []
             for action in decision.actions:
                 if isinstance(action, Evaluation):
-                    told = await answer(action, self.known, state, evaluator, self.documents)
+                    told = await answer(action, self.known, state, evaluator, self.documents, pools)
                     self.documents.add(told.values)
                     self.documents.pages.add(told.pages)
                     values.update(told.values)
@@ -64,6 +68,8 @@ class Pass:
                 else:
                     actions.append(action)
             begun += len(of_elements)
+            if of_elements:
+                await asyncio.sleep(0)  # a large map leaves room for the lease, and for other runs
             waiting[:0] = [*([of_elements] if of_elements else []), *([event] for event in answers)]
         return Decided(
             state=state,

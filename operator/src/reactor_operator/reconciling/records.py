@@ -19,6 +19,7 @@ from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.identity import Action
 from reactor_operator.engine.plan import Plan
 from reactor_operator.engine.state import Header, OutcomePage, RunState, Stage
+from reactor_operator.engine.values import ValueRef, reference_to
 from reactor_operator.gateway.record import OpenRecord, encode_record
 from reactor_operator.reconciling.definition import (
     RECORD,
@@ -27,7 +28,7 @@ from reactor_operator.reconciling.definition import (
     decode_definition,
     encode_definition,
 )
-from reactor_operator.reconciling.pooled import is_for_a_pool, queue_of
+from reactor_operator.reconciling.pooled import is_for_a_pool, queue_of, step_documents
 from reactor_operator.store.codec import (
     decode_action,
     decode_element,
@@ -176,14 +177,17 @@ def make_commit(
     }
     added = {name: action for name, action in ordered.items() if name not in moot}
     done = (acknowledged | moot) & known.outbox.keys()
+    told = step_documents(known.blueprint, known.plan, known.definition, added.values()) if pools else {}
+    steps = {task: reference_to(document) for task, document in told.items()}
     opens = {
-        action.task.key: encode_record(_open_record(action, known.blueprint))
+        action.task.key: encode_record(_open_record(action, known.blueprint, steps.get(action.task)))
         for action in added.values()
         if isinstance(action, StartTask)
     }
     queued: Mapping[str, tuple[tuple[str, ...], ...]] = {}
-    if pools:
+    if told:
         queued = queue_of(known.blueprint, known.plan, known.definition.run.namespace, added.values())
+    if pools:
         added = {name: action for name, action in added.items() if not is_for_a_pool(known.blueprint, action)}
     outbox = {name: action for name, action in (*known.outbox.items(), *added.items()) if name not in done}
     records: dict[str, bytes | None] = {
@@ -200,7 +204,10 @@ def make_commit(
         epoch=epoch,
         inbox_position=inbox_position,
         records=records,
-        values={name: body for name, body in decided.values.items() if name not in decided.filing.dropped},
+        values={
+            **{name: body for name, body in decided.values.items() if name not in decided.filing.dropped},
+            **{steps[task].digest: document for task, document in told.items()},
+        },
         dropped=frozenset(decided.filing.dropped),
         pages=_pages_of(decided),
         opens=opens,
@@ -245,7 +252,7 @@ def failure_document(failure: Failure | None) -> bytes:
     return orjson.dumps(document)
 
 
-def _open_record(action: StartTask, blueprint: Blueprint | None) -> OpenRecord:
+def _open_record(action: StartTask, blueprint: Blueprint | None, pool: ValueRef | None) -> OpenRecord:
     task, failed = action.task, action.failure
     cleans_up = task.action is Action.COMPENSATE
     return OpenRecord(
@@ -256,4 +263,5 @@ def _open_record(action: StartTask, blueprint: Blueprint | None) -> OpenRecord:
         failure=failure_document(failed) if cleans_up else None,
         detail=failed.detail if cleans_up and failed is not None else None,
         uncertain=action.uncertain,
+        pool=pool,
     )

@@ -156,6 +156,7 @@ async def _work(
         for watch in watches:
             watch.adopted(run, task)
 
+    pools = PoolRoster()
     reconciler = Reconciler(
         store=store,
         definitions=definitions,
@@ -171,7 +172,7 @@ async def _work(
             key_retention_ms=settings.key_retention_ms,
         ),
         teller=teller,
-        pools=True,
+        pools=pools,
         keyring=settings.shared.keys,
     )
     queue = ReconcileQueue(reconciler.reconcile, clock, metrics)
@@ -223,7 +224,6 @@ async def _work(
         launched=reconciler.launched,
         seen=lambda: union_of(watch.names() for watch in watches),
     )
-    pools = PoolRoster()
     kinds = KindWatch(
         access=access,
         served=Served(client, settings.namespaces),

@@ -39,6 +39,11 @@ def encode_event(event: events.Event) -> bytes:
     return _render_tagged(event)
 
 
+def encode_plain_success(task_key: str) -> bytes:
+    """Render `TaskSucceeded` of a task that brings nothing, a fifth of the work: what most elements of maps say."""
+    return b'{"type":"TaskSucceeded","task":%b}' % _dump(task_key)
+
+
 def decode_event(body: bytes) -> events.Event:
     """Return the event that `encode_event` rendered. Raises Unreadable."""
     return cast("events.Event", _parse_tagged("event", _event_types(), body))

@@ -47,7 +47,7 @@ class RedisStore(RedisPools):
         super().__init__(RedisConnection(url, options), Keys(f"reactor:{installation}:"))
         self._closed = False
         self._load, self._commit, self._append = Script("load"), Script("commit"), Script("append")
-        self._forget, self._claim_epoch = Script("forget"), Script("claim_epoch")
+        self._open_task, self._forget, self._claim_epoch = Script("open_task"), Script("forget"), Script("claim_epoch")
 
     async def load(self, run: str, known_revision: int = 0) -> Snapshot | None:
         """Return the run as stored; nothing but the inbox crosses the wire where the revision is known."""
@@ -129,11 +129,11 @@ class RedisStore(RedisPools):
 
     async def open_task(self, run: str, task: str) -> OpenTask | None:
         """Return an open task."""
-        (key,) = self._keys.of_run(run, "tasks")
-        record, binding, outcome = await self._redis.read("HMGET", key, f"r:{task}", f"b:{task}", f"o:{task}")
-        if record is None:
+        found = await self._redis.read_script(self._open_task, self._keys.of_run(run, "tasks"), (task,))
+        if found is None:
             return None
-        return OpenTask(record=record, binding=(binding or b"").decode(), outcome=(outcome or b"").decode())
+        record, binding, outcome = found
+        return OpenTask(record=record, binding=binding.decode(), outcome=outcome.decode())
 
     async def rings(self) -> AsyncGenerator[str, None]:
         """Yield the run of each entry anyone appends; after each (re)connect every active run, for some were missed.

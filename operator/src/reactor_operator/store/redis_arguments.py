@@ -29,7 +29,7 @@ def commit_arguments(commit: Commit, prefix: str) -> list[Argument]:
         flat(commit.values),
         pages,
         removed_pages,
-        [part for task, record in commit.opens.items() for part in (f"r:{task}", record)],
+        flat(commit.opens),
         sorted(commit.closes),
         sorted(commit.acknowledged),
         flat(commit.actions),
@@ -58,9 +58,10 @@ def _kept_and_removed(changes: Mapping[str, bytes | None]) -> tuple[list[Argumen
 def _queued_arguments(queued: Mapping[str, Sequence[Sequence[str]]]) -> list[Argument]:
     arguments: list[Argument] = []
     for pool, chunks in queued.items():
-        arguments += (pool, len(chunks))
-        for chunk in chunks:
-            arguments += (len(chunk), *chunk)
+        if not chunks:
+            continue
+        arguments += (pool, sum(map(len, chunks)), len(chunks))
+        arguments += map(" ".join, chunks)
     return arguments
 
 

@@ -94,16 +94,21 @@ def literal_entries(variables: Mapping[str, str]) -> list[EnvEntry]:
 
 def agent_variables(order: TaskOrder, action: ActionSpec) -> dict[str, str]:
     """Return the variables that tell the runtime what to do. Raises Unlaunchable."""
+    return action_variables(order.step, action, order.task.path)
+
+
+def action_variables(step: Step, action: ActionSpec, path: str) -> dict[str, str]:
+    """Return what tells the runtime what an action is, whoever does it; `path` is for messages. Raises Unlaunchable."""
     if action.http is not None:
         return {"REACTOR_HTTP": "1"}
     python = action.python
     if python is None:
-        raise AssertionError(f"step {order.step.name!r} has neither python nor http")
+        raise AssertionError(f"step {step.name!r} has neither python nor http")
     if python.handler is not None:
         variables = {"REACTOR_HANDLER": python.handler}
     else:
-        variables = {"REACTOR_SOURCE": fitting(python.source or "", f"step {order.task.path!r}: python.source")}
-    references = referenced_arguments(order.step)
+        variables = {"REACTOR_SOURCE": fitting(python.source or "", f"step {path!r}: python.source")}
+    references = referenced_arguments(step)
     if references:
         named = {name: reference_variable(name) for name in references}
         variables["REACTOR_SECRET_ARGUMENTS"] = orjson.dumps(named).decode()

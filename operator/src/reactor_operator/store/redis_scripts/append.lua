@@ -4,162 +4,137 @@
 -- KEYS: active leases depths, then for each run: header inbox tasks values leases
 -- ARGV: channel, then for each run: run entries (task final binding digest body documents (digest document)*)*
 -- Answers for each entry, in order: "recorded", "repeated", "conflict", "closed" or "unknown".
-local next_argument = 2
-local answers = {}
+local OF_WORKERS = "pool/" -- how the bindings of workers begin
+local answers, answered, at = {}, 0, 2 -- `at`: the next argument
 
-local function take_entries(count)
-  local entries = {}
-  for i = 1, count do
-    local task, final, binding, digest, body, documents = unpack(ARGV, next_argument, next_argument + 5)
-    local values_first = next_argument + 6
-    next_argument = values_first + 2 * tonumber(documents)
-    entries[i] = {
-      task = task, final = final == "1", binding = binding, digest = digest, body = body,
-      values_first = values_first, values_last = next_argument - 1,
-    }
-  end
-  return entries
+local function is_in(list, digest)
+  return list ~= "" and find(list, " " .. digest .. " ", 1, true)
 end
 
--- What is stored of the tasks that the entries speak for: one read for all of them.
-local function read_tasks(key, entries)
-  local tasks, names, fields = {}, {}, {}
-  local function read()
-    local found = #fields > 0 and redis.call("HMGET", key, unpack(fields)) or {}
-    for i, name in ipairs(names) do
-      local at = 4 * i
-      tasks[name] = {
-        open = found[at - 3], binding = found[at - 2], outcome = found[at - 1], seen = found[at] or " ",
-      }
-    end
-    names, fields = {}, {}
+-- The states of the tasks that these entries speak for: false where nothing was heard of one, nothing where it is closed.
+local function read_states(tasks_key, entries)
+  local names, fields, unheard, states, arg = {}, {}, {}, {}, at
+  for i = 1, entries do
+    names[i], fields[i] = ARGV[arg], "+" .. ARGV[arg]
+    arg = arg + 6 + 2 * tonumber(ARGV[arg + 5])
   end
-  for _, entry in ipairs(entries) do
-    local task = entry.task
-    if task ~= "" and not tasks[task] then
-      tasks[task] = true
-      names[#names + 1] = task
-      local at = #fields
-      fields[at + 1], fields[at + 2] = "r:" .. task, "b:" .. task
-      fields[at + 3], fields[at + 4] = "o:" .. task, "s:" .. task
-      if #fields >= FIELDS_AT_ONCE then
-        read()
-      end
+  for i, state in ipairs(read_fields(tasks_key, fields)) do
+    if state then
+      states[names[i]] = state
+    else
+      unheard[#unheard + 1] = names[i]
     end
   end
-  read()
-  return tasks
-end
-
-local function check_for_task(task, entry)
-  if not task.open then
-    return "closed"
+  for i, record in ipairs(read_fields(tasks_key, unheard)) do
+    if record then
+      states[unheard[i]] = false
+    end
   end
-  if entry.binding ~= "" and task.binding and task.binding ~= entry.binding then
-    return "conflict"
-  end
-  if string.find(task.seen, " " .. entry.digest .. " ", 1, true) then
-    return "repeated"
-  end
-  if task.outcome then
-    return "conflict"
-  end
-  task.seen = task.seen .. entry.digest .. " "
-  if entry.binding ~= "" and not task.binding then
-    task.binding = entry.binding
-    task.newly_bound = true
-  end
-  if entry.final then
-    task.outcome = entry.digest
-  end
-  return "recorded"
+  return states
 end
 
 -- Ends the leases that these outcomes complete: those of which they are the last task.
 local function end_leases(run, names, tasks_key, leases)
-  local done, ids, pools = {}, {}, {}
-  for i, packed in ipairs(read_fields(leases, names)) do
-    local lease = packed and cmsgpack.unpack(packed)
-    local others = lease and tasks_of(lease)
-    local _, undone = look_at(tasks_key, others or {})
-    if lease and #undone == 0 then
+  local done, ids, ended_of = {}, {}, {}
+  local known, pool, tasks, told -- most leases of a worker are the same but for their task
+  for i, lease in ipairs(read_fields(leases, names)) do
+    if lease and lease ~= known then
+      local _, others
+      known, pool, _, others, told = lease, parse_lease(lease)
+      tasks = tasks_in(others)
+    end
+    if lease and (#tasks == 0 or #undone_of(tasks_key, tasks) == 0) then
       done[#done + 1], ids[#ids + 1] = names[i], run .. "/" .. names[i]
-      if lease[2] then
-        pools[lease[1]] = (pools[lease[1]] or 0) + 1 + #others
+      if not told then
+        ended_of[pool] = (ended_of[pool] or 0) + #tasks + 1
       end
     end
   end
   in_batches("HDEL", leases, done)
   in_batches("ZREM", KEYS[2], ids)
-  for pool, ended in pairs(pools) do
-    count(KEYS[3], "l " .. pool, -ended)
+  for of_pool, ended in pairs(ended_of) do
+    count(KEYS[3], "l " .. of_pool, -ended)
   end
 end
 
 local function append_to(run, entries, header, inbox, tasks_key, values, leases)
   local stored = redis.call("HMGET", header, "active", "position", "signals")
-  if not stored[1] then
-    for _ = 1, #entries do
-      answers[#answers + 1] = "unknown"
-    end
-    return
-  end
-  local position, signals = tonumber(stored[2] or "0"), stored[3] or " "
-  local tasks = read_tasks(tasks_key, entries)
-  local bodies, documents, changed = {}, {}, {}
+  local position, signals = tonumber(stored[2] or "0"), stored[3] or ""
+  local states = stored[1] and read_states(tasks_key, entries)
+  local bodies, documents, changed, done = {}, {}, {}, {}
+  local recorded, changes, documented = 0, 0, 0
   local hurry, new_signal, repeated = false, false, false
-  for _, entry in ipairs(entries) do
-    local answer, task = "recorded", tasks[entry.task]
-    if task then
-      answer = check_for_task(task, entry)
-    elseif string.find(signals, " " .. entry.digest .. " ", 1, true) then
-      answer = "repeated"
+  local known, newest, bound, outcome, seen -- tasks of one worker are in the same state
+  for _ = 1, entries do
+    local task, final, binding, digest, body, documents_here = unpack(ARGV, at, at + 5)
+    local last = at + 5 + 2 * tonumber(documents_here)
+    local answer, state = "recorded", states and states[task]
+    if not states then
+      answer = "unknown"
+    elseif task == "" then
+      if is_in(signals, digest) then
+        answer = "repeated"
+      else
+        signals, new_signal = (signals == "" and " " or signals) .. digest .. " ", true
+      end
+    elseif state == nil then
+      answer = "closed"
     else
-      signals, new_signal = signals .. entry.digest .. " ", true
+      if state ~= known then
+        known, newest, bound, outcome, seen = state, parse_state(state)
+      end
+      if binding ~= "" and bound ~= "" and binding ~= bound then
+        answer = "conflict"
+      elseif digest == outcome or is_in(seen, digest) then
+        answer = "repeated"
+      elseif outcome ~= "" then
+        answer = "conflict"
+      else
+        local binding_now, position_now = bound == "" and binding or bound, position + recorded + 1
+        if final == "1" then
+          states[task] = render_state(position_now, binding_now, digest, seen)
+          if string.sub(binding_now, 1, #OF_WORKERS) == OF_WORKERS then
+            done[#done + 1] = task
+          end
+        else
+          local seen_now = (seen == "" and " " or seen) .. digest .. " "
+          states[task] = render_state(position_now, binding_now, "", seen_now)
+        end
+        if newest <= position then -- else it is among them already
+          changes = changes + 1
+          changed[changes] = task
+        end
+      end
     end
     if answer == "recorded" then
-      bodies[#bodies + 1] = entry.body
-      if task then
-        if not task.position then
-          changed[#changed + 1] = entry.task
-        end
-        task.position = position + #bodies
+      recorded = recorded + 1
+      bodies[recorded] = body
+      for i = at + 6, last do
+        documented = documented + 1
+        documents[documented] = ARGV[i]
       end
-      for i = entry.values_first, entry.values_last do
-        documents[#documents + 1] = ARGV[i]
-      end
-      hurry = hurry or entry.final or not task
+      hurry = hurry or final == "1" or task == ""
+    elseif answer == "repeated" then
+      repeated = true
     end
-    repeated = repeated or answer == "repeated"
-    answers[#answers + 1] = answer
+    answered = answered + 1
+    answers[answered] = answer
+    at = last + 1
   end
-  if #bodies == 0 then
+  if recorded == 0 then
     if repeated then
       -- What was recorded may not be on disk yet; WAITAOF waits for the writes of its own connection alone: here is one.
       redis.call("HSET", header, "active", stored[1])
     end
     return
   end
-  redis.call("HSET", header, "position", string.format("%d", position + #bodies))
+  redis.call("HSET", header, "position", string.format("%d", position + recorded))
   if new_signal then
     redis.call("HSET", header, "signals", signals)
   end
-  local fields, done = {}, {}
-  for _, name in ipairs(changed) do
-    local task, at = tasks[name], #fields
-    fields[at + 1], fields[at + 2] = "p:" .. name, string.format("%d", task.position)
-    fields[at + 3], fields[at + 4] = "s:" .. name, task.seen
-    at = at + 4
-    if task.newly_bound then
-      fields[at + 1], fields[at + 2] = "b:" .. name, task.binding
-      at = at + 2
-    end
-    if task.outcome then
-      fields[at + 1], fields[at + 2] = "o:" .. name, task.outcome
-      if task.binding and string.sub(task.binding, 1, 5) == "pool/" then
-        done[#done + 1] = name
-      end
-    end
+  local fields = {}
+  for i = 1, #changed do
+    fields[2 * i - 1], fields[2 * i] = "+" .. changed[i], states[changed[i]]
   end
   in_batches("HSET", tasks_key, fields)
   if #done > 0 then
@@ -174,8 +149,8 @@ local function append_to(run, entries, header, inbox, tasks_key, values, leases)
 end
 
 for i = 4, #KEYS, 5 do
-  local run, count = ARGV[next_argument], tonumber(ARGV[next_argument + 1])
-  next_argument = next_argument + 2
-  append_to(run, take_entries(count), unpack(KEYS, i, i + 4))
+  local run, entries = ARGV[at], tonumber(ARGV[at + 1])
+  at = at + 2
+  append_to(run, entries, unpack(KEYS, i, i + 4))
 end
 return answers

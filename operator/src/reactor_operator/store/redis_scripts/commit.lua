@@ -4,14 +4,13 @@
 -- KEYS: header records inbox outbox tasks values pages epoch active claim depths
 -- ARGV: run revision epoch inbox_position active prefix, then lists, each a count and its members:
 --       records (name body)* removed* dropped* values (digest body)* pages (name body)* removed pages*
---       opens ("r:"task record)* closes* acknowledged* actions (id body)*
---       queued (pool chunks (tasks task*)*)*
+--       opens (task record)* closes* acknowledged* actions (id body)*
+--       queued (pool tasks chunks chunk*)*
 --       claim: nothing, or shared keep_ms body, and a document where there is one
 -- Answers {"committed"}, {"old-epoch", stored}, {"stale-revision", stored}, {"inbox-ahead", task} or {"key-taken", run}.
 local header, records, inbox, outbox, tasks, values, pages, epoch_key, active_key, claim_key, depths = unpack(KEYS)
 local run, revision, epoch, inbox_position = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local active, prefix = ARGV[5] == "1", ARGV[6]
-local TASKS_AT_ONCE = 400 -- of five fields each
 
 local next_argument = 7
 local function take_list()
@@ -50,15 +49,14 @@ if revision ~= stored_revision then
 end
 local waiting = redis.call("LLEN", inbox)
 local consumed_before = position - waiting
-local consumed_after = math.max(inbox_position, consumed_before)
-for from = closes_first, closes_last, FIELDS_AT_ONCE do
-  local fields = {}
-  for i = from, math.min(from + FIELDS_AT_ONCE - 1, closes_last) do
-    fields[#fields + 1] = "p:" .. ARGV[i]
-  end
-  for i, newest in ipairs(redis.call("HMGET", tasks, unpack(fields))) do
-    if newest and tonumber(newest) > consumed_after then
-      return {"inbox-ahead", ARGV[from + i - 1]}
+local consumed_after, states = math.max(inbox_position, consumed_before), {}
+for i = closes_first, closes_last do
+  states[i - closes_first + 1] = "+" .. ARGV[i]
+end
+if position > consumed_after then
+  for i, state in ipairs(read_fields(tasks, states)) do
+    if parse_state(state) > consumed_after then
+      return {"inbox-ahead", ARGV[closes_first + i - 1]}
     end
   end
 end
@@ -88,15 +86,8 @@ end
 
 put("HSET", tasks, opens_first, opens_last)
 if active then
-  for from = closes_first, closes_last, TASKS_AT_ONCE do
-    local fields = {}
-    for i = from, math.min(from + TASKS_AT_ONCE - 1, closes_last) do
-      local task, at = ARGV[i], #fields
-      fields[at + 1], fields[at + 2], fields[at + 3] = "r:" .. task, "b:" .. task, "o:" .. task
-      fields[at + 4], fields[at + 5] = "p:" .. task, "s:" .. task
-    end
-    redis.call("HDEL", tasks, unpack(fields))
-  end
+  put("HDEL", tasks, closes_first, closes_last)
+  in_batches("HDEL", tasks, states)
 else
   redis.call("DEL", tasks)
 end
@@ -116,57 +107,65 @@ if actions_last >= actions_first then
   redis.call("HSET", header, "sequence", string.format("%d", sequence))
 end
 
--- Chunks go to the ends of queues; what is closed leaves them at their heads.
+-- Chunks go to the ends of queues, after the time.
 local function queue_chunks(pools)
-  local now, next_queued, known = now_ms(), queued_first, pools
-  while next_queued <= queued_last do
-    local pool, chunks, added, packed = ARGV[next_queued], tonumber(ARGV[next_queued + 1]), 0, {}
-    next_queued = next_queued + 2
-    for i = 1, chunks do
-      local size = tonumber(ARGV[next_queued])
-      packed[i] = cmsgpack.pack({now, unpack(ARGV, next_queued + 1, next_queued + size)})
-      next_queued, added = next_queued + 1 + size, added + size
-    end
+  local time, at, known = string.format(" %d", now_ms()), queued_first, pools
+  while at <= queued_last do
+    local pool, added, chunks = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
     local queue = prefix .. "{" .. run .. "}:queue:" .. pool
-    if redis.call("EXISTS", queue) == 0 then
+    if redis.call("RPUSH", queue, time) == 1 then
       redis.call("RPUSH", prefix .. "pool:" .. pool, run)
     end
-    in_batches("RPUSH", queue, packed)
+    put("RPUSH", queue, at + 3, at + 2 + chunks)
     count(depths, "q " .. pool, added)
-    if not string.find(known, " " .. pool .. " ", 1, true) then
+    if not find(known, " " .. pool .. " ", 1, true) then
       known = known .. pool .. " "
     end
+    at = at + 3 + chunks
   end
   if known ~= pools then
     redis.call("HSET", header, "pools", known)
   end
   return known
 end
+
+-- What is closed leaves the queue at its head.
 local function trim_queue(pool)
-  local queue, at_once, trimmed = prefix .. "{" .. run .. "}:queue:" .. pool, 1, 0
+  local queue, at_once, trimmed, time = prefix .. "{" .. run .. "}:queue:" .. pool, 2, 0, nil
   while true do
-    local chunks, closed = redis.call("LRANGE", queue, 0, at_once - 1), 0
-    for i = 1, #chunks do
-      local chunk = cmsgpack.unpack(chunks[i])
-      table.remove(chunk, 1)
-      if #(look_at(tasks, chunk)) < #chunk then
-        break
+    local found, closed, is_cut = redis.call("LRANGE", queue, 0, at_once - 1), 0, false
+    for i = 1, #found do
+      if byte(found[i]) == SPACE then
+        time = found[i]
+      else
+        local chunk = tasks_in(found[i])
+        local _, closed_here = undone_of(tasks, chunk)
+        if #closed_here < #chunk then
+          is_cut = true
+          break
+        end
+        closed, trimmed = i, trimmed + #chunk
       end
-      closed, trimmed = i, trimmed + #chunk
     end
     if closed > 0 then
       redis.call("LTRIM", queue, closed, -1)
     end
-    if closed == 0 or closed < #chunks then
+    if is_cut or #found < at_once then
       break
     end
-    at_once = 100
+    at_once = 200
   end
-  if trimmed > 0 and redis.call("EXISTS", queue) == 0 then
-    redis.call("LREM", prefix .. "pool:" .. pool, 1, run)
+  if trimmed > 0 then
+    local head = redis.call("LINDEX", queue, 0)
+    if not head then
+      redis.call("LREM", prefix .. "pool:" .. pool, 1, run)
+    elseif byte(head) ~= SPACE then
+      redis.call("LPUSH", queue, time)
+    end
+    count(depths, "q " .. pool, -trimmed)
   end
-  count(depths, "q " .. pool, -trimmed)
 end
+
 local pools = stored[4] or " "
 if queued_last >= queued_first then
   pools = queue_chunks(pools)

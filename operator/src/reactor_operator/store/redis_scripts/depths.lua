@@ -13,8 +13,8 @@ end
 for pool, depth in pairs(pools) do
   local oldest = now
   for _, run in ipairs(redis.call("LRANGE", prefix .. "pool:" .. pool, 0, -1)) do
-    local packed = redis.call("LINDEX", prefix .. "{" .. run .. "}:queue:" .. pool, 0)
-    oldest = packed and math.min(oldest, cmsgpack.unpack(packed)[1]) or oldest
+    local queued_at = redis.call("LINDEX", prefix .. "{" .. run .. "}:queue:" .. pool, 0)
+    oldest = math.min(oldest, tonumber(queued_at or now))
   end
   answer[#answer + 1] = {pool, depth.q, depth.l, now - oldest}
 end

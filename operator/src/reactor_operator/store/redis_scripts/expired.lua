@@ -19,19 +19,18 @@ while #answer < 2 * limit do
     end
     local run, last = string.match(id, "^([^/]*)/(.*)$")
     local key = prefix .. "{" .. run .. "}:"
-    local packed = redis.call("HGET", key .. "leases", last)
-    local lease = packed and cmsgpack.unpack(packed) or {}
-    local tasks = packed and tasks_of(lease, last) or {}
-    local _, undone = look_at(key .. "tasks", tasks)
-    if lease[2] then
-      count(depths, "l " .. lease[1], -#tasks)
+    local lease = redis.call("HGET", key .. "leases", last) or "!\n\n"
+    local pool, _, others, told = parse_lease(lease)
+    local tasks = tasks_in(others .. " " .. last)
+    local undone = undone_of(key .. "tasks", tasks)
+    if not told then
+      count(depths, "l " .. pool, -#tasks)
+      redis.call("HSET", key .. "leases", last, "!" .. lease)
     end
     if #undone == 0 then
       redis.call("HDEL", key .. "leases", last)
       redis.call("ZREM", leases_key, id)
     else
-      lease[2] = false
-      redis.call("HSET", key .. "leases", last, cmsgpack.pack(lease))
       redis.call("ZADD", leases_key, again, id)
       for _, task in ipairs(undone) do
         answer[#answer + 1], answer[#answer + 2] = run, task

@@ -10,11 +10,10 @@ local answer, renewed, ended, until_ms = {}, {}, 0, string.format("%d", now_ms()
 for i = 5, #ARGV, 2 do
   local run, last = ARGV[i], ARGV[i + 1]
   local key = prefix .. "{" .. run .. "}:"
-  local packed = redis.call("HGET", key .. "leases", last)
-  local lease = packed and cmsgpack.unpack(packed)
-  if lease and lease[1] == pool and lease[2] == worker then
-    local tasks = tasks_of(lease, last)
-    local closed, undone = look_at(key .. "tasks", tasks)
+  local of_pool, of_worker, others, told = parse_lease(redis.call("HGET", key .. "leases", last) or "\n\n")
+  if of_pool == pool and of_worker == worker and not told then
+    local tasks = tasks_in(others .. " " .. last)
+    local undone, closed = undone_of(key .. "tasks", tasks)
     table.insert(closed, 1, (i - 5) / 2)
     answer[#answer + 1] = closed
     if #undone > 0 then

@@ -13,10 +13,10 @@ for pool in string.gmatch(pools or "", "%S+") do
 end
 local leased = pools and redis.call("HGETALL", prefix .. "{" .. run .. "}:leases") or {}
 for i = 1, #leased, 2 do
-  local lease = cmsgpack.unpack(leased[i + 1])
+  local pool, _, others, told = parse_lease(leased[i + 1])
   redis.call("ZREM", KEYS[2], run .. "/" .. leased[i])
-  if lease[2] then
-    count(KEYS[3], "l " .. lease[1], -(#lease - 1))
+  if not told then
+    count(KEYS[3], "l " .. pool, -#tasks_in(others) - 1)
   end
 end
 redis.call("SREM", KEYS[1], run)

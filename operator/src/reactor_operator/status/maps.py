@@ -1,0 +1,24 @@
+"""How far a map has come, as status shows it: counts alone, however many elements there are.
+
+In: the state of a run and the path of a step. Out: a JSON object. Never here: an element by itself.
+"""
+
+from reactor_operator.engine.elements import index_of
+from reactor_operator.engine.state import RunState
+
+
+def render_map(state: RunState, path: str) -> dict[str, object] | None:
+    """Return the counts of a map, None for a step that is none or has not begun."""
+    counts = state.step(path).map
+    if counts is None:
+        return None
+    in_flight = state.elements.get(path, {})  # beside elements there are the tasks that fetch pages and collect
+    rendered: dict[str, object] = {
+        "total": counts.total,
+        "running": sum(index_of(path, key) is not None for key in in_flight),
+        "succeeded": counts.succeeded,
+        "failed": counts.failed,
+        "skipped": counts.skipped,
+        "undone": counts.undone or None,
+    }
+    return {name: count for name, count in rendered.items() if count is not None}
