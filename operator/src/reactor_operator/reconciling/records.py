@@ -35,7 +35,7 @@ from reactor_operator.store.codec import (
     decode_header,
     decode_step,
     encode_action,
-    encode_element,
+    encode_elements,
     encode_header,
     encode_step,
 )
@@ -222,10 +222,9 @@ def make_commit(
 
 def _records_of(filing: Filing) -> dict[str, bytes | None]:
     """Return the records of what changed of maps; None removes."""
-    records: dict[str, bytes | None] = {
-        _ELEMENT + path: None if element is None else encode_element(path, element)
-        for path, element in filing.elements.items()
-    }
+    records: dict[str, bytes | None] = {_ELEMENT + path: None for path in filing.elements}
+    stand = {path: element for path, element in filing.elements.items() if element is not None}
+    records |= {_ELEMENT + path: body for path, body in encode_elements(stand).items()}
     for (path, number), page in filing.hot.items():
         records[f"{_OUTCOMES}{path}|{number}"] = None if page is None else encode_outcomes(path, number, page)
     return records
