@@ -81,11 +81,6 @@ def decode_step(body: bytes) -> StepState:
     return cast("StepState", _parse("step", StepState, body))
 
 
-def encode_element(path: str, element: RunState) -> bytes:
-    """Render the record of an element of a map."""
-    return _dump(element_to_json(path, element))
-
-
 def encode_elements(elements: Mapping[str, RunState]) -> dict[str, bytes]:
     """Render the records of elements by path. Many were begun together and share a header, which is rendered once."""
     found: dict[str, bytes] = {}
@@ -98,7 +93,7 @@ def encode_elements(elements: Mapping[str, RunState]) -> dict[str, bytes]:
 
 
 def decode_element(path: str, uid: str, body: bytes) -> tuple[Header, dict[str, StepState]]:
-    """Return what `encode_element` rendered of an element of a run. Raises Unreadable."""
+    """Return what `encode_elements` rendered of an element of a run. Raises Unreadable."""
     try:
         return element_from_json(path, uid, _load("element", body))
     except (ValueError, TypeError, AttributeError, KeyError) as problem:
