@@ -6,7 +6,7 @@ because the gateway was away, or a heartbeat that waits for a lease.
 
 import selectors
 from json import dumps, loads
-from time import monotonic_ns
+from time import monotonic, monotonic_ns
 
 from reactor.connection import Answer, Connection
 from reactor.gateway import quote
@@ -105,18 +105,25 @@ class Conversation:
     def _leased(self, answer: Answer, asked_at_ns: int) -> None:
         if not self._is_taken("lease", answer, self._leasing):
             return
+        held_any = bool(self._work.held.leases)
         try:
             leases = self._work.held.take(answer.body, asked_at_ns)
         except (ValueError, KeyError, TypeError, StopIteration) as problem:
             say(f"the gateway's answer to a lease is not understood: {problem!r}")
             self._leasing.rest()
             return
+        if not held_any:
+            self._heartbeat_at = monotonic() + self._heartbeat_seconds()
         self._work.take(leases)
+
+    def _heartbeat_seconds(self) -> float:
+        """Return how often leases are renewed: also soon enough to learn of what was closed meanwhile."""
+        return min(self._work.held.seconds / 3, _LONGEST_HEARTBEAT_SECONDS)
 
     def _heartbeat(self, now: float) -> None:
         asked = list(self._work.held.leases.values())
         asked_at_ns = monotonic_ns()
-        self._heartbeat_at = now + min(self._work.held.seconds / 3, _LONGEST_HEARTBEAT_SECONDS)
+        self._heartbeat_at = now + self._heartbeat_seconds()
         self._telling.ask(
             "POST",
             f"{self._path}heartbeat",
