@@ -134,9 +134,9 @@ class Conversation:
         )
 
     def _renewed(self, answer: Answer, asked: list[Lease], asked_at_ns: int) -> None:
-        if self._is_taken("heartbeat", answer, self._telling):
-            closed = self._work.held.renew(loads(answer.body)["leases"], asked, asked_at_ns)
-            self._work.withdraw(closed)
+        told = self._told("heartbeat", answer, "leases")
+        if isinstance(told, dict):
+            self._work.withdraw(self._work.held.renew(told, asked, asked_at_ns))
             self._work.renewed()
 
     def _report(self) -> None:
@@ -162,15 +162,28 @@ class Conversation:
             given_up = outcomes.refused(batch, answer.status, _text(answer))
             if given_up is not None:
                 held.settle(given_up.task)
-        elif self._is_taken("report", answer, self._telling):
-            for outcome, said in zip(batch, loads(answer.body)["answers"], strict=False):
-                if said not in ("recorded", "repeated"):
-                    say(f"{outcome.task}: its outcome was not taken: {said}")
-            for outcome in batch:
-                held.settle(outcome.task)
-            outcomes.accepted()
-        else:
+            return
+        told = self._told("report", answer, "answers")
+        if not isinstance(told, list):
             outcomes.put_back(batch)
+            return
+        for outcome, said in zip(batch, told, strict=False):
+            if said not in ("recorded", "repeated"):
+                say(f"{outcome.task}: its outcome was not taken: {said}")
+        for outcome in batch:
+            held.settle(outcome.task)
+        outcomes.accepted()
+
+    def _told(self, verb: str, answer: Answer, name: str) -> object:
+        """Return what the gateway told; None where it refused, or is not understood."""
+        if not self._is_taken(verb, answer, self._telling):
+            return None
+        try:
+            return loads(answer.body)[name]
+        except (ValueError, KeyError, TypeError) as problem:
+            say(f"the gateway's answer to {verb} is not understood: {problem!r}")
+            self._telling.rest()
+            return None
 
     def _is_taken(self, verb: str, answer: Answer, channel: Channel) -> bool:
         """Return whether the gateway took a request; where it refuses, it is left alone for a while."""
