@@ -23,7 +23,7 @@ from signal import SIGKILL, SIGTERM, signal
 from reactor.calling import Call, perform, publish, shown
 from reactor.documents import plain_failure
 from reactor.environment import BadEnvironment, TaskEnvironment
-from reactor.processes import adopt_orphans, end_children, lead_group
+from reactor.processes import adopt_orphans, end_adopted, end_children, lead_group
 from reactor.results import ResultsUnavailable
 
 TYPE_CHECKING = False
@@ -84,7 +84,7 @@ def run_worker() -> int:
     while keep:
         order: dict[str, Any] = loads(orders.get())
         document = _do(order, pages)
-        end_children()
+        end_adopted()
         _flush()
         _restore(variables)
         files.give_to_handlers()
