@@ -217,6 +217,6 @@ def test_redis_answers_as_memory_does(redis_server: RedisServer, monkeypatch: py
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

@@ -66,6 +66,20 @@ def end_children() -> None:
         _reap()
 
 
+def end_adopted() -> None:
+    """Do as `end_children` after `adopt_orphans`: who has no child has no descendant, and one call tells."""
+    if sys.platform != "linux" or _has_child():
+        end_children()
+
+
+def _has_child() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
 def _children() -> set[int]:
     """Return the processes of our group and our descendants that still run, as /proc has them."""
     parents: dict[int, int] = {}

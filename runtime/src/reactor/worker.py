@@ -3,8 +3,10 @@
 In, on file 0: for each task a length in decimal, a newline and a JSON object of that length: `{"environment": {…},
 "arguments": …, "result": …, "failure": …, "uncertain": …, "mark": "…"}`, and `request` and `sensitive` where there are.
 Out, on file 1: for each, `LENGTH KEEP` and a newline, then the outcome document. KEEP is 0 where this process ends
-after it, because the handler left threads behind. What handlers print, to stdout or stderr, goes to file 2; the line
-`mark` closes the output of a task there, before its outcome is told.
+after it, because the handler left threads behind. Before that there may be questions, `? LENGTH`, a newline and a JSON
+object: `{"step", "round", "page", "filter"}`; the page of results comes on file 0 as an order does, or `{"error"}`.
+What handlers print, to stdout or stderr, goes to file 2; the line `mark` closes the output of a task there, before its
+outcome is told.
 
 Never here: a task that outlives the one who ordered it. When file 0 ends, the whole process group is killed, in the
 middle of a handler too. SIGTERM sets the handler's cancellation, and ends this process at once where no handler asked
@@ -13,19 +15,20 @@ for its context.
 
 import os
 import sys
-from _thread import start_new_thread
-from json import loads
+from _thread import allocate_lock, start_new_thread
+from json import dumps, loads
 from queue import SimpleQueue
 from signal import SIGKILL, SIGTERM, signal
 
 from reactor.calling import Call, perform, publish, shown
 from reactor.documents import plain_failure
 from reactor.environment import BadEnvironment, TaskEnvironment
-from reactor.processes import adopt_orphans, end_children, lead_group
+from reactor.processes import adopt_orphans, end_adopted, end_children, lead_group
+from reactor.results import ResultsUnavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 STOPPED = 143
 _OWN_THREADS = 2
@@ -49,6 +52,25 @@ class Files:
         sys.stdout, sys.stderr = self.streams
 
 
+class Pages:
+    """Pages of results, asked of whoever gave the order. The answer comes where orders come from."""
+
+    def __init__(self, files: Files, orders: "SimpleQueue[bytes]") -> None:
+        self._files = files
+        self._orders = orders
+        self._turn = allocate_lock()
+
+    def read(self, step: str, round_: int, page: int, which: str) -> "Mapping[str, object]":
+        """Return a page. Raises ResultsUnavailable."""
+        question = dumps({"step": step, "round": round_, "page": page, "filter": which}).encode()
+        with self._turn:  # a handler may read in several threads
+            _write(self._files.answers, b"? %d\n" % len(question), question)
+            found: dict[str, Any] = loads(self._orders.get())
+        if "error" in found:
+            raise ResultsUnavailable(f"the results of {step} cannot be read: {found['error']}")
+        return found
+
+
 def run_worker() -> int:
     """Do tasks until there are no more orders, which ends this process."""
     lead_group()
@@ -57,11 +79,12 @@ def run_worker() -> int:
     files.give_to_handlers()
     orders: SimpleQueue[bytes] = SimpleQueue()
     start_new_thread(_listen, (files.orders, orders))
+    pages = Pages(files, orders)
     variables, keep = dict(os.environ), True
     while keep:
         order: dict[str, Any] = loads(orders.get())
-        document = _do(order)
-        end_children()
+        document = _do(order, pages)
+        end_adopted()
         _flush()
         _restore(variables)
         files.give_to_handlers()
@@ -79,14 +102,14 @@ def _listen(orders: int, waiting: "SimpleQueue[bytes]") -> None:
     os.killpg(0, SIGKILL)
 
 
-def _do(order: "dict[str, Any]") -> bytes:
+def _do(order: "dict[str, Any]", pages: Pages) -> bytes:
     os.environ.update(order["environment"])
     try:
         environment = TaskEnvironment(os.environ)
     except BadEnvironment as problem:
         return plain_failure("CannotStart", str(problem))
     publish(environment.action, order, os.environ)
-    call = Call(environment, order)
+    call = Call(environment, order, read_page=pages.read)
     signal(SIGTERM, _on_stop(call))
     return shown(perform(call), order)
 

@@ -105,3 +105,28 @@ def test_handlers_of_pages_elements_and_collectors_are_looked_for(reactor: React
     answer = reactor("lint", write({"reactor.yaml": MAP, "rows.py": written}))
     lacking = [line.split("handler '")[1].split("'")[0] for line in answer.out.splitlines() if "handler '" in line]
     assert lacking == ["rows:page", "rows:line", "rows:total"]
+
+
+COLLECTED = """\
+apiVersion: reactor.run/v1alpha1
+kind: Reactor
+metadata: {name: sums}
+spec:
+  steps:
+  - name: rows
+    map:
+      source: {value: [[1, 2], [], [3, 4]]}
+      steps:
+      - name: cells
+        map:
+          source: {element: rows}
+          transform: {expr: element * 10}
+          collect: {run: {python: {handler: "sums:total"}}}
+      collect: {run: {python: {handler: "sums:total"}}}
+"""
+TOTAL = "def total(results):\n    return sum(results.successes)\n"
+
+
+def test_what_collects_is_called_with_the_results_also_of_a_map_in_a_map(reactor: Reactor, write: Write) -> None:
+    answer = reactor("run", "-o", "json", write({"reactor.yaml": COLLECTED, "sums.py": TOTAL}))
+    assert json.loads(answer.out)["status"]["result"] == 100

@@ -232,6 +232,7 @@ def test_the_results_may_be_reduced_by_a_task() -> None:
     run = begun(Run(mapped("rows", step("x"), collect=DONE_ONCE)), 1)
     succeed(run, 0)
     assert list(run.open) == ["rows[collect]"]
+    assert list(run.cold) == [("rows", 1, 0)], "it reads the results, so all of them are filed"
     run.succeeds("rows[collect]", "7")
     assert run.phase is RunPhase.SUCCEEDED
     assert run.step("rows").result is not None

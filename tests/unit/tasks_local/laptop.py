@@ -129,6 +129,7 @@ async def laptop(modules: Path, **settings: Any) -> AsyncIterator[Laptop]:
         clock=Clock(),
         settings=LaptopSettings(modules=modules, **settings),
         on_output=lambda task, line: output.append((task.key, line)),
+        results=store,
     )
     try:
         yield Laptop(store, launcher, output)

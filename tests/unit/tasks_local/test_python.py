@@ -17,7 +17,8 @@ from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.identity import Action
 from reactor_operator.ports import Launched, NotYet
 from reactor_operator.store.port import Entry, StoreUnavailable
-from tests.unit.tasks_local.laptop import laptop, lives, order_for, python_spec, spec_of, task_of
+from tests.pages_of_results import enumerated, write_results
+from tests.unit.tasks_local.laptop import RUN, laptop, lives, order_for, python_spec, spec_of, task_of
 
 SECRET = {"secretKeyRef": {"name": "shop", "key": "p"}}
 
@@ -274,3 +275,27 @@ async def test_an_outcome_waits_for_a_store_that_is_away(tmp_path: Path) -> None
 
         found.store.append = unsteady  # type: ignore[method-assign,assignment]
         assert found.value(await found.run(order)) == 1
+
+
+async def test_a_handler_reads_the_results_of_a_map_page_by_page(tmp_path: Path) -> None:
+    source = (
+        "def main(rows):\n    return [len(rows), [one.index for one in rows.failures], len(list(rows)), rows[2].value]"
+    )
+    async with laptop(tmp_path) as found:
+        await write_results(found.store, RUN.uid, 250)
+        found.revision = 1
+        outcome = await found.run(order_for(python_spec(source), arguments={"rows": enumerated(250)}))
+        assert found.value(outcome) == [250, list(range(9, 250, 10)), 250, "x" * 1000]
+        again = order_for(python_spec("def main():\n    return 1"), task_of(attempt=2))
+        assert found.value(await found.run(again)) == 1
+
+
+async def test_results_that_cannot_be_read_fail_the_handler_that_reads_them(tmp_path: Path) -> None:
+    source = "def main(rows):\n    return [one.index for one in rows]"
+    async with laptop(tmp_path) as found:
+        await write_results(found.store, RUN.uid, 10)
+        found.revision = 1
+        found.store._values[RUN.uid].clear()
+        outcome = await found.run(order_for(python_spec(source), arguments={"rows": enumerated(10)}))
+        assert isinstance(outcome, TaskFailed)
+        assert "the results of rows cannot be read: StoreUnavailable" in outcome.failure.message

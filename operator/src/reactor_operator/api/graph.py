@@ -15,7 +15,6 @@ from reactor_operator.api.maps import Map, MapTask
 from reactor_operator.api.problems import Problem, nearest, path_to, render_found
 from reactor_operator.api.reactor import Step
 from reactor_operator.api.sources import Source
-from reactor_operator.engine.identity import Action
 
 CYCLES_SHOWN = 100
 CYCLE_LENGTH_SHOWN = 20
@@ -259,9 +258,11 @@ def request_sources(step: Step) -> Iterator[tuple[tuple[str | int, ...], Source]
 
 def actions_of(step: Step) -> Iterator[tuple[tuple[str | int, ...], ActionSpec]]:
     """Yield what the tasks of a step, of its bodies and of its map do, each with where it is written."""
-    for action in Action:
-        if (spec := step.action(action)) is not None:
-            yield (action.value,), spec
+    for name, spec in (("run", step.run), ("compensate", step.compensate), ("undo", step.undo)):
+        if spec is not None:
+            yield (name,), spec
+    if step.run is not None:  # which most steps have, and then nothing else
+        return
     for keys, body in bodies_of(step):
         if body.run is not None:
             yield (*keys, "run"), body.run

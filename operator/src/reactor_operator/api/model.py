@@ -96,6 +96,11 @@ class OneOf(Model):
     forms: ClassVar[tuple[str, ...]]
     other_forms: ClassVar[tuple[str, ...]] = ()
     forms_optional: ClassVar[bool] = False
+    _known_forms: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        cls._known_forms = frozenset(cls.forms)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -124,6 +129,8 @@ class OneOf(Model):
 
     @classmethod
     def _wrong_forms(cls, value: dict[Any, object]) -> list[PydanticCustomError]:
+        if not cls.other_forms and len(cls._known_forms.intersection(value)) == 1:
+            return []
         wrong = [_wrong_choice(value, cls.forms, optional=cls.forms_optional)]
         if cls.other_forms:
             wrong.append(_wrong_choice(value, cls.other_forms))

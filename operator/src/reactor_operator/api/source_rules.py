@@ -31,7 +31,8 @@ def source_problems(
     if source.expr is not None:
         read = (*beside, *inside.variables)
         yield from expression_problems(source.expr, f"{path}.expr", arguments=arguments, beside=read)
-    yield from element_problems(source, path, inside)
+    if source.element is not None or source.index is not None:
+        yield from element_problems(source, path, inside)
     if source.sensitive and source.has_value:
         message = "found it beside value, which anyone may read in the Reactor: take an input, or a secretKeyRef"
         yield Problem(f"{path}.sensitive", message, "InvalidValue")

@@ -173,6 +173,7 @@ class Driver:
             on_output=show if self._verbose else None,
             warm=warm,
             keys=self._keyring,
+            results=self._store,
         )
 
     async def _give_up_lost(self, known: KnownRun, launcher: LocalLauncher) -> None:

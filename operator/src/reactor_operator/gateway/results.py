@@ -4,8 +4,6 @@ In: the open record of a task, the query of its request. Out: a page as JSON. Ne
 given; it may be one that must not see them.
 """
 
-from dataclasses import dataclass
-
 import orjson
 from starlette.datastructures import QueryParams
 
@@ -13,22 +11,12 @@ from reactor_operator.encryption import Keyring
 from reactor_operator.gateway.bodies import Refusal
 from reactor_operator.gateway.documents import TaskDocuments
 from reactor_operator.gateway.record import OpenRecord
-from reactor_operator.outcomes.results import FILTERS, RESULTS_KEY, ResultsStore, last_page, read_results
+from reactor_operator.outcomes.results import FILTERS, RESULTS_KEY, ResultsQuery, ResultsStore, last_page, read_results
 from reactor_operator.store.codec import Unreadable
 from reactor_operator.store.port import StoreUnavailable
 
 _PATH_LIMIT = 1024
 _LARGEST = 10**9
-
-
-@dataclass(frozen=True, slots=True)
-class ResultsQuery:
-    """Which page of which map, in which round; `filter` is one of `FILTERS`."""
-
-    step: str
-    round: int
-    page: int
-    filter: str
 
 
 class ResultPages:
@@ -72,7 +60,7 @@ def parse_results_query(query: QueryParams) -> ResultsQuery:
     step = query.get("step", "")
     if not 0 < len(step) <= _PATH_LIMIT:
         raise Refusal(400, "step: expected the path of a map")
-    return ResultsQuery(step, _number(query, "round", 1), _number(query, "page", 0), which)
+    return ResultsQuery(step=step, round=_number(query, "round", 1), page=_number(query, "page", 0), filter=which)
 
 
 def _number(query: QueryParams, name: str, default: int) -> int:

@@ -1,10 +1,11 @@
 """The results of a map, page by page, for those who read them: handlers, people.
 
 In: which page of which map, a store. Out: JSON: `{"items":[{"index":7,"ok":true,"value":…},{"index":9,"ok":false,
-"failure":{"kind","message"}}],"pages":…}`. Never here: more than one page, who may read it.
+"failure":{"kind","message"}}]}`. Never here: more than one page, who may read it.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 import orjson
@@ -23,27 +24,17 @@ class ResultsStore(Values, Pages, Protocol):
     """What results are read from."""
 
 
-class Asked(Protocol):
-    """Which page: of the map at `step`, in its `round`; `filter` is one of `FILTERS`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultsQuery:
+    """Which page (from 0) of which map (its path), in which round; `filter` is one of `FILTERS`."""
 
-    @property
-    def step(self) -> str:
-        """The path of the map."""
-
-    @property
-    def round(self) -> int:
-        """The round of the map."""
-
-    @property
-    def page(self) -> int:
-        """The number of the page, from 0."""
-
-    @property
-    def filter(self) -> str:
-        """Which results of it."""
+    step: str
+    round: int = 1
+    page: int = 0
+    filter: str = "all"
 
 
-async def read_results(store: ResultsStore, run: str, asked: Asked, keys: Keyring) -> bytes:
+async def read_results(store: ResultsStore, run: str, asked: ResultsQuery, keys: Keyring) -> bytes:
     """Return a page of results. Raises StoreUnavailable, CannotDecrypt, Unreadable."""
     name = outcome_page_name(asked.step, asked.round, asked.page)
     body = (await store.get_pages(run, frozenset({name}))).get(name)

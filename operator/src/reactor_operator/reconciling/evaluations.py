@@ -154,7 +154,7 @@ class _Answering:
     async def _environment(self, located: Located, path: str) -> Environment:
         environment = await self.readable.by_node(located)
         name = located.node.step.name
-        if self.element and located.node.path.endswith(COLLECT) and name in environment.results:
+        if located.node.path.endswith(COLLECT) and name in environment.results:
             of = path.removesuffix(COLLECT)
             results = results_document(of, step_at(self.known.plan, self.state, of))
             return replace(environment, results={**environment.results, name: results})

@@ -29,7 +29,7 @@ def commit_arguments(commit: Commit, prefix: str) -> list[Argument]:
         flat(commit.values),
         pages,
         removed_pages,
-        [part for task, record in commit.opens.items() for part in (task, b"-" + record)],
+        flat(commit.opens),
         sorted(commit.closes),
         sorted(commit.acknowledged),
         flat(commit.actions),

@@ -3,7 +3,8 @@
 In: what workers take and renew. Out: leases, what has run out, depths. Never here: a clock but that of Redis (TIME).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from reactor_operator.store.port import TOLD_AGAIN_MS, Depth, Lease, LeasedTask, worker_binding
 from reactor_operator.store.redis_connection import Argument, RedisConnection, Script
@@ -23,7 +24,7 @@ class RedisPools:
         """Take chunks from the queue of a pool."""
         keys = (self._keys.pool(pool), self._keys.leases, self._keys.depths)
         arguments = (self._keys.prefix, pool, worker, worker_binding(pool, worker), limit, for_ms)
-        return tuple(_lease(found) for found in await self._redis.write_script(self._lease, keys, arguments))
+        return tuple(_leases(await self._redis.write_script(self._lease, keys, arguments)))
 
     async def extend(self, pool: str, worker: str, leases: frozenset[str], for_ms: int) -> Mapping[str, frozenset[str]]:
         """Renew leases."""
@@ -59,9 +60,11 @@ class RedisPools:
         return tuple(zip(words[::2], words[1::2], strict=True))
 
 
-def _lease(found: list[bytes]) -> Lease:
-    run, *tasks = found
-    leased = tuple(
-        LeasedTask(task=task.decode(), record=record) for task, record in zip(tasks[::2], tasks[1::2], strict=True)
-    )
-    return Lease(id=f"{run.decode()}/{leased[-1].task}", run=run.decode(), tasks=leased)
+def _leases(words: Sequence[Any]) -> Iterator[Lease]:
+    """Parse what `lease.lua` answers."""
+    at, run = 0, ""
+    while at < len(words):
+        run, first = words[at].decode() or run, at + 2
+        at = first + 2 * words[at + 1]
+        tasks = tuple(LeasedTask(task=words[i].decode(), record=words[i + 1]) for i in range(first, at, 2))
+        yield Lease(id=f"{run}/{tasks[-1].task}", run=run, tasks=tasks)

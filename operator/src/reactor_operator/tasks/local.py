@@ -21,6 +21,7 @@ from reactor_operator.encryption import NO_KEYS, Keyring
 from reactor_operator.engine.events import TaskFailed
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.identity import Task, pod_name
+from reactor_operator.outcomes.results import ResultsStore
 from reactor_operator.ports import Clock, Launched, NotYet, Refused, RunRef, TaskOrder, Unavailable
 from reactor_operator.store.port import Appended, Entry, Inbox, StoreUnavailable
 from reactor_operator.tasks.laptop.containers import Container, prepare
@@ -35,6 +36,7 @@ from reactor_operator.tasks.laptop.messages import (
     started_entry,
     worker_order,
 )
+from reactor_operator.tasks.laptop.results import LaptopResults
 from reactor_operator.tasks.laptop.variables import Config, agent_variables
 from reactor_operator.tasks.laptop.worker import Worker, new_mark
 from reactor_operator.tasks.laptop.workers import Workers
@@ -91,11 +93,13 @@ class LocalLauncher:
         on_output: OnOutput | None = None,
         warm: subprocess.Popen[bytes] | None = None,
         keys: Keyring = NO_KEYS,
+        results: ResultsStore | None = None,
     ) -> None:
         self._inbox = inbox
         self._clock = clock
         self._settings = settings
         self._keys = keys
+        self._results = LaptopResults(results, keys)
         self._on_output = on_output or (lambda _task, _line: None)
         self._workers = Workers(settings.python, warm)
         self._binding = f"laptop {secrets.token_hex(16)}"
@@ -245,7 +249,12 @@ class LocalLauncher:
             if not await self._tell_started(order):
                 return
             mark = new_mark()
-            document = await worker.perform(worker_order(order, variables, mark), mark, self._output_of(order))
+            document = await worker.perform(
+                worker_order(order, variables, mark),
+                mark,
+                self._output_of(order),
+                lambda question: self._results.answer(order.run.uid, question),
+            )
             if document is None:
                 code = await worker.process.wait()
                 await self._tell(order, no_outcome_entry(order, code))

@@ -8,20 +8,29 @@ local OF_WORKERS = "pool/" -- how the bindings of workers begin
 local answers, answered, at = {}, 0, 2 -- `at`: the next argument
 
 local function is_in(list, digest)
-  return list ~= "" and string.find(list, " " .. digest .. " ", 1, true)
+  return list ~= "" and find(list, " " .. digest .. " ", 1, true)
 end
 
--- The tasks that these entries speak for, as they are stored.
-local function read_tasks(key, entries)
-  local names, tasks, arg = {}, {}, at
+-- The states of the tasks that these entries speak for: false where nothing was heard of one, nothing where it is closed.
+local function read_states(tasks_key, entries)
+  local names, fields, unheard, states, arg = {}, {}, {}, {}, at
   for i = 1, entries do
-    names[i] = ARGV[arg]
+    names[i], fields[i] = ARGV[arg], "+" .. ARGV[arg]
     arg = arg + 6 + 2 * tonumber(ARGV[arg + 5])
   end
-  for i, found in ipairs(read_fields(key, names)) do
-    tasks[names[i]] = found
+  for i, state in ipairs(read_fields(tasks_key, fields)) do
+    if state then
+      states[names[i]] = state
+    else
+      unheard[#unheard + 1] = names[i]
+    end
   end
-  return tasks
+  for i, record in ipairs(read_fields(tasks_key, unheard)) do
+    if record then
+      states[unheard[i]] = false
+    end
+  end
+  return states
 end
 
 -- Ends the leases that these outcomes complete: those of which they are the last task.
@@ -51,15 +60,16 @@ end
 local function append_to(run, entries, header, inbox, tasks_key, values, leases)
   local stored = redis.call("HMGET", header, "active", "position", "signals")
   local position, signals = tonumber(stored[2] or "0"), stored[3] or ""
-  local tasks = stored[1] and read_tasks(tasks_key, entries)
+  local states = stored[1] and read_states(tasks_key, entries)
   local bodies, documents, changed, done = {}, {}, {}, {}
   local recorded, changes, documented = 0, 0, 0
   local hurry, new_signal, repeated = false, false, false
+  local known, newest, bound, outcome, seen -- tasks of one worker are in the same state
   for _ = 1, entries do
     local task, final, binding, digest, body, documents_here = unpack(ARGV, at, at + 5)
     local last = at + 5 + 2 * tonumber(documents_here)
-    local answer, stored_task = "recorded", tasks and tasks[task]
-    if not tasks then
+    local answer, state = "recorded", states and states[task]
+    if not states then
       answer = "unknown"
     elseif task == "" then
       if is_in(signals, digest) then
@@ -67,10 +77,12 @@ local function append_to(run, entries, header, inbox, tasks_key, values, leases)
       else
         signals, new_signal = (signals == "" and " " or signals) .. digest .. " ", true
       end
-    elseif not stored_task then
+    elseif state == nil then
       answer = "closed"
     else
-      local newest, bound, outcome, seen, record = parse_task(stored_task)
+      if state ~= known then
+        known, newest, bound, outcome, seen = state, parse_state(state)
+      end
       if binding ~= "" and bound ~= "" and binding ~= bound then
         answer = "conflict"
       elseif digest == outcome or is_in(seen, digest) then
@@ -78,22 +90,20 @@ local function append_to(run, entries, header, inbox, tasks_key, values, leases)
       elseif outcome ~= "" then
         answer = "conflict"
       else
-        if bound == "" then
-          bound = binding
-        end
+        local binding_now, position_now = bound == "" and binding or bound, position + recorded + 1
         if final == "1" then
-          outcome = digest
-          if string.sub(bound, 1, #OF_WORKERS) == OF_WORKERS then
+          states[task] = render_state(position_now, binding_now, digest, seen)
+          if string.sub(binding_now, 1, #OF_WORKERS) == OF_WORKERS then
             done[#done + 1] = task
           end
         else
-          seen = (seen == "" and " " or seen) .. digest .. " "
+          local seen_now = (seen == "" and " " or seen) .. digest .. " "
+          states[task] = render_state(position_now, binding_now, "", seen_now)
         end
         if newest <= position then -- else it is among them already
           changes = changes + 1
           changed[changes] = task
         end
-        tasks[task] = render_task(position + recorded + 1, bound, outcome, seen, record)
       end
     end
     if answer == "recorded" then
@@ -124,7 +134,7 @@ local function append_to(run, entries, header, inbox, tasks_key, values, leases)
   end
   local fields = {}
   for i = 1, #changed do
-    fields[2 * i - 1], fields[2 * i] = changed[i], tasks[changed[i]]
+    fields[2 * i - 1], fields[2 * i] = "+" .. changed[i], states[changed[i]]
   end
   in_batches("HSET", tasks_key, fields)
   if #done > 0 then

@@ -4,7 +4,7 @@
 -- KEYS: header records inbox outbox tasks values pages epoch active claim depths
 -- ARGV: run revision epoch inbox_position active prefix, then lists, each a count and its members:
 --       records (name body)* removed* dropped* values (digest body)* pages (name body)* removed pages*
---       opens (task "-"record)* closes* acknowledged* actions (id body)*
+--       opens (task record)* closes* acknowledged* actions (id body)*
 --       queued (pool tasks chunks chunk*)*
 --       claim: nothing, or shared keep_ms body, and a document where there is one
 -- Answers {"committed"}, {"old-epoch", stored}, {"stale-revision", stored}, {"inbox-ahead", task} or {"key-taken", run}.
@@ -49,15 +49,14 @@ if revision ~= stored_revision then
 end
 local waiting = redis.call("LLEN", inbox)
 local consumed_before = position - waiting
-local consumed_after = math.max(inbox_position, consumed_before)
-for from = closes_first, closes_last, FIELDS_AT_ONCE do
-  if consumed_after >= position then
-    break -- nothing is unread
-  end
-  local to = math.min(from + FIELDS_AT_ONCE - 1, closes_last)
-  for i, found in ipairs(redis.call("HMGET", tasks, unpack(ARGV, from, to))) do
-    if found and tonumber(string.match(found, "^%+(%d+)") or "0") > consumed_after then
-      return {"inbox-ahead", ARGV[from + i - 1]}
+local consumed_after, states = math.max(inbox_position, consumed_before), {}
+for i = closes_first, closes_last do
+  states[i - closes_first + 1] = "+" .. ARGV[i]
+end
+if position > consumed_after then
+  for i, state in ipairs(read_fields(tasks, states)) do
+    if parse_state(state) > consumed_after then
+      return {"inbox-ahead", ARGV[closes_first + i - 1]}
     end
   end
 end
@@ -85,20 +84,10 @@ if consumed > 0 then
   redis.call("LTRIM", inbox, consumed, -1)
 end
 
-local opened = {}
-for i = opens_first, opens_last, 2 do
-  opened[#opened + 1] = ARGV[i]
-end
-for i, before in ipairs(read_fields(tasks, opened)) do
-  if before then -- open already: what was said of it stands
-    local at = opens_first + 2 * i - 1
-    local newest, binding, outcome, seen = parse_task(before)
-    ARGV[at] = render_task(newest, binding, outcome, seen, string.sub(ARGV[at], 2))
-  end
-end
 put("HSET", tasks, opens_first, opens_last)
 if active then
   put("HDEL", tasks, closes_first, closes_last)
+  in_batches("HDEL", tasks, states)
 else
   redis.call("DEL", tasks)
 end
@@ -129,7 +118,7 @@ local function queue_chunks(pools)
     end
     put("RPUSH", queue, at + 3, at + 2 + chunks)
     count(depths, "q " .. pool, added)
-    if not string.find(known, " " .. pool .. " ", 1, true) then
+    if not find(known, " " .. pool .. " ", 1, true) then
       known = known .. pool .. " "
     end
     at = at + 3 + chunks
@@ -146,7 +135,7 @@ local function trim_queue(pool)
   while true do
     local found, closed, is_cut = redis.call("LRANGE", queue, 0, at_once - 1), 0, false
     for i = 1, #found do
-      if string.byte(found[i]) == SPACE then
+      if byte(found[i]) == SPACE then
         time = found[i]
       else
         local chunk = tasks_in(found[i])
@@ -170,7 +159,7 @@ local function trim_queue(pool)
     local head = redis.call("LINDEX", queue, 0)
     if not head then
       redis.call("LREM", prefix .. "pool:" .. pool, 1, run)
-    elseif string.byte(head) ~= SPACE then
+    elseif byte(head) ~= SPACE then
       redis.call("LPUSH", queue, time)
     end
     count(depths, "q " .. pool, -trimmed)

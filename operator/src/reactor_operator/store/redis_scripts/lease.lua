@@ -3,12 +3,12 @@
 -- Takes chunks from the queue of a pool for a worker, one of each run in turn.
 -- KEYS: pool leases depths
 -- ARGV: prefix pool worker binding limit for_ms
--- Answers for each chunk {run, (task record)*}; its lease is RUN/LAST TASK.
+-- Answers for each chunk: run ("": the one before) tasks (task record)*; its lease is RUN/LAST TASK.
 local pool_key, leases_key, depths = unpack(KEYS)
 local prefix, pool, worker, binding = unpack(ARGV, 1, 4)
 local limit, for_ms = tonumber(ARGV[5]), tonumber(ARGV[6])
-local newly_bound, lease_of_one = render_task(0, binding, "", "", ""), pool .. "\n" .. worker .. "\n"
-local answer, chunks_taken, taken, queued, queues = {}, 0, 0, 0, {}
+local newly_bound, lease_of_one = render_state(0, binding, "", ""), pool .. "\n" .. worker .. "\n"
+local answer, answered, taken, queued, queues, run_before = {}, 0, 0, 0, {}, nil
 local ready, first_ready = {}, 1 -- runs that are due; those that had their turn come after all others
 local served, first_served = {}, 1
 local any_more, is_again = true, false
@@ -41,9 +41,9 @@ local function queue_of(run)
   local base = prefix .. "{" .. run .. "}:"
   local queue = {
     run = run, key = base .. "queue:" .. pool, tasks_key = base .. "tasks", leases_key = base .. "leases",
-    bound = {}, bound_at = 0, leased = {}, leased_at = 0, -- what is to be written
+    bound = {}, leased = {}, -- what is to be written
     removed = 0, looked_at = 0, next = 1, -- chunks, and the times before them
-    chunks = {}, names = {}, stored = {}, next_task = 1, -- those that were looked at: chunks are tasks, or lists of them
+    chunks = {}, names = {}, found = {}, next_task = 1, -- those that were looked at: chunks are tasks, or lists of them
   }
   queue.length = redis.call("LLEN", queue.key)
   queues[run] = queue
@@ -54,103 +54,96 @@ end
 local function look_ahead(queue)
   local runs = 1 + (#ready - first_ready + 1) + (#served - first_served + 1)
   local wanted = math.ceil((limit - taken) / runs)
-  local chunks, names, at = redis.call("LRANGE", queue.key, queue.looked_at, queue.looked_at + wanted), {}, 0
+  local chunks = redis.call("LRANGE", queue.key, queue.looked_at, queue.looked_at + wanted)
+  local names, fields, at, looked_at = {}, {}, 0, 0
   for i, chunk in ipairs(chunks) do
-    queue.looked_at = queue.looked_at + 1
-    if string.find(chunk, " ", 2, true) then
+    looked_at = i
+    if find(chunk, " ", 2, true) then
       local tasks = tasks_in(chunk)
       chunks[i] = tasks
       for j = 1, #tasks do
-        names[at + j] = tasks[j]
+        at = at + 1
+        names[at], fields[2 * at - 1], fields[2 * at] = tasks[j], tasks[j], "+" .. tasks[j]
       end
-      at = at + #tasks
-    elseif string.byte(chunk) ~= SPACE then
+    elseif byte(chunk) ~= SPACE then
       at = at + 1
-      names[at] = chunk
+      names[at], fields[2 * at - 1], fields[2 * at] = chunk, chunk, "+" .. chunk
     end
     if at >= wanted then
       break
     end
   end
+  queue.looked_at = queue.looked_at + looked_at
   queue.chunks, queue.names, queue.next, queue.next_task = chunks, names, 1, 1
-  queue.stored = read_fields(queue.tasks_key, names)
+  queue.found = read_fields(queue.tasks_key, fields)
 end
 
--- The record of a task that may be leased, and the task as it is then stored; nothing where it may not be.
-local function bind(stored)
-  if not stored then
-    return
-  end
-  if string.byte(stored) == UNHEARD then
-    local record = string.sub(stored, 2)
-    return record, newly_bound .. record
-  end
-  local position, before, outcome, seen, record = parse_task(stored)
-  if before == "" and outcome == "" then
-    return record, render_task(position, binding, "", seen, record)
-  end
-end
-
--- Notes what is to be written of a chunk that is leased.
-local function take(queue, first, last)
-  local names, stored, bound, at = queue.names, queue.stored, queue.bound, queue.bound_at
-  local row, tasks = {queue.run, false, false}, 0
-  for i = first, last do
-    local record, bound_task = bind(stored[i])
-    if record then
-      bound[at + 1], bound[at + 2] = names[i], bound_task
-      at, tasks = at + 2, tasks + 1
-      row[2 * tasks], row[2 * tasks + 1] = names[i], record
-    end
-  end
-  local lease, leased_at = lease_of_one, queue.leased_at
-  if tasks > 1 then
-    local others = {}
-    for i = 1, tasks - 1 do
-      others[i] = row[2 * i]
-    end
-    lease = lease_of_one .. table.concat(others, " ")
-  end
-  queue.leased[leased_at + 1], queue.leased[leased_at + 2] = row[2 * tasks], lease
-  queue.bound_at, queue.leased_at = at, leased_at + 2
-  taken, chunks_taken = taken + tasks, chunks_taken + 1
-  answer[chunks_taken] = row
-end
-
-local function count_free(stored, first, last)
+-- How many of these tasks may be leased: those that are open, without an outcome, and nobody's.
+local function count_free(found, first, last)
   local tasks = 0
   for i = first, last do
-    if stored[i] and (string.byte(stored[i]) == UNHEARD or bind(stored[i])) then
+    if found[2 * i] then
+      local _, before, outcome = parse_state(found[2 * i])
+      found[2 * i - 1] = before == "" and outcome == "" and found[2 * i - 1]
+    end
+    if found[2 * i - 1] then
       tasks = tasks + 1
     end
   end
   return tasks
 end
 
+-- Notes what is to be written and answered of a chunk.
+local function take(queue, first, last, tasks)
+  local names, found, bound, leased, lease = queue.names, queue.found, queue.bound, queue.leased, lease_of_one
+  answer[answered + 1], answer[answered + 2] = queue.run ~= run_before and queue.run or "", tasks
+  answered, run_before = answered + 2, queue.run
+  local at = #bound
+  for i = first, last do
+    if found[2 * i - 1] then
+      local state = newly_bound
+      if found[2 * i] then
+        local position, _, _, seen = parse_state(found[2 * i])
+        state = render_state(position, binding, "", seen)
+      end
+      bound[at + 1], bound[at + 2] = "+" .. names[i], state
+      answer[answered + 1], answer[answered + 2] = names[i], found[2 * i - 1]
+      at, answered = at + 2, answered + 2
+    end
+  end
+  if tasks > 1 then
+    local others = {}
+    for i = 1, tasks - 1 do
+      others[i] = answer[answered - 2 * (tasks - i) - 1]
+    end
+    lease = lease .. table.concat(others, " ")
+  end
+  at = #leased
+  leased[at + 1], leased[at + 2] = answer[answered - 1], lease
+  taken = taken + tasks
+end
+
 -- Takes the first chunk of which anything may be done, and tells "taken"; those before it go. "too much" where it does
 -- not fit, nothing where there is none.
 local function serve(queue)
   while queue.removed < queue.length do
-    local chunk = queue.chunks[queue.next]
-    if not chunk or queue.removed == queue.looked_at then
+    if queue.removed == queue.looked_at then
       look_ahead(queue)
-      chunk = queue.chunks[1]
     end
-    local size = 1
+    local chunk, first, last = queue.chunks[queue.next], queue.next_task, queue.next_task
     if type(chunk) == "table" then
-      size = #chunk
-    elseif string.byte(chunk) == SPACE then
-      size, queue.time = 0, chunk
+      last = first + #chunk - 1
+    elseif byte(chunk) == SPACE then
+      last, queue.time = first - 1, chunk
     end
-    local first = queue.next_task
-    local tasks = count_free(queue.stored, first, first + size - 1)
+    local tasks = count_free(queue.found, first, last)
     if tasks > 0 and taken > 0 and taken + tasks > limit then
       return "too much"
     end
-    queue.removed, queue.next, queue.next_task = queue.removed + 1, queue.next + 1, first + size
-    queued = queued + size
+    queue.removed, queue.next, queue.next_task = queue.removed + 1, queue.next + 1, last + 1
+    queued = queued + last - first + 1
     if tasks > 0 then
-      take(queue, first, first + size - 1)
+      take(queue, first, last, tasks)
       return "taken"
     end
   end
@@ -188,16 +181,13 @@ local until_ms = string.format("%d", now_ms() + for_ms)
 for run, queue in pairs(queues) do
   if queue.removed > 0 then
     redis.call("LTRIM", queue.key, queue.removed, -1)
-    if queue.removed < queue.length then
-      local head = redis.call("LINDEX", queue.key, 0)
-      if string.byte(head) ~= SPACE then
-        redis.call("LPUSH", queue.key, queue.time)
-      end
+    if queue.removed < queue.length and byte(redis.call("LINDEX", queue.key, 0)) ~= SPACE then
+      redis.call("LPUSH", queue.key, queue.time)
     end
   end
   in_batches("HSET", queue.tasks_key, queue.bound)
   in_batches("HSET", queue.leases_key, queue.leased)
-  for i = 1, queue.leased_at, 2 do
+  for i = 1, #queue.leased, 2 do
     scores[scores_at + 1], scores[scores_at + 2] = until_ms, run .. "/" .. queue.leased[i]
     scores_at = scores_at + 2
   end

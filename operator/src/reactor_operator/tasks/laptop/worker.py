@@ -1,7 +1,7 @@
 """A worker process that does Python tasks, one after another (`reactor.worker` of the runtime is the other end).
 
-In: an order as bytes. Out: the outcome document, or None where the process ended without one. Never here: what an order
-says or a document means, and a second order before the first is answered.
+In: an order as bytes. Out: the outcome document, or None where the process ended without one; on the way there may be
+questions. Never here: what an order says or a document means, and a second order before the first is answered.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from reactor_operator.tasks.laptop.process import Process
@@ -31,13 +31,22 @@ def spawn_worker(python: str = sys.executable) -> subprocess.Popen[bytes]:
     )
 
 
+OnQuestion = Callable[[bytes], Awaitable[bytes]]
+"""Answers a question of a worker."""
+
+
 @dataclass(slots=True)
 class _Answer:
-    """What has arrived of the answer to one order. `whole` is done when output and document are there."""
+    """What has arrived of the answer to one order. `whole` is done when output and document are there.
+
+    reply: what is being answered to a question of the worker; it asks one after the other.
+    """
 
     mark: str
     on_line: Callable[[str], None]
+    on_question: OnQuestion
     whole: asyncio.Future[bytes]
+    reply: asyncio.Task[None] | None = None
     marked: bool = False
     buffer: bytearray = field(default_factory=bytearray)
     length: int = -1
@@ -72,11 +81,18 @@ class Worker:
         """Take no further order; the one that is being done may end."""
         self._used_up = True
 
-    async def perform(self, order: bytes, mark: str, on_line: Callable[[str], None]) -> bytes | None:
+    async def perform(
+        self, order: bytes, mark: str, on_line: Callable[[str], None], on_question: OnQuestion
+    ) -> bytes | None:
         """Hand over an order that names `mark` and return its outcome document; None where the process ended first."""
-        answer = self._answer = _Answer(mark=mark, on_line=on_line, whole=self._loop.create_future())
+        whole = self._loop.create_future()
+        answer = self._answer = _Answer(mark=mark, on_line=on_line, on_question=on_question, whole=whole)
         self._send(b"%d\n" % len(order) + order)
-        await asyncio.wait((answer.whole, self.process.exited), return_when=asyncio.FIRST_COMPLETED)
+        try:
+            await asyncio.wait((answer.whole, self.process.exited), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if answer.reply is not None:
+                answer.reply.cancel()
         self._answer = None
         if answer.whole.done():
             self._used_up |= not answer.keep
@@ -121,11 +137,22 @@ class Worker:
         if answer is None:
             return
         answer.buffer += chunk
-        if answer.length < 0 and b"\n" in answer.buffer:
+        while answer.length < 0 and b"\n" in answer.buffer:
             head, _, rest = answer.buffer.partition(b"\n")
-            length, keep = head.split()
-            answer.length, answer.keep, answer.buffer = int(length), keep == b"1", rest
+            first, second = head.split()
+            if first == b"?":
+                if len(rest) < int(second):
+                    return
+                answer.reply = self._loop.create_task(self._reply(answer, bytes(rest[: int(second)])))
+                answer.buffer = rest[int(second) :]
+                continue
+            answer.length, answer.keep, answer.buffer = int(first), second == b"1", rest
         answer.settle()
+
+    async def _reply(self, answer: _Answer, question: bytes) -> None:
+        reply = await answer.on_question(question)
+        if self._answer is answer:
+            self._send(b"%d\n" % len(reply) + reply)
 
 
 def new_mark() -> str:
