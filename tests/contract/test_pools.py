@@ -116,6 +116,13 @@ class TestLease:
         order = [lease.run for _ in range(15) for lease in await pools.lease(POOL, "w1", 7, LONG)]
         assert order == runs * 2
 
+    async def test_a_run_whose_chunk_does_not_fit_keeps_its_turn(self, pools: StoreWithPools) -> None:
+        runs = [f"run-{i}" for i in range(12)]
+        for run in runs:
+            await pools.commit(queueing([A, B, C], [D, "x", "y"], run=run))
+        order = [lease.run for _ in range(12) for lease in await pools.lease(POOL, "w1", 7, LONG)]
+        assert order == runs * 2
+
     async def test_closed_tasks_are_passed_over(self, pools: StoreWithPools) -> None:
         await pools.commit(queueing([A], [B, C, D], ["x"], ["y"]))
         await pools.commit(first(revision=1, closes=frozenset({A, C, "x"})))
