@@ -39,6 +39,7 @@ class TestCost:
         await store.commit(opening())
         await store.append(OUTCOME)
         await store.load(RUN)
+        await store.open_task(RUN, TASK)
         await store.claimed("key/1")
         await store.forget(RUN)
         await store.claim_epoch(0)

@@ -9,7 +9,6 @@ from rich.console import Console
 from reactor_operator.cli.progress import Lines, render_end
 from reactor_operator.cli.run_view import RunView
 from reactor_operator.cli.stopwatch import Stopwatch
-from reactor_operator.cli.story import render_story
 from reactor_operator.cli.transitions import transitions
 from reactor_operator.cli.tree import Tree
 from tests.unit.cli.runs import ROLLED_BACK, run, step
@@ -146,34 +145,3 @@ def test_a_run_with_more_steps_than_lines_shows_those_that_matter_and_counts_the
     assert "bad" in text
     assert "300 Succeeded" in text
     assert len(text.splitlines()) < 10
-
-
-@pytest.mark.parametrize(
-    ("counts", "words"),
-    [
-        (
-            {"total": 500, "running": 50, "succeeded": 100, "failed": 3, "skipped": 17},
-            "120 of 500 elements, 3 failed, 17 skipped",
-        ),
-        ({"running": 2, "succeeded": 7, "failed": 0, "skipped": 0}, "7 elements"),
-        ({"total": 1, "running": 0, "succeeded": 1, "failed": 0, "skipped": 0}, "1 element"),
-        ({"total": 3, "running": 1, "succeeded": 3, "failed": 0, "skipped": 0, "undone": 2}, "3 elements, 2 undone"),
-        ({}, "0 elements"),
-        ({"total": "many", "failed": None}, "0 elements"),
-    ],
-)
-def test_a_map_is_told_by_what_became_of_its_elements(counts: dict[str, object], words: str) -> None:
-    look = run("Succeeded", step("rows", "Succeeded", completion=1, map=counts))
-    assert look.steps["rows"].elements == words
-    assert [one.detail for one in transitions(None, look, Stopwatch())] == [words]
-    assert words in render_story(look, now=0.0)
-    console = Console(file=io.StringIO(), width=120, force_terminal=False)
-    tree = Tree(console)
-    tree.begin("order-1", "checkout", ["rows"])
-    tree.end(look)
-    assert isinstance(console.file, io.StringIO)
-    assert words in console.file.getvalue()
-
-
-def test_a_step_that_is_no_map_has_no_elements() -> None:
-    assert run("Succeeded", step("a", "Succeeded", completion=1)).steps["a"].elements == ""

@@ -89,6 +89,32 @@ def run(
     raise typer.Exit(command.execute())
 
 
+@app.command("results")
+def results(
+    run: RunName,
+    step: Annotated[str, typer.Argument(metavar="STEP", help="The map, by its path in the run.")],
+    state: Annotated[Path, typer.Option("--state", metavar="FILE", help="The run is in this file of `reactor run`.")],
+    failed: Annotated[bool, typer.Option("--failed", help="Only elements that failed.")] = False,
+    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many elements.")] = None,
+    output: Format = Output.TEXT,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Show tracebacks, of those that are kept.")] = False,
+    namespace: Annotated[
+        str | None, typer.Option("-n", "--namespace", help="Namespace of the run, where several have its name.")
+    ] = None,
+) -> None:
+    """List what became of the elements of a map, in order, read as they are printed.
+
+    So far of runs in a state file only: the gateway of a cluster cannot be asked for them yet.
+    """
+    from reactor_operator.cli.results import ResultsCommand
+
+    command = ResultsCommand(
+        run=run, step=step, state=state, namespace=namespace, failed=failed, limit=limit, output=output,
+        verbose=verbose,
+    )  # fmt: skip
+    raise typer.Exit(command.execute())
+
+
 @app.command("lint")
 def lint(
     paths: Paths,

@@ -8,9 +8,10 @@ import os
 import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, TextIO
 
+from reactor_operator.cli.elements import Ticker, render_counts
 from reactor_operator.cli.explanation import render_explanation
 from reactor_operator.cli.moments import render_took
 from reactor_operator.cli.run_view import RunView
@@ -65,18 +66,20 @@ class Silence:
 
 
 class Lines:
-    """One line for each transition."""
+    """One line for each transition, and now and then one for a map that moves."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._out = out
+        self._clock = clock
         self._before: RunView | None = None
         self._width = 0
-        self._watch = Stopwatch()
+        self._watch = Stopwatch(clock)
+        self._ticker = Ticker(clock)
 
     def begin(self, run: str, reactor: str, steps: Sequence[str]) -> None:
         """Print which run it is."""
         self._before = None
-        self._watch = Stopwatch()
+        self._watch, self._ticker = Stopwatch(self._clock), Ticker(self._clock)
         self._width = max(map(width_of, steps), default=0)
         self._print(f"{run}  ({reactor})")
 
@@ -84,6 +87,9 @@ class Lines:
         """Print what is new."""
         for told in transitions(self._before, run, self._watch):
             self._width = max(self._width, width_of(told.step))
+            self._print("  " + render_line(told, self._width))
+        for step in self._ticker.due(run.maps):
+            told = Transition(step=step.name, phase=step.phase, detail=render_counts(step.phase, step.map))
             self._print("  " + render_line(told, self._width))
         self._before = run
 

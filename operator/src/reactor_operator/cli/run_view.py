@@ -18,12 +18,29 @@ ENDED = SUCCESSFUL | {"Failed", "Cancelled", "Undone"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MapView:
+    """How far a map has come, in elements; `total` is None while nobody knows it."""
+
+    total: int | None
+    running: int
+    succeeded: int
+    failed: int
+    skipped: int
+    undone: int
+
+    @property
+    def ended(self) -> int:
+        """How many have ended, whichever way."""
+        return self.succeeded + self.failed + self.skipped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepView:
     """One step of a run.
 
     took:      seconds, whole ones only; None until it has ended.
     message:   what went wrong, or what it waits for.       cleanup: why it was not reversed.
-    elements:  of a map: what became of its elements, in words.
+    map:       of a map that has begun, how far it has come.
     """
 
     name: str
@@ -36,7 +53,7 @@ class StepView:
     message: str
     cleanup: str
     pod: str
-    elements: str = ""
+    map: MapView | None = None
 
     @property
     def failed(self) -> bool:
@@ -155,6 +172,11 @@ class RunView:
         """The steps that the status lists, by name."""
         return {name: self._view_of(step) for name, step in self._written.items()}
 
+    @property
+    def maps(self) -> list[StepView]:
+        """The maps that have begun."""
+        return [self._view_of(step) for step in self._written.values() if "map" in step]
+
     def step(self, name: str) -> StepView | None:
         """Return one step, None where the status does not list it."""
         step = self._written.get(name)
@@ -195,14 +217,17 @@ def _step_view(step: JsonObject) -> StepView:
         message=printable(text_at(failure, "message") or text_at(step, "reason")),
         cleanup=printable(text_at(map_at(step, "rollbackFailure"), "message")),
         pod=text_at(step, "podName"),
-        elements=_render_elements(map_at(step, "map")) if "map" in step else "",
+        map=map_view(map_at(step, "map")) if "map" in step else None,
     )
 
 
-def _render_elements(told: JsonObject) -> str:
-    """Return how far a map has come: `120 of 500 elements, 3 failed`."""
-    counts = {word: int_at(told, word) or 0 for word in ("succeeded", "failed", "skipped", "undone")}
-    ended, total = sum(counts.values()) - counts["undone"], int_at(told, "total")
-    head = str(ended) if total in (ended, None) else f"{ended} of {total}"
-    noun = "element" if head == "1" else "elements"
-    return ", ".join([f"{head} {noun}", *(f"{counts[word]} {word}" for word in list(counts)[1:] if counts[word])])
+def map_view(counts: JsonObject) -> MapView:
+    """Return how far a map has come, from its entry in a status."""
+    return MapView(
+        total=int_at(counts, "total"),
+        running=int_at(counts, "running") or 0,
+        succeeded=int_at(counts, "succeeded") or 0,
+        failed=int_at(counts, "failed") or 0,
+        skipped=int_at(counts, "skipped") or 0,
+        undone=int_at(counts, "undone") or 0,
+    )

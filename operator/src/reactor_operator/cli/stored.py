@@ -1,7 +1,7 @@
 """What the store of a laptop has of a run: where it is, what it was started with, why its steps failed.
 
 In: a store and the uid of a run. Out: a `KnownRun`, its inputs, tracebacks. Raises CommandError for damaged records.
-Never here: a write.
+Never here: a write, or the elements of maps (`stored_maps.py`).
 """
 
 from collections.abc import Mapping
@@ -71,7 +71,7 @@ async def load_tracebacks(store: Store, run: RunRef) -> list[tuple[str, str]]:
     for path, step in known.state.steps.items() if known is not None else ():
         for failure in (step.failure, step.cleanup_failure):
             if failure is not None and failure.detail is not None:
-                digest = failure.detail.digest
-                document = (await store.get_values(run.uid, frozenset({digest}))).get(digest, b"")
+                digest, inline = failure.detail.digest, failure.detail.inline
+                document = inline or (await store.get_values(run.uid, frozenset({digest}))).get(digest, b"")
                 found.append((path, printable(text_at(parse_object(document), "traceback"))))
     return [(path, text) for path, text in found if text]

@@ -6,6 +6,7 @@ In: a view of a run and the time. Out: text. Never here: where the run came from
 import json
 from collections.abc import Iterator
 
+from reactor_operator.cli.elements import render_counts
 from reactor_operator.cli.explanation import render_unreversed, render_why
 from reactor_operator.cli.moments import render_age, render_took, render_whole
 from reactor_operator.cli.notified import render_notified
@@ -81,8 +82,7 @@ def _steps(run: RunView, verbose: bool) -> Iterator[str]:
 def _row(step: StepView, limit: int | None) -> tuple[str, str, str, str, str]:
     took = "" if step.took is None else render_whole(step.took) if step.took else "<1s"
     said = f"{step.kind}: {step.message}" if step.kind and not step.message.startswith(step.kind) else step.message
-    if step.elements:
-        said = f"{step.elements} · {said}" if said else step.elements
+    said = " · ".join(filter(None, (render_counts(step.phase, step.map), said)))
     if step.cleanup:
         said = f"{said} · not reversed: {step.cleanup}" if said else f"not reversed: {step.cleanup}"
     line = " ".join(said.split())

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from reactor_operator.cli.elements import render_counts
 from reactor_operator.cli.run_view import RunView, StepView
 from reactor_operator.cli.stopwatch import Stopwatch
 
@@ -83,6 +84,8 @@ def _tell(old: StepView | None, new: StepView, watch: Stopwatch) -> Iterator[Tra
     was = old.phase if old is not None else "Pending"
     if _fails_now(was, new):
         again = f" (after {new.attempts} attempts)" if new.attempts > 1 else ""
+        if new.map is not None:
+            again = f" ({render_counts('Failed', new.map)})"
         yield Transition(step=new.name, phase="Failed", took=watch.seconds(new, "Failed"), detail=_failure(new) + again)
         if new.phase in ("Failed", "Compensating", "Undoing"):
             return
@@ -99,7 +102,9 @@ def _tell(old: StepView | None, new: StepView, watch: Stopwatch) -> Iterator[Tra
         case "Ignored" if was not in _AFTER_FAILURE:
             yield Transition(step=new.name, phase=new.phase, detail="the run goes on without it")
         case _:
-            yield Transition(step=new.name, phase=new.phase, took=watch.seconds(new), detail=new.elements)
+            yield Transition(
+                step=new.name, phase=new.phase, took=watch.seconds(new), detail=render_counts(new.phase, new.map)
+            )
 
 
 def _fails_now(was: str, new: StepView) -> bool:

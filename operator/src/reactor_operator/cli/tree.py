@@ -4,7 +4,8 @@ In: looks at a run. Out: the terminal, through rich. Never here: plain output (`
 When a run ends its tree stays on the screen. What steps print scrolls by above it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -13,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree as RichTree
 
+from reactor_operator.cli.elements import Pace, is_moving, moved, render_counts, render_ended, render_rate
 from reactor_operator.cli.explanation import render_unreversed, render_why
 from reactor_operator.cli.moments import render_took
 from reactor_operator.cli.progress import render_ending, render_phase, render_recalled
@@ -29,6 +31,8 @@ _SIGNS = {
 _ACTIVE = frozenset({"Running", "Compensating", "Undoing"})
 _REVERSED = frozenset({"Compensating", "Compensated", "Undoing", "Undone", "RollbackFailed"})
 _KEPT_LINES = 8
+_BAR = 16
+"""Columns of the bar of a map."""
 
 
 class Tree:
@@ -41,12 +45,13 @@ class Tree:
         self._steps: dict[str, StepView] = {}
         self._watch = Stopwatch()
         self._took: dict[tuple[str, str], float] = {}
+        self._pace = Pace()
         self._spinners: dict[str, Spinner] = {}
 
     def begin(self, run: str, reactor: str, steps: Sequence[str]) -> None:
         """Put up the tree of a run."""
         self._steps = {name: _untouched(name) for name in steps}
-        self._watch, self._took, self._spinners = Stopwatch(), {}, {}
+        self._watch, self._took, self._spinners, self._pace = Stopwatch(), {}, {}, Pace()
         self._run = RunView({"metadata": {"name": run}, "spec": {"reactorRef": {"name": reactor}}})
         self._live = Live(self, console=self._console, refresh_per_second=12, transient=False)
         self._live.start()
@@ -58,6 +63,7 @@ class Tree:
         self._watch.look(changed)
         for step in changed:
             self._steps[step.name] = step
+            self._pace.look(step)
             for phase in (step.phase, _own_phase(step)):
                 seconds = self._watch.seconds(step, phase)
                 if seconds is not None and phase not in _ACTIVE:
@@ -89,6 +95,10 @@ class Tree:
         if phase in _ACTIVE:
             return self._watch.seconds(step)
         return self._took.get((step.name, phase))
+
+    def rate(self, name: str) -> float | None:
+        """Return how many elements per second a map is done with."""
+        return self._pace.rate(name)
 
     def spinner(self, name: str, style: str) -> Spinner:
         """Return the spinner of a step, the same one for each refresh."""
@@ -176,20 +186,38 @@ def _row(step: StepView, width: int, tree: Tree) -> RenderableType:
     seconds = tree.seconds(step, phase)
     if seconds is not None:
         words.append(render_took(seconds))
-    if step.elements:
-        words.append(step.elements)
-    elif step.attempts > 1:
+    if step.attempts > 1:
         words.append(f"attempt {step.attempts}" if phase in ("Running", "Retrying") else f"{step.attempts} attempts")
     detail = " ".join(step.message.split()) if phase not in ("Succeeded", "Pending") else ""
     return _line(step, phase, Text.assemble((f"{words[0]}  ", "bold" if phase != "Pending" else "bright_black"),
-                 ("  ".join(words[1:]), style), (f"  {detail}" if detail else "", "default")), tree)  # fmt: skip
+                 ("  ".join(words[1:]), style), *_elements(replace(step, phase=phase), tree),
+                 (f"  {detail}" if detail else "", "default")), tree)  # fmt: skip
+
+
+def _elements(step: StepView, tree: Tree) -> Iterator[tuple[str, str]]:
+    """Yield how far a map has come: while it moves a bar, counts and the rate; then what became of the elements."""
+    if step.map is None:
+        return
+    if not is_moving(step):
+        yield f"  {render_counts(step.phase, step.map)}", "default"
+        return
+    done, total = moved(step)
+    if total:
+        filled = min(_BAR * done // total, _BAR)
+        yield "  " + "━" * filled, _STYLES[MOODS[step.phase]]
+        yield "─" * (_BAR - filled), "bright_black"
+    yield f"  {render_ended(step.map) if step.phase == 'Running' else render_counts(step.phase, step.map)}", "default"
+    if (rate := tree.rate(step.name)) is not None:
+        yield f"  {render_rate(rate)}", "bright_black"
+    if step.map.failed and step.phase == "Running":
+        yield f"  {step.map.failed:,} failed", _STYLES[Mood.BAD]
 
 
 def _undone_row(step: StepView, width: int, tree: Tree) -> RenderableType:
     style = _STYLES[MOODS.get(step.phase, Mood.UNDO)]
     failed = f"  {' '.join(step.cleanup.split())}" if step.phase == "RollbackFailed" else ""
-    told = f"  {step.elements}{failed}" if step.elements else failed
-    return _line(step, step.phase, Text.assemble(f"{step.name.ljust(width)}  ", (step.phase, style), told), tree)
+    words = f"{step.name.ljust(width)}  "
+    return _line(step, step.phase, Text.assemble(words, (step.phase, style), *_elements(step, tree), failed), tree)
 
 
 def _line(step: StepView, phase: str, text: Text, tree: Tree) -> RenderableType:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, assert_never
 
 from reactor_operator.engine import events as ev
+from reactor_operator.engine import plain
 from reactor_operator.engine.draft import Decision, Draft, returns_of
 from reactor_operator.engine.elements import owner_of
 from reactor_operator.engine.ending import (
@@ -135,6 +136,8 @@ def decide_together(
 
 
 def _apply(draft: Draft, event: ev.Event) -> None:
+    if draft.elements and _is_plain(draft, event):
+        return
     stage = draft.header.stage
     match event:
         case (
@@ -169,6 +172,17 @@ def _apply(draft: Draft, event: ev.Event) -> None:
         case _:
             if _is_open(draft, event.task):
                 task_reported(draft, event)
+
+
+def _is_plain(draft: Draft, event: ev.Event) -> bool:
+    """Take down what an element tells that is one task; return whether it was no more than that."""
+    match event:
+        case ev.TaskSucceeded():
+            return plain.succeeded(draft, event)
+        case ev.StepEvaluated():
+            return plain.launched(draft, event)
+        case _:
+            return False
 
 
 def _inner_of(draft: Draft, event: ev.Event) -> Draft | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reactor_operator.engine.actions import Announce, EngineAction, Notify
+from reactor_operator.engine.events import TaskSucceeded
 from reactor_operator.engine.evolve import evolve
 from reactor_operator.engine.facts import PENDING_LIMIT, Fact, FactKind
 from reactor_operator.engine.failures import Failure, printable
@@ -85,8 +86,9 @@ class Filing:
 class Draft:
     """The working copy. `header` fields are changed by `set`, steps by `put`, orders given by `act`.
 
-    That of an element of a map has a `parent`: it tells people nothing by itself, and shares the room for tasks.
-    Where it `begins` no elements, for enough were begun since the last commit, it notes that it `held_back` some.
+    That of an element of a map has a `parent`: it tells people nothing by itself, and shares the room for tasks. An
+    element that is one task may do without one (`plain`): `succeeded` are those whose end is not followed yet.
+    Where a draft `begins` no elements, for enough were begun since the last commit, it notes that it `held_back` some.
     """
 
     __slots__ = (
@@ -115,6 +117,7 @@ class Draft:
         "revert",
         "source",
         "steps",
+        "succeeded",
     )
 
     def __init__(self, plan: Plan, state: RunState, now: int, parent: "Draft | None" = None) -> None:
@@ -133,6 +136,7 @@ class Draft:
         self.elements = {of: Flight.of(elements) for of, elements in state.elements.items()}
         self.pages = dict(state.pages)
         self.inner: dict[str, dict[str, Draft]] = {}
+        self.succeeded: dict[str, dict[str, TaskSucceeded]] = {}
         self.begins: bool = parent.begins if parent is not None else True
         self.held_back = False
         self.filing: Filing = parent.filing if parent is not None else Filing()
@@ -346,6 +350,28 @@ class Draft:
         """Let an element go that has ended."""
         self._own(of).remove(path)
         del self.inner[of][path]
+        self.filing.elements[path] = None
+
+    def is_open(self, of: str, path: str) -> bool:
+        """Tell whether an element has a draft."""
+        return path in self.inner.get(of, ())
+
+    def put_element(self, of: str, path: str, state: RunState) -> None:
+        """Take an element in, or what it has become, that has no draft."""
+        flight = self._own(of)
+        before = flight.load
+        flight.put(path, state)
+        if self._elements_load is not None:
+            self._elements_load += flight.load - before
+        self.filing.elements[path] = state
+
+    def drop_element(self, of: str, path: str) -> None:
+        """Let an element go that has ended, and has no draft."""
+        flight = self._own(of)
+        before = flight.load
+        flight.remove(path)
+        if self._elements_load is not None:
+            self._elements_load += flight.load - before
         self.filing.elements[path] = None
 
     def merge(self) -> None:

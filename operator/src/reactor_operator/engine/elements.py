@@ -99,13 +99,18 @@ def _instance(template: Plan, root: str) -> Plan:
     return evolve(template, {"steps": steps, "children": (root,)})
 
 
+def first_round(step: StepState) -> int:
+    """Return the round that the steps of elements begin with, in the round that their map is in."""
+    return 1 + (step.round - 1) * _ROUNDS
+
+
 def begin_element(draft: Draft, of: str, path: str) -> Draft:
     """Begin an element of a map that goes forward, and return its draft."""
     step = draft.step(of)
     map_plan = draft.plan.steps[of].map
     assert map_plan is not None
     plan = plan_at(map_plan, of, path)
-    first = 1 + (step.round - 1) * _ROUNDS
+    first = first_round(step)
     state = RunState(
         header=Header(uid=draft.header.uid, now=draft.now, started_at=draft.now, suspended=draft.header.suspended),
         steps={one: StepState(round=first) for one in plan.steps} if first > 1 else {},

@@ -5,9 +5,11 @@ Never here: what happens inside an element (that is a saga like any other), or i
 Source of the rules: DESIGN 5.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from reactor_operator.engine import events as ev
+from reactor_operator.engine import plain
 from reactor_operator.engine.actions import EvaluatePage, EvaluateReturns
 from reactor_operator.engine.draft import Draft, returns_of
 from reactor_operator.engine.elements import (
@@ -20,13 +22,14 @@ from reactor_operator.engine.elements import (
     plan_at,
 )
 from reactor_operator.engine.ending import begin_ending, cancel, fail_for_good
-from reactor_operator.engine.evolve import evolve
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.flight import Flight
 from reactor_operator.engine.forward import complete
 from reactor_operator.engine.launching import NOT_WAITING, terminate
 from reactor_operator.engine.outcomes import detail_of, file_all, file_outcome, outcome_of, release
 from reactor_operator.engine.plan import MapPlan, OnFailure
+from reactor_operator.engine.progress import map_of, note, progress_of, sources_without
+from reactor_operator.engine.reports import task_reported
 from reactor_operator.engine.reverting import list_unreversed
 from reactor_operator.engine.state import (
     ElementPhase,
@@ -71,27 +74,6 @@ def enter_map(draft: Draft, event: ev.StepEvaluated) -> None:
     )
 
 
-def map_of(draft: Draft, path: str) -> MapPlan:
-    """Return how a map is to go over its elements."""
-    plan = draft.plan.steps[path].map
-    assert plan is not None, f"step {path!r} is no map"
-    return plan
-
-
-def progress_of(draft: Draft, path: str) -> MapState:
-    """Return how far a map has come."""
-    state = draft.step(path).map
-    assert state is not None, f"map {path!r} was never begun"
-    return state
-
-
-def note(draft: Draft, path: str, **changes: object) -> MapState:
-    """Change how far a map has come."""
-    changed = evolve(progress_of(draft, path), changes)
-    draft.put(path, map=changed)
-    return changed
-
-
 def go_over(draft: Draft, path: str, advance: Advance) -> bool:
     """Let the elements of a Running map do what they can, and begin others; return whether the map has ended."""
     if _is_stopping(draft, path):
@@ -110,6 +92,7 @@ def go_over(draft: Draft, path: str, advance: Advance) -> bool:
 def settle(draft: Draft, path: str, advance: Advance) -> None:
     """Let the elements that were told something, or wait for room, go on; take in those that have ended."""
     open_waiting(draft, path)
+    plain.take_in(draft, path)
     while unsettled := draft.unsettled(path):
         for key, inner in unsettled:
             advance(inner)
@@ -120,7 +103,11 @@ def settle(draft: Draft, path: str, advance: Advance) -> None:
 
 def opened(draft: Draft, path: str, key: str) -> Draft:
     """Return the draft of what is in flight of a map; it is let go on with the others."""
-    return draft.open(path, key, plan_at(map_of(draft, path), path, key))
+    inner = draft.open(path, key, plan_at(map_of(draft, path), path, key))
+    told = draft.succeeded.get(path, {}).pop(key, None)
+    if told is not None:
+        task_reported(inner, told)
+    return inner
 
 
 def open_waiting(draft: Draft, path: str) -> None:
@@ -179,29 +166,39 @@ def _fill(draft: Draft, path: str, advance: Advance) -> None:
         if not draft.begins:
             draft.hold_back()
             break
-        chunk = min(plan.chunk, plan.batch_size, draft.plan.parallelism, progress_of(draft, path).known - state.opened)
-        if draft.room() < chunk or not _window_has_room(draft, path, plan, chunk):
+        count = _room_for(draft, path, plan)
+        if not count:
             break
-        for index in range(state.opened, state.opened + chunk):
-            begun = begin_element(draft, path, element_path(path, index))
-            note(draft, path, opened=index + 1)
-            advance(begun)
-            draft.settled(path, element_path(path, index))
+        _begin(draft, path, range(state.opened, state.opened + count), advance)
+        note(draft, path, opened=state.opened + count)
     _fetch(draft, path, advance)
 
 
-def _window_has_room(draft: Draft, path: str, plan: MapPlan, chunk: int) -> bool:
-    """Tell whether so many elements that one task takes may be begun."""
+def _room_for(draft: Draft, path: str, plan: MapPlan) -> int:
+    """Return how many elements may be begun: as many as whole tasks take, or those that are left of a page."""
     state = progress_of(draft, path)
     in_flight = len(draft.elements[path]) - (page_path(path, state.fetched) in draft.elements[path])
-    if in_flight + chunk > plan.batch_size:
-        return False
-    if not plan.barrier or state.opened + chunk <= state.batch_end:
-        return True
-    if in_flight:
-        return False
-    note(draft, path, batch_end=state.opened + plan.batch_size)
-    return True
+    left, room = state.known - state.opened, min(draft.room(), plan.batch_size - in_flight)
+    chunk = min(plan.chunk, plan.batch_size, draft.plan.parallelism, left)
+    if room < chunk:
+        return 0
+    if plan.barrier:
+        if state.opened + chunk > state.batch_end:
+            if in_flight:
+                return 0
+            state = note(draft, path, batch_end=state.opened + plan.batch_size)
+        room = min(room, state.batch_end - state.opened)
+    return left if left <= room else room // chunk * chunk
+
+
+def _begin(draft: Draft, path: str, indices: Iterable[int], advance: Advance) -> None:
+    if map_of(draft, path).plain and not draft.header.suspended:
+        plain.begin(draft, path, indices)
+        return
+    for index in indices:
+        key = element_path(path, index)
+        advance(begin_element(draft, path, key))
+        draft.settled(path, key)
 
 
 def _next_of_array(draft: Draft, path: str) -> bool:
@@ -264,7 +261,7 @@ def _side_task_failed(draft: Draft, path: str, key: str, inner: Draft) -> None:
 def _take_in_element(draft: Draft, path: str, index: int, inner: Draft) -> None:
     outcome = outcome_of(inner, element_path(path, index))
     state = progress_of(draft, path)
-    changes: dict[str, object] = {"sources": _left(draft, path, index)}
+    changes: dict[str, object] = {"sources": sources_without(draft, path, (index,))}
     if outcome.kept is not None:
         changes["kept"] = state.kept + 1
     match outcome.phase:
@@ -297,18 +294,6 @@ def not_reversed(draft: Draft, path: str, index: int, kind: FailureKind, message
         list_unreversed(draft, path, kind, render_message(f"element {index}: {message}"))
     elif state.unreversed == LISTED + 1:
         list_unreversed(draft, path, kind, f"more elements of {path} could not be reversed; read their results")
-
-
-def _left(draft: Draft, path: str, index: int) -> tuple[SourcePage, ...]:
-    """Return the pages that elements in flight came from, one element of them having ended."""
-    kept = []
-    for page in progress_of(draft, path).sources:
-        left = page.left - (page.first <= index < page.first + page.size)
-        if left:
-            kept.append(evolve(page, {"left": left}) if left != page.left else page)
-        else:
-            draft.filing.sources.add((path, draft.step(path).round, page.number))
-    return tuple(kept)
 
 
 def _judge(draft: Draft, path: str, index: int, failure: Failure) -> None:

@@ -4,7 +4,7 @@ In: the draft of an element that has ended. Out: its outcome, in its page; docum
 Never here: what an outcome means for the map.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from reactor_operator.engine.draft import Draft
 from reactor_operator.engine.failures import Failure
@@ -50,13 +50,23 @@ def _may_be_reversed(plan: StepPlan, step: StepState) -> bool:
 
 def file_outcome(draft: Draft, path: str, index: int, outcome: ElementOutcome) -> None:
     """Put an outcome into its page, in the place of an earlier one. A page that is whole leaves the hot state."""
-    number = index // PAGE
-    page = {**draft.pages.get(path, {}).get(number, {}), index: outcome}
-    if len(page) == PAGE and draft.step(path).phase is StepPhase.RUNNING:
-        file_page(draft, path, number, page)
-        return
-    draft.pages[path] = {**draft.pages.get(path, {}), number: page}
-    draft.filing.hot[path, number] = page
+    file_outcomes(draft, path, {index: outcome})
+
+
+def file_outcomes(draft: Draft, path: str, outcomes: Mapping[int, ElementOutcome]) -> None:
+    """Put outcomes into their pages."""
+    changed: dict[int, dict[int, ElementOutcome]] = {}
+    for index, outcome in outcomes.items():
+        number = index // PAGE
+        if number not in changed:
+            changed[number] = dict(draft.pages.get(path, {}).get(number, {}))
+        changed[number][index] = outcome
+    for number, page in changed.items():
+        if len(page) == PAGE and draft.step(path).phase is StepPhase.RUNNING:
+            file_page(draft, path, number, page)
+        else:
+            draft.pages[path] = {**draft.pages.get(path, {}), number: page}
+            draft.filing.hot[path, number] = page
 
 
 def file_page(draft: Draft, path: str, number: int, page: OutcomePage) -> None:

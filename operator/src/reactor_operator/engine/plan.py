@@ -110,6 +110,7 @@ class MapPlan:
     chunk:       elements that one task takes.                undo_window: tasks that undo elements at once.
     timeout_ms:  of the whole map.
     reverses:    something in an element can be compensated or undone.
+    plain:       an element is one task and nothing else, which sends no request.
     """
 
     element: "Plan"
@@ -125,6 +126,12 @@ class MapPlan:
     undo_window: int = 1
     timeout_ms: int | None = None
     reverses: bool = False
+    plain: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        steps = list(self.element.steps.values())
+        plain = len(steps) == 1 and steps[0].kind is StepKind.TASK and not steps[0].run.has_request
+        object.__setattr__(self, "plain", plain)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,9 @@ from reactor_operator.engine.draft import Draft
 from reactor_operator.engine.elements import Advance, element_path, index_of, plan_at
 from reactor_operator.engine.ending import cancel, rollback_is_late
 from reactor_operator.engine.failures import Failure, FailureKind
-from reactor_operator.engine.mapping import map_of, not_reversed, note, open_waiting, opened, progress_of
+from reactor_operator.engine.mapping import not_reversed, open_waiting, opened
 from reactor_operator.engine.outcomes import detail_of, file_outcome, file_page, outcome_of, release
+from reactor_operator.engine.progress import map_of, note, progress_of
 from reactor_operator.engine.resuming import undo
 from reactor_operator.engine.reverting import cleanup_failed, reversed_one
 from reactor_operator.engine.state import (

@@ -54,10 +54,13 @@ class LeasedTasks:
         told = list(_to_tell(leases))
         values = await self._read(told)
         lines: dict[tuple[str, str], bytes] = {}
+        proofs: dict[tuple[str, str], str] = {}
         for one in told:
-            line = self._line(request, binding, one, values[one.run])
+            proof = request.proof(binding, one.run, one.task)
+            line = self._line(one, proof, values[one.run])
             if line is not None:
                 lines[one.run, one.task] = line
+                proofs[one.run, one.task] = proof
         pools = {(one.run, one.task): one.pool.digest for one in told}
         listed = []
         ordered: list[bytes] = []
@@ -65,7 +68,7 @@ class LeasedTasks:
             tasks = [leased.task for leased in lease.tasks if (lease.run, leased.task) in lines]
             if tasks:
                 steps = list(dict.fromkeys(pools[lease.run, task] for task in tasks))
-                proven = [[task, request.proof(binding, lease.run, task)] for task in tasks]
+                proven = [(task, proofs[lease.run, task]) for task in tasks]
                 listed.append({"lease": lease.id, "run": lease.run, "steps": steps, "tasks": proven})
                 ordered += [lines[lease.run, task] for task in tasks]
         wanted = {digest for one in listed for digest in one["steps"]} - known
@@ -81,7 +84,7 @@ class LeasedTasks:
             raise StoreUnavailable(f"run {run}: task {task} is not for a pool")
         one = _Told(run, task, record, record.pool, sent_along=True)
         values = await self._documents.get(run, *_refs(one))
-        return _render(request, binding, one, values)
+        return _render(one, request.proof(binding, run, task), values)
 
     async def _read(self, told: list[_Told]) -> dict[str, dict[str, bytes]]:
         refs: dict[str, set[ValueRef]] = {}
@@ -89,13 +92,13 @@ class LeasedTasks:
             refs.setdefault(one.run, set()).update(_refs(one))
         return {run: await self._documents.known(run, wanted) for run, wanted in refs.items()}
 
-    def _line(self, request: PoolRequest, binding: str, one: _Told, found: Mapping[str, bytes]) -> bytes | None:
+    def _line(self, one: _Told, proof: str, found: Mapping[str, bytes]) -> bytes | None:
         """Return the line of a task, None where it cannot be told now."""
         values: dict[str, bytes] = {}
         try:
             for ref in _refs(one):
                 values[ref.digest] = self._documents.opened(one.run, found[ref.digest])
-            return _render(request, binding, one, values)
+            return _render(one, proof, values)
         except KeyError as missing:
             problem = f"{missing} is not in the store; it may have lost it"
         except (CannotDecrypt, ValueError) as found_problem:
@@ -128,14 +131,14 @@ def _refs(one: _Told) -> list[ValueRef]:
     return [ref for ref in (one.pool, *own) if ref is not None]
 
 
-def _render(request: PoolRequest, binding: str, one: _Told, values: Mapping[str, bytes]) -> bytes:
+def _render(one: _Told, proof: str, values: Mapping[str, bytes]) -> bytes:
     """Return the line of a task. What it lacks is left out."""
     record = one.record
     path, action, round_, _, _ = one.task.rsplit(".", 4)
     head = b'{"task":%b,"step":"%b","proof":"%b"' % (
         orjson.dumps(one.task),
         one.pool.digest.encode(),
-        request.proof(binding, one.run, one.task).encode(),
+        proof.encode(),
     )
     if not one.sent_along:
         return head + b',"fetch":true}'

@@ -6,9 +6,10 @@ Never here: expiry or state; a token is dead because its task is closed in the s
 
 import hashlib
 import hmac
+from functools import lru_cache
 
 SHORTEST_KEY = 16
-_PROOF_DIGITS = 32
+_PROOF_BYTES = 16
 
 
 def task_token(key: bytes, fence: str) -> str:
@@ -25,9 +26,17 @@ def pool_fence(pool: str) -> str:
 
 
 def lease_proof(key: bytes, binding: str, run: str, task: str) -> str:
-    """Return what a worker shows for a task that it was given: another worker, or another task, has another one."""
+    """Return what a worker shows for a task that it was given: another worker, or another task, has another one.
+
+    It is made twice for each task of a pool, so it is the fastest keyed hash there is.
+    """
     told = "\0".join((binding, run, task)).encode("utf-8", "surrogatepass")
-    return hmac.digest(key, told, "sha256").hex()[:_PROOF_DIGITS]
+    return hashlib.blake2b(told, key=_proof_key(key), digest_size=_PROOF_BYTES).hexdigest()
+
+
+@lru_cache(maxsize=4)
+def _proof_key(key: bytes) -> bytes:
+    return hmac.digest(key, b"proofs of leases", "sha256")
 
 
 def verify(key: bytes, fence: str, token: str) -> bool:

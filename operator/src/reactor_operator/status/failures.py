@@ -47,6 +47,11 @@ def render_failure(failure: Failure) -> dict[str, object]:
     }
 
 
+def render_explained_failure(failure: Failure, values: Mapping[str, bytes]) -> dict[str, object]:
+    """Return a failure of an element of a map, with what explains it."""
+    return render_failure(failure) | _render_detail(failure, values)
+
+
 def render_run_failure(failure: RunFailure, values: Mapping[str, bytes]) -> dict[str, object]:
     """Return why the run failed, with what explains it."""
     found = failure.failure

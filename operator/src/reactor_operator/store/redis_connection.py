@@ -12,6 +12,7 @@ from enum import Enum
 from importlib import resources
 from typing import Any, TypeVar
 
+import hiredis
 import redis.exceptions
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -76,6 +77,15 @@ class RedisOptions:
     require_durable: bool = True
 
 
+class _PackedByHiredis:
+    """Mixed into redis-py's connections, which write a command of thousands of words in Python, eight times slower."""
+
+    def pack_command(self, *words: Any) -> list[bytes]:
+        if " " in words[0]:  # two words, as in CONFIG GET
+            words = (*words[0].split(), *words[1:])
+        return [hiredis.pack_command(words)]
+
+
 class RedisConnection:
     """A pool of connections to one Redis.
 
@@ -94,6 +104,7 @@ class RedisConnection:
             protocol=2,
             retry=Retry(NoBackoff(), 0),
         )
+        pool.connection_class = type("FastConnection", (_PackedByHiredis, pool.connection_class), {})
         self.client: Any = Redis.from_pool(pool)
         self._options = options
         self._durability: Durability | None = None

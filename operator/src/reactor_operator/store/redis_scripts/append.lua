@@ -8,7 +8,7 @@ local OF_WORKERS = "pool/" -- how the bindings of workers begin
 local answers, answered, at = {}, 0, 2 -- `at`: the next argument
 
 local function is_in(list, digest)
-  return list ~= "" and string.find(list, " " .. digest .. " ", 1, true)
+  return list ~= "" and find(list, " " .. digest .. " ", 1, true)
 end
 
 -- The states of the tasks that these entries speak for: false where nothing was heard of one, nothing where it is closed.

@@ -118,7 +118,7 @@ local function queue_chunks(pools)
     end
     put("RPUSH", queue, at + 3, at + 2 + chunks)
     count(depths, "q " .. pool, added)
-    if not string.find(known, " " .. pool .. " ", 1, true) then
+    if not find(known, " " .. pool .. " ", 1, true) then
       known = known .. pool .. " "
     end
     at = at + 3 + chunks
@@ -135,7 +135,7 @@ local function trim_queue(pool)
   while true do
     local found, closed, is_cut = redis.call("LRANGE", queue, 0, at_once - 1), 0, false
     for i = 1, #found do
-      if string.byte(found[i]) == SPACE then
+      if byte(found[i]) == SPACE then
         time = found[i]
       else
         local chunk = tasks_in(found[i])
@@ -159,7 +159,7 @@ local function trim_queue(pool)
     local head = redis.call("LINDEX", queue, 0)
     if not head then
       redis.call("LREM", prefix .. "pool:" .. pool, 1, run)
-    elseif string.byte(head) ~= SPACE then
+    elseif byte(head) ~= SPACE then
       redis.call("LPUSH", queue, time)
     end
     count(depths, "q " .. pool, -trimmed)

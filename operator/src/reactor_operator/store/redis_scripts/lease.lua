@@ -58,14 +58,14 @@ local function look_ahead(queue)
   local names, fields, at, looked_at = {}, {}, 0, 0
   for i, chunk in ipairs(chunks) do
     looked_at = i
-    if string.find(chunk, " ", 2, true) then
+    if find(chunk, " ", 2, true) then
       local tasks = tasks_in(chunk)
       chunks[i] = tasks
       for j = 1, #tasks do
         at = at + 1
         names[at], fields[2 * at - 1], fields[2 * at] = tasks[j], tasks[j], "+" .. tasks[j]
       end
-    elseif string.byte(chunk) ~= SPACE then
+    elseif byte(chunk) ~= SPACE then
       at = at + 1
       names[at], fields[2 * at - 1], fields[2 * at] = chunk, chunk, "+" .. chunk
     end
@@ -133,7 +133,7 @@ local function serve(queue)
     local chunk, first, last = queue.chunks[queue.next], queue.next_task, queue.next_task
     if type(chunk) == "table" then
       last = first + #chunk - 1
-    elseif string.byte(chunk) == SPACE then
+    elseif byte(chunk) == SPACE then
       last, queue.time = first - 1, chunk
     end
     local tasks = count_free(queue.found, first, last)
@@ -181,7 +181,7 @@ local until_ms = string.format("%d", now_ms() + for_ms)
 for run, queue in pairs(queues) do
   if queue.removed > 0 then
     redis.call("LTRIM", queue.key, queue.removed, -1)
-    if queue.removed < queue.length and string.byte(redis.call("LINDEX", queue.key, 0)) ~= SPACE then
+    if queue.removed < queue.length and byte(redis.call("LINDEX", queue.key, 0)) ~= SPACE then
       redis.call("LPUSH", queue.key, queue.time)
     end
   end

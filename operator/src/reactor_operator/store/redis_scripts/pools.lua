@@ -11,7 +11,8 @@
 -- The header of a run has in `pools` the pools that it ever queued something for, each between spaces.
 -- Tables, patterns and strings are what costs time here: what happens to each of thousands of tasks makes few of them.
 local FIELDS_AT_ONCE = 2000 -- unpack() cannot put more than some 8,000 on the stack
-local SPACE = string.byte(" ")
+local byte, find = string.byte, string.find -- what is local is found faster
+local SPACE = byte(" ")
 
 local function now_ms()
   local time = redis.call("TIME")
@@ -48,15 +49,16 @@ end
 
 -- The state of an open task: the position of its newest entry, its binding, the digest of its outcome, and those of its
 -- other entries, between spaces. Nothing is 0 and "".
+local STATE = "<dI4c0I4c0I4c0"
 local function parse_state(state)
   if state then
-    return struct.unpack("<dHc0Hc0Lc0", state)
+    return struct.unpack(STATE, state)
   end
   return 0, "", "", ""
 end
 
 local function render_state(position, binding, outcome, seen)
-  return struct.pack("<dHc0Hc0Lc0", position, #binding, binding, #outcome, outcome, #seen, seen)
+  return struct.pack(STATE, position, #binding, binding, #outcome, outcome, #seen, seen)
 end
 
 local function tasks_in(chunk)
@@ -95,7 +97,7 @@ local function drop_queue(prefix, depths, run, pool)
   local length = redis.call("LLEN", queue)
   for from = 0, length - 1, FIELDS_AT_ONCE do
     for _, chunk in ipairs(redis.call("LRANGE", queue, from, from + FIELDS_AT_ONCE - 1)) do
-      if string.byte(chunk) ~= SPACE then
+      if byte(chunk) ~= SPACE then
         dropped = dropped + #tasks_in(chunk)
       end
     end
