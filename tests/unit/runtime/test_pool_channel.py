@@ -98,6 +98,10 @@ class Asking:
     def ask(self, seconds: float = 10.0, body: bytes = b"{}") -> None:
         self.channel.ask("POST", "/v1", body, seconds, self.answers.append, self.failures.append)
 
+    def close(self) -> None:
+        self.channel.abandon()
+        self.selector.close()
+
     def run(self, until: Callable[[], object]) -> None:
         end = time.monotonic() + 10
         while not until():
@@ -110,12 +114,16 @@ class Asking:
 @pytest.fixture
 def asked() -> Iterator[Callable[..., Asking]]:
     peers: list[Peer] = []
+    made: list[Asking] = []
 
     def make(*scripts: list[bytes | None]) -> Asking:
         peers.append(Peer(*scripts))
-        return Asking(peers[-1].address)
+        made.append(Asking(peers[-1].address))
+        return made[-1]
 
     yield make
+    for one in made:
+        one.close()
     for peer in peers:
         peer.listener.close()
 
@@ -160,6 +168,7 @@ def test_a_connection_that_is_refused_or_closed_is_a_failure(asked: Callable[...
         nobody = Asking(f"http://127.0.0.1:{free.getsockname()[1]}")
     nobody.ask()
     assert "ConnectionRefusedError" in nobody.failures[0]
+    nobody.close()
     closes = asked([None])
     closes.ask()
     closes.run(lambda: closes.failures)
