@@ -28,7 +28,7 @@ from reactor_operator.reconciling.definition import (
     decode_definition,
     encode_definition,
 )
-from reactor_operator.reconciling.pooled import is_for_a_pool, queue_of, step_documents
+from reactor_operator.reconciling.pooled import is_done_by_queue, queue_of, step_documents
 from reactor_operator.store.codec import (
     decode_action,
     decode_element,
@@ -186,9 +186,13 @@ def make_commit(
     }
     queued: Mapping[str, tuple[tuple[str, ...], ...]] = {}
     if told:
-        queued = queue_of(known.blueprint, known.plan, known.definition.run.namespace, added.values())
+        queued = queue_of(known.blueprint, known.plan, known.definition.run, added.values())
     if pools:
-        added = {name: action for name, action in added.items() if not is_for_a_pool(known.blueprint, action)}
+        added = {
+            name: action
+            for name, action in added.items()
+            if not is_done_by_queue(known.blueprint, known.plan, action, queued)
+        }
     outbox = {name: action for name, action in (*known.outbox.items(), *added.items()) if name not in done}
     records: dict[str, bytes | None] = {
         _STEP + path: encode_step(state.steps[path]) for path in sorted(decided.touched)
