@@ -92,6 +92,7 @@ class MemoryPools:
 
     def lease(self, pool: str, worker: str, limit: int, for_ms: int) -> tuple[Lease, ...]:
         """Take chunks for a worker, one of each run in turn."""
+        binding = worker_binding(pool, worker)
         runs = self._queues.get(pool, {})
         found: list[Lease] = []
         taken = 0
@@ -103,7 +104,7 @@ class MemoryPools:
             waiting = runs.pop(run)
             if chunk:
                 waiting.popleft()
-                found.append(self._lease(pool, worker, run, chunk, now_ms() + for_ms))
+                found.append(self._lease(_Lease(pool, worker, run, tuple(chunk), now_ms() + for_ms), binding))
                 taken += len(chunk)
             if waiting:
                 runs[run] = waiting
@@ -166,13 +167,14 @@ class MemoryPools:
             oldest_ms=now - min((chunk.queued_at for chunk in waiting), default=now),
         )
 
-    def _lease(self, pool: str, worker: str, run: str, chunk: list[str], until: int) -> Lease:
-        tasks = self._tasks(run)
-        for task in chunk:
-            tasks[task].binding = worker_binding(pool, worker)
-        id_ = f"{run}/{chunk[-1]}"
-        self._leases[id_] = _Lease(pool, worker, run, tuple(chunk), until)
-        return Lease(id=id_, run=run, tasks=tuple(LeasedTask(task=task, record=tasks[task].record) for task in chunk))
+    def _lease(self, lease: _Lease, binding: str) -> Lease:
+        tasks = self._tasks(lease.run)
+        for task in lease.tasks:
+            tasks[task].binding = binding
+        id_ = f"{lease.run}/{lease.tasks[-1]}"
+        self._leases[id_] = lease
+        leased = tuple(LeasedTask(task=task, record=tasks[task].record) for task in lease.tasks)
+        return Lease(id=id_, run=lease.run, tasks=leased)
 
     def _next_chunk(self, waiting: deque[_Chunk], run: str) -> list[str]:
         """Return what may be done of the first chunk of which anything may; those before it go."""

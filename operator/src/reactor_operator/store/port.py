@@ -267,8 +267,11 @@ TOLD_AGAIN_MS = 4_000
 def worker_binding(pool: str, worker: str) -> str:
     """Return the binding of tasks that a worker of a pool has leased, which is in its entries too.
 
-    It names the pool, for a worker of another pool, whose word is not to be taken, may bear the same name.
+    It names the pool, for a worker of another pool, whose word is not to be taken, may bear the same name. Raises
+    ValueError where the name is empty or has spaces in it.
     """
+    if not worker or len(worker.split()) != 1 or worker != worker.strip():
+        raise ValueError(f"worker {worker!r} of pool {pool}: found no name or spaces; expected one word")
     return f"{WORKER}{pool}/{worker}"
 
 

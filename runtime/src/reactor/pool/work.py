@@ -68,7 +68,12 @@ class Work:
     def go_on(self, now: float) -> None:
         """Have as many children as there should be, each with enough to do."""
         while not self.is_draining and len(self._children) < self._settings.concurrency and now >= self._spawn_at:
-            child = ChildProcess(self._settings.hello(), self._selector, self._answered)
+            try:
+                child = ChildProcess(self._settings.hello(), self._selector, self._answered)
+            except OSError as problem:
+                say(f"a child cannot be started now: {problem}")
+                self._spawn_at = now + _SPAWN_AGAIN_SECONDS
+                break
             self._children[child.pid] = child
         if self._ready:
             self._hand_out()
