@@ -15,11 +15,13 @@ from reactor_operator.api.sensitivity import Sensitive
 from reactor_operator.encryption import draw_keys
 from reactor_operator.engine.events import Event, TaskFailed, TaskSucceeded
 from reactor_operator.engine.identity import Action, idempotency_key
+from reactor_operator.engine.values import reference_to
 from reactor_operator.gateway.record import OpenRecord
 from reactor_operator.store.redis import RedisStore
 from tests.contract.gateway_server import RUN, Gateway, ServedStore, running_gateway
 from tests.contract.pool_worker import POOL, PooledRun, PoolWorker, kinds, until
 from tests.contract.redis_server import RedisServer
+from tests.unit.runtime.service import Service, serving
 
 LEASE_SECONDS = 3.0
 KEYS = draw_keys()
@@ -140,6 +142,51 @@ async def test_what_one_task_does_fails_no_other(
     assert isinstance(failed, TaskFailed)
     assert (failed.failure.kind.value, words in failed.failure.message) == (kind, True), failed
     assert set(kinds(outcomes).values()) == {"TaskSucceeded"}
+
+
+async def test_a_child_that_tasks_leave_ever_more_in_is_replaced_in_time(
+    gateway: Gateway, run: PooledRun, tmp_path: Path
+) -> None:
+    source = """
+import os, time
+kept = []
+def work(n):
+    kept.append(bytearray(10_000_000))
+    time.sleep(0.02)
+    return os.getpid()
+"""
+    variables = {"REACTOR_POOL_CHILD_MEMORY": str(400_000_000)}
+    with PoolWorker(tmp_path, gateway.port, source, concurrency=1, variables=variables):
+        await run.queue(*[[{"n": n}] for n in range(100)])
+        outcomes = await run.wait_for(100)
+    pids = [await result_of(run, event) for event in outcomes.values()]
+    assert 3 <= len(set(pids)) <= 10
+
+
+async def test_a_handler_may_have_many_threads_within_its_memory(
+    gateway: Gateway, run: PooledRun, tmp_path: Path
+) -> None:
+    source = """
+import asyncio, time
+async def work(n):
+    await asyncio.gather(*[asyncio.to_thread(time.sleep, 0.05) for _ in range(32)])
+    return n
+"""
+    variables = {"REACTOR_POOL_CHILD_MEMORY": str(150_000_000)}
+    with PoolWorker(tmp_path, gateway.port, source, concurrency=1, variables=variables):
+        await run.queue(*[[{"n": n}] for n in range(3)])
+        outcomes = await run.wait_for(3)
+    assert kinds(outcomes) == {f"rows[{n}]": "TaskSucceeded" for n in range(3)}
+
+
+async def test_requests_are_made_as_in_a_pod(gateway: Gateway, run: PooledRun, tmp_path: Path) -> None:
+    run.step_document = {"variables": {"REACTOR_HTTP": "1"}}
+    with serving(Service(body=b'{"id": 7}')) as service, PoolWorker(tmp_path, gateway.port):
+        request = json.dumps({"method": "POST", "url": service.address, "body": "{}"}).encode()
+        record = OpenRecord(request=reference_to(request, "x"))
+        await run.queue([{"n": 0}], record=record)
+        outcomes = await run.wait_for(1)
+    assert await result_of(run, outcomes["rows[0]"]) == {"id": 7}
 
 
 async def test_a_child_with_threads_left_behind_is_replaced(gateway: Gateway, run: PooledRun, tmp_path: Path) -> None:

@@ -153,6 +153,14 @@ class TestKeys:
         await store.commit(Commit(run=RUN, revision=1, epoch=1, inbox_position=20, closes=frozenset(tasks)))
         assert keys_of(redis_server, installation) == {b"epoch", b"active", f"{{{RUN}}}:header".encode()}
 
+    async def test_of_tasks_that_are_closed_in_a_queue_nothing_is_left_in_it(
+        self, redis_server: RedisServer, store: RedisStore, installation: str
+    ) -> None:
+        tasks = tasks_named(20)
+        await store.commit(queueing(*([task] for task in tasks)))
+        await store.commit(Commit(run=RUN, revision=1, epoch=1, closes=frozenset(tasks)))
+        assert keys_of(redis_server, installation) == {b"epoch", b"active", f"{{{RUN}}}:header".encode()}
+
     async def test_a_queued_task_costs_little_memory(
         self, redis_server: RedisServer, store: RedisStore, installation: str
     ) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from reactor_operator.store.port import Commit, Entry, Lease, Snapshot, Store, worker_binding
+from reactor_operator.store.port import Commit, Depth, Entry, Lease, Pools, Snapshot, Store, worker_binding
 
 RUN = "2f1e5a2c-0000-4000-8000-000000000001"
 OTHER = "2f1e5a2c-0000-4000-8000-000000000002"
@@ -50,6 +50,7 @@ def opening(revision: int = 0) -> Commit:
 
 
 POOL = "shop/fast"
+LONG = 60_000
 
 
 def tasks_named(count: int, name: str = "rows") -> list[str]:
@@ -73,3 +74,9 @@ def reported(lease: Lease, worker: str, pool: str = POOL) -> list[Entry]:
 def leased(leases: Sequence[Lease]) -> list[list[str]]:
     """The tasks of each."""
     return [[leased.task for leased in lease.tasks] for lease in leases]
+
+
+async def depth(pools: Pools) -> tuple[int, int]:
+    """How many tasks are queued and leased."""
+    found = (await pools.depths()).get(POOL, Depth(queued=0, leased=0, oldest_ms=0))
+    return found.queued, found.leased

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.expected_examples import EXAMPLES, EXPECTED, SERVICES
+from tests.expected_examples import EXAMPLES, EXPECTED, SERVICES, VOLUMES
 
 pytestmark = pytest.mark.heavy
 
@@ -37,19 +37,21 @@ def read(address: str) -> Any:
         return json.load(answer)
 
 
-def run_example(example: str, services: str) -> tuple[int, dict[str, Any]]:
-    """Run an example; return the exit code, and the status of each run by name."""
+def run_example(example: str, *settings: str, seconds: float = 60) -> tuple[int, dict[str, Any]]:
+    """Run an example with these inputs; return the exit code, and the status of each run by name."""
     command = [str(Path(sys.executable).with_name("reactor")), "run", str(EXAMPLES / example), "-o", "json"]
-    settings = ["--set", f"services={services}"] if services else []
-    done = subprocess.run([*command, *settings], capture_output=True, text=True, check=False, timeout=60)
+    inputs = [word for setting in settings for word in ("--set", setting)]
+    done = subprocess.run([*command, *inputs], capture_output=True, text=True, check=False, timeout=seconds)
     document = json.loads(done.stdout)
     return done.returncode, {run["metadata"]["name"]: run["status"] for run in document.get("items", [document])}
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("example", sorted(EXPECTED))
-def test_an_example_ends_as_its_readme_says(example: str) -> None:
+def test_an_example_ends_as_its_readme_says(example: str, tmp_path: Path) -> None:
     with services_of(example) as services:
-        code, runs = run_example(example, services)
+        settings = [f"services={services}"] if services else [f"folder={tmp_path}"] if example in VOLUMES else []
+        code, runs = run_example(example, *settings, seconds=240)
     assert set(runs) == set(EXPECTED[example])
     for name, expected in EXPECTED[example].items():
         expected.check(runs[name])
@@ -59,7 +61,7 @@ def test_an_example_ends_as_its_readme_says(example: str) -> None:
 
 def test_what_stands_with_the_services_is_what_the_orders_say_and_a_busy_courier_is_left_alone() -> None:
     with services_of("06-http-saga") as services:
-        _, runs = run_example("06-http-saga", services)
+        _, runs = run_example("06-http-saga", f"services={services}")
         ledger = read(f"{services}/ledger")
     assert {entry["order"] for entry in ledger.values()} == {"h-1", "h-3"}
     assert len(ledger) == 6

@@ -13,6 +13,8 @@ REF = ValueRef("ab", 2)
     [
         OpenRecord(),
         OpenRecord(request=REF),
+        OpenRecord(pool=REF),
+        OpenRecord(arguments=ValueRef('={"id":"a"}', 10)),
         OpenRecord(failure=b'{"kind":"Error"}', detail=REF),
         OpenRecord(arguments=REF, result=REF, failure=b'{"kind":"Error","message":"\xc3\xa9"}', uncertain=True),
     ],

@@ -5,7 +5,7 @@ import hmac
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reactor_operator.gateway.tokens import task_token, verify
+from reactor_operator.gateway.tokens import lease_proof, task_token, verify
 
 KEY = b"k" * 32
 FENCE = "uid/ship.run.1.1.1"
@@ -25,3 +25,17 @@ def test_a_token_fits_its_task_and_key_alone() -> None:
 @given(st.text(st.characters()), st.text(st.characters()))
 def test_any_text_can_be_checked(fence: str, token: str) -> None:
     assert not verify(KEY, fence, token)
+
+
+def test_a_proof_is_of_one_worker_and_one_task() -> None:
+    proof = lease_proof(KEY, "pool/a/b/w", "run", "task")
+    assert len(proof) == 32
+    assert proof == lease_proof(KEY, "pool/a/b/w", "run", "task")
+    others = [
+        lease_proof(KEY, "pool/a/b/v", "run", "task"),
+        lease_proof(KEY, "pool/a/b/w", "run2", "task"),
+        lease_proof(KEY, "pool/a/b/w", "run", "task2"),
+        lease_proof(KEY, "pool/a/b/w", "runtask", ""),
+        lease_proof(b"another key of 32 bytes, or so...", "pool/a/b/w", "run", "task"),
+    ]
+    assert proof not in others

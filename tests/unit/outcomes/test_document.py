@@ -7,13 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reactor_operator.encryption import draw_keys
 from reactor_operator.engine import events
 from reactor_operator.engine.failures import Certainty, Failure, FailureKind
 from reactor_operator.engine.identity import Action, Task
-from reactor_operator.engine.values import reference_to
+from reactor_operator.engine.values import ValueRef, reference_to
 from reactor_operator.outcomes.detail import DETAIL_LIMIT
-from reactor_operator.outcomes.document import InvalidOutcome, parse_outcome
-from reactor_operator.store.codec import decode_event
+from reactor_operator.outcomes.document import NOTHING, WORKER_KINDS, InvalidOutcome, parse_outcome
+from reactor_operator.store.codec import decode_event, encode_event
+from reactor_operator.store.port import Entry
 
 TASK = Task("ship", Action.RUN, 1, 1, 1)
 CLEANUP = Task("ship", Action.COMPENSATE, 1, 1, 1)
@@ -54,6 +56,65 @@ def test_a_result_is_kept_byte_for_byte(type_: str, kind: type[events.TaskSuccee
     entry = parse_outcome("uid", CLEANUP, document)
     assert decode_event(entry.body) == kind(task=CLEANUP, result=reference_to(result))
     assert entry.values == {reference_to(result).digest: result}
+
+
+ELEMENT = Task("rows[7]/store", Action.RUN, 1, 1, 1)
+
+
+@pytest.mark.parametrize("type_", ["succeeded", "skipped"])
+def test_a_small_result_of_an_element_is_its_own_reference(type_: str) -> None:
+    entry = parse_outcome("uid", ELEMENT, b'{"type":"%b","result":{"id": 1}}' % type_.encode())
+    event = decode_event(entry.body)
+    assert isinstance(event, events.TaskSucceeded | events.TaskSkipped)
+    assert event.result is not None
+    assert event.result.inline == b'{"id": 1}'
+    assert entry.values == {}
+
+
+def test_a_larger_result_of_an_element_is_kept_under_its_name() -> None:
+    result = b'"%b"' % (b"x" * 300)
+    entry = parse_outcome("uid", ELEMENT, b'{"type":"succeeded","result":%b}' % result)
+    name = "@rows[7]/store.run.1.1.1 result"
+    assert decode_event(entry.body) == events.TaskSucceeded(task=ELEMENT, result=ValueRef(name, 302))
+    assert entry.values == {name: result}
+
+
+def test_what_explains_the_failure_of_an_element_is_kept_under_its_name() -> None:
+    detail = {"traceback": "x" * 300}
+    entry = parse_outcome("uid", ELEMENT, failed(detail=detail))
+    assert list(entry.values) == ["@rows[7]/store.run.1.1.1 detail"]
+
+
+def test_a_sensitive_result_of_an_element_is_encrypted_under_its_name() -> None:
+    keys = draw_keys()
+    entry = parse_outcome("uid", ELEMENT, b'{"type":"succeeded","result":1}', keys=keys)
+    ((name, document),) = entry.values.items()
+    assert name == "encrypted-@rows[7]/store.run.1.1.1 result"
+    assert keys.decrypt("uid", document) == b"1"
+
+
+def test_the_commonest_outcome_is_the_entry_that_it_always_was() -> None:
+    entry = parse_outcome("uid", TASK, NOTHING, "binding")
+    assert entry == Entry(
+        run="uid",
+        task=TASK.key,
+        final=True,
+        binding="binding",
+        digest=hashlib.sha256(NOTHING).hexdigest(),
+        body=encode_event(events.TaskSucceeded(task=TASK)),
+    )
+    odd = Task('a"b\\é', Action.RUN, 1, 1, 1)
+    assert parse_outcome("uid", odd, NOTHING).body == encode_event(events.TaskSucceeded(task=odd))
+
+
+@pytest.mark.parametrize("kind", ["OutOfMemory", "NoOutcome", "Timeout"])
+def test_how_a_process_ended_is_told_by_workers_alone(kind: str) -> None:
+    entry = parse_outcome("uid", TASK, failed(kind=kind), kinds=WORKER_KINDS)
+    event = decode_event(entry.body)
+    assert isinstance(event, events.TaskFailed)
+    assert event.failure.kind.value == kind
+    with pytest.raises(InvalidOutcome, match=r"failure\.kind"):
+        parse_outcome("uid", TASK, failed(kind=kind))
 
 
 def test_a_result_of_null_is_no_value() -> None:

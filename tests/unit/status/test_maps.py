@@ -15,7 +15,9 @@ from reactor_operator.engine.values import reference_to
 from reactor_operator.kube.paths import REACTOR_RUN
 from reactor_operator.ports import RunRef
 from reactor_operator.status.board import ClusterBoard
+from reactor_operator.status.maps import reason_of
 from reactor_operator.status.render import STATUS_LIMIT, RunFacts, render_status, wanted_values
+from tests.unit.engine.driver import Run, elements, mapped, step
 from tests.unit.kube.api_server import ApiServer
 from tests.unit.outcomes.stores import FixedClock
 
@@ -132,3 +134,11 @@ async def test_a_map_that_moves_is_written_though_no_phase_changes_and_not_for_e
         await server.wait_until(lambda: is_shown(1_001))
         assert len(server.writes) == 3
         await board.close()
+
+
+def test_why_an_element_waits_is_why_its_map_does() -> None:
+    run = Run(mapped("rows", step("x"), batch_size=2)).start({"rows": elements(2)})
+    run.waits("rows[1]", "PoolNotFound: no ReactorPool warm")
+    assert reason_of(run.state, "rows") == "rows[1]: PoolNotFound: no ReactorPool warm"
+    run.waits("rows[1]", "")
+    assert reason_of(run.state, "rows") == ""

@@ -308,6 +308,11 @@ class Draft:
             self._elements_load = sum(flight.load for flight in self.elements.values())
         return len(self.active) - len(self.elements) + len(self.evaluating) + self._elements_load
 
+    @property
+    def root(self) -> "Draft":
+        """The draft of the run itself."""
+        return self if self.parent is None else self.parent.root
+
     def room(self) -> int:
         """Return how many more tasks may be in flight."""
         if self.parent is not None:

@@ -5,10 +5,12 @@ In: a draft and the reason. Out: the stage that leads to the end, and the end it
 
 from reactor_operator.engine.containing import close_scopes, contain, container_of, end_containing, reverse_inside
 from reactor_operator.engine.draft import STARTS_STEPS, Draft
+from reactor_operator.engine.elements import index_of, plan_at
 from reactor_operator.engine.facts import ENDS, FactKind
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.forward import ignore
 from reactor_operator.engine.launching import NOT_WAITING, close, terminate
+from reactor_operator.engine.outcomes import file_all, keep_stopped
 from reactor_operator.engine.plan import ROOT, OnFailure
 from reactor_operator.engine.reverting import (
     cleanup_failed,
@@ -177,6 +179,31 @@ def stop_everything(draft: Draft) -> None:
             message = "stopped by a cancel after the state of the run was lost; what it did is not known"
             cleanup_failed(draft, path, Failure(kind=FailureKind.LOST, message=message))
     _give_up_finals(draft)
+    for of in draft.active_maps():
+        _stop_elements(draft, of)
+
+
+def _stop_elements(draft: Draft, of: str) -> None:
+    """Stop every task of a map, and end the map where it stands; what its elements did is kept for an undo."""
+    mapped, step = draft.plan.steps[of].map, draft.step(of)
+    assert mapped is not None
+    for path in list(draft.elements[of]):
+        inner = draft.open(of, path, plan_at(mapped, of, path))
+        begin_ending(inner, Goal.CANCEL)
+        stop_everything(inner)
+        close_scopes(inner, ROOT)
+        inner.set(stage=Stage.OVER, phase=RunPhase.CANCELLED, finished_at=draft.now)
+        index = index_of(of, path)
+        draft.settled(of, path)
+        draft.remove_element(of, path)
+        if index is not None:
+            keep_stopped(draft, of, index, inner)
+    file_all(draft, of)
+    del draft.elements[of]
+    number = step.completion or draft.header.completions + 1
+    draft.set(completions=max(draft.header.completions, number))
+    phase = StepPhase.CANCELLED if step.phase is StepPhase.RUNNING else StepPhase.ROLLBACK_FAILED
+    draft.put(of, phase=phase, completion=number, finished_at=draft.now, **NOT_WAITING)
 
 
 def drain(draft: Draft) -> None:

@@ -5,10 +5,13 @@ Never here: what an outcome means for the map.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from reactor_operator.engine.draft import Draft
+from reactor_operator.engine.elements import element_path
 from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.plan import StepPlan
+from reactor_operator.engine.progress import note, progress_of
 from reactor_operator.engine.reverting import needs_cleanup
 from reactor_operator.engine.state import (
     DONE,
@@ -67,6 +70,17 @@ def file_outcomes(draft: Draft, path: str, outcomes: Mapping[int, ElementOutcome
         else:
             draft.pages[path] = {**draft.pages.get(path, {}), number: page}
             draft.filing.hot[path, number] = page
+
+
+def keep_stopped(draft: Draft, path: str, index: int, inner: Draft) -> None:
+    """Keep an element as it was stopped, or as its reversal was, so that an undo can take it up from there."""
+    outcome = outcome_of(inner, element_path(path, index))
+    before = draft.pages.get(path, {}).get(index // PAGE, {}).get(index)
+    if before is not None:
+        outcome = replace(before, kept=outcome.kept)
+    elif outcome.kept is not None:
+        note(draft, path, kept=progress_of(draft, path).kept + 1)
+    file_outcome(draft, path, index, outcome)
 
 
 def file_page(draft: Draft, path: str, number: int, page: OutcomePage) -> None:

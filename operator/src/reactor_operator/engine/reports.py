@@ -140,9 +140,11 @@ def task_failed(draft: Draft, task: Task, failure: Failure) -> None:
 def _is_wanted(draft: Draft, task: Task) -> bool:
     """Tell whether the run would launch this action again: not where it ends, and no cleanup that comes too late."""
     header = draft.header
+    if draft.root.header.stage is Stage.RECOVERING:
+        return False
     if task.action is Action.RUN:
         return draft.starts(task.path) and not draft.is_contained(task.path)
-    return header.stage is not Stage.RECOVERING and header.goal is not Goal.CANCEL and not rollback_is_late(draft)
+    return header.goal is not Goal.CANCEL and not rollback_is_late(draft)
 
 
 def _lost(draft: Draft, event: ev.TaskLost) -> None:

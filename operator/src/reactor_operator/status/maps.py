@@ -3,6 +3,8 @@
 In: the state of a run and the path of a step. Out: a JSON object. Never here: an element by itself.
 """
 
+from collections.abc import Mapping
+
 from reactor_operator.engine.elements import index_of
 from reactor_operator.engine.state import RunState
 
@@ -22,3 +24,19 @@ def render_map(state: RunState, path: str) -> dict[str, object] | None:
         "undone": counts.undone or None,
     }
     return {name: count for name, count in rendered.items() if count is not None}
+
+
+def reason_of(state: RunState, path: str) -> str:
+    """Return why a step cannot start now; of a map the reason of an element that waits, with its path."""
+    found = state.step(path).reason
+    return found or _reason_in(state.elements.get(path, {}))
+
+
+def _reason_in(elements: Mapping[str, RunState]) -> str:
+    for element in elements.values():
+        for path in element.active:
+            if reason := element.step(path).reason:
+                return f"{path}: {reason}"
+            if reason := _reason_in(element.elements.get(path, {})):
+                return reason
+    return ""

@@ -35,6 +35,7 @@ from reactor_operator.kube.moments import render_moment
 from reactor_operator.ports import RunRef
 from reactor_operator.status.conditions import render_conditions
 from reactor_operator.status.failures import render_rollback_failures, render_run_failure, wanted_details
+from reactor_operator.status.maps import reason_of
 from reactor_operator.status.steps import render_result, render_steps, shown_values
 
 STATUS_LIMIT = 256 * 1024
@@ -95,7 +96,7 @@ def render_status(
         "rollback": _rollback(state, values),
         "conditions": render_conditions(header, generation, message, stalled=stalled),
     }
-    if waiting := _names(path for path in plan.steps if path in state.steps and state.steps[path].reason):
+    if waiting := _names(path for path in plan.steps if path in state.steps and reason_of(state, path)):
         status["waiting"] = waiting
     if facts.digest:
         status["reactor"] = {
@@ -164,7 +165,8 @@ def _message(header: Header, plan: Plan, state: RunState, name: str) -> str:
     if header.phase in ENDED:
         return _last_words(header)
     touched = [(path, state.steps[path]) for path in plan.steps if path in state.steps]
-    waiting = next((f"{path}: {step.reason}" for path, step in touched if step.reason), "")
+    reasons = ((path, reason_of(state, path)) for path, _ in touched)
+    waiting = next((f"{path}: {reason}" for path, reason in reasons if reason), "")
     held = _held(header, name) if is_held(header) else ""
     if header.failure is not None:
         said = f"rolling back: {_where(header.failure)}"[:_MESSAGE_LIMIT]

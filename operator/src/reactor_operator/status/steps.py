@@ -17,7 +17,7 @@ from reactor_operator.kube.fields import JsonObject
 from reactor_operator.kube.moments import render_moment
 from reactor_operator.ports import RunRef
 from reactor_operator.status.failures import render_failure
-from reactor_operator.status.maps import render_map
+from reactor_operator.status.maps import reason_of, render_map
 
 STEP_VALUE_LIMIT = 2 * 1024
 VALUES_LIMIT = 48 * 1024
@@ -70,6 +70,8 @@ def render_steps(
         rendered = _render_step(run, path, state.steps.get(path, UNTOUCHED), values, shown)
         if (mapped := render_map(state, path)) is not None:
             rendered["map"] = mapped
+            if reason := reason_of(state, path):
+                rendered["reason"] = reason
         room -= len(orjson.dumps(rendered)) + 1
         if room < 0:
             break

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Protocol
 
 from reactor_operator.store.port import TOLD_AGAIN_MS, Depth, Lease, LeasedTask, worker_binding
@@ -91,6 +92,7 @@ class MemoryPools:
 
     def lease(self, pool: str, worker: str, limit: int, for_ms: int) -> tuple[Lease, ...]:
         """Take chunks for a worker, one of each run in turn."""
+        binding = worker_binding(pool, worker)
         runs = self._queues.get(pool, {})
         found: list[Lease] = []
         taken = 0
@@ -102,7 +104,7 @@ class MemoryPools:
             waiting = runs.pop(run)
             if chunk:
                 waiting.popleft()
-                found.append(self._lease(pool, worker, run, chunk, now_ms() + for_ms))
+                found.append(self._lease(_Lease(pool, worker, run, tuple(chunk), now_ms() + for_ms), binding))
                 taken += len(chunk)
             if waiting:
                 runs[run] = waiting
@@ -150,7 +152,11 @@ class MemoryPools:
     def waiting(self, pool: str, limit: int) -> tuple[tuple[str, str], ...]:
         """Return tasks that wait in the queue of a pool."""
         runs = self._queues.get(pool, {})
-        return tuple((run, task) for run, chunks in runs.items() for chunk in chunks for task in chunk.tasks)[:limit]
+        found: list[tuple[str, str]] = []
+        for place, (run, chunks) in enumerate(list(runs.items())[:limit]):
+            share = -(-(limit - len(found)) // (min(len(runs), limit) - place))
+            found += islice(((run, task) for chunk in chunks for task in chunk.tasks), share)
+        return tuple(found)
 
     def _depth(self, pool: str) -> Depth:
         waiting = [chunk for chunks in self._queues.get(pool, {}).values() for chunk in chunks]
@@ -161,13 +167,14 @@ class MemoryPools:
             oldest_ms=now - min((chunk.queued_at for chunk in waiting), default=now),
         )
 
-    def _lease(self, pool: str, worker: str, run: str, chunk: list[str], until: int) -> Lease:
-        tasks = self._tasks(run)
-        for task in chunk:
-            tasks[task].binding = worker_binding(pool, worker)
-        id_ = f"{run}/{chunk[-1]}"
-        self._leases[id_] = _Lease(pool, worker, run, tuple(chunk), until)
-        return Lease(id=id_, run=run, tasks=tuple(LeasedTask(task=task, record=tasks[task].record) for task in chunk))
+    def _lease(self, lease: _Lease, binding: str) -> Lease:
+        tasks = self._tasks(lease.run)
+        for task in lease.tasks:
+            tasks[task].binding = binding
+        id_ = f"{lease.run}/{lease.tasks[-1]}"
+        self._leases[id_] = lease
+        leased = tuple(LeasedTask(task=task, record=tasks[task].record) for task in lease.tasks)
+        return Lease(id=id_, run=lease.run, tasks=leased)
 
     def _next_chunk(self, waiting: deque[_Chunk], run: str) -> list[str]:
         """Return what may be done of the first chunk of which anything may; those before it go."""

@@ -267,8 +267,11 @@ TOLD_AGAIN_MS = 4_000
 def worker_binding(pool: str, worker: str) -> str:
     """Return the binding of tasks that a worker of a pool has leased, which is in its entries too.
 
-    It names the pool, for a worker of another pool, whose word is not to be taken, may bear the same name.
+    It names the pool, for a worker of another pool, whose word is not to be taken, may bear the same name. Raises
+    ValueError where the name is empty or has spaces in it.
     """
+    if not worker or len(worker.split()) != 1 or worker != worker.strip():
+        raise ValueError(f"worker {worker!r} of pool {pool}: found no name or spaces; expected one word")
     return f"{WORKER}{pool}/{worker}"
 
 
@@ -305,7 +308,10 @@ class Pools(Protocol):
         """Return how much waits in each pool that has something queued or leased."""
 
     async def waiting(self, pool: str, limit: int) -> tuple[tuple[str, str], ...]:
-        """Return tasks (run, key) that wait in the queue of a pool, of each run those that have waited longest."""
+        """Return tasks (run, key) that wait in the queue of a pool, of each run those that have waited longest.
+
+        Runs share the limit equally; what one leaves goes to those whose turn comes later.
+        """
 
 
 class Authority(Protocol):

@@ -22,7 +22,7 @@ from reactor.calling import Call, has_sensitive_result, perform, publish, shown
 from reactor.documents import plain_failure
 from reactor.environment import BadEnvironment, TaskEnvironment
 from reactor.loading import INLINE_MODULE
-from reactor.pool.memory import limit_memory
+from reactor.pool.memory import is_nearly_full, limit_memory
 from reactor.pool.page import Page
 from reactor.pool.reading import PoolReader
 from reactor.pool.standing import Standing
@@ -45,6 +45,7 @@ STOPPED, OUT_OF_MEMORY = 143, 77
 _SLOW_US = 1_000
 _KEPT_NS = 2_000_000
 """A task of that many microseconds is answered at once; after quicker ones an answer waits so many nanoseconds."""
+_LOOK_NS = 200_000_000
 FAILED = b'{"type":"failed"'
 _FULL = FAILED + b',"failure":{"kind":"OutOfMemory"'
 
@@ -78,6 +79,8 @@ class Child:
         self._given: tuple[str, dict[str, Any]] = "", {}
         self._call: Call | None = None
         self._kept_since = 0
+        self._memory: int | None = None
+        self._looked_at_memory = 0
         self._reverses = False
 
     def work(self) -> int:
@@ -88,7 +91,8 @@ class Child:
         told = loads(hello)
         self._reader = PoolReader(told["gateway"], told["pool"], told["token"], told["worker"])
         signal.signal(signal.SIGTERM, self._told_to_stop)
-        limit_memory(told["memory"])
+        self._memory = told["memory"]
+        limit_memory(self._memory)
         while (frame := self._frame()) is not None:
             if not self._do_frame(frame):
                 break
@@ -227,13 +231,22 @@ class Child:
             self._standing.put_back()
         except (OSError, MemoryError):
             return False
+        signal.alarm(0)
         if _handler_of(15) != self._told_to_stop:
             signal.signal(signal.SIGTERM, self._told_to_stop)
         if _other_threads():
             sleep(0.001)  # one that was joined just now may still be counted
             if _other_threads():
                 return False
-        return self._standing.is_whole()
+        return self._standing.is_whole() and not self._leaks()
+
+    def _leaks(self) -> bool:
+        """Look now and then whether tasks leave more and more behind."""
+        now = monotonic_ns()
+        if now - self._looked_at_memory < _LOOK_NS:
+            return False
+        self._looked_at_memory = now
+        return is_nearly_full(self._memory)
 
     def _told_to_stop(self, *_: object) -> None:
         """Stop the task that is meant, if it is still the one being done; after it this process ends anyway."""

@@ -6,7 +6,7 @@ because the gateway was away, or a heartbeat that waits for a lease.
 
 import selectors
 from json import dumps, loads
-from time import monotonic_ns
+from time import monotonic, monotonic_ns
 
 from reactor.connection import Answer, Connection
 from reactor.gateway import quote
@@ -105,18 +105,25 @@ class Conversation:
     def _leased(self, answer: Answer, asked_at_ns: int) -> None:
         if not self._is_taken("lease", answer, self._leasing):
             return
+        held_any = bool(self._work.held.leases)
         try:
             leases = self._work.held.take(answer.body, asked_at_ns)
         except (ValueError, KeyError, TypeError, StopIteration) as problem:
             say(f"the gateway's answer to a lease is not understood: {problem!r}")
             self._leasing.rest()
             return
+        if not held_any:
+            self._heartbeat_at = monotonic() + self._heartbeat_seconds()
         self._work.take(leases)
+
+    def _heartbeat_seconds(self) -> float:
+        """Return how often leases are renewed: also soon enough to learn of what was closed meanwhile."""
+        return min(self._work.held.seconds / 3, _LONGEST_HEARTBEAT_SECONDS)
 
     def _heartbeat(self, now: float) -> None:
         asked = list(self._work.held.leases.values())
         asked_at_ns = monotonic_ns()
-        self._heartbeat_at = now + min(self._work.held.seconds / 3, _LONGEST_HEARTBEAT_SECONDS)
+        self._heartbeat_at = now + self._heartbeat_seconds()
         self._telling.ask(
             "POST",
             f"{self._path}heartbeat",
@@ -127,9 +134,9 @@ class Conversation:
         )
 
     def _renewed(self, answer: Answer, asked: list[Lease], asked_at_ns: int) -> None:
-        if self._is_taken("heartbeat", answer, self._telling):
-            closed = self._work.held.renew(loads(answer.body)["leases"], asked, asked_at_ns)
-            self._work.withdraw(closed)
+        told = self._told("heartbeat", answer, "leases")
+        if isinstance(told, dict):
+            self._work.withdraw(self._work.held.renew(told, asked, asked_at_ns))
             self._work.renewed()
 
     def _report(self) -> None:
@@ -155,15 +162,28 @@ class Conversation:
             given_up = outcomes.refused(batch, answer.status, _text(answer))
             if given_up is not None:
                 held.settle(given_up.task)
-        elif self._is_taken("report", answer, self._telling):
-            for outcome, said in zip(batch, loads(answer.body)["answers"], strict=False):
-                if said not in ("recorded", "repeated"):
-                    say(f"{outcome.task}: its outcome was not taken: {said}")
-            for outcome in batch:
-                held.settle(outcome.task)
-            outcomes.accepted()
-        else:
+            return
+        told = self._told("report", answer, "answers")
+        if not isinstance(told, list):
             outcomes.put_back(batch)
+            return
+        for outcome, said in zip(batch, told, strict=False):
+            if said not in ("recorded", "repeated"):
+                say(f"{outcome.task}: its outcome was not taken: {said}")
+        for outcome in batch:
+            held.settle(outcome.task)
+        outcomes.accepted()
+
+    def _told(self, verb: str, answer: Answer, name: str) -> object:
+        """Return what the gateway told; None where it refused, or is not understood."""
+        if not self._is_taken(verb, answer, self._telling):
+            return None
+        try:
+            return loads(answer.body)[name]
+        except (ValueError, KeyError, TypeError) as problem:
+            say(f"the gateway's answer to {verb} is not understood: {problem!r}")
+            self._telling.rest()
+            return None
 
     def _is_taken(self, verb: str, answer: Answer, channel: Channel) -> bool:
         """Return whether the gateway took a request; where it refuses, it is left alone for a while."""

@@ -4,8 +4,11 @@ In: the environment and the limit of the container. Out: a number of bytes, and 
 once it is reached; an allocation fails then, which Python tells as MemoryError.
 
 What counts is what a process may write to and shares with nobody (RLIMIT_DATA), not what it maps: libraries are large.
+The stack of each thread counts whole, used or not, so that of Python's threads is made smaller.
 """
 
+import os
+from _thread import stack_size
 from collections.abc import Mapping
 
 RESERVE = 48 * 1024 * 1024
@@ -14,6 +17,9 @@ LEAST = 64 * 1024 * 1024
 VARIABLE = "REACTOR_POOL_CHILD_MEMORY"
 _FILES = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 _NO_LIMIT = 1 << 60
+_STACK = 2 * 1024 * 1024
+_MUCH = 0.75
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def child_memory(variables: Mapping[str, str], concurrency: int) -> int | None:
@@ -43,6 +49,7 @@ def limit_memory(size: int | None) -> None:
     """Keep this process, and each that it starts, within so many bytes."""
     if size is None:
         return
+    stack_size(_STACK)
     try:
         from resource import RLIMIT_DATA, getrlimit, setrlimit
 
@@ -51,3 +58,14 @@ def limit_memory(size: int | None) -> None:
         setrlimit(RLIMIT_DATA, (allowed, allowed))
     except (ImportError, ValueError, OSError):
         return  # no limit of its own then; the container's holds
+
+
+def is_nearly_full(size: int | None) -> bool:
+    """Return whether so much of a limit is used that the next task might meet it without any fault of its own."""
+    if size is None:
+        return False
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[5]) * _PAGE > size * _MUCH
+    except (OSError, IndexError, ValueError):
+        return False

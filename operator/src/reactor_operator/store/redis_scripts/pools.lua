@@ -49,15 +49,16 @@ end
 
 -- The state of an open task: the position of its newest entry, its binding, the digest of its outcome, and those of its
 -- other entries, between spaces. Nothing is 0 and "".
+local STATE = "<dI4c0I4c0I4c0"
 local function parse_state(state)
   if state then
-    return struct.unpack("<dHc0Hc0Lc0", state)
+    return struct.unpack(STATE, state)
   end
   return 0, "", "", ""
 end
 
 local function render_state(position, binding, outcome, seen)
-  return struct.pack("<dHc0Hc0Lc0", position, #binding, binding, #outcome, outcome, #seen, seen)
+  return struct.pack(STATE, position, #binding, binding, #outcome, outcome, #seen, seen)
 end
 
 local function tasks_in(chunk)

@@ -1,0 +1,69 @@
+"""Maps of a run whose stored state was lost: nothing of them goes on; whoever takes the run up stops what is left."""
+
+from dataclasses import replace
+
+from reactor_operator.engine.decide import recovering
+from reactor_operator.engine.state import ElementPhase, RunPhase, StepPhase
+from tests.unit.engine.driver import DONE_ONCE, Run, attempts, elements, mapped, step
+
+UNDO = attempts(1)
+
+
+def lost(run: Run) -> Run:
+    run.state = replace(run.state, header=recovering(run.header, run.now), ready=(), revert=())
+    return run
+
+
+def half_way() -> Run:
+    """Of four elements the first is done, and the next two are in flight."""
+    rows = mapped("rows", step("x", undo=UNDO), batch_size=2, reverses=True)
+    run = Run(rows).start({"rows": elements(4)}).succeeds("rows[0]")
+    return lost(run.begins("rows[1]"))
+
+
+def test_no_element_is_begun_and_none_is_launched_again() -> None:
+    run = half_way().succeeds("rows[1]").is_lost("rows[2]").later(60_000)
+    assert run.open == {}
+    assert run.phase is RunPhase.RECOVERING
+
+
+def test_a_lost_cleanup_of_an_element_is_not_launched_again() -> None:
+    run = Run(mapped("rows", step("x", compensate=DONE_ONCE), batch_size=1)).start({"rows": elements(1)})
+    run.begins("rows[0]").fails("rows[0]")
+    assert lost(run).is_lost("rows[0]").open == {}
+
+
+def test_a_cancel_stops_what_is_in_flight_and_ends_the_run() -> None:
+    run = half_way().is_cancelled()
+    assert run.phase is RunPhase.CANCELLED
+    assert run.open == {}
+    assert run.at("rows") is StepPhase.CANCELLED
+    assert [one.phase for one in run.outcomes("rows").values()] == [
+        ElementPhase.SUCCEEDED,
+        ElementPhase.STOPPED,
+        ElementPhase.STOPPED,
+    ]
+
+
+def test_an_undo_stops_what_is_in_flight_and_takes_back_what_may_have_acted() -> None:
+    run = half_way().is_to_be_undone()
+    assert list(run.open) == ["rows[1]"]
+    run.succeeds("rows[1]").succeeds("rows[0]")
+    assert run.phase is RunPhase.UNDONE
+
+
+def test_a_retry_stops_what_is_in_flight_and_begins_the_map_anew() -> None:
+    run = half_way().is_retried()
+    assert sorted(run.open) == ["rows[0]", "rows[1]"]
+    assert all(task.round == 1_000_001 for task in run.open.values())
+
+
+def test_a_reversal_that_was_under_way_can_be_taken_up_by_an_undo() -> None:
+    rows = mapped("rows", step("x", undo=UNDO), batch_size=2, reverses=True)
+    run = Run(rows, step("later", ["rows"])).start({"rows": elements(2)})
+    run.succeeds("rows[0]").succeeds("rows[1]").fails("later")
+    assert list(run.open) == ["rows[1]"]
+    lost(run).is_to_be_undone()
+    assert list(run.open) == ["rows[1]"]
+    run.succeeds("rows[1]").succeeds("rows[0]")
+    assert run.phase is RunPhase.UNDONE

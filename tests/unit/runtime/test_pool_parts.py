@@ -1,0 +1,273 @@
+"""The parts of a worker, each alone: pace, outcomes, leases, memory, variables, output, the shared page."""
+
+import json
+import os
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from reactor.pool.held import MARGIN_NS, Held, Lease, Task
+from reactor.pool.memory import LEAST, RESERVE, child_memory, container_memory
+from reactor.pool.outcomes import MOST, PATIENCE_SECONDS, Outcome, Outcomes, render_report
+from reactor.pool.pace import Pace
+from reactor.pool.page import AREA, RING, Page, make_page_file
+from reactor.pool.standing import LabelledOutput
+from reactor.pool.variables import NoSuchArgument, task_variables
+
+SECOND = 1_000_000_000
+STEP = {"run": "order-1", "variables": {"REACTOR_HANDLER": "a:b"}}
+
+
+def lease(*keys: str) -> Lease:
+    found = Lease("lease", "run-1", ["step"], 10 * SECOND)
+    found.tasks = [Task(found, key, "p", b"{}") for key in keys or ("rows[0].run.1.1.1",)]
+    found.open = len(found.tasks)
+    return found
+
+
+def outcome(size: int = 10) -> Outcome:
+    return Outcome(lease().tasks[0], b"x" * size)
+
+
+class TestPage:
+    def test_what_one_side_writes_the_other_reads(self) -> None:
+        file = make_page_file()
+        parent, child = Page(file), Page(file)
+        parent.set_valid_until(100)
+        assert child.may_begin(7, 99)
+        assert not child.may_begin(7, 100)
+        parent.mark(7, withdrawn=True)
+        assert not child.may_begin(7, 1)
+        assert child.may_begin(8, 1)
+        child.begin(7, 55)
+        assert (parent.current, parent.began_ns) == (7, 55)
+        child.end()
+        assert parent.current == 0
+        parent.ask_to_stop(7)
+        assert child.stop == 7
+        for page in (parent, child):
+            page.close()
+        os.close(file)
+
+    def test_marks_go_round(self) -> None:
+        page = Page(make_page_file())
+        page.set_valid_until(1)
+        page.mark(3, withdrawn=True)
+        assert not page.may_begin(3 + RING, 0)
+        page.mark(3 + RING, withdrawn=False)
+        assert page.may_begin(3, 0)
+
+    def test_answers_that_are_kept_back_are_there_until_they_are_told(self) -> None:
+        page = Page(make_page_file())
+        assert page.keep(b"one")
+        assert page.keep(b"two")
+        assert (page.kept, page.look()) == (6, b"onetwo")
+        assert not page.keep(b"x" * AREA)
+        page.told()
+        assert page.look() == b""
+        assert page.keep(b"x" * AREA)
+
+
+class TestPace:
+    def test_until_something_is_known_little_is_leased(self) -> None:
+        assert 4 <= Pace(4).lease_limit(0, 4) <= 100
+
+    def test_quick_tasks_are_leased_many_at_once_and_slow_ones_as_many_as_there_are_children(self) -> None:
+        quick, slow = Pace(4), Pace(4)
+        for _ in range(300):
+            quick.took(lease(), 100)
+            slow.took(lease(), 5_000_000)
+        assert quick.lease_limit(0, 4) == 500
+        assert slow.lease_limit(0, 4) == 4
+        assert slow.lease_limit(3, 1) == 1
+        assert slow.lease_limit(4, 0) == 0
+
+    def test_while_enough_is_held_nothing_is_leased(self) -> None:
+        pace = Pace(2)
+        for _ in range(300):
+            pace.took(lease(), 1_000)
+        assert pace.lease_limit(500, 0) == 0
+        assert pace.lease_limit(200, 0) > 300
+
+    def test_what_tasks_of_a_step_take_is_expected_of_the_next(self) -> None:
+        pace, found = Pace(2), lease("a.run.1.1.1", "b.run.1.1.1")
+        pace.took(lease(), 700)
+        assert pace.expect(found, found.tasks) == 1400
+        assert found.tasks[0].expected_us == 700
+
+
+class TestOutcomes:
+    def test_they_are_due_when_enough_have_gathered_or_one_is_old_or_nothing_more_is_coming(self) -> None:
+        outcomes = Outcomes()
+        outcomes.add(outcome())
+        now = monotonic()
+        assert 0 < outcomes.due_in(now, hurry=False) <= 0.02
+        assert outcomes.due_in(now, hurry=True) == 0
+        assert outcomes.due_in(now + 0.03, hurry=False) == 0
+        for _ in range(200):
+            outcomes.add(outcome())
+        assert outcomes.due_in(now, hurry=False) == 0
+
+    def test_a_batch_is_neither_too_many_nor_too_large(self) -> None:
+        outcomes = Outcomes()
+        for _ in range(MOST + 1):
+            outcomes.add(outcome())
+        assert len(outcomes.next_batch()) == MOST
+        for _ in range(3):
+            outcomes.add(outcome(900_000))
+        assert [len(outcomes.next_batch()) for _ in range(4)] == [2, 1, 1, 0]
+
+    def test_one_that_is_put_back_comes_first_again(self) -> None:
+        outcomes, given = Outcomes(), [outcome() for _ in range(3)]
+        for one in given:
+            outcomes.add(one)
+        batch = outcomes.next_batch()
+        outcomes.add(outcome())
+        outcomes.put_back(batch)
+        assert outcomes.next_batch()[:3] == given
+
+    def test_a_batch_that_is_refused_goes_one_by_one(self) -> None:
+        outcomes = Outcomes()
+        for _ in range(3):
+            outcomes.add(outcome())
+        assert outcomes.refused(outcomes.next_batch(), 400, "no") is None
+        one = outcomes.next_batch()
+        assert len(one) == 1
+        assert outcomes.refused(one, 413, "too large") is None
+        (failure,) = outcomes.next_batch()
+        assert json.loads(failure.document)["failure"]["kind"] == "InvalidResult"
+        assert outcomes.refused([failure], 400, "no") is failure
+        outcomes.accepted()
+        assert len(outcomes.next_batch()) == 2
+
+    def test_nobody_waits_for_ever(self) -> None:
+        outcomes = Outcomes()
+        outcomes.add(outcome())
+        assert outcomes.too_old(monotonic()) == []
+        assert len(outcomes.too_old(monotonic() + PATIENCE_SECONDS + 1)) == 1
+        assert len(outcomes) == 0
+
+    def test_a_report_is_a_head_and_a_line_for_each(self) -> None:
+        task = lease().tasks[0]
+        batch = [Outcome(task, b'{"a":1}', sensitive=True), Outcome(task, b"null", released=True)]
+        head, *lines = render_report("w", batch).split(b"\n")
+        about = {"run": "run-1", "task": "rows[0].run.1.1.1", "proof": "p"}
+        assert json.loads(head) == {
+            "worker": "w",
+            "outcomes": [{**about, "sensitive": True}, {**about, "released": True}],
+        }
+        assert lines == [b'{"a":1}', b"null"]
+
+
+class TestHeld:
+    def answer(self, waited_ms: int = 0) -> bytes:
+        leases = [{"lease": "l", "run": "r", "steps": ["s"], "tasks": [["a.run.1.1.1", "p"], ["b.run.1.1.1", "q"]]}]
+        steps = {"s": '{"timeoutMs":5}'}
+        head = {"seconds": 30, "waitedMs": waited_ms, "steps": steps, "leases": leases}
+        return json.dumps(head).encode() + b'\n{"step":"s"}\n{"step":"s"}'
+
+    def test_a_lease_counts_from_before_it_was_asked_for(self) -> None:
+        held = Held()
+        (found,) = held.take(self.answer(), 100 * SECOND)
+        assert found.valid_until_ns == 130 * SECOND - MARGIN_NS
+        (found,) = Held().take(self.answer(waited_ms=7_000), 100 * SECOND)
+        assert found.valid_until_ns == 137 * SECOND - MARGIN_NS
+        assert (held.count, found.tasks[1].proof) == (2, "q")
+
+    def test_a_heartbeat_renews_and_tells_what_is_closed(self) -> None:
+        held = Held()
+        (found,) = held.take(self.answer(), 0)
+        told = {"l": {"seconds": 30, "closed": ["b.run.1.1.1"]}}
+        assert held.renew(told, [found], 50 * SECOND) == [found.tasks[1]]
+        assert found.valid_until_ns == 80 * SECOND - MARGIN_NS
+        assert held.renew({}, [found], 60 * SECOND) == found.tasks
+        held.settle(found.tasks[0])
+        assert held.renew({}, [found], 60 * SECOND) == [found.tasks[1]]
+
+    def test_a_lease_is_over_when_all_its_tasks_are_settled(self) -> None:
+        held = Held()
+        (found,) = held.take(self.answer(), 0)
+        held.settle(found.tasks[0])
+        held.settle(found.tasks[0])
+        assert (held.count, list(held.leases)) == (1, ["l"])
+        held.settle(found.tasks[1])
+        assert (held.count, held.leases) == (0, {})
+
+    def test_a_task_has_the_timeout_of_its_step(self) -> None:
+        held = Held()
+        (found,) = held.take(self.answer(), 0)
+        assert held.timeout_ns(found.tasks[0]) == 5_000_000
+
+
+class TestMemory:
+    def test_children_share_the_limit_of_the_container(self, tmp_path: Path) -> None:
+        (tmp_path / "max").write_text("1073741824\n")
+        limit = container_memory((str(tmp_path / "none"), str(tmp_path / "max")))
+        assert limit == 1 << 30
+
+    @pytest.mark.parametrize("text", ["max\n", "9223372036854771712\n", ""])
+    def test_a_container_may_have_no_limit(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / "max").write_text(text)
+        assert container_memory((str(tmp_path / "max"),)) is None
+
+    def test_a_number_that_is_told_is_taken(self) -> None:
+        assert child_memory({"REACTOR_POOL_CHILD_MEMORY": "123"}, 4) == 123
+        assert child_memory({"REACTOR_POOL_CHILD_MEMORY": "0"}, 4) is None
+        with pytest.raises(ValueError, match="expected a number of bytes"):
+            child_memory({"REACTOR_POOL_CHILD_MEMORY": "-1"}, 4)
+
+    def test_a_share_is_never_too_small_to_work_in(self) -> None:
+        found = child_memory({}, 10_000)
+        assert found is None or found >= LEAST
+        assert RESERVE > 0
+
+
+class TestVariables:
+    def test_a_task_has_those_of_a_pod(self) -> None:
+        given = {"task": "rows[7]/ship.undo.1.2.3", "idempotencyKey": "k", "forwardKey": "f", "uncertain": True}
+        assert task_variables(STEP, "uid", given) == {
+            "REACTOR_HANDLER": "a:b",
+            "REACTOR_RUN": "order-1",
+            "REACTOR_STEP": "rows[7]/ship",
+            "REACTOR_TASK": "uid/rows[7]/ship.undo.1.2.3",
+            "REACTOR_ACTION": "undo",
+            "REACTOR_ATTEMPT": "2",
+            "REACTOR_IDEMPOTENCY_KEY": "k",
+            "REACTOR_FORWARD_KEY": "f",
+            "REACTOR_UNCERTAIN": "1",
+        }
+
+    def test_authors_write_others_and_replace_none_of_ours(self) -> None:
+        env = [
+            {"name": "A", "value": "$(REACTOR_STEP)/$$(X)/$(UNKNOWN)"},
+            {"name": "B", "argument": "n"},
+            {"name": "C", "value": "$(B)$"},
+            {"name": "REACTOR_STEP", "value": "mine"},
+        ]
+        given = {"task": "ship.run.1.1.1", "idempotencyKey": "k", "arguments": {"n": {"é": 1}}}
+        found = task_variables({**STEP, "env": env}, "uid", given)
+        assert (found["A"], found["B"], found["C"]) == ("ship/$(X)/$(UNKNOWN)", '{"é":1}', '{"é":1}$')
+        assert found["REACTOR_STEP"] == "ship"
+
+    @pytest.mark.parametrize("arguments", [{}, {"n": "a\0b"}])
+    def test_an_argument_that_no_variable_can_have_is_told(self, arguments: dict[str, object]) -> None:
+        given = {"task": "ship.run.1.1.1", "idempotencyKey": "k", "arguments": arguments}
+        with pytest.raises(NoSuchArgument, match="argument 'n'"):
+            task_variables({**STEP, "env": [{"name": "A", "argument": "n"}]}, "uid", given)
+
+
+def test_whole_lines_are_labelled(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as file:
+        output = LabelledOutput(file.fileno())
+        output.label = b"a: "
+        output.write(b"one\ntw")
+        output.write(b"o\n")
+        output.label = b"b: "
+        output.write(b"three")
+        output.finish()
+        output.finish()
+        output.write(b"x" * 100_000)
+    lines = (tmp_path / "log").read_bytes().split(b"\n")
+    assert lines[:3] == [b"a: one", b"a: two", b"b: three"]
+    assert lines[3] == b"b: " + b"x" * 100_000
