@@ -100,7 +100,7 @@ histories: setup ## record tests/replay/histories anew, after a change that is m
 lock: setup ## resolve the dependencies anew
 	@$(VENV)/python -m venv build/uv && build/uv/bin/pip install -q --disable-pip-version-check uv==$(UV_VERSION)
 	@cd requirements
-	for name in operator dev; do
+	for name in operator dev queues/{arq,celery,dramatiq}; do # the last are what `make bench` compares with
 	  ../build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(LOCK) $$name.in -o $$name.lock
 	done
 

@@ -21,9 +21,11 @@ from tests.benchmarks.cluster.place import Place, a_place
 from tests.benchmarks.cluster.writes import measure_writes
 from tests.benchmarks.cold_start import measure_cold_start
 from tests.benchmarks.decide import measure_decide
+from tests.benchmarks.elements import measure_bookkeeping, measure_kept, measure_length
 from tests.benchmarks.laptop import measure_one_step, measure_transforms
 from tests.benchmarks.machine import ROOT, machine_facts
 from tests.benchmarks.planning import measure_planning
+from tests.benchmarks.queues import LIBRARIES, measure_queues, measure_undo
 from tests.benchmarks.redis_cost import measure_redis
 from tests.benchmarks.report import render_document, render_table
 from tests.benchmarks.rows import ROWS, BenchmarkFailed, Measured, NotMeasured, Outcome
@@ -34,17 +36,19 @@ _TROUBLE = (BenchmarkFailed, ApiError, Unavailable, TimeoutError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How often things are repeated: ratios, CPU workloads, folds of a run, process starts, runs that are counted."""
+    """How often things are repeated: ratios, CPU workloads, folds of a run, process starts, runs that are counted; and
+    how many tasks go through queues."""
 
     ratios: int
     workloads: int
     folds: int
     starts: int
     counted: int
+    tasks: int
 
 
-FULL = Effort(ratios=5, workloads=3, folds=200, starts=10, counted=5)
-QUICK = Effort(ratios=2, workloads=1, folds=30, starts=3, counted=2)
+FULL = Effort(ratios=5, workloads=3, folds=200, starts=10, counted=5, tasks=20_000)
+QUICK = Effort(ratios=2, workloads=1, folds=30, starts=3, counted=2, tasks=2_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +77,21 @@ _LOCAL = (
     ),
     _Local(rows=frozenset({"one-step"}), measure=lambda effort: measure_one_step(effort.ratios)),
     _Local(rows=frozenset({"redis-round-trips", "redis-bytes"}), measure=lambda _: measure_redis()),
+    _Local(
+        rows=frozenset({f"pool-{library.name}" for library in LIBRARIES}),
+        measure=lambda effort: measure_queues(effort.workloads, effort.tasks),
+    ),
+    _Local(rows=frozenset({"pool-undo"}), measure=lambda effort: measure_undo(effort.ratios)),
+    _Local(rows=frozenset({"map-cpu"}), measure=lambda effort: measure_bookkeeping(effort.ratios)),
+    _Local(rows=frozenset({"map-memory", "map-linear"}), measure=lambda effort: measure_length(effort.workloads)),
+    _Local(rows=frozenset({"map-redis"}), measure=lambda _: measure_kept()),
     _Local(rows=frozenset({"hello"}), measure=lambda effort: measure_cold_start(effort.starts)),
 )
 _ON_CLUSTER = (
     _OnCluster(
         rows=frozenset(COMPARED),
         measure=lambda place, rows, effort: measure_latency(place, rows, effort.ratios),
-        limit_seconds=2_700,
+        limit_seconds=4_500,
         minds_replacement=True,
     ),
     _OnCluster(

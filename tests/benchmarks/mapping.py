@@ -14,13 +14,14 @@ import orjson
 from reactor import documents
 from reactor_operator.api.actions import ActionSpec
 from reactor_operator.api.reactor import ReactorSpec, Step
-from reactor_operator.cli.laptop import LaptopBoard, LaptopRun, Manifested, WallClock
+from reactor_operator.cli.laptop import LaptopRun, Manifested, WallClock
+from reactor_operator.engine.actions import Announce
 from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.identity import Task, parse_task_key
 from reactor_operator.evaluation.evaluator import ProcessEvaluator
 from reactor_operator.gateway.record import decode_record
 from reactor_operator.outcomes.document import NOTHING, parse_outcome, plain_success
-from reactor_operator.ports import Launched, RunRef, TaskOrder
+from reactor_operator.ports import Launched, Rendering, RunRef, TaskOrder
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
 from reactor_operator.reconciling.places import Alone
 from reactor_operator.store.port import Entry, LeasedTask, Pools, Store, worker_binding
@@ -41,14 +42,10 @@ spec:
   - name: rows
     arguments: {{row: {{element: rows}}}}
     map:
-      pages:
-        run: {{python: {{handler: "shop.rows:page"}}}}
-        arguments: {{total: {{input: total}}}}
-        pageSize: {page}
+      {source}
       batchSize: {window}
       elementsPerTask: {chunk}
-      undoWindow: {undo_window}
-      run: {{python: {{handler: "shop.rows:store"}}}}
+      run: {{python: {{handler: "rows:store"}}}}
     {undo}
 ---
 apiVersion: reactor.run/v1alpha1
@@ -56,8 +53,11 @@ kind: ReactorRun
 metadata: {{name: bench}}
 spec:
   reactorRef: {{name: bench}}
-  inputs: {{total: {elements}}}
 """
+_ARRAY = "source: {input: rows}"
+_PAGES = (
+    'pages: {{run: {{python: {{handler: "rows:page"}}}}, arguments: {{total: {{value: {total}}}}}, pageSize: {page}}}'
+)
 _ON_POOL = "defaults: {placement: pool, poolRef: {name: fast}}"
 
 
@@ -70,28 +70,31 @@ class Bench:
     """A map to be driven.
 
     window:  elements in flight.   on_pool: its tasks are in the queue of a pool, else a launcher starts them.
-    undo:    what an element does can be undone; `chunk` elements are one task, `undo_window` of those at once.
+    paged:   its elements are fetched, else they are in the inputs.
+    undo:    what an element does can be undone, `chunk` elements in one task.
     """
 
     elements: int
     window: int
     on_pool: bool = False
+    paged: bool = True
     undo: bool = False
     chunk: int = 1
-    undo_window: int = 1
 
     def text(self) -> str:
         """Return its manifests."""
-        undo = 'undo: {python: {handler: "shop.rows:remove"}}' if self.undo else ""
+        undo = 'undo: {python: {handler: "rows:remove"}}' if self.undo else ""
         return _MAP.format(
             window=self.window,
             defaults=_ON_POOL if self.on_pool else "",
-            page=PAGE,
-            elements=self.elements,
+            source=_PAGES.format(total=self.elements, page=PAGE) if self.paged else _ARRAY,
             undo=undo,
             chunk=self.chunk,
-            undo_window=self.undo_window,
         )
+
+    def inputs(self) -> dict[str, object]:
+        """Return the inputs of its run."""
+        return {} if self.paged else {"rows": list(range(self.elements))}
 
 
 @dataclass(slots=True)
@@ -102,22 +105,19 @@ class Driven:
     store: Store
     evaluator: ProcessEvaluator
     cpu: float = 0.0
+    ref: RunRef = field(default_factory=lambda: RunRef("default", "bench", str(uuid4())))
+    board: "Board" = field(default_factory=lambda: Board())
     _entries: list[Entry] = field(default_factory=list)
-    _ref: RunRef = field(init=False)
-    _board: LaptopBoard = field(init=False)
     _reconciler: Reconciler = field(init=False)
 
     def __post_init__(self) -> None:
         clock, written = WallClock(), read_run(self.bench.text())
-        self._ref = RunRef("default", "bench", str(uuid4()))
-        inputs = {"total": self.bench.elements}
-        run = LaptopRun(sound=written.sound, inputs=inputs, ref=self._ref, created_at=clock.now())
-        self._board = LaptopBoard(run, lambda _: None)
+        run = LaptopRun(sound=written.sound, inputs=self.bench.inputs(), ref=self.ref, created_at=clock.now())
         self._reconciler = Reconciler(
             store=self.store,
             definitions=Manifested(run, written.manifests),
             launcher=_Together(self._entries),
-            board=self._board,
+            board=self.board,
             evaluator=self.evaluator,
             siblings=Alone(),
             clock=clock,
@@ -126,11 +126,12 @@ class Driven:
             pools=_Roomy() if self.bench.on_pool else None,
         )
 
-    async def reconcile(self) -> None:
-        """Let the operator do what it can."""
+    async def reconcile(self) -> int | None:
+        """Let the operator do what it can, and return when it wants to look again."""
         began = process_time()
-        await self._reconciler.reconcile(self._ref)
+        wake_at = await self._reconciler.reconcile(self.ref)
         self.cpu += process_time() - began
+        return wake_at
 
     async def started(self) -> list[Entry]:
         """Return the outcomes of what the launcher started meanwhile."""
@@ -143,8 +144,7 @@ class Driven:
         while entries := await next_outcomes():
             await self.store.append_all(entries)
             await self.reconcile()
-        if self._board.last.phase != "Succeeded":
-            raise BenchmarkFailed(f"a map of {self.bench.elements} is {self._board.last.phase}, expected Succeeded")
+        self.board.expect("Succeeded")
 
 
 async def drive_launched(bench: Bench, store: Store) -> Driven:
@@ -180,6 +180,25 @@ def _told(run: str, leased: LeasedTask) -> Entry:
     assert arguments is not None
     assert arguments.inline is not None
     return parse_outcome(run, task, outcome_of(task, arguments.inline), binding)
+
+
+class Board:
+    """Implements `ports.Board`: keeps the phase. On a cluster too a status is rendered only now and then."""
+
+    def __init__(self) -> None:
+        self.phase = ""
+
+    async def report(self, ref: RunRef, phase: str, render: Rendering) -> None:
+        """Take the phase."""
+        self.phase = phase
+
+    async def announce(self, ref: RunRef, announcement: Announce) -> None:
+        """Take no notice."""
+
+    def expect(self, phase: str) -> None:
+        """Raise BenchmarkFailed for a run that ended otherwise."""
+        if self.phase != phase:
+            raise BenchmarkFailed(f"the run of a map is {self.phase}, expected {phase}")
 
 
 class _Roomy:

@@ -10,16 +10,19 @@ from contextlib import aclosing
 from time import perf_counter
 
 from reactor_operator.kube.fields import JsonObject, maps_at, text_at
-from reactor_operator.kube.paths import JOB, POD, REACTOR, REACTOR_RUN
+from reactor_operator.kube.paths import JOB, POD, REACTOR, REACTOR_POOL, REACTOR_RUN
 from tests.benchmarks.cluster.objects import (
     Manifest,
     bare_pod,
     chain,
+    container_elements,
     container_step,
     indexed_job,
+    python_elements,
     python_step,
     reactor,
     run_of,
+    worker_pool,
 )
 from tests.benchmarks.cluster.place import Place
 from tests.benchmarks.rows import BenchmarkFailed
@@ -27,8 +30,10 @@ from tests.benchmarks.rows import BenchmarkFailed
 Arm = Callable[[Place], Awaitable[float]]
 CHAIN = 10
 COMPLETIONS, PARALLELISM = 60, 10
+POOLED, POOL_WINDOW, CHILDREN = 10_000, 1_000, 2
 _LIMIT_SECONDS = 280  # a watch lasts 300
 _READY_SECONDS = 30
+_POOL_SECONDS = 120
 _KEEP_PODS = {"podRetention": "all"}
 
 
@@ -69,6 +74,30 @@ async def container_fan_out(place: Place) -> float:
     """Run sixty container steps, ten at a time."""
     steps = [container_step(f"step-{index}") for index in range(COMPLETIONS)]
     return await run_once(place, steps, parallelism=PARALLELISM)
+
+
+async def container_map(place: Place) -> float:
+    """Map over sixty elements, ten at a time, each of them a container."""
+    return await run_once(place, [container_elements(COMPLETIONS, PARALLELISM)])
+
+
+async def pod_map(place: Place) -> float:
+    """Map over sixty elements, ten at a time, each of them a Python pod."""
+    return await run_once(place, [python_elements(COMPLETIONS, PARALLELISM)])
+
+
+async def pool_map(place: Place) -> float:
+    """Map over `POOLED` elements on a pool that is ready, and has done something before."""
+    version = await place.version(REACTOR_POOL)
+    await place.create(REACTOR_POOL, worker_pool("fast", CHILDREN))
+    try:
+        async with asyncio.timeout(_POOL_SECONDS):
+            await place.wait(REACTOR_POOL, "fast", version, lambda found: _condition(found, "Ready") == "True")
+    except TimeoutError as problem:
+        raise BenchmarkFailed(f"the pool was not ready within {_POOL_SECONDS} s") from problem
+    await make_reactor(place, "warm", [python_elements(100, POOL_WINDOW, "fast")])
+    await time_run(place, "warm", "warm-1")
+    return await run_once(place, [python_elements(POOLED, POOL_WINDOW, "fast")], parallelism=POOL_WINDOW)
 
 
 async def run_once(place: Place, steps: Sequence[Manifest], **spec: object) -> float:

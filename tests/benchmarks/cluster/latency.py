@@ -1,17 +1,22 @@
-"""Rows `chain-python`, `chain-container`, `fan-out`: ratios of arms that were run in turn.
+"""Rows `chain-python`, `chain-container`, `fan-out`, `map-fan-out` and `pool-pod`: ratios of arms run in turn.
 
-In: the rows that are wanted and how often. Out: medians of seconds and their ratios. Each repetition runs every arm
-once, in an order that moves by one, so that a slow minute of the machine falls on all of them.
+In: the rows that are wanted and how often. Out: medians of seconds and their ratios; of `pool-pod` elements a second.
+Each repetition runs every arm once, in an order that moves by one, so that a slow minute of the machine falls on all.
 """
 
 from collections.abc import Collection, Mapping
 
 from tests.benchmarks.cluster.arms import (
+    COMPLETIONS,
+    POOLED,
     Arm,
     bare_pod_loop,
     container_chain,
     container_fan_out,
+    container_map,
     indexed_job_60,
+    pod_map,
+    pool_map,
     python_chain,
 )
 from tests.benchmarks.cluster.installation import wait_installed
@@ -27,12 +32,19 @@ _ARMS: Mapping[str, Arm] = {
     "chain of 10 container steps": container_chain,
     "Indexed Job 60/10": indexed_job_60,
     "60 container steps, 10 at a time": container_fan_out,
+    "map of 60 containers, 10 at a time": container_map,
+    "map of 60 Python pods, 10 at a time": pod_map,
+    f"map of {POOLED} elements on a pool": pool_map,
 }
 COMPARED: Mapping[str, tuple[str, str]] = {
     "chain-python": ("chain of 10 Python steps", "bare-pod loop"),
     "chain-container": ("chain of 10 container steps", "bare-pod loop"),
     "fan-out": ("60 container steps, 10 at a time", "Indexed Job 60/10"),
+    "map-fan-out": ("map of 60 containers, 10 at a time", "Indexed Job 60/10"),
+    "pool-pod": (f"map of {POOLED} elements on a pool", "map of 60 Python pods, 10 at a time"),
 }
+_RATES: Mapping[str, tuple[int, int]] = {"pool-pod": (POOLED, COMPLETIONS)}
+"""Rows in which elements a second are compared, and how many elements each arm has."""
 
 
 async def measure_latency(place: Place, rows: Collection[str], repetitions: int) -> Mapping[str, Measured]:
@@ -42,8 +54,14 @@ async def measure_latency(place: Place, rows: Collection[str], repetitions: int)
     measured: dict[str, Measured] = {}
     for row in rows:
         arm, baseline = COMPARED[row]
-        value, spread = ratio(taken[arm], taken[baseline])
-        measured[row] = Measured(value=value, spread=spread, arms={name: taken[name] for name in (arm, baseline)})
+        arms = {name: taken[name] for name in (arm, baseline)}
+        details: dict[str, object] = {}
+        if row in _RATES:
+            counts = zip(arms.items(), _RATES[row], strict=True)
+            arms = {name: Samples(tuple(count / one for one in took.values)) for (name, took), count in counts}
+            details = {"armsUnit": "elements/s"}
+        value, spread = ratio(arms[arm], arms[baseline])
+        measured[row] = Measured(value=value, spread=spread, arms=arms, details=details)
     return measured
 
 

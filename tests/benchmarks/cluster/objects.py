@@ -83,6 +83,29 @@ def container_step(name: str, before: str | None = None) -> Manifest:
     return step if before is None else step | {"waitFor": [before]}
 
 
+def mapped_step(elements: int, window: int, **body: object) -> Manifest:
+    """Return a step that maps over so many numbers and does with each what `body` says."""
+    mapped = {"source": {"value": list(range(elements))}, "batchSize": window, **body}
+    return {"name": "rows", "arguments": {"before": {"element": "rows"}}, "map": mapped}
+
+
+def container_elements(elements: int, window: int) -> Manifest:
+    """Return a map whose elements are containers as the steps of `container_step` are."""
+    return mapped_step(elements, window, run=container_step("rows")["run"])
+
+
+def python_elements(elements: int, window: int, pool: str = "") -> Manifest:
+    """Return a map whose elements call a function that does nothing, in pods of their own or on a pool."""
+    placed = {"placement": "pool", "poolRef": {"name": pool}} if pool else {}
+    return mapped_step(elements, window, run=python_step("rows")["run"]) | placed
+
+
+def worker_pool(name: str, concurrency: int) -> Manifest:
+    """Return a pool with one worker."""
+    spec = {"replicas": 1, "concurrency": concurrency}
+    return {**_OURS, "kind": "ReactorPool", "metadata": {"name": name}, "spec": spec}
+
+
 def skipped_step(name: str) -> Manifest:
     """Return a step that is skipped, so that a run of it needs no pod."""
     return container_step(name) | {"when": "false"}

@@ -14,7 +14,7 @@ from reactor_operator.kube.access import NoAccess, load_access
 from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.errors import ApiError
 from reactor_operator.kube.fields import JsonObject, text_at
-from reactor_operator.kube.paths import JOB, POD, REACTOR, REACTOR_RUN, Kind, cluster_object
+from reactor_operator.kube.paths import JOB, POD, REACTOR, REACTOR_POOL, REACTOR_RUN, Kind, cluster_object
 from tests.benchmarks.machine import ROOT
 from tests.benchmarks.rows import BenchmarkFailed
 
@@ -57,16 +57,20 @@ class Place:
         raise BenchmarkFailed(f"the watch of {kind.plural} closed before {name} ended")
 
     async def empty(self) -> None:
-        """Delete what the arms left and wait until it is gone: no arm pays for the pods of the one before."""
-        for kind in (REACTOR_RUN, JOB, REACTOR):
+        """Delete what the arms left and wait until it is gone: no arm pays for the pods of the one before.
+
+        Workers go with the Deployment of their pool, which may make one more before it goes: pods are deleted again.
+        """
+        for kind in (REACTOR_RUN, JOB, REACTOR, REACTOR_POOL):
             for found in await self._all(kind):
                 await self.client.delete(kind.object(self.namespace, text_at(found, "metadata", "name")))
+        await until(f"namespace {self.namespace} is empty", self._clear, _EMPTY_SECONDS)
+
+    async def _clear(self) -> bool:
+        """Delete the pods that there are; return whether nothing is left."""
         for pod in await self._all(POD):
             await self.client.delete(POD.object(self.namespace, text_at(pod, "metadata", "name")), grace_seconds=0)
-        await until(f"namespace {self.namespace} is empty", self._is_empty, _EMPTY_SECONDS)
-
-    async def _is_empty(self) -> bool:
-        return not any([await self._all(kind) for kind in (REACTOR_RUN, JOB, POD)])
+        return not any([await self._all(kind) for kind in (REACTOR_RUN, REACTOR_POOL, JOB, POD)])
 
     async def _all(self, kind: Kind) -> list[JsonObject]:
         """Return the objects of a kind; none where the kind itself is not there (no chart)."""

@@ -1,0 +1,1 @@
+"""A pool of real processes without a cluster: operator, gateway, worker, Redis."""
