@@ -94,8 +94,8 @@ def _reverse_more(draft: Draft, path: str) -> bool:
         if len(draft.elements[path]) + chunk > plan.undo_window * plan.chunk or draft.room() < chunk:
             return begun
         for index in left[:chunk]:
-            note(draft, path, below=index)
             _begin(draft, path, index, page[index])
+        note(draft, path, below=left[chunk - 1])
         left, begun = left[chunk:], True
     note(draft, path, below=number * PAGE)
     if draft.elements[path]:
