@@ -17,13 +17,17 @@ VOLUMES = {"08-bulk-import": "bulk-import", "09-archive-users": "archive-users"}
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
-    """The end of one run: its phase, some members of its result, what was reversed in order, and phases of steps."""
+    """The end of one run: its phase, some members of its result, what was reversed in order, and phases of steps.
+
+    maps: how many elements of maps there were, and how they ended.
+    """
 
     phase: str
     result: object = None
     undone: tuple[str, ...] = ()
     failure: str = ""
     steps: Mapping[str, str] = field(default_factory=dict)
+    maps: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def check(self, status: Mapping[str, Any]) -> None:
         """Compare with a status."""
@@ -39,6 +43,9 @@ class Expected:
         assert self.failure in status.get("failure", {}).get("message", "")
         phases = {step["name"]: step["phase"] for step in status["steps"]}
         assert {name: phases[name] for name in self.steps} == dict(self.steps)
+        told = {step["name"]: step.get("map", {}) for step in status["steps"]}
+        for name, counts in self.maps.items():
+            assert {what: told[name].get(what) for what in counts} == counts
 
 
 _BAD_LINES = ["line 201: 'Atlantis' is no country we sell to", "line 301: found 2 values, expected 5"]
@@ -149,12 +156,14 @@ EXPECTED: dict[str, dict[str, Expected]] = {
             phase="Succeeded",
             result={"imported": 990, "rejected": 10, "first": ["line 101: 'twelve' is no amount", *_BAD_LINES]},
             steps={"rows": "Succeeded", "check": "Skipped"},
+            maps={"rows": {"total": 1000, "succeeded": 990, "failed": 10}},
         ),
         "customers-wrong-total": Expected(
             phase="Failed",
             failure="the balances of 990 customers add up to 493,050.00, the sender says 0.01",
             undone=("rows",),
             steps={"rows": "Undone", "check": "Failed", "report": "Pending"},
+            maps={"rows": {"total": 1000, "failed": 10, "undone": 990}},
         ),
         "customers-damaged": Expected(
             phase="Failed",
@@ -176,12 +185,14 @@ EXPECTED: dict[str, dict[str, Expected]] = {
                 ],
             },
             steps={"archive": "Succeeded"},
+            maps={"archive": {"total": 12, "succeeded": 9, "failed": 3}},
         ),
         "support-restored": Expected(
             phase="Failed",
             failure="the contract of support is being audited: no seat may be given back",
             undone=("archive",),
             steps={"archive": "Undone", "seats": "Failed"},
+            maps={"archive": {"total": 12, "failed": 3, "undone": 9}},
         ),
     },
 }

@@ -15,7 +15,7 @@ def lines(out: str) -> list[str]:
 def test_the_examples_have_no_problem_at_all(reactor: Reactor, example: Path) -> None:
     answer = reactor("lint", "--strict", example)
     assert (answer.code, lines(answer.out)) == (0, [])
-    assert answer.out.startswith(("1 reactor and ", "2 reactors and "))
+    assert answer.out.startswith(("1 reactor and ", "2 reactors and ", "1 reactor, 1 pool and "))
 
 
 def test_a_pruned_field_would_be_a_saga_without_rollback_so_it_is_told(reactor: Reactor, write: Write) -> None:

@@ -54,7 +54,7 @@ from reactor_operator.store.codec import (
     decode_element,
     decode_header,
     decode_step,
-    encode_element,
+    encode_elements,
     encode_header,
     encode_step,
 )
@@ -402,7 +402,8 @@ class Run:
                 for path, number, page in _hot_pages(state)
             }
             stored = {
-                path: decode_element(path, header.uid, encode_element(path, one)) for path, one in _elements(state)
+                path: decode_element(path, header.uid, encode_elements({path: one})[path])
+                for path, one in _elements(state)
             }
             assert restore(self.plan, header, steps, stored, pages) == _bare(state)
 

@@ -21,7 +21,7 @@ from reactor_operator.api.nodes import Located, Node, Scope, step_path
 from reactor_operator.api.problems import Problem
 from reactor_operator.api.reactor import ReactorSpec, Step
 from reactor_operator.api.sensitivity import NOTHING, Sensitivity
-from reactor_operator.api.templates import ANY, COLLECT, PAGE, template_of
+from reactor_operator.api.templates import ANY, COLLECT, PAGE, element_of, template_of
 from reactor_operator.engine.plan import FINALLY, ROOT, StepKind
 
 MAX_NODES = 50_000
@@ -58,7 +58,7 @@ class Blueprint:
         node = self.nodes.get(path)
         if node is not None:
             return Located(node)
-        template, indices = template_of(path, self._is_map)
+        template, indices = element_of(path, self._is_map) or template_of(path, self._is_map)
         if template not in self.nodes:
             raise KeyError(path)
         return Located(self.nodes[template], indices)

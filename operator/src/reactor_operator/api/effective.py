@@ -42,13 +42,11 @@ def effective(spec: ReactorSpec, step: Step, action: ActionSpec | None = None) -
     defaults, container = spec.defaults, action.container if action is not None else None
     is_python = action is None or action.python is not None
     own = (container, step, defaults) if container is not None else (step, defaults)
-    placement = _first(step.placement, defaults.placement) or Placement.POD
-    pool = _first(step.pool_ref, defaults.pool_ref) if placement is Placement.POOL else None
     return Effective(
         image=container.image if container is not None else _first(step.image, defaults.image) if is_python else None,
         modules=_first(step.modules, defaults.modules) if is_python else None,
-        placement=placement,
-        pool=pool.name if pool is not None else None,
+        placement=_placement(spec, step),
+        pool=effective_pool(spec, step),
         env=_first(*(one.env for one in own)) or (),
         env_from=_first(*(one.env_from for one in own)) or (),
         volume_mounts=_first(*(one.volume_mounts for one in own)) or (),
@@ -56,6 +54,16 @@ def effective(spec: ReactorSpec, step: Step, action: ActionSpec | None = None) -
         pod=_first(step.pod, defaults.pod),
         pod_retention=_first(step.pod_retention, defaults.pod_retention) or PodRetention.FAILED,
     )
+
+
+def effective_pool(spec: ReactorSpec, step: Step) -> str | None:
+    """Return the name of the pool where tasks of `step` are, where the placement is one."""
+    pool = _first(step.pool_ref, spec.defaults.pool_ref)
+    return pool.name if pool is not None and _placement(spec, step) is Placement.POOL else None
+
+
+def _placement(spec: ReactorSpec, step: Step) -> Placement:
+    return _first(step.placement, spec.defaults.placement) or Placement.POD
 
 
 def _first(*choices: T | None) -> T | None:

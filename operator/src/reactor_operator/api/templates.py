@@ -14,6 +14,16 @@ ANY, PAGE, COLLECT = "[]", "[page]", "[collect]"
 _PAGE_NUMBER = "page-"
 
 
+def element_of(path: str, is_map: Callable[[str], bool]) -> tuple[str, tuple[int, ...]] | None:
+    """Return what `template_of` does for an element of a map that is inside of no other; None for what is none.
+
+    Nearly all paths that are asked for are of this kind.
+    """
+    around, _, inside = path.partition("[")
+    number = _number(inside[:-1]) if inside.endswith("]") else None
+    return (around + ANY, (number,)) if number is not None and is_map(around) else None
+
+
 def template_of(path: str, is_map: Callable[[str], bool]) -> tuple[str, tuple[int, ...]]:
     """Return the template of an actual path, and the places of its elements, outermost first.
 
@@ -44,7 +54,7 @@ def actual_path(template: str, indices: tuple[int, ...]) -> str:
 
 def _number(text: str) -> int | None:
     """Return the number in the only way to write it."""
-    if not text.isascii() or not text.isdecimal() or len(text) > _DIGITS or (text[0] == "0" and text != "0"):
+    if not text.isdecimal() or not text.isascii() or len(text) > _DIGITS or (text[0] == "0" and text != "0"):
         return None
     return int(text)
 

@@ -135,6 +135,9 @@ def saga_of(plan: Plan, state: RunState, path: str) -> tuple[Plan, RunState]:
 
 def step_at(plan: Plan, state: RunState, path: str) -> StepState:
     """Return the state of a step, also of one in an element that is in flight."""
+    element = state.elements.get(path[: path.rfind("[")], {}).get(path)  # what most questions are about
+    if element is not None:
+        return element.step(path)
     return saga_of(plan, state, path)[1].step(path)
 
 

@@ -52,20 +52,26 @@ class Effects:
     async def perform(self, known: KnownRun, orders: dict[str, Effect], documents: Documents) -> dict[str, Performed]:
         """Perform `orders` side by side and return what came of each, by id."""
         uid = known.definition.run.uid
-        answers = await asyncio.gather(
-            *(self._one(known, order, documents) for order in orders.values()), return_exceptions=True
-        )
-        results: list[Performed | None] = []
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer  # only now that no other is under way: the caller may come back at once
-            results.append(answer)
-        if None in results:
+        results: dict[str, Performed | None] = {}
+        problems: list[Exception] = []
+        waiting = iter(orders.items())
+
+        async def take_turns() -> None:
+            for name, order in waiting:  # each order is taken by one of those who go over them
+                try:
+                    results[name] = await self._one(known, order, documents)
+                except Exception as problem:
+                    problems.append(problem)
+
+        await asyncio.gather(*(take_turns() for _ in range(min(len(orders), _AT_ONCE))))
+        if problems:
+            raise problems[0]  # only now that no other is under way: the caller may come back at once
+        if None in results.values():
             failures = self._failures[uid] = self._failures.get(uid, 0) + 1
         else:
             failures = self._failures.pop(uid, 0)
         later = Performed(done=False, again_ms=_pause_ms(uid, failures))
-        return {name: result or later for name, result in zip(orders, results, strict=True)}
+        return {name: results[name] or later for name in orders}
 
     def forget(self, uid: str) -> None:
         """Drop what is remembered of a run that is gone."""

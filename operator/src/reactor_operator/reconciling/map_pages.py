@@ -70,6 +70,10 @@ class MapPages:
 
     async def element(self, path: str, round_: int, number: int, place: int) -> object:
         """Return an element. Raises ValueLost, StoreUnavailable, CannotDecrypt."""
+        return (await self.elements(path, round_, number))[place]
+
+    async def elements(self, path: str, round_: int, number: int) -> Sequence[object]:
+        """Return the elements of a page. Raises ValueLost, StoreUnavailable, CannotDecrypt."""
         name = source_page_name(path, round_, number)
         elements = self._parsed.get(self._run, name)
         if elements is None:
@@ -81,7 +85,7 @@ class MapPages:
             elements = orjson.loads(body)
             assert isinstance(elements, list)
             self._parsed.put(self._run, name, elements, len(body))
-        return elements[place]
+        return elements
 
     async def outcomes(self, path: str, round_: int, number: int) -> OutcomePage:
         """Return a page of outcomes, empty where none was written. Raises StoreUnavailable, Unreadable."""

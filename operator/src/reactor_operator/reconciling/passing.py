@@ -8,7 +8,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from reactor_operator.engine import events as ev
-from reactor_operator.engine.actions import Effect, Evaluation
+from reactor_operator.engine.actions import Effect, EvaluateStep, Evaluation
 from reactor_operator.engine.decide import decide_together
 from reactor_operator.engine.draft import Filing
 from reactor_operator.engine.facts import Fact
@@ -19,6 +19,7 @@ from reactor_operator.reconciling.evaluations import answer
 from reactor_operator.reconciling.inbox import groups_of
 from reactor_operator.reconciling.pooled import PoolBook
 from reactor_operator.reconciling.records import Decided, KnownRun
+from reactor_operator.reconciling.simple_elements import SimpleElements
 
 _BEGUN_AT_ONCE = 5_000
 """Evaluations of elements between two commits: those that launch nothing would never come to one."""
@@ -58,8 +59,11 @@ class Pass:
             self.wake_at = decision.wake_at
             answers: list[ev.Event] = []
             of_elements: list[ev.Event] = []
+            simple = SimpleElements(self.known, state, self.documents, pools)
             for action in decision.actions:
-                if isinstance(action, Evaluation):
+                if isinstance(action, EvaluateStep) and (event := await simple.answer(action)) is not None:
+                    of_elements.append(event)
+                elif isinstance(action, Evaluation):
                     told = await answer(action, self.known, state, evaluator, self.documents, pools)
                     self.documents.add(told.values)
                     self.documents.pages.add(told.pages)
@@ -67,6 +71,8 @@ class Pass:
                     (of_elements if told.of_element else answers).append(told.event)
                 else:
                     actions.append(action)
+            self.documents.add(simple.values)
+            values.update(simple.values)
             begun += len(of_elements)
             if of_elements:
                 await asyncio.sleep(0)  # a large map leaves room for the lease, and for other runs

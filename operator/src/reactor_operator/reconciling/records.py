@@ -19,7 +19,7 @@ from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.identity import Action
 from reactor_operator.engine.plan import Plan
 from reactor_operator.engine.state import Header, OutcomePage, RunState, Stage
-from reactor_operator.engine.values import ValueRef, reference_to
+from reactor_operator.engine.values import ValueRef
 from reactor_operator.gateway.record import OpenRecord, encode_record
 from reactor_operator.reconciling.definition import (
     RECORD,
@@ -28,14 +28,14 @@ from reactor_operator.reconciling.definition import (
     decode_definition,
     encode_definition,
 )
-from reactor_operator.reconciling.pooled import is_done_by_queue, queue_of, step_documents
+from reactor_operator.reconciling.pooled import QueuedTasks
 from reactor_operator.store.codec import (
     decode_action,
     decode_element,
     decode_header,
     decode_step,
     encode_action,
-    encode_element,
+    encode_elements,
     encode_header,
     encode_step,
 )
@@ -51,6 +51,7 @@ _HEADER = "header"
 _STEP = "step/"
 _ELEMENT = "element/"
 _OUTCOMES = "outcomes/"
+_START = "start/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +140,7 @@ def action_id(action: Effect) -> str:
     """Return the name of an order in the outbox: the same order has the same name."""
     match action:
         case StartTask(task=task):
-            return f"start/{task.key}"
+            return f"{_START}{task.key}"
         case RetireTask(task=task):
             return f"retire/{task.key}"
         case Announce(ordinal=ordinal):
@@ -168,31 +169,25 @@ def make_commit(
     A task that is closed by the same commit is not started any more: its order is dropped or taken as done.
     """
     state = decided.state
-    ordered = {action_id(action): action for action in decided.actions}
-    closed = {action.task for action in decided.actions if isinstance(action, RetireTask)}
-    moot = {
-        name
-        for name, action in (*known.outbox.items(), *ordered.items())
-        if isinstance(action, StartTask) and action.task in closed
-    }
-    added = {name: action for name, action in ordered.items() if name not in moot}
+    closed = frozenset(action.task.key for action in decided.actions if isinstance(action, RetireTask))
+    moot = {f"{_START}{key}" for key in closed}
+    queues = QueuedTasks(known.blueprint if pools else None, known.plan, known.definition)
+    opens: dict[str, bytes] = {}
+    added: dict[str, Effect] = {}
+    for action in decided.actions:
+        name = action_id(action)
+        if isinstance(action, RetireTask) and queues.has_no_pod(action.task):
+            continue
+        if isinstance(action, StartTask):
+            if name in moot:
+                continue
+            key = name[len(_START) :]
+            step, makes_pod = queues.launch(action.task, key)
+            opens[key] = encode_record(_open_record(action, known.blueprint, step))
+            if not makes_pod:
+                continue
+        added[name] = action
     done = (acknowledged | moot) & known.outbox.keys()
-    told = step_documents(known.blueprint, known.plan, known.definition, added.values()) if pools else {}
-    steps = {task: reference_to(document) for task, document in told.items()}
-    opens = {
-        action.task.key: encode_record(_open_record(action, known.blueprint, steps.get(action.task)))
-        for action in added.values()
-        if isinstance(action, StartTask)
-    }
-    queued: Mapping[str, tuple[tuple[str, ...], ...]] = {}
-    if told:
-        queued = queue_of(known.blueprint, known.plan, known.definition.run, added.values())
-    if pools:
-        added = {
-            name: action
-            for name, action in added.items()
-            if not is_done_by_queue(known.blueprint, known.plan, action, queued)
-        }
     outbox = {name: action for name, action in (*known.outbox.items(), *added.items()) if name not in done}
     records: dict[str, bytes | None] = {
         _STEP + path: encode_step(state.steps[path]) for path in sorted(decided.touched)
@@ -210,15 +205,15 @@ def make_commit(
         records=records,
         values={
             **{name: body for name, body in decided.values.items() if name not in decided.filing.dropped},
-            **{steps[task].digest: document for task, document in told.items()},
+            **queues.documents,
         },
         dropped=frozenset(decided.filing.dropped),
         pages=_pages_of(decided),
         opens=opens,
-        closes=frozenset(task.key for task in closed),
+        closes=closed,
         actions={name: encode_action(action) for name, action in added.items()},
         acknowledged=frozenset(done),
-        queued=queued,
+        queued=queues.queued(),
         claim=claim,
         active=state.header.stage is not Stage.OVER,
     )
@@ -227,10 +222,9 @@ def make_commit(
 
 def _records_of(filing: Filing) -> dict[str, bytes | None]:
     """Return the records of what changed of maps; None removes."""
-    records: dict[str, bytes | None] = {
-        _ELEMENT + path: None if element is None else encode_element(path, element)
-        for path, element in filing.elements.items()
-    }
+    records: dict[str, bytes | None] = {_ELEMENT + path: None for path in filing.elements}
+    stand = {path: element for path, element in filing.elements.items() if element is not None}
+    records |= {_ELEMENT + path: body for path, body in encode_elements(stand).items()}
     for (path, number), page in filing.hot.items():
         records[f"{_OUTCOMES}{path}|{number}"] = None if page is None else encode_outcomes(path, number, page)
     return records

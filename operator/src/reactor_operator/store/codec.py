@@ -12,6 +12,7 @@ dropping a fact or an order silently is worse than stopping.
 import dataclasses
 import functools
 import json
+import operator
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ from reactor_operator.engine.values import ValueRef
 
 _ABSENT: Any = object()
 _TAG = "type"
+_ACTIONS = {action.value: action for action in Action}
 
 
 class Unreadable(Exception):
@@ -79,13 +81,19 @@ def decode_step(body: bytes) -> StepState:
     return cast("StepState", _parse("step", StepState, body))
 
 
-def encode_element(path: str, element: RunState) -> bytes:
-    """Render the record of an element of a map."""
-    return _dump(element_to_json(path, element))
+def encode_elements(elements: Mapping[str, RunState]) -> dict[str, bytes]:
+    """Render the records of elements by path. Many were begun together and share a header, which is rendered once."""
+    found: dict[str, bytes] = {}
+    last, header = None, {}
+    for path, element in elements.items():
+        if element.header is not last:
+            last, header = element.header, _header_to_json(element.header)
+        found[path] = _dump({"header": header, "steps": _steps_to_json(path, element)})
+    return found
 
 
 def decode_element(path: str, uid: str, body: bytes) -> tuple[Header, dict[str, StepState]]:
-    """Return what `encode_element` rendered of an element of a run. Raises Unreadable."""
+    """Return what `encode_elements` rendered of an element of a run. Raises Unreadable."""
     try:
         return element_from_json(path, uid, _load("element", body))
     except (ValueError, TypeError, AttributeError, KeyError) as problem:
@@ -94,10 +102,18 @@ def decode_element(path: str, uid: str, body: bytes) -> tuple[Header, dict[str, 
 
 def element_to_json(path: str, element: RunState) -> dict[str, Any]:
     """Return what is stored of an element: its header, and its steps by path inside it. The run has the uid."""
+    return {"header": _header_to_json(element.header), "steps": _steps_to_json(path, element)}
+
+
+def _header_to_json(header: Header) -> dict[str, Any]:
+    found = _to_json(header)
+    found.pop("uid", None)
+    return found
+
+
+def _steps_to_json(path: str, element: RunState) -> dict[str, Any]:
     cut = len(path)
-    header = _to_json(element.header)
-    header.pop("uid", None)
-    return {"header": header, "steps": {at[cut:]: _to_json(step) for at, step in element.steps.items()}}
+    return {at[cut:]: _to_json(step) for at, step in element.steps.items()}
 
 
 def element_from_json(path: str, uid: str, document: Mapping[str, Any]) -> tuple[Header, dict[str, StepState]]:
@@ -152,11 +168,11 @@ def _render_tagged(value: Any) -> bytes:
 def _to_json(value: Any) -> dict[str, Any]:
     document = {}
     cls: type = type(value)
-    for field in _fields_of(cls).values():
-        found = getattr(value, field.name)
-        if found is field.default or found == field.default:
+    read, fields = _layout_of(cls)
+    for found, (name, default, to_json) in zip(read(value), fields, strict=True):
+        if found is default or found == default:
             continue
-        document[field.name] = found if found is None or field.to_json is None else field.to_json(found)
+        document[name] = found if found is None or to_json is None else to_json(found)
     return document
 
 
@@ -204,7 +220,18 @@ def _task_to_json(task: Task) -> str:
 
 def _task_from_json(raw: str) -> Task:
     path, action, round_, attempt, launch = raw.rsplit(".", 4)
-    return Task(path, Action(action), int(round_), int(attempt), int(launch))
+    return Task(path, _ACTIONS.get(action) or Action(action), int(round_), int(attempt), int(launch))
+
+
+@functools.cache
+def _layout_of(
+    cls: type,
+) -> tuple[Callable[[Any], tuple[Any, ...]], list[tuple[str, Any, Callable[[Any], Any] | None]]]:
+    """Return what reads all fields at once, and of each its name, its default and how it is written."""
+    fields = [(field.name, field.default, field.to_json) for field in _fields_of(cls).values()]
+    if len(fields) < 2:
+        return (lambda value: tuple(getattr(value, name) for name, _, _ in fields)), fields
+    return operator.attrgetter(*(name for name, _, _ in fields)), fields
 
 
 @functools.cache
