@@ -122,7 +122,7 @@ def draw_map(
         collect=draw_task_of_map(draw, f"{path}[collect]", shared) if collect else None,
         reverses=any(reverses(step) for step in element.steps.values()),
         **draw(windows),  # type: ignore[arg-type]
-        **draw(bounds),  # type: ignore[arg-type]
+        **draw(bounds),
     )
     optional = draw(one_in_five)
     return StepPlan(

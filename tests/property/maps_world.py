@@ -79,7 +79,7 @@ class MapsWorld(World):
         return saga_of(self.plan, self.state, path)[0].steps[path]
 
     def is_inside_map(self, path: str) -> bool:
-        """Tell whether a path leads into an element, or to a task of a map itself; into the body of a switch it is not."""
+        """Tell whether a path leads into an element, or to a task of a map itself; a body of a switch is neither."""
         return owner_of(self.plan, path) is not None
 
     def move(self) -> None:
@@ -136,7 +136,9 @@ class MapsWorld(World):
 
     def perform(self, events: tuple[ev.Event, ...], before: RunState, decision: Decision) -> None:
         self.before = before
-        self.failed = {path for saga in sagas(before) for path, one in saga.steps.items() if one.map and one.map.failure}
+        self.failed = {
+            path for saga in sagas(before) for path, one in saga.steps.items() if one.map and one.map.failure
+        }
         self.state, self.wake_at = decision.state, decision.wake_at
         changed = {path for path, step in self.state.steps.items() if before.steps.get(path) is not step}
         assert changed == decision.touched
@@ -207,7 +209,8 @@ class MapsWorld(World):
         dice = self.random.random()
         if dice < 0.03:
             failure = Failure(kind=FailureKind.EXPRESSION, message="no such key")
-            return ev.StepEvaluationFailed(path=path, round=round_, failure=failure, fallback=self.fallback(path, round_))
+            fallback = self.fallback(path, round_)
+            return ev.StepEvaluationFailed(path=path, round=round_, failure=failure, fallback=fallback)
         planned = self.planned(path)
         if dice < 0.1:
             return ev.StepEvaluated(path=path, round=round_, proceed=False, fallback=self.fallback(path, round_))
@@ -307,11 +310,12 @@ class MapsWorld(World):
             for (around_plan, around, path), (_, was, _) in zip(self.around(task.path), earlier, strict=True):
                 assert all(around.step(scope).phase is StepPhase.RUNNING for scope in around_plan.enclosing(path))
                 containing = around.header.containing if was.header.containing else ROOT  # or both were told together
-                assert asked_before or containing == ROOT or not around_plan.is_inside(path, containing), f"{containing} is reversed"
+                reversed_ = containing != ROOT and around_plan.is_inside(path, containing)
+                assert asked_before or not reversed_, f"{containing} is reversed"
                 step = around.step(path)
                 if step.map is not None:
                     assert step.phase is StepPhase.RUNNING
-                    assert asked_before or path not in self.failed, f"{task.key} is started after {path} was seen to fail"
+                    assert asked_before or path not in self.failed, f"{task.key} starts after {path} was seen to fail"
         elif task.action is Action.UNDO and saga.step(task.path).completion:
             self.check_undo_order(plan, saga, task.path)
         self.open[task] = order
@@ -384,9 +388,7 @@ class MapsWorld(World):
 
         return within(self.plan, self.state)
 
-    def check_map(
-        self, planned: StepPlan, saga: RunState, path: str, before: RunState, decision: Decision
-    ) -> None:
+    def check_map(self, planned: StepPlan, saga: RunState, path: str, before: RunState, decision: Decision) -> None:
         """Hold one map to its rules."""
         plan, step = planned.map, saga.step(path)
         assert plan is not None
@@ -418,7 +420,7 @@ class MapsWorld(World):
 
     def record(self, key: Map, saga: RunState) -> None:
         """Take down outcomes; none is changed while the map goes forward."""
-        path, round_ = key
+        path, _ = key
         forward = saga.step(path).phase is StepPhase.RUNNING
         known = self.recorded.setdefault(key, {})
         for number, page in self.pages_of(key, saga).items():
@@ -433,7 +435,7 @@ class MapsWorld(World):
 
     def pages_of(self, key: Map, saga: RunState) -> dict[int, dict[int, ElementOutcome]]:
         """Return all pages of outcomes of a map."""
-        path, round_ = key
+        path, _ = key
         found = {place[2]: dict(self.store.page(place)) for place in self.store.cold if place[:2] == key}
         return found | {number: dict(page) for number, page in saga.pages.get(path, {}).items()}
 
@@ -469,7 +471,7 @@ class MapsWorld(World):
             assert not plan.fail_fast or not troubled, f"{path}: {new} begin while an element fails"
             assert not is_held(saga.header)
         hot = saga.pages.get(path, {})
-        assert len(hot) <= plan.batch_size + 1, f"{path}: {len(hot)} pages of outcomes are in the hot state"
+        assert len(hot) <= plan.batch_size + 1, f"{path}: {len(hot)} pages of outcomes are hot"
         assert len(state.sources) <= plan.batch_size + 2, f"{path}: {len(state.sources)} pages of elements are open"
         for page in state.sources:
             assert (path, step.round, page.number) in self.store.sources, f"{path}: page {page.number} is gone"
@@ -484,7 +486,9 @@ class MapsWorld(World):
         began = was.phase not in CLEANUP or key not in self.undoing  # its outcomes are loaded first
         undoing = self.undoing[key] = [] if began else self.undoing[key]
         assert len(indices) <= plan.undo_window * plan.chunk
-        assert len(hot) <= plan.undo_window * plan.chunk + 1, f"{path}: {len(hot)} pages of outcomes are in the hot state"
+        assert len(hot) <= plan.undo_window * plan.chunk + 1, (
+            f"{path}: {len(hot)} pages of outcomes are in the hot state"
+        )
         filed = [] if began or decision.filing is None else list(decision.filing.elements)
         moved = [index_of(path, one) for one in filed if one.startswith(f"{path}[") and one.endswith("]")]
         for index in sorted({index for index in moved if index is not None} - set(undoing), reverse=True):

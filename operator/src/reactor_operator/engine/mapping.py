@@ -427,4 +427,3 @@ def _close(draft: Draft, path: str) -> None:
     number = draft.header.completions + 1
     draft.set(completions=number)
     draft.put(path, completion=number, **NOT_WAITING)
-

@@ -169,4 +169,3 @@ def _end(draft: Draft, path: str) -> None:
         draft.put(path, phase=StepPhase.ROLLBACK_FAILED, cleanup_failure=failure)
     else:
         cleanup_failed(draft, path, failure)
-
