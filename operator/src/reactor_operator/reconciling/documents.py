@@ -43,7 +43,6 @@ class DocumentCache:
                 _, gone = self._kept.popitem(last=False)
                 self._bytes -= len(gone)
 
-
     def drop(self, digests: Iterable[str]) -> None:
         """Keep documents no longer, for nothing needs them."""
         for digest in digests:

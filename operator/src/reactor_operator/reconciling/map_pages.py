@@ -44,7 +44,6 @@ class ParsedPages:
             _, (_, freed) = self._kept.popitem(last=False)
             self._bytes -= freed
 
-
     def drop(self, run: str, names: Iterable[str]) -> None:
         """Keep pages no longer, for nothing needs them."""
         for name in names:
