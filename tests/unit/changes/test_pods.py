@@ -65,7 +65,7 @@ async def test_what_is_known_of_a_tasks_own_pod(pods: PodTrial) -> None:
         assert watch.sight(sealed.run, sealed.task) is None
         await pods.server.put(PATH, running(made()))
         await pods.wait_for(TaskStarted)
-        assert watch.sight(sealed.run, sealed.task) == Sighting("pod-uid", dead=False)
+        assert watch.sight(sealed.run, sealed.task) == Sighting("pod-uid", dead=False, began=True)
         await pods.server.put(PATH, ended(made(), 0, "1"))
         await pods.wait_for(TaskSucceeded)
         async with asyncio.timeout(2):
@@ -224,3 +224,42 @@ async def test_the_pod_of_a_task_that_is_opened_late_is_told_again(pods: PodTria
         pods.store.__dict__.update(opened.__dict__ | {"_bell": pods.store._bell})
         watch.adopted(sealed.run, sealed.task)
         await pods.wait_for(TaskSucceeded)
+
+
+def of_chunk() -> dict[str, object]:
+    """Return a pod that takes more than the task that its seal names."""
+    return made({"run": {"python": {"handler": "a:b"}}}, chunk=True)
+
+
+async def test_the_pod_of_a_chunk_outlives_its_first_task_and_its_end_tells_nothing(pods: PodTrial) -> None:
+    await close_task(pods.store)
+    async with pods.watching(relist_seconds=0.05) as watch:
+        await pods.server.put(PATH, running(of_chunk()))
+        async with asyncio.timeout(5):
+            while not watch.alive():  # noqa: ASYNC110 - the watch rings no bell
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(1)
+        assert PATH in pods.server.objects
+        assert watch.alive() == watch.names()
+        await pods.server.put(PATH, ended(of_chunk(), 1))
+        async with asyncio.timeout(2):
+            await pods.has_marked.wait()
+        assert watch.alive() == set()
+    assert await pods.kinds() == []
+
+
+async def test_the_pod_of_a_chunk_that_has_not_begun_goes_with_its_first_task(pods: PodTrial) -> None:
+    await close_task(pods.store)
+    async with pods.watching(relist_seconds=0.05):
+        await pods.server.put(PATH, of_chunk())
+        await pods.server.wait_until(lambda: PATH not in pods.server.objects)
+    assert await pods.kinds() == []
+
+
+async def test_the_end_of_the_pod_of_a_chunk_is_left_to_the_leases(pods: PodTrial) -> None:
+    async with pods.watching():
+        await pods.server.put(PATH, running(of_chunk()))
+        await pods.server.remove(PATH)
+        async with asyncio.timeout(2):
+            await pods.has_marked.wait()
+    assert await pods.kinds() == []
