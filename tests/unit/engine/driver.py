@@ -402,7 +402,8 @@ class Run:
                 for path, number, page in _hot_pages(state)
             }
             stored = {
-                path: decode_element(path, header.uid, encode_elements({path: one})[path]) for path, one in _elements(state)
+                path: decode_element(path, header.uid, encode_elements({path: one})[path])
+                for path, one in _elements(state)
             }
             assert restore(self.plan, header, steps, stored, pages) == _bare(state)
 

@@ -15,8 +15,7 @@ from reactor_operator.api.paths import Keys, parse_path
 from reactor_operator.api.problems import render_found
 from reactor_operator.api.sources import Source
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
-from reactor_operator.engine.mapping import SOURCE_PAGE
-from reactor_operator.engine.state import MapState, StepState
+from reactor_operator.engine.state import SOURCE_PAGE, MapState, StepState
 
 ELEMENT_BYTES = 1 << 20
 """The largest element of a map, as JSON."""
