@@ -75,6 +75,16 @@ class _AtOnce:
         await self._store.append(outcome_entry(order, documents.succeeded("hello"), "in process"))
         return Launched()
 
-    async def retire(self, run: RunRef, spec: ReactorSpec, step: Step, task: Task, *, stop: bool, failed: bool) -> bool:
+    async def retire(
+        self,
+        run: RunRef,
+        spec: ReactorSpec,
+        step: Step,
+        task: Task,
+        *,
+        stop: bool,
+        failed: bool,
+        chunk: bool = False,
+    ) -> bool:
         """There is nothing left."""
         return True

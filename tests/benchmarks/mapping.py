@@ -202,7 +202,9 @@ class _Together:
         self._entries.append(parse_outcome(order.run.uid, order.task, document, "in process"))
         return Launched()
 
-    async def retire(self, run: RunRef, spec: ReactorSpec, step: Step, task: Task, *, stop: bool, failed: bool) -> bool:
+    async def retire(
+        self, run: RunRef, spec: ReactorSpec, step: Step, task: Task, *, stop: bool, failed: bool, chunk: bool = False
+    ) -> bool:
         """There is nothing left."""
         return True
 

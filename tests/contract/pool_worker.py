@@ -52,6 +52,7 @@ class PooledRun:
         path: str = "rows[{}]",
         record: OpenRecord = _PLAIN,
         first: int = 0,
+        pool: str = POOL,
     ) -> list[Task]:
         """Queue chunks of tasks with these arguments; return the tasks."""
         numbers = itertools.count(first)
@@ -76,7 +77,7 @@ class PooledRun:
                 epoch=1,
                 values=values,
                 opens=opens,
-                queued={POOL: tuple(map(tuple, keys))},
+                queued={pool: tuple(map(tuple, keys))},
             )
         )
         return [found for found in map(parse_task_key, opens) if found is not None]

@@ -17,8 +17,9 @@ from reactor_operator.engine.events import Event, TaskFailed, TaskSucceeded
 from reactor_operator.engine.identity import Action, idempotency_key
 from reactor_operator.engine.values import reference_to
 from reactor_operator.gateway.record import OpenRecord
+from reactor_operator.gateway.tokens import pool_fence, task_token
 from reactor_operator.store.redis import RedisStore
-from tests.contract.gateway_server import RUN, Gateway, ServedStore, running_gateway
+from tests.contract.gateway_server import KEY, RUN, Gateway, ServedStore, running_gateway
 from tests.contract.pool_worker import POOL, PooledRun, PoolWorker, kinds, until
 from tests.contract.redis_server import RedisServer
 from tests.unit.runtime.service import Service, serving
@@ -406,3 +407,22 @@ async def test_many_tasks_of_two_workers_are_each_done_once(gateway: Gateway, ru
         done = [int(n) for worker in (one, two) for n in (worker.folder / "done").read_text().split()]
     assert sorted(done) == list(range(3_000))
     assert not re.search(r"not taken", one.log.read_text() + two.log.read_text())
+
+
+async def test_a_worker_of_one_chunk_does_it_and_ends_though_one_of_its_tasks_fails(
+    gateway: Gateway, run: PooledRun, tmp_path: Path
+) -> None:
+    queue = "shop/~order-1-rows-0"
+    source = "def work(n):\n    if n == 2:\n        raise KeyError(n)\n    return n"
+    await run.queue([{"n": n} for n in range(5)], pool=queue)
+    await run.queue([{"n": 5}], first=5)
+    variables = {
+        "REACTOR_POOL": queue,
+        "REACTOR_POOL_TOKEN": task_token(KEY, pool_fence(queue)),
+        "REACTOR_POOL_ONCE": "1",
+    }
+    with PoolWorker(tmp_path, gateway.port, source, concurrency=1, variables=variables) as worker:
+        assert await worker.ended() == 0
+        outcomes = await run.wait_for(5)
+    assert kinds(outcomes) == {f"rows[{n}]": "Error" if n == 2 else "TaskSucceeded" for n in range(5)}
+    assert (await run.store.depths()).keys() == {POOL}, "it took nothing of others"

@@ -13,6 +13,7 @@ from reactor_operator.store.port import (
     StaleRevision,
     worker_binding,
 )
+from reactor_operator.store.redis import RedisStore
 from tests.contract.conftest import StoreWithPools
 from tests.contract.writes import (
     LONG,
@@ -280,3 +281,52 @@ class TestExpired:
         async with asyncio.timeout(10):
             while await pools.depths():
                 assert await pools.expired(1) == ()
+
+
+class TestWaiting:
+    async def test_those_of_a_run_are_told_in_their_order_without_what_is_leased(self, pools: StoreWithPools) -> None:
+        await pools.commit(queueing([A], [B, C]))
+        await pools.commit(queueing([D], revision=1))
+        assert await pools.waiting(POOL, 100) == ((RUN, A), (RUN, B), (RUN, C), (RUN, D))
+        assert await pools.waiting(POOL, 2) == ((RUN, A), (RUN, B))
+        await pools.lease(POOL, "w1", 1, LONG)
+        assert await pools.waiting(POOL, 100) == ((RUN, B), (RUN, C), (RUN, D))
+        assert await pools.waiting(POOL, 0) == await pools.waiting("shop/none", 9) == ()
+
+    async def test_runs_share_the_limit(self, pools: StoreWithPools) -> None:
+        await pools.commit(queueing(tasks_named(600), *([task] for task in tasks_named(600, "more"))))
+        await pools.commit(queueing(*([task] for task in tasks_named(600)), run=OTHER))
+        told = await pools.waiting(POOL, 100)
+        assert told == tuple((run, task) for run in (RUN, OTHER) for task in tasks_named(50))
+
+    async def test_what_a_run_leaves_goes_to_those_after_it(self, pools: StoreWithPools) -> None:
+        await pools.commit(queueing([A]))
+        await pools.commit(queueing(tasks_named(20), run=OTHER))
+        told = await pools.waiting(POOL, 10)
+        assert told == ((RUN, A), *((OTHER, task) for task in tasks_named(9)))
+
+    async def test_there_are_more_runs_than_are_asked_for(self, pools: StoreWithPools) -> None:
+        for number in range(5):
+            await pools.commit(queueing([A, B], run=f"run-{number}"))
+        assert await pools.waiting(POOL, 3) == tuple((f"run-{number}", A) for number in range(3))
+
+
+class TestQueuesOfPods:
+    async def test_any_number_of_them_leaves_nothing_behind(self, pools: StoreWithPools) -> None:
+        for number in range(20):
+            await pools.commit(queueing([A], pool=f"shop/~pod-{number}", revision=2 * number))
+            (lease,) = await pools.lease(f"shop/~pod-{number}", "w1", 1, LONG)
+            await pools.append_all(reported(lease, "w1", pool=f"shop/~pod-{number}"))
+            await pools.commit(first(revision=2 * number + 1, inbox_position=number + 1, closes=frozenset({A})))
+        assert await pools.depths() == {}
+        if isinstance(pools, RedisStore):
+            header = await pools._redis.read("HGET", *pools._keys.of_run(RUN, "header"), "pools")
+            assert header == b" shop/~pod-19 "
+
+    async def test_those_in_use_stay_known_until_the_run_is_over(self, pools: StoreWithPools) -> None:
+        await pools.commit(queueing([A], pool="shop/~pod-1"))
+        await pools.commit(queueing([B], pool="shop/~pod-2", revision=1))
+        await pools.commit(queueing([C], revision=2))
+        assert (await pools.depths()).keys() == {"shop/~pod-1", "shop/~pod-2", POOL}
+        await pools.commit(first(revision=3, active=False))
+        assert await pools.depths() == {}

@@ -79,7 +79,7 @@ class MapsWorld(World):
         return saga_of(self.plan, self.state, path)[0].steps[path]
 
     def is_inside_map(self, path: str) -> bool:
-        """Tell whether a path leads into an element, or to a task of a map itself; a body of a switch is none."""
+        """Tell whether a path leads into an element, or to a task of a map itself; a body of a switch is neither."""
         return owner_of(self.plan, path) is not None
 
     def move(self) -> None:
@@ -209,9 +209,8 @@ class MapsWorld(World):
         dice = self.random.random()
         if dice < 0.03:
             failure = Failure(kind=FailureKind.EXPRESSION, message="no such key")
-            return ev.StepEvaluationFailed(
-                path=path, round=round_, failure=failure, fallback=self.fallback(path, round_)
-            )
+            fallback = self.fallback(path, round_)
+            return ev.StepEvaluationFailed(path=path, round=round_, failure=failure, fallback=fallback)
         planned = self.planned(path)
         if dice < 0.1:
             return ev.StepEvaluated(path=path, round=round_, proceed=False, fallback=self.fallback(path, round_))
@@ -311,15 +310,12 @@ class MapsWorld(World):
             for (around_plan, around, path), (_, was, _) in zip(self.around(task.path), earlier, strict=True):
                 assert all(around.step(scope).phase is StepPhase.RUNNING for scope in around_plan.enclosing(path))
                 containing = around.header.containing if was.header.containing else ROOT  # or both were told together
-                assert asked_before or containing == ROOT or not around_plan.is_inside(path, containing), (
-                    f"{containing} is reversed"
-                )
+                reversed_ = containing != ROOT and around_plan.is_inside(path, containing)
+                assert asked_before or not reversed_, f"{containing} is reversed"
                 step = around.step(path)
                 if step.map is not None:
                     assert step.phase is StepPhase.RUNNING
-                    assert asked_before or path not in self.failed, (
-                        f"{task.key} is started after {path} was seen to fail"
-                    )
+                    assert asked_before or path not in self.failed, f"{task.key} starts after {path} was seen to fail"
         elif task.action is Action.UNDO and saga.step(task.path).completion:
             self.check_undo_order(plan, saga, task.path)
         self.open[task] = order
@@ -475,7 +471,7 @@ class MapsWorld(World):
             assert not plan.fail_fast or not troubled, f"{path}: {new} begin while an element fails"
             assert not is_held(saga.header)
         hot = saga.pages.get(path, {})
-        assert len(hot) <= plan.batch_size + 1, f"{path}: {len(hot)} pages of outcomes are in the hot state"
+        assert len(hot) <= plan.batch_size + 1, f"{path}: {len(hot)} pages of outcomes are hot"
         assert len(state.sources) <= plan.batch_size + 2, f"{path}: {len(state.sources)} pages of elements are open"
         for page in state.sources:
             assert (path, step.round, page.number) in self.store.sources, f"{path}: page {page.number} is gone"

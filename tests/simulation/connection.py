@@ -136,7 +136,17 @@ class Connection:
     def _listed_siblings(self, order: TaskOrder) -> list[Pod]:
         return [pod for pod in self.cluster.siblings_of(order.run, order.task) if pod.listed and pod.sealed]
 
-    async def retire(self, run: RunRef, spec: ReactorSpec, step: Step, task: Task, *, stop: bool, failed: bool) -> bool:
+    async def retire(
+        self,
+        run: RunRef,
+        spec: ReactorSpec,
+        step: Step,
+        task: Task,
+        *,
+        stop: bool,
+        failed: bool,
+        chunk: bool = False,
+    ) -> bool:
         """Remove the task's pod: at once, or when it has ended, or when it lingers."""
         await self._before(Place.DELETE_POD)
         name = pod_name(run.name, run.uid, task)

@@ -112,6 +112,7 @@ class TaskOrder:
     forward_key: the idempotency key of the action that a compensate or undo reverses.
     sensitive:   what of it must not be shown: in a manifest, in what is reported of a failure.
     after:       the task of the same step whose pod must be known dead before this one starts.
+    chunk:       the pod takes this task from a queue of its own, and those that share a chunk with it.
     """
 
     run: RunRef
@@ -128,6 +129,7 @@ class TaskOrder:
     after: Task | None
     request: bytes | None = None
     sensitive: Sensitive = HARMLESS
+    chunk: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +161,20 @@ class Launcher(Protocol):
     async def start(self, order: TaskOrder) -> Launched | NotYet | Refused:
         """Launch the task unless it stands already. What it does comes back through the inbox. Raises Unavailable."""
 
-    async def retire(self, run: RunRef, spec: ReactorSpec, step: Step, task: Task, *, stop: bool, failed: bool) -> bool:
+    async def retire(
+        self,
+        run: RunRef,
+        spec: ReactorSpec,
+        step: Step,
+        task: Task,
+        *,
+        stop: bool,
+        failed: bool,
+        chunk: bool = False,
+    ) -> bool:
         """Remove what is left of a closed task: at once (`stop`), else when it has ended and as `podRetention` says.
 
+        Where it is of a `chunk`, others may run in its pod, which is left alone until it has ended.
         Returns False while that is not possible yet (it still runs). Raises Unavailable.
         """
 

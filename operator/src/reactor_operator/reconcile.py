@@ -40,7 +40,7 @@ from reactor_operator.reconciling.memory import Memory
 from reactor_operator.reconciling.notices import answered, apart
 from reactor_operator.reconciling.passing import Pass
 from reactor_operator.reconciling.places import Places
-from reactor_operator.reconciling.pooled import PoolBook, pool_of
+from reactor_operator.reconciling.pooled import PoolBook, is_queued
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.reconciling.recovery import Recovery
 from reactor_operator.reconciling.reporting import Reporter
@@ -87,7 +87,7 @@ class Reconciler:
         pools: PoolBook | None = None,
     ) -> None:
         self._store = store
-        self._effects = Effects(launcher, board)
+        self._effects = Effects(launcher, board, pools=pools is not None)
         self._reporter = Reporter(board, store)
         self._clock = clock
         self._teller: Teller = teller if teller is not None else Mute()
@@ -178,11 +178,18 @@ class Reconciler:
             performed = self._memory.acknowledged.get(uid, set())
             for task in open_tasks(known.state):
                 name = f"start/{task.key}"
-                if self._commits.pools is not None and pool_of(known.blueprint, task) is not None:
+                if self._commits.pools is not None and is_queued(known.blueprint, known.plan, task):
                     continue  # its lease tells whether it is lost
                 if name not in known.outbox or name in performed:
                     found.append((known, task))
         return found
+
+    def was_launched(self, uid: str, task: Task) -> bool:
+        """Tell whether a task of a run is known to need no start any more: it was performed, or the task is closed."""
+        known, name = self._memory.known.get(uid), f"start/{task.key}"
+        if known is None or uid in self._memory.unsure:
+            return False
+        return name not in known.outbox or name in self._memory.acknowledged.get(uid, set())
 
     def awaits(self, ref: RunRef, task: Task) -> bool | None:
         """Tell whether the run, as last committed, waits for the task; None where that is not known for certain."""

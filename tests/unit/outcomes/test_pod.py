@@ -12,10 +12,12 @@ from reactor_operator.engine.events import TaskContinued, TaskFailed, TaskHalted
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.identity import Action
 from reactor_operator.engine.values import reference_to
-from reactor_operator.outcomes.pod import read_pod, read_unreachable, read_vanished
+from reactor_operator.outcomes.pod import PodReading, read_pod, read_unreachable, read_vanished
 from reactor_operator.outcomes.pod_facts import is_unreachable
+from reactor_operator.store.codec import decode_event
 from tests.unit.outcomes.pods import (
     ENDED_MS,
+    Json,
     deleted,
     disrupted,
     ended,
@@ -295,3 +297,36 @@ def test_any_status_is_a_reading(status: dict[str, Any], is_python: bool) -> Non
 @given(st.text(max_size=200))
 def test_any_last_words_of_a_python_task_are_an_outcome(message: str) -> None:
     assert read(ended(made(python()), 0, message)).outcome is not None
+
+
+class TestChunks:
+    """Pods that take several tasks: a worker speaks for these."""
+
+    @staticmethod
+    def of_chunk() -> Json:
+        return made({"run": {"python": {"handler": "a:b"}}}, chunk=True)
+
+    @pytest.mark.parametrize("code", [0, 1, 127, 137, 143])
+    def test_an_end_says_nothing_of_any_task(self, code: int) -> None:
+        assert read(ended(self.of_chunk(), code)) == PodReading(dead=True)
+
+    def test_it_tells_why_it_cannot_start(self) -> None:
+        pod = waiting(self.of_chunk(), "ImagePullBackOff", "no such image")
+        assert read(pod) == PodReading(waiting="ImagePullBackOff: no such image")
+        assert read(running(pod)) == PodReading()
+
+    @pytest.mark.parametrize(
+        "pod",
+        [
+            waiting(made({"run": {"python": {"handler": "a:b"}}}, chunk=True), "InvalidImageName", "a b"),
+            ended(made({"run": {"python": {"handler": "a:b"}}}, chunk=True), 128, "no python3", "StartError"),
+        ],
+    )
+    def test_what_never_can_start_fails_the_first_task_unless_a_worker_has_it(self, pod: Json) -> None:
+        outcome = read(pod).outcome
+        assert outcome is not None
+        event = decode_event(outcome.body)
+        assert isinstance(event, TaskFailed)
+        assert event.failure.kind is FailureKind.CANNOT_START
+        name = pod["metadata"]["name"]
+        assert outcome.binding == f"pool/shop/~{name}/nobody"

@@ -19,6 +19,8 @@ async def test_pools_that_are_there_at_the_start_are_made_and_followed(trial: Po
         settings=SETTINGS,
         clock=trial.clock,
         metrics=trial.metrics,
+        launched=lambda run, task: False,
+        alive=set,
     )
     following = [asyncio.create_task(part, name=name) for name, part in parts.items()]
     try:

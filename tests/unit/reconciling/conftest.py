@@ -106,7 +106,17 @@ class World:
         self.started.append(order.task)
         return Launched()
 
-    async def retire(self, run: RunRef, spec: ReactorSpec, step: Step, task: Task, *, stop: bool, failed: bool) -> bool:
+    async def retire(
+        self,
+        run: RunRef,
+        spec: ReactorSpec,
+        step: Step,
+        task: Task,
+        *,
+        stop: bool,
+        failed: bool,
+        chunk: bool = False,
+    ) -> bool:
         return True
 
     async def report(self, ref: RunRef, phase: str, render: Rendering) -> None:

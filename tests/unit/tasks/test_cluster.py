@@ -21,6 +21,10 @@ FIRST = Task("work", Action.RUN, 1, 1, 1)
 PATH = POD.object("shop", pod_name("order-1", UID, FIRST))
 RUNNING = {"phase": "Running", "containerStatuses": [{"name": "step", "state": {"running": {}}}]}
 ENDED = {"phase": "Running", "containerStatuses": [{"name": "step", "state": {"terminated": {"exitCode": 0}}}]}
+BEGUN = {
+    "phase": "Running",
+    "containerStatuses": [{"name": "step", "state": {"running": {"startedAt": "2026-11-22T12:00:00Z"}}}],
+}
 JOB_STEP = {"placement": "job", "run": {"container": BUSYBOX}}
 
 
@@ -263,3 +267,80 @@ class TestSightings:
 
     async def test_a_task_that_is_stopped_is_looked_at_all_the_same(self, server: ApiServer, clock: FixedClock) -> None:
         assert await self.retired(server, clock, dead=False, stop=True) == (True, ["GET", "DELETE"])
+
+
+class TestChunks:
+    """Pods that others than the first task of a chunk may run in."""
+
+    @staticmethod
+    def of_chunk(step: dict[str, Any] | None = None) -> TaskOrder:
+        return order({**(step or {}), "run": {"python": {"handler": "a:b"}}}, chunk=True)
+
+    async def retired(
+        self, server: ApiServer, launcher: ClusterLauncher, one: TaskOrder, **how: bool
+    ) -> tuple[bool, list[str]]:
+        before = len(server.requests)
+        done = await retire(launcher, one, chunk=True, **how)
+        return done, [request[0] for request in server.requests[before:]]
+
+    @pytest.mark.parametrize("stop", [True, False])
+    async def test_one_that_runs_is_left_alone_until_it_has_ended(
+        self, server: ApiServer, launcher: ClusterLauncher, clock: FixedClock, stop: bool
+    ) -> None:
+        one = self.of_chunk()
+        await launcher.start(one)
+        server.objects[PATH]["status"] = BEGUN
+        for _ in range(2):
+            assert await self.retired(server, launcher, one, stop=stop) == (False, ["GET"])
+            clock.time += 2 * LINGER_MS
+        server.objects[PATH]["status"] = ENDED
+        assert await self.retired(server, launcher, one, stop=stop) == (True, ["GET", "DELETE"])
+        assert server.objects == {}
+
+    async def test_one_that_ended_is_kept_as_its_retention_says(
+        self, server: ApiServer, launcher: ClusterLauncher
+    ) -> None:
+        one = self.of_chunk()
+        await launcher.start(one)
+        server.objects[PATH]["status"] = ENDED
+        assert await self.retired(server, launcher, one, failed=True) == (True, ["GET"])
+        assert PATH in server.objects
+
+    async def test_one_that_never_began_goes_with_its_first_task(
+        self, server: ApiServer, launcher: ClusterLauncher
+    ) -> None:
+        one = self.of_chunk()
+        await launcher.start(one)
+        server.objects[PATH]["status"] = {"phase": "Pending"}
+        assert await self.retired(server, launcher, one, failed=True) == (True, ["GET", "DELETE"])
+
+    async def test_nothing_is_asked_for_the_other_tasks_of_a_chunk(
+        self, server: ApiServer, launcher: ClusterLauncher
+    ) -> None:
+        assert await self.retired(server, launcher, self.of_chunk(), stop=True) == (True, [])
+
+    async def test_while_the_watch_sees_it_run_nothing_is_asked(self, server: ApiServer, clock: FixedClock) -> None:
+        async with server.client() as client:
+            sighting = Sighting("u", dead=False, began=True)
+            launcher = ClusterLauncher(client, SETTINGS, clock, lambda run, task: sighting)
+            await launcher.start(self.of_chunk())
+            assert await self.retired(server, launcher, self.of_chunk(), stop=True) == (False, [])
+
+    async def test_a_job_is_left_alone_while_its_pod_runs(self, server: ApiServer, launcher: ClusterLauncher) -> None:
+        one = self.of_chunk({"placement": "job"})
+        await launcher.start(one)
+        path = JOB.object("shop", pod_name("order-1", UID, FIRST))
+        server.objects[path]["status"] = {"active": 1}
+        name = pod_name("order-1", UID, FIRST)
+        labels = {"batch.kubernetes.io/job-name": name}
+        await server.put(PATH + "-x", {"metadata": {"name": f"{name}-x", "labels": labels}, "status": BEGUN})
+        assert (await self.retired(server, launcher, one, stop=True))[0] is False
+        server.objects[path]["status"] = {"succeeded": 1}
+        assert await self.retired(server, launcher, one) == (True, ["GET", "DELETE"])
+
+    async def test_it_does_not_wait_for_the_pod_before(self, server: ApiServer, launcher: ClusterLauncher) -> None:
+        await launcher.start(self.of_chunk())
+        server.objects[PATH]["status"] = BEGUN
+        again = Task("work", Action.RUN, 1, 2, 1)
+        one = order({"run": {"python": {"handler": "a:b"}}}, chunk=True, task=again, after=FIRST)
+        assert await launcher.start(one) == Launched()

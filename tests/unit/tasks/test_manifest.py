@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from reactor_operator.api.sources import KeyRef
 from reactor_operator.engine.failures import FailureKind
+from reactor_operator.gateway.tokens import pool_fence, task_token
+from reactor_operator.pools.references import pool_variable
 from reactor_operator.ports import RunRef
 from reactor_operator.tasks.manifest import MANIFEST_LIMIT, label_value, render_manifest
 from reactor_operator.tasks.manifest_env import INLINE_LIMIT, Unlaunchable
-from tests.unit.tasks.orders import BUSYBOX, SETTINGS, UID, env_of, main_of, order, pod, python
+from tests.unit.tasks.orders import BUSYBOX, KEY, SETTINGS, UID, env_of, main_of, order, pod, python
 
 
 @pytest.mark.parametrize("step", [None, python()])
@@ -274,3 +277,55 @@ def test_what_a_request_sends_is_not_in_its_pod() -> None:
 
 def test_a_request_may_be_a_job() -> None:
     assert pod({**http(), "placement": "job"})["kind"] == "Job"
+
+
+class TestChunks:
+    """A pod that takes a chunk of tasks from a queue of its own."""
+
+    def test_it_is_a_worker_of_this_queue_that_ends_with_it(self) -> None:
+        name = pod()["metadata"]["name"]
+        made = pod(python(resources={"limits": {"memory": "1Gi"}}), chunk=True)
+        container = main_of(made)
+        assert container["command"] == ["python3", "-P", "-m", "reactor", "pool"]
+        assert env_of(container) == {
+            "REACTOR_GATEWAY": SETTINGS.gateway,
+            "REACTOR_POOL": f"shop/~{name}",
+            "REACTOR_POOL_TOKEN": task_token(KEY, pool_fence(f"shop/~{name}")),
+            "REACTOR_POOL_CONCURRENCY": "1",
+            "REACTOR_POOL_ONCE": "1",
+        }
+        assert container["resources"] == {"limits": {"memory": "1Gi"}}
+        assert made["metadata"]["annotations"]["reactor.run/reads"] == '{"form":"chunk"}'
+
+    def test_all_else_is_as_in_the_pod_of_the_step(self) -> None:
+        step = python(
+            image="shop:1",
+            modules={"configMapRef": {"name": "shop-modules"}},
+            volumeMounts=[{"name": "data", "mountPath": "/data"}],
+            pod={"metadata": {"labels": {"team": "shop"}}, "spec": {"nodeSelector": {"disk": "ssd"}}},
+        )
+        own, shared = pod(step), pod(step, chunk=True)
+        for one in (own, shared):
+            container = main_of(one)
+            container["env"] = [entry for entry in container["env"] if entry["name"] == "REACTOR_MODULES"]
+            del container["command"], one["metadata"]["annotations"]
+        assert own == shared
+
+    def test_secrets_come_in_the_variables_of_pools_and_arguments_not_at_all(self) -> None:
+        step = python(
+            arguments={"token": {"secretKeyRef": {"name": "bank", "key": "token"}}, "n": {"input": "n"}},
+            env=[
+                {"name": "TOKEN", "argument": "token"},
+                {"name": "N", "argument": "n"},
+                {"name": "LEVEL", "value": "info"},
+                {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+            ],
+        )
+        found = env_of(main_of(pod(step, chunk=True)))
+        secret = pool_variable("Secret", KeyRef(name="bank", key="token"))
+        assert {name: one for name, one in found.items() if not name.startswith("REACTOR_POOL") or name == secret} == {
+            "REACTOR_GATEWAY": SETTINGS.gateway,
+            secret: {"secretKeyRef": {"name": "bank", "key": "token"}},
+            "LEVEL": "info",
+            "NODE": {"fieldRef": {"fieldPath": "spec.nodeName"}},
+        }

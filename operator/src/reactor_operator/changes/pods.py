@@ -22,12 +22,15 @@ from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.errors import ApiError, ApiUnavailable, Conflict, Gone
 from reactor_operator.kube.fields import JsonObject, map_at, text_at
 from reactor_operator.kube.paths import POD
+from reactor_operator.outcomes import pod_facts as facts
+from reactor_operator.outcomes.pod import is_of_chunk
 from reactor_operator.outcomes.reader import PodReader
 from reactor_operator.ports import RunRef, Unavailable
 from reactor_operator.store.port import StoreUnavailable
 from reactor_operator.tasks.cluster import Sighting
 from reactor_operator.tasks.manifest import SELECTOR
 from reactor_operator.tasks.manifest_seal import Sealed, is_owned_by, open_seal
+from reactor_operator.tasks.manifest_spec import STEP
 
 RELIST_SECONDS = 15.0
 LINGER_SECONDS = 30.0
@@ -126,7 +129,11 @@ class PodWatch:
         seen = self._seen.get(uid)
         if seen is None or not seen.ours or (seen.sealed.run, seen.sealed.task) != (run, task):
             return None
-        return Sighting(uid, dead=seen.dead and seen.read)
+        return Sighting(uid, dead=seen.dead and seen.read, began=_has_begun(seen.pod))
+
+    def alive(self) -> set[tuple[str, str]]:
+        """Return (namespace, name of the pod or of its Job) of the pods that were last seen to have not ended."""
+        return {(seen.sealed.run.namespace, seen.sealed.name) for seen in self._seen.values() if not seen.dead}
 
     async def _watch(self) -> None:
         version, pause = "", _FIRST_PAUSE_SECONDS
@@ -287,7 +294,7 @@ class PodWatch:
     async def _end_overstayed(self, seen: _Seen) -> None:
         """Delete a pod that still runs long after its task was closed, whoever was to remove it."""
         try:
-            if seen.dead or not await self._reader.is_closed(seen.sealed):
+            if seen.dead or _may_go_on(seen.pod, seen.sealed) or not await self._reader.is_closed(seen.sealed):
                 seen.closed_since = None
             elif seen.closed_since is None:
                 seen.closed_since = time.monotonic()
@@ -298,7 +305,7 @@ class PodWatch:
 
     async def _remove_orphan(self, pod: JsonObject, sealed: Sealed) -> None:
         """Delete a pod that appeared for a task that is closed: its create came through after all was over."""
-        if await self._reader.is_closed(sealed):
+        if not _may_go_on(pod, sealed) and await self._reader.is_closed(sealed):
             await self._delete(pod, "a pod appeared for a task that is closed, and was deleted")
 
     async def _delete(self, pod: JsonObject, why: str) -> None:
@@ -323,6 +330,15 @@ def _marks(pod: JsonObject) -> tuple[object, object]:
     """Return what the seal of a pod is about, and who owns it."""
     metadata = map_at(pod, "metadata")
     return metadata.get("annotations"), metadata.get("ownerReferences")
+
+
+def _has_begun(pod: JsonObject) -> bool:
+    return facts.started_at(facts.container_status(pod, STEP)) is not None
+
+
+def _may_go_on(pod: JsonObject, sealed: Sealed) -> bool:
+    """Return whether a pod may have more to do than the task that its seal names: it ends by itself."""
+    return is_of_chunk(sealed) and _has_begun(pod)
 
 
 def _slim(pod: JsonObject) -> JsonObject:

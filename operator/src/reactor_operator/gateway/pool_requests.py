@@ -21,7 +21,9 @@ METHODS = {"lease": "POST", "heartbeat": "POST", "report": "POST", "task": "POST
 MOST_TASKS = 1_000
 _BODY_LIMIT = 1024 * 1024
 _REPORT_LIMIT = OUTCOME_LIMIT + 1024 * 1024
-_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
+_POOL = re.compile(rf"~?{_NAMESPACE.pattern}", re.ASCII)
+"""A pool; after a tilde a pod that has a queue of its own."""
 _WORKER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 
@@ -68,7 +70,7 @@ def parse_pool_request(request: Request, token_key: bytes) -> PoolRequest:
     if request.method != METHODS[verb]:
         raise Refusal(405, f"found {request.method}, expected {METHODS[verb]}", {"Allow": METHODS[verb]})
     pool = f"{namespace}/{name}"
-    named = _NAME.fullmatch(namespace) and _NAME.fullmatch(name)
+    named = _NAMESPACE.fullmatch(namespace) and _POOL.fullmatch(name)
     if not named or not has_token(request, token_key, pool_fence(pool)):
         raise Refusal(401, "expected the token of this pool (REACTOR_POOL_TOKEN)", {"WWW-Authenticate": "Bearer"})
     return PoolRequest(pool, verb, request, token_key)

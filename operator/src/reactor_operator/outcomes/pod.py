@@ -6,7 +6,7 @@ Never here: a request, a clock, the inbox. Total: any JSON is a reading.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reactor_operator.engine.events import Outcome, TaskFailed, TaskLost
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
@@ -17,6 +17,7 @@ from reactor_operator.outcomes.container import read_exit
 from reactor_operator.outcomes.document import InvalidOutcome, parse_outcome
 from reactor_operator.outcomes.exit_words import exit_words
 from reactor_operator.outcomes.exits import failed_exit, memory_words
+from reactor_operator.pools.pool import chunk_queue, unleased_binding
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry
 from reactor_operator.tasks.manifest_reads import parse_reads
@@ -46,7 +47,10 @@ class PodReading:
 
 def read_pod(pod: JsonObject, sealed: Sealed) -> PodReading:
     """Return what the pod tells of the task."""
-    is_python = parse_reads(sealed.reads).python
+    reads = parse_reads(sealed.reads)
+    if reads.chunk:
+        return _read_chunk(pod, sealed)
+    is_python = reads.python
     status = facts.container_status(pod, STEP)
     ended = facts.ended_container(status)
     if ended is not None and is_python:
@@ -62,6 +66,11 @@ def read_pod(pod: JsonObject, sealed: Sealed) -> PodReading:
     if facts.started_at(status) is not None:
         return PodReading(started_at=None if is_python else facts.started_at(status))
     return PodReading(waiting=waiting)
+
+
+def is_of_chunk(sealed: Sealed) -> bool:
+    """Tell whether a pod takes a chunk of tasks: then a worker speaks for each, and the leases tell what is lost."""
+    return parse_reads(sealed.reads).chunk
 
 
 def read_vanished(pod: JsonObject, sealed: Sealed, *, last: bool) -> Entry:
@@ -103,6 +112,27 @@ def entry_of(sealed: Sealed, event: Outcome, values: Mapping[str, bytes] | None 
         body=body,
         values=values or {},
     )
+
+
+def _read_chunk(pod: JsonObject, sealed: Sealed) -> PodReading:
+    """A pod that takes several tasks tells what keeps it from ever starting, as long as nobody has leased the first of
+    them. If it ended before it took them, all are to be told."""
+    status = facts.container_status(pod, STEP)
+    ended, helper = facts.ended_container(status), facts.failed_helper(pod)
+    waiting = "" if facts.started_at(status) is not None else facts.waiting_reason(pod)
+    words = ""
+    if ended is not None and ended.never_ran:
+        words = f"{ended.reason}: {ended.message}"
+    elif ended is None and facts.is_over(pod) and facts.disruption(pod) is None and helper is not None:
+        words = f"init container {helper[0]} {exit_words(helper[1].exit_code)}"
+    elif ended is None and waiting.startswith("InvalidImageName"):
+        words = waiting
+    outcome = None
+    if words:
+        binding = unleased_binding(chunk_queue(sealed.run.namespace, sealed.name))
+        outcome = replace(_failed(sealed, FailureKind.CANNOT_START, words), binding=binding)
+    dead = ended is not None or facts.is_over(pod)
+    return PodReading(dead=dead, waiting="" if dead else waiting, outcome=outcome)
 
 
 def _read_agent(pod: JsonObject, sealed: Sealed, ended: facts.Ended) -> Entry:

@@ -11,7 +11,14 @@ from reactor_operator.engine.events import TaskEvent, TaskStarted, TaskWaiting
 from reactor_operator.engine.identity import Task, digest_of
 from reactor_operator.kube.fields import JsonObject, text_at
 from reactor_operator.outcomes import pod_facts as facts
-from reactor_operator.outcomes.pod import read_missing, read_pod, read_tampered, read_unreachable, read_vanished
+from reactor_operator.outcomes.pod import (
+    is_of_chunk,
+    read_missing,
+    read_pod,
+    read_tampered,
+    read_unreachable,
+    read_vanished,
+)
 from reactor_operator.ports import Clock, RunRef
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Appended, Entry, Inbox
@@ -58,13 +65,14 @@ class PodReader:
             if await self._append(sealed, started, digest_of("started", sealed.task.key)) is not Appended.UNKNOWN:
                 self._remember(key, _STARTED)
         outcome = reading.outcome
-        if live and outcome is None and not reading.dead and self._is_given_up(pod):
+        given_up = live and outcome is None and not reading.dead and self._is_given_up(pod)
+        if given_up and not is_of_chunk(sealed):
             outcome = read_unreachable(pod, sealed)
         if outcome is not None:
             await self._settle(key, outcome)
         else:
             await self._tell_waiting(key, pod, sealed, reading.waiting or stalled)
-        return reading.dead or outcome is not None
+        return reading.dead or outcome is not None or given_up
 
     def _is_given_up(self, pod: JsonObject) -> bool:
         return facts.is_unreachable(pod, self._clock.now(), self._lost_ms)
@@ -82,7 +90,8 @@ class PodReader:
 
         `last`: it was so when it went, as the watch of its deletion tells.
         """
-        await self._settle(self._key(pod, sealed), read_vanished(pod, sealed, last=last))
+        if not is_of_chunk(sealed):
+            await self._settle(self._key(pod, sealed), read_vanished(pod, sealed, last=last))
 
     async def missing(self, sealed: Sealed) -> None:
         """Tell that a task that was launched has no pod. Call this only after a live GET said so."""

@@ -24,6 +24,7 @@ from reactor_operator.tasks.manifest import MANAGED_BY, foreign, label_value
 from reactor_operator.tasks.manifest_env import EnvEntry, literal_entries
 from reactor_operator.tasks.manifest_layers import (
     MODULES,
+    WORKER_COMMAND,
     Manifest,
     mounted_modules,
     pod_defaults,
@@ -35,7 +36,6 @@ from reactor_operator.tasks.manifest_seal import MANIFEST, SEAL
 from reactor_operator.tasks.manifest_spec import TaskSettings
 
 WORKER = "worker"
-COMMAND = ("python3", "-P", "-m", "reactor", "pool")
 DRAIN_SECONDS = 60
 READY_AFTER_SECONDS = 3
 """A worker that ends this soon, because its image lacks what it needs, never was ready."""
@@ -153,7 +153,7 @@ def _worker(pool: Pool, spec: PoolSpec, settings: TaskSettings) -> tuple[Manifes
     container: Manifest = {
         "name": WORKER,
         "image": spec.image or settings.runtime_image,
-        "command": list(COMMAND),
+        "command": list(WORKER_COMMAND),
         "env": ours + _theirs(spec, taken={entry["name"] for entry in ours}),
         "volumeMounts": mounts,
         # not the last lines of its log: kubelet would copy what tasks print into the status of the pod

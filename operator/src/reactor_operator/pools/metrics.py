@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from reactor_operator.pools.pool import pool_of
+from reactor_operator.pools.pool import pod_of, pool_of
 from reactor_operator.store.port import Depth
 
 _LABELS = ("namespace", "pool")
@@ -29,7 +29,7 @@ class PoolMetrics:
 
     def show(self, depths: Mapping[str, Depth], ready: Mapping[str, int]) -> None:
         """Show pools that exist (`ready` has them) and queues of pools that do not; the series of others go."""
-        shown = depths.keys() | ready.keys()
+        shown = {key for key in depths if pod_of(key) is None} | ready.keys()
         for key in self._shown - shown:
             for series in (self._queued, self._leased, self._oldest, self._ready):
                 series.remove(*pool_of(key))

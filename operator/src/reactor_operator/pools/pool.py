@@ -1,6 +1,7 @@
 """A ReactorPool as the API server has it, its spec judged; and the one word that names its queue.
 
-In: the JSON of a ReactorPool. Out: a frozen `Pool`. Never here: a request. Total: any JSON is a pool.
+In: the JSON of a ReactorPool, or the name of a pod that has a queue of its own. Out: a frozen `Pool`, names of queues.
+Never here: a request. Total: any JSON is a pool.
 """
 
 from dataclasses import dataclass
@@ -8,6 +9,9 @@ from dataclasses import dataclass
 from reactor_operator.api.pool import PoolSpec, check_pool_spec
 from reactor_operator.api.problems import Problem
 from reactor_operator.kube.fields import JsonObject, int_at, map_at, text_at
+from reactor_operator.store.port import worker_binding
+
+_OWN = "~"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,22 @@ def pool_of(key: str) -> tuple[str, str]:
     """Return namespace and name of the pool whose queue is called so."""
     namespace, _, name = key.partition("/")
     return namespace, name
+
+
+def chunk_queue(namespace: str, pod: str) -> str:
+    """Return the name of the queue from which a pod takes its one chunk. No pool is called so."""
+    return f"{namespace}/{_OWN}{pod}"
+
+
+def pod_of(key: str) -> tuple[str, str] | None:
+    """Return namespace and name of the pod (or Job) whose own queue is called so; None where it is a pool's."""
+    namespace, _, name = key.partition("/")
+    return (namespace, name.removeprefix(_OWN)) if name.startswith(_OWN) else None
+
+
+def unleased_binding(key: str) -> str:
+    """Return who speaks for tasks in a queue that no worker has leased: once one has, nothing of it is taken."""
+    return worker_binding(key, "nobody")
 
 
 def parse_pool(found: JsonObject) -> Pool:

@@ -21,6 +21,7 @@ from reactor_operator.tasks.manifest_env import EnvEntry
 
 SECRET, CONFIG_MAP = "Secret", "ConfigMap"
 _PREFIX = {SECRET: "REACTOR_POOL_SECRET_", CONFIG_MAP: "REACTOR_POOL_CONFIG_"}
+_SOURCE = {SECRET: "secretKeyRef", CONFIG_MAP: "configMapKeyRef"}
 _FIELD = {SECRET: "secrets", CONFIG_MAP: "configMaps"}
 _DIGITS = 16
 
@@ -59,13 +60,18 @@ def pool_variable(kind: str, key: KeyRef) -> str:
 def reference_entries(spec: PoolSpec) -> list[EnvEntry]:
     """Return `env` entries for all that tasks on the pool may ask for."""
     return [
-        {"name": pool_variable(kind, key), "valueFrom": {field: {"name": key.name, "key": key.key}}}
-        for kind, field, keys in (
-            (SECRET, "secretKeyRef", spec.secrets),
-            (CONFIG_MAP, "configMapKeyRef", spec.config_maps),
-        )
-        for key in keys
+        _entry(kind, key) for kind, keys in ((SECRET, spec.secrets), (CONFIG_MAP, spec.config_maps)) for key in keys
     ]
+
+
+def chunk_entries(step: Step, action: ActionSpec, env: Sequence[EnvVar]) -> list[EnvEntry]:
+    """Return `env` entries for all that tasks of an action ask for, in a pod that does no others."""
+    found = {one.variable: _entry(one.kind, one.key) for one in references_of(step, action, env)}
+    return list(found.values())
+
+
+def _entry(kind: str, key: KeyRef) -> EnvEntry:
+    return {"name": pool_variable(kind, key), "valueFrom": {_SOURCE[kind]: {"name": key.name, "key": key.key}}}
 
 
 def references_of(step: Step, action: ActionSpec, env: Sequence[EnvVar] = ()) -> list[Reference]:

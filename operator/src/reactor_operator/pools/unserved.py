@@ -23,7 +23,7 @@ from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.errors import ApiError
 from reactor_operator.kube.fields import text_at
 from reactor_operator.kube.paths import REACTOR_POOL
-from reactor_operator.pools.pool import pool_of
+from reactor_operator.pools.pool import pod_of, pool_of
 from reactor_operator.pools.ports import WaitingStore
 from reactor_operator.pools.roster import Known, PoolRoster
 from reactor_operator.pools.workers import Workers
@@ -86,7 +86,8 @@ class UnservedTasks:
 
     async def look(self) -> None:
         """Tell the oldest tasks of each queue what they wait for; one pool stops no other. Raises StoreUnavailable."""
-        depths = await self._store.depths()
+        found = await self._store.depths()
+        depths = {key: depth for key, depth in found.items() if pod_of(key) is None}
         if self._unsure is None:
             self._unsure = {key for key, depth in depths.items() if depth.queued}
         for key in sorted(depths.keys() | self._told.keys()):

@@ -5,7 +5,7 @@ Never here: a decision, a commit. An order that cannot be performed now stays in
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reactor_operator.encryption import CannotDecrypt
 from reactor_operator.engine import events as ev
@@ -18,6 +18,7 @@ from reactor_operator.ports import Board, Launched, Launcher, NotYet, Refused, T
 from reactor_operator.reconciling.definition import transaction_of
 from reactor_operator.reconciling.documents import Documents
 from reactor_operator.reconciling.failures import read_failure
+from reactor_operator.reconciling.pooled import shares_pod
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.store.port import StoreUnavailable
 
@@ -40,8 +41,10 @@ class Performed:
 class Effects:
     """Performs orders against the launcher and the board."""
 
-    def __init__(self, launcher: Launcher, board: Board) -> None:
+    def __init__(self, launcher: Launcher, board: Board, *, pools: bool = False) -> None:
+        """`pools`: there are workers who take tasks from queues here."""
         self._launcher = launcher
+        self._pools = pools
         self._board = board
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._failures: dict[str, int] = {}
@@ -98,7 +101,7 @@ class Effects:
         if known.state.header.stage is Stage.RECOVERING:
             return Performed(done=False)  # the order may be an old one, carried out and reported in what was lost
         try:
-            asked = await _task_order(known, order, documents)
+            asked = await _task_order(known, order, documents, chunk=self._is_of_a_chunk(known, task))
         except CannotDecrypt as problem:
             waits = _waits(known, task, render_message(f"KeyMissing: {problem}"))
             return Performed(done=False, event=waits, again_ms=_WITHOUT_KEY_MS)
@@ -114,9 +117,18 @@ class Effects:
         assert known.blueprint is not None
         node = known.blueprint.at(order.task.path).node
         gone = await self._launcher.retire(
-            known.definition.run, node.scope.reactor, node.step, order.task, stop=order.stop, failed=order.failed
+            known.definition.run,
+            node.scope.reactor,
+            node.step,
+            order.task,
+            stop=order.stop,
+            failed=order.failed,
+            chunk=self._is_of_a_chunk(known, order.task),
         )
         return Performed(done=gone, again_ms=None if gone else _STILL_RUNS_MS)
+
+    def _is_of_a_chunk(self, known: KnownRun, task: Task) -> bool:
+        return self._pools and shares_pod(known.blueprint, known.plan, task)
 
 
 def _waits(known: KnownRun, task: Task, reason: str) -> ev.TaskWaiting | None:
@@ -131,9 +143,11 @@ def _pause_ms(uid: str, failures: int) -> int:
     return pause + int(digest_of("again", uid, failures)[:8], 16) * pause // 2**33
 
 
-async def _task_order(known: KnownRun, order: StartTask, documents: Documents) -> TaskOrder:
+async def _task_order(known: KnownRun, order: StartTask, documents: Documents, *, chunk: bool) -> TaskOrder:
     assert known.blueprint is not None
     task = order.task
+    if chunk:  # the gateway tells the worker the documents of its tasks
+        order = replace(order, arguments=None, result=None, failure=None, request=None)
     run = known.definition.run
     transaction = transaction_of(known.definition)
     node = known.blueprint.at(task.path).node
@@ -152,4 +166,5 @@ async def _task_order(known: KnownRun, order: StartTask, documents: Documents) -
         forward_key=idempotency_key(transaction, task.path, Action.RUN, task.round),
         after=order.after,
         sensitive=known.blueprint.sensitive.of_task(task.path, task.action),
+        chunk=chunk,
     )

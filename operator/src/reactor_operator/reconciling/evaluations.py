@@ -151,7 +151,7 @@ class _Answering:
         if self.book is None:
             return proceed
         namespace = self.known.definition.run.namespace
-        return refuse_task(self.book, self.known.blueprint, namespace, proceed.path) or proceed
+        return refuse_task(self.book, self.known.blueprint, self.known.plan, namespace, proceed.path) or proceed
 
     async def _environment(self, located: Located, path: str) -> Environment:
         environment = await self.readable.by_node(located)

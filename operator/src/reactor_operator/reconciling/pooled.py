@@ -1,7 +1,10 @@
-"""Tasks of pools: launched by the commit that opens them, which puts them into a queue.
+"""Tasks that workers take from queues: launched by the commit that opens them, which puts them into one.
 
-In: a known run and the orders of a decision. Out: which pool a task is for, and chunks of tasks for the queues.
+In: a known run and the orders of a decision. Out: which queue a task is for, and chunks of tasks for the queues.
 Never here: a queue, a worker.
+
+A chunk of elements whose placement is no pool has a pod (or Job) of its own, with a queue of its own: the pod is named
+by the first task of the chunk, the queue by the pod, and the order to start this task is what makes the pod.
 """
 
 from dataclasses import dataclass, field
@@ -15,10 +18,11 @@ from reactor_operator.api.reactor import Step
 from reactor_operator.api.templates import ANY
 from reactor_operator.engine.elements import NOTHING, saga_of
 from reactor_operator.engine.failures import Failure
-from reactor_operator.engine.identity import Action, Task
+from reactor_operator.engine.identity import Action, Task, pod_name
 from reactor_operator.engine.launching import action_plan
 from reactor_operator.engine.plan import Plan
 from reactor_operator.engine.values import ValueRef, reference_to
+from reactor_operator.pools.pool import chunk_queue, pool_key
 from reactor_operator.ports import RunRef
 from reactor_operator.reconciling.definition import Definition, transaction_of
 from reactor_operator.tasks.manifest_env import Unlaunchable
@@ -32,18 +36,28 @@ class PoolBook(Protocol):
         """Return why an action of a step can never start on a pool (`NAMESPACE/NAME`), None where it may."""
 
 
-def refuse_task(book: PoolBook, blueprint: Blueprint, namespace: str, path: str) -> Failure | None:
-    """Return why the task of a step can never start on its pool; None where it may, or has none."""
+def refuse_task(book: PoolBook, blueprint: Blueprint, plan: Plan, namespace: str, path: str) -> Failure | None:
+    """Return why no worker can ever do the task of a step; None where one may, or it has a pod of its own."""
     node = blueprint.at(path).node
     action = node.step.action(Action.RUN)
-    pool = pool_of(blueprint, Task(path, Action.RUN, 1, 1, 1))
-    if pool is None or action is None:
+    task = Task(path, Action.RUN, 1, 1, 1)
+    pool = pool_of(blueprint, task)
+    if action is None or (pool is None and not shares_pod(blueprint, plan, task)):
         return None
+    sensitive = blueprint.sensitive.of_task(path, Action.RUN)
     try:
-        pool_step(RunRef(namespace, "", ""), "", node.scope.reactor, node.step, action)
+        pool_step(
+            RunRef(namespace, "", ""),
+            "",
+            node.scope.reactor,
+            node.step,
+            action,
+            sensitive=sensitive,
+            chunk=pool is None,
+        )
     except Unlaunchable as problem:
         return problem.failure
-    return book.refuse(f"{namespace}/{pool}", path, node.step, action)
+    return None if pool is None else book.refuse(pool_key(namespace, pool), path, node.step, action)
 
 
 def pool_of(blueprint: Blueprint | None, task: Task) -> str | None:
@@ -55,20 +69,38 @@ def pool_of(blueprint: Blueprint | None, task: Task) -> str | None:
     return effective_pool(node.scope.reactor, node.step) if action is not None and action.by_agent else None
 
 
+def shares_pod(blueprint: Blueprint | None, plan: Plan, task: Task) -> bool:
+    """Tell whether a task is taken from the queue of a pod: that of an element of a map that has several in each, and
+    whose placement is no pool."""
+    if blueprint is None:
+        return False
+    node = blueprint.at(task.path).node
+    if _chunk_of(plan, node.path, task.path) <= 1:
+        return False
+    action = node.step.action(task.action)
+    return action is not None and action.by_agent and effective_pool(node.scope.reactor, node.step) is None
+
+
+def is_queued(blueprint: Blueprint | None, plan: Plan, task: Task) -> bool:
+    """Tell whether a worker takes a task from a queue: its lease tells whether it is lost."""
+    return pool_of(blueprint, task) is not None or shares_pod(blueprint, plan, task)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kind:
-    """What all tasks of one action of a step have in common: their pool (`NAMESPACE/NAME`), the document that tells a
-    worker of the step, and how many one worker takes one after the other: 0 where they are no elements of a map."""
+    """What all tasks of one action of a step have in common: their pool (`NAMESPACE/NAME`, None where a chunk has a pod
+    of its own), the document that tells a worker of the step, and how many one worker takes one after the other: 0
+    where they are no elements of a map."""
 
-    pool: str
+    pool: str | None
     document: bytes
     reference: ValueRef
     chunk: int
 
 
 @dataclass(slots=True)
-class PoolTasks:
-    """The tasks that one commit launches on pools. `documents` are what workers have to know of their steps, by digest.
+class QueuedTasks:
+    """The tasks that one commit puts into queues. `documents` are what workers have to know of their steps, by digest.
 
     Elements of one map that follow each other share a chunk, as many as one task takes; one worker does them in this
     order.
@@ -81,29 +113,37 @@ class PoolTasks:
     _kinds: dict[tuple[str, Action], _Kind | None] = field(default_factory=dict)
     _chunks: dict[str, list[list[str]]] = field(default_factory=dict)
     _last: tuple[_Kind, str] | None = None
+    _open: list[str] = field(default_factory=list)
 
-    def has(self, task: Task) -> bool:
-        """Tell whether a task is for a pool: it is launched by being queued, and its worker removes it."""
-        return self._kind(task) is not None
+    def has_no_pod(self, task: Task) -> bool:
+        """Tell whether a task is for a pool: it is launched by being queued, and its worker removes it.
 
-    def launch(self, task: Task, key: str) -> ValueRef | None:
-        """Queue a task; return the reference to what its worker has to know of the step, None where it is for none."""
+        Which tasks of a chunk with a pod of its own were not the first is not kept: the orders to remove them find no
+        pod.
+        """
+        kind = self._kind(task)
+        return kind is not None and kind.pool is not None
+
+    def launch(self, task: Task, key: str) -> tuple[ValueRef | None, bool]:
+        """Queue a task, if it is one for a queue. Return the reference to what its worker has to know of the step, and
+        whether a pod is to be made for it: of a chunk with a pod of its own, for the first."""
         kind = self._kind(task)
         if kind is None:
-            return None
+            return None, True
         self.documents[kind.reference.digest] = kind.document
-        chunks = self._chunks.setdefault(kind.pool, [])
         place = (kind, task.path[: task.path.rfind("[")])
-        if kind.chunk > 1 and place == self._last and len(chunks[-1]) < kind.chunk:
-            chunks[-1].append(key)
-        else:
-            chunks.append([key])
-        self._last = place
-        return kind.reference
+        if kind.chunk > 1 and place == self._last and len(self._open) < kind.chunk:
+            self._open.append(key)
+            return kind.reference, False
+        self._last, self._open = place, [key]
+        run = self.definition.run
+        queue = kind.pool or chunk_queue(run.namespace, pod_name(run.name, run.uid, task))
+        self._chunks.setdefault(queue, []).append(self._open)
+        return kind.reference, kind.pool is None
 
     def queued(self) -> dict[str, tuple[tuple[str, ...], ...]]:
-        """Return what goes into the queues of pools."""
-        return {pool: tuple(map(tuple, chunks)) for pool, chunks in self._chunks.items()}
+        """Return what goes into the queues."""
+        return {queue: tuple(map(tuple, chunks)) for queue, chunks in self._chunks.items()}
 
     def _kind(self, task: Task) -> _Kind | None:
         if self.blueprint is None:
@@ -117,7 +157,7 @@ class PoolTasks:
     def _find(self, node: Node, task: Task) -> _Kind | None:
         assert self.blueprint is not None
         pool, action = pool_of(self.blueprint, task), node.step.action(task.action)
-        if pool is None or action is None:
+        if action is None or (pool is None and not shares_pod(self.blueprint, self.plan, task)):
             return None
         planned = saga_of(self.plan, NOTHING, task.path)[0].steps[task.path]
         document = pool_step(
@@ -128,9 +168,10 @@ class PoolTasks:
             action,
             timeout_ms=action_plan(planned, task.action).timeout_ms,
             sensitive=self.blueprint.sensitive.of_task(task.path, task.action),
+            chunk=pool is None,
         )
         return _Kind(
-            pool=f"{self.definition.run.namespace}/{pool}",
+            pool=None if pool is None else pool_key(self.definition.run.namespace, pool),
             document=document,
             reference=reference_to(document),
             chunk=_chunk_of(self.plan, node.path, task.path),

@@ -28,7 +28,7 @@ from reactor_operator.reconciling.definition import (
     decode_definition,
     encode_definition,
 )
-from reactor_operator.reconciling.pooled import PoolTasks
+from reactor_operator.reconciling.pooled import QueuedTasks
 from reactor_operator.store.codec import (
     decode_action,
     decode_element,
@@ -171,20 +171,20 @@ def make_commit(
     state = decided.state
     closed = frozenset(action.task.key for action in decided.actions if isinstance(action, RetireTask))
     moot = {f"{_START}{key}" for key in closed}
-    pooled = PoolTasks(known.blueprint if pools else None, known.plan, known.definition)
+    queues = QueuedTasks(known.blueprint if pools else None, known.plan, known.definition)
     opens: dict[str, bytes] = {}
     added: dict[str, Effect] = {}
     for action in decided.actions:
         name = action_id(action)
-        if isinstance(action, RetireTask) and pooled.has(action.task):
+        if isinstance(action, RetireTask) and queues.has_no_pod(action.task):
             continue
         if isinstance(action, StartTask):
             if name in moot:
                 continue
             key = name[len(_START) :]
-            launched = pooled.launch(action.task, key)
-            opens[key] = encode_record(_open_record(action, known.blueprint, launched))
-            if launched is not None:
+            step, makes_pod = queues.launch(action.task, key)
+            opens[key] = encode_record(_open_record(action, known.blueprint, step))
+            if not makes_pod:
                 continue
         added[name] = action
     done = (acknowledged | moot) & known.outbox.keys()
@@ -205,7 +205,7 @@ def make_commit(
         records=records,
         values={
             **{name: body for name, body in decided.values.items() if name not in decided.filing.dropped},
-            **pooled.documents,
+            **queues.documents,
         },
         dropped=frozenset(decided.filing.dropped),
         pages=_pages_of(decided),
@@ -213,7 +213,7 @@ def make_commit(
         closes=closed,
         actions={name: encode_action(action) for name, action in added.items()},
         acknowledged=frozenset(done),
-        queued=pooled.queued(),
+        queued=queues.queued(),
         claim=claim,
         active=state.header.stage is not Stage.OVER,
     )

@@ -90,7 +90,7 @@ class SimpleElements:
         if told.has_elements(of) or told.arguments_of(path):
             return None
         namespace = self.known.definition.run.namespace
-        if self.pools is not None and refuse_task(self.pools, blueprint, namespace, path) is not None:
+        if self.pools is not None and refuse_task(self.pools, blueprint, self.known.plan, namespace, path) is not None:
             return None
         sources = {name: one for name, one in node.step.arguments.items() if not one.by_reference}
         return _Map(of, name, sources, any(one.element is not None for one in sources.values()))

@@ -264,6 +264,8 @@ async def _work(
         settings=task_settings,
         clock=clock,
         metrics=pool_metrics,
+        launched=reconciler.was_launched,
+        alive=lambda: union_of(watch.alive() for watch in watches),
     )
     try:
         async with asyncio.TaskGroup() as group:

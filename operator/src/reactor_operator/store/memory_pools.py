@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Protocol
 
 from reactor_operator.store.port import TOLD_AGAIN_MS, Depth, Lease, LeasedTask, worker_binding
@@ -151,7 +152,11 @@ class MemoryPools:
     def waiting(self, pool: str, limit: int) -> tuple[tuple[str, str], ...]:
         """Return tasks that wait in the queue of a pool."""
         runs = self._queues.get(pool, {})
-        return tuple((run, task) for run, chunks in runs.items() for chunk in chunks for task in chunk.tasks)[:limit]
+        found: list[tuple[str, str]] = []
+        for place, (run, chunks) in enumerate(list(runs.items())[:limit]):
+            share = -(-(limit - len(found)) // (min(len(runs), limit) - place))
+            found += islice(((run, task) for chunk in chunks for task in chunk.tasks), share)
+        return tuple(found)
 
     def _depth(self, pool: str) -> Depth:
         waiting = [chunk for chunks in self._queues.get(pool, {}).values() for chunk in chunks]

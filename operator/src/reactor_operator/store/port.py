@@ -308,7 +308,10 @@ class Pools(Protocol):
         """Return how much waits in each pool that has something queued or leased."""
 
     async def waiting(self, pool: str, limit: int) -> tuple[tuple[str, str], ...]:
-        """Return tasks (run, key) that wait in the queue of a pool, of each run those that have waited longest."""
+        """Return tasks (run, key) that wait in the queue of a pool, of each run those that have waited longest.
+
+        Runs share the limit equally; what one leaves goes to those whose turn comes later.
+        """
 
 
 class Authority(Protocol):

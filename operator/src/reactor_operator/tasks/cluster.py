@@ -5,7 +5,7 @@ that is not a function of the task, a deletion without the uid it is meant for.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from reactor_operator.engine.identity import Task, pod_name
 from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.errors import ApiError, Conflict, Forbidden, Invalid, QuotaExceeded, refusals_as_unavailable
 from reactor_operator.kube.fields import JsonObject, int_at, map_at, text_at, texts_at
-from reactor_operator.kube.paths import JOB, POD
+from reactor_operator.kube.paths import JOB, POD, Kind
 from reactor_operator.outcomes import pod_facts as facts
 from reactor_operator.ports import Clock, Launched, NotYet, Refused, RunRef, TaskOrder
 from reactor_operator.tasks.manifest import RUN_UID, STEP_PATH, label_value, render_manifest
@@ -32,10 +32,12 @@ _REMEMBERED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A task's own pod as a watch last told it. `dead`: its container runs no longer, which never changes again."""
+    """A task's own pod as a watch last told it. `dead`: its container runs no longer, which never changes again.
+    `began`: it has started."""
 
     uid: str
     dead: bool
+    began: bool = False
 
 
 class ClusterLauncher:
@@ -59,10 +61,11 @@ class ClusterLauncher:
         self._sight = sight
         self._adopted = adopted
         self._retiring: OrderedDict[str, int] = OrderedDict()
+        self._chunks: OrderedDict[str, None] = OrderedDict()
 
     async def start(self, order: TaskOrder) -> Launched | NotYet | Refused:
         """Create the task's pod or Job, or find that it stands already."""
-        if order.after is not None:
+        if order.after is not None and not order.chunk:  # a lease that ran out is proof enough
             with refusals_as_unavailable("look at the pod of the task before"):
                 if not await self._is_dead(order, order.after):
                     return NotYet(again_ms=_AGAIN_MS)
@@ -71,6 +74,8 @@ class ClusterLauncher:
         except Unlaunchable as problem:
             return Refused(problem.failure)
         kind = JOB if manifest["kind"] == JOB.name else POD
+        if order.chunk:
+            self._note_chunk(kind.object(order.run.namespace, pod_name(order.run.name, order.run.uid, order.task)))
         try:
             await self._client.create(kind.collection(order.run.namespace), manifest, strict=True)
         except Conflict:
@@ -87,11 +92,23 @@ class ClusterLauncher:
             return NotYet(again_ms=_BLOCKED_MS, reason=f"{error.reason or error.status}: {error.message}")
         return Launched()
 
-    async def retire(self, run: RunRef, spec: ReactorSpec, step: Step, task: Task, *, stop: bool, failed: bool) -> bool:
+    async def retire(
+        self,
+        run: RunRef,
+        spec: ReactorSpec,
+        step: Step,
+        task: Task,
+        *,
+        stop: bool,
+        failed: bool,
+        chunk: bool = False,
+    ) -> bool:
         """Remove a closed task's pod or Job as its retention says; False while it still runs."""
         chosen = effective(spec, step, step.action(task.action))
         kind = JOB if chosen.placement is Placement.JOB else POD
         path = kind.object(run.namespace, pod_name(run.name, run.uid, task))
+        if chunk:
+            return await self._retire_chunk(run, task, kind, path, kept=_is_kept(chosen.pod_retention, failed=failed))
         seen = self._sight(run, task) if kind is POD and not stop else None
         if seen is not None and not seen.dead and self._clock.now() < self._first_asked(path) + LINGER_MS:
             return False
@@ -116,6 +133,39 @@ class ClusterLauncher:
         grace = None if _has_ended(found) else GRACE_SECONDS
         await self._delete(path, text_at(found, "metadata", "uid"), grace)
         return True
+
+    async def _retire_chunk(self, run: RunRef, task: Task, kind: Kind, path: str, *, kept: bool) -> bool:
+        """Remove the pod of a chunk, once it has ended or where it has not begun: others than `task` may run in it.
+
+        Only the first task of a chunk has one. Of the others nothing was seen, and nothing is asked.
+        """
+        seen = self._sight(run, task)
+        if seen is None and path not in self._chunks:
+            return True
+        if seen is not None and not seen.dead and seen.began:
+            return False
+        with refusals_as_unavailable(f"get {path}"):
+            found = await self._client.get(path)
+            ended = found is not None and _has_ended(found)
+            if found is not None and not ended and await self._has_begun(found, kind):
+                return False
+        if found is not None and self._is_ours(found, run, task) and not (ended and kept):
+            await self._delete(path, text_at(found, "metadata", "uid"), None if ended else GRACE_SECONDS)
+        self._chunks.pop(path, None)
+        return True
+
+    async def _has_begun(self, found: JsonObject, kind: Kind) -> bool:
+        """Return whether the container of a pod, or of a pod of a Job, has started."""
+        pods: Sequence[JsonObject] = [found]
+        if kind is JOB:
+            namespace, name = text_at(found, "metadata", "namespace"), text_at(found, "metadata", "name")
+            pods = (await self._client.list(POD.collection(namespace), _pods_of_job(name))).items
+        return any(facts.started_at(facts.container_status(pod, STEP)) is not None for pod in pods)
+
+    def _note_chunk(self, path: str) -> None:
+        self._chunks[path] = None
+        while len(self._chunks) > _REMEMBERED:
+            self._chunks.popitem(last=False)
 
     async def _delete(self, path: str, uid: str, grace_seconds: int | None) -> None:
         with refusals_as_unavailable(f"delete {path}"), suppress(Conflict):  # another uid: not what was to be removed
@@ -156,8 +206,7 @@ class ClusterLauncher:
         run = order.run
         name = pod_name(run.name, run.uid, previous)
         if effective(order.spec, order.step).placement is Placement.JOB:
-            selector = {"labelSelector": f"batch.kubernetes.io/job-name={name}"}
-            pods = (await self._client.list(POD.collection(run.namespace), selector)).items
+            pods = (await self._client.list(POD.collection(run.namespace), _pods_of_job(name))).items
             job = await self._client.get(JOB.object(run.namespace, name))
             if job is not None or pods:
                 return all(self._is_pod_dead(pod) for pod in pods) and (job is None or bool(pods) or _has_ended(job))
@@ -183,6 +232,10 @@ class ClusterLauncher:
         while len(self._retiring) > _REMEMBERED:
             self._retiring.popitem(last=False)
         return since
+
+
+def _pods_of_job(name: str) -> dict[str, str]:
+    return {"labelSelector": f"batch.kubernetes.io/job-name={name}"}
 
 
 def _bears_traces(found: JsonObject, run: RunRef) -> bool:

@@ -149,7 +149,17 @@ class LocalLauncher:
         except OSError as problem:
             raise Unavailable(f"step {order.task.path!r}: its process cannot be started now: {problem}") from problem
 
-    async def retire(self, run: RunRef, spec: ReactorSpec, step: Step, task: Task, *, stop: bool, failed: bool) -> bool:
+    async def retire(
+        self,
+        run: RunRef,
+        spec: ReactorSpec,
+        step: Step,
+        task: Task,
+        *,
+        stop: bool,
+        failed: bool,
+        chunk: bool = False,
+    ) -> bool:
         """Forget a closed task; `stop` ends it where it still runs (and `start` waits for its death by `after`)."""
         key = (run.uid, task.key)
         running = self._running.get(key)

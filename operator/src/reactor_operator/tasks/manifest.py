@@ -38,7 +38,7 @@ def render_manifest(order: TaskOrder, settings: TaskSettings) -> Manifest:
         raise AssertionError(f"step {order.step.name!r} has no {order.task.action}")
     chosen = effective(order.spec, order.step, action)
     name = pod_name(order.run.name, order.run.uid, order.task)
-    sealed = Sealed(order.run, order.task, name, render_reads(action, order.sensitive))
+    sealed = Sealed(order.run, order.task, name, render_reads(action, order.sensitive, chunk=order.chunk))
     spec = render_pod_spec(order, settings, action, chosen)
     metadata = _metadata(order, chosen)
     if chosen.placement is Placement.JOB:

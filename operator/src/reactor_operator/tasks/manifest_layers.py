@@ -6,6 +6,7 @@ In: a grace period, how long a node may be away, which ConfigMap. Out: parts of 
 from reactor_operator.api.reactor import Modules
 
 MODULES = "/reactor/modules"
+WORKER_COMMAND = ("python3", "-P", "-m", "reactor", "pool")
 TMP = "reactor-tmp"
 
 _USER = 65532

@@ -17,9 +17,10 @@ from reactor_operator.kube.fields import flag_at, map_at, parse_object, text_at
 class Reads:
     """python: the outcome is a document. Else: exit codes; `uploads` where a helper brings the result, else it is in
     the termination message; `json_only` where text is no result. `sensitive`: its words may not be kept;
-    `hides_result`: nor may a result that stands there."""
+    `hides_result`: nor may a result that stands there. `chunk`: a worker speaks for it and others, the pod does not."""
 
     python: bool = False
+    chunk: bool = False
     uploads: bool = False
     json_only: bool = False
     sensitive: bool = False
@@ -27,8 +28,10 @@ class Reads:
     exit_codes: ExitCodes | None = None
 
 
-def render_reads(action: ActionSpec, sensitive: Sensitive = HARMLESS) -> str:
+def render_reads(action: ActionSpec, sensitive: Sensitive = HARMLESS, *, chunk: bool = False) -> str:
     """Return how tasks of this action are read, as compact JSON."""
+    if chunk:
+        return '{"form":"chunk"}'
     container = action.container
     if container is None:
         return '{"form":"python"}'
@@ -52,6 +55,7 @@ def parse_reads(text: str) -> Reads:
     codes = map_at(said, "exitCodes")
     return Reads(
         python=text_at(said, "form") == "python",
+        chunk=text_at(said, "form") == "chunk",
         uploads=flag_at(said, "uploads"),
         json_only=text_at(said, "format") == "json",
         sensitive=flag_at(said, "sensitive"),

@@ -16,12 +16,16 @@ from pathlib import PurePosixPath
 from reactor_operator.api.actions import ActionSpec
 from reactor_operator.api.effective import Effective
 from reactor_operator.engine.failures import FailureKind
-from reactor_operator.gateway.tokens import task_token
+from reactor_operator.engine.identity import pod_name
+from reactor_operator.gateway.tokens import pool_fence, task_token
+from reactor_operator.pools.pool import chunk_queue
+from reactor_operator.pools.references import chunk_entries
 from reactor_operator.ports import TaskOrder
 from reactor_operator.tasks import manifest_env as env
 from reactor_operator.tasks.manifest_layers import (
     MODULES,
     TMP,
+    WORKER_COMMAND,
     Manifest,
     mounted_modules,
     pod_defaults,
@@ -86,9 +90,15 @@ def _common(
     order: TaskOrder, action: ActionSpec, chosen: Effective, variables: Mapping[str, str], mounts: list[Manifest]
 ) -> Manifest:
     """Return what containers of both forms have: environment, mounts, and the resources the author chose."""
-    ours = env.literal_entries(variables) + env.reference_entries(order.step, action)
+    written = chosen.env
+    if order.chunk:  # what passes an argument is another text for each task: its worker is told
+        references = chunk_entries(order.step, action, written)
+        written = tuple(one for one in written if one.argument is None)
+    else:
+        references = env.reference_entries(order.step, action)
+    ours = env.literal_entries(variables) + references
     taken = {entry["name"] for entry in ours}
-    theirs = [entry for entry in env.author_entries(order, chosen.env) if entry["name"] not in taken]
+    theirs = [entry for entry in env.author_entries(order, written) if entry["name"] not in taken]
     container: Manifest = {"name": STEP, "env": ours + theirs}
     if mounts or chosen.volume_mounts:
         container["volumeMounts"] = _one_per_path([*mounts, *chosen.volume_mounts])
@@ -111,7 +121,10 @@ def _agent(
     order: TaskOrder, settings: TaskSettings, action: ActionSpec, chosen: Effective
 ) -> tuple[Manifest, list[Manifest]]:
     """Return the container in which the runtime calls Python or makes a request."""
-    variables = env.facts_of(order) | _address(order, settings) | env.agent_variables(order, action)
+    if order.chunk:
+        variables = _worker_variables(order, settings)
+    else:
+        variables = env.facts_of(order) | _address(order, settings) | env.agent_variables(order, action)
     # In our own image /tmp is memory: a volume of any kind costs a pod 0.3 s, for kubelet asks three times a second
     # whether all are mounted.
     volumes, mounts = writable_tmp() if chosen.image is not None else ([], [])
@@ -122,13 +135,26 @@ def _agent(
         mounts.append(mount)
     container = _common(order, action, chosen, variables, mounts) | {
         "image": chosen.image or settings.runtime_image,
-        "command": ["python3", "-m", "reactor"],
+        "command": list(WORKER_COMMAND) if order.chunk else ["python3", "-m", "reactor"],
         "terminationMessagePath": TERMINATION_LOG,
         "terminationMessagePolicy": "File",
     }
     if chosen.image is None:
         container["imagePullPolicy"] = settings.runtime_pull_policy
     return container, volumes
+
+
+def _worker_variables(order: TaskOrder, settings: TaskSettings) -> dict[str, str]:
+    """Return what makes a pod the worker of one chunk, which waits in a queue of its own."""
+    run = order.run
+    queue = chunk_queue(run.namespace, pod_name(run.name, run.uid, order.task))
+    return {
+        "REACTOR_GATEWAY": settings.gateway,
+        "REACTOR_POOL": queue,
+        "REACTOR_POOL_TOKEN": task_token(settings.key, pool_fence(queue)),
+        "REACTOR_POOL_CONCURRENCY": "1",
+        "REACTOR_POOL_ONCE": "1",
+    }
 
 
 def _container(

@@ -10,6 +10,8 @@ A reference is a variable of a task (`name`) whose text is in one of the worker 
 Where the worker has none the task cannot start, and `refused` says why.
 """
 
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -23,6 +25,8 @@ from reactor_operator.pools.references import references_of
 from reactor_operator.ports import RunRef
 from reactor_operator.tasks.manifest_env import Unlaunchable, action_variables
 
+_EXPANSION = re.compile(r"\$\(([^)]+)\)")
+
 
 def pool_step(
     run: RunRef,
@@ -33,10 +37,12 @@ def pool_step(
     *,
     timeout_ms: int | None = None,
     sensitive: Sensitive = HARMLESS,
+    chunk: bool = False,
 ) -> bytes:
     """Return the document for one action of a step, the same bytes each time. Raises Unlaunchable.
 
     `transaction` is what idempotency keys are made of (`identity.idempotency_key`), `timeout_ms` that of the action.
+    `chunk`: the worker is a pod of the step's own, which has the author's variables that are the same for all tasks.
     """
     document: dict[str, Any] = {
         "run": run.name,
@@ -49,7 +55,7 @@ def pool_step(
         document["references"] = [
             {"name": one.name, "variable": one.variable, "refused": one.refusal(pool)} for one in references
         ]
-    env = _authors(spec, step, action, sensitive)
+    env = _authors(spec, step, action, sensitive, chunk=chunk)
     if env:
         document["env"] = env
     if timeout_ms is not None:
@@ -63,17 +69,22 @@ def pool_of(namespace: str, spec: ReactorSpec, step: Step, action: ActionSpec) -
     return None if name is None else f"{namespace}/{name}"
 
 
-def _authors(spec: ReactorSpec, step: Step, action: ActionSpec, sensitive: Sensitive) -> list[dict[str, str]]:
+def _authors(
+    spec: ReactorSpec, step: Step, action: ActionSpec, sensitive: Sensitive, *, chunk: bool
+) -> list[dict[str, str]]:
     """Return what the author wrote in `env`. Raises Unlaunchable for what only a pod of its own could have."""
-    found = []
+    found: list[dict[str, str]] = []
     references = referenced_arguments(step)
     for variable in effective(spec, step, action).env:
         where = f"step {step.name!r}: env {variable.name!r}"
-        if variable.value_from is not None:
+        if chunk and variable.argument is None:
+            if _is_of_task(variable.value or "", found):
+                found.append({"name": variable.name, "value": variable.value or ""})
+        elif variable.value_from is not None:
             raise _unlaunchable(
                 f"{where} has valueFrom, which a pool cannot give it; write it into the pod of the pool"
             )
-        if variable.argument is None:
+        elif variable.argument is None:
             found.append({"name": variable.name, "value": variable.value or ""})
         elif variable.argument in references:
             continue  # told as a reference
@@ -82,6 +93,12 @@ def _authors(spec: ReactorSpec, step: Step, action: ActionSpec, sensitive: Sensi
         else:
             found.append({"name": variable.name, "argument": variable.argument})
     return found
+
+
+def _is_of_task(text: str, told: Iterable[Mapping[str, str]]) -> bool:
+    """Return whether a text refers to a variable that differs from task to task, so that the pod has only a part."""
+    names = set(_EXPANSION.findall(text))
+    return any(name.startswith("REACTOR_") for name in names) or any(one["name"] in names for one in told)
 
 
 def _unlaunchable(message: str) -> Unlaunchable:

@@ -1,7 +1,8 @@
 """The parent of a pool's worker: leases tasks from the gateway, has its children do them, reports what became of them.
 
-In: the environment of the pod. Out: an exit code: 0 after it was told to stop and did what it had begun · 2 the
-environment makes no sense. Never here: a task of its own, a wait for one thing while another could be done.
+In: the environment of the pod. Out: an exit code: 0 after it was told to stop and did what it had begun, or after its
+one chunk · 2 the environment makes no sense. Never here: a task of its own, a wait for one thing while another could be
+done.
 
 SIGTERM: nothing further is leased or begun; what is being done ends and is reported, the rest is given back.
 """
@@ -19,6 +20,9 @@ from reactor.pool.saying import say
 from reactor.pool.settings import PoolSettings
 from reactor.pool.work import GRACE_SECONDS, Work
 from reactor.processes import adopt_orphans, end_strays, lead_group
+
+PATIENCE_SECONDS = 60.0
+"""So long the worker of a chunk waits for it: its tasks may be closed by now."""
 
 
 def run_pool() -> int:
@@ -38,13 +42,15 @@ def run_pool() -> int:
 
 
 class Worker:
-    """The loop. `work` returns once it was told to stop and has nothing left to do."""
+    """The loop. `work` returns once it was told to stop, or its one chunk is done, and nothing is left to do."""
 
     def __init__(self, settings: PoolSettings) -> None:
         self._selector = selectors.DefaultSelector()
         self._work = Work(settings, self._selector)
         self._conversation = Conversation(settings, self._work, self._selector)
+        self._settings = settings
         self._is_told_to_stop = False
+        self._gives_up_at = monotonic() + PATIENCE_SECONDS
         self._woken, self._waker = socket.socketpair()
 
     def __enter__(self) -> "Worker":
@@ -70,6 +76,8 @@ class Worker:
             if self._is_told_to_stop and not self._work.is_draining:
                 say("told to stop: what is being done ends, the rest is given back")
                 self._work.drain()
+            if self._settings.once and not self._work.is_draining and self._is_done(now):
+                self._work.drain()
             self._work.go_on(now)
             self._conversation.go_on(now)
             self._work.look_at_clock(now)
@@ -77,6 +85,12 @@ class Worker:
                 return
             for key, mask in self._selector.select(self._conversation.pause(now)):
                 key.data(mask)
+
+    def _is_done(self, now: float) -> bool:
+        """Return whether the chunk of this worker is done and told, or does not come."""
+        if self._work.has_leased:
+            return not self._work.held.count
+        return now >= self._gives_up_at
 
     def _stop(self, *_: object) -> None:
         self._is_told_to_stop = True

@@ -4,6 +4,7 @@ REACTOR_GATEWAY            http://HOST:PORT
 REACTOR_POOL               NAMESPACE/NAME of its pool
 REACTOR_POOL_TOKEN         the pool's token
 REACTOR_POOL_CONCURRENCY   how many tasks at once; 1 when unset
+REACTOR_POOL_ONCE          1: in the pod of a chunk, which ends when that is done; unset: a pool
 REACTOR_POOL_CHILD_MEMORY  how many bytes a task may need; unset: an equal share of the container's limit
 
 In: a mapping like `os.environ`. Out: `PoolSettings`. Never here: defaults that hide a missing variable.
@@ -20,9 +21,9 @@ MOST_CHILDREN = 256
 
 
 class PoolSettings:
-    """The facts of one worker. `worker` names it, and no other one ever."""
+    """The facts of one worker. `worker` names it, and no other one ever. `once`: its first lease is all there is."""
 
-    __slots__ = ("concurrency", "gateway", "memory", "pool", "token", "worker")
+    __slots__ = ("concurrency", "gateway", "memory", "once", "pool", "token", "worker")
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self.gateway = required(variables, "REACTOR_GATEWAY")
@@ -34,6 +35,7 @@ class PoolSettings:
         if not (told.isascii() and told.isdigit()) or not 1 <= int(told) <= MOST_CHILDREN:
             raise BadEnvironment(f"REACTOR_POOL_CONCURRENCY is {told!r}, expected a number from 1 to {MOST_CHILDREN}")
         self.concurrency = int(told)
+        self.once = variables.get("REACTOR_POOL_ONCE") == "1"
         try:
             self.memory = child_memory(variables, self.concurrency)
         except ValueError as problem:

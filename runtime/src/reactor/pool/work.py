@@ -37,6 +37,7 @@ class Work:
         self.outcomes = Outcomes()
         self.pace = Pace(settings.concurrency)
         self.is_draining = False
+        self.has_leased = False
 
     @property
     def is_resting(self) -> bool:
@@ -45,13 +46,14 @@ class Work:
 
     def lease_limit(self) -> int:
         """Return how many tasks to lease now."""
-        if self.is_draining:
+        if self.is_draining or (self._settings.once and self.has_leased):
             return 0
         idle = 0 if self._ready else sum(child.is_idle for child in self._children.values())
         return self.pace.lease_limit(self.held.count, idle)
 
     def take(self, leases: list[Lease]) -> None:
         """Take what was leased."""
+        self.has_leased = self.has_leased or bool(leases)
         self._ready.extend((lease, lease.tasks) for lease in leases)
         if self.is_draining:
             self._release_ready()

@@ -124,6 +124,10 @@ local function queue_chunks(pools)
     at = at + 3 + chunks
   end
   if known ~= pools then
+    -- Of the queues that a pod has for itself only those that are there: a map makes any number of them.
+    known = string.gsub(known, "[^ ]*/~[^ ]* ", function(own)
+      return redis.call("EXISTS", prefix .. "{" .. run .. "}:queue:" .. string.sub(own, 1, -2)) == 0 and "" or nil
+    end)
     redis.call("HSET", header, "pools", known)
   end
   return known
