@@ -65,3 +65,19 @@ def test_keys_of_maps_in_maps_can_be_read_in_every_round_of_the_run() -> None:
         run.fails("rows[0]/lines[0]").is_retried(f"retry {number}")
     assert len(set(run.launches)) == len(run.launches)
     assert all(parse_task_key(key) is not None for key in run.launches)
+
+
+def test_a_map_that_stopped_half_way_cannot_be_taken_as_standing_where_its_results_are_read() -> None:
+    rows = mapped("rows", step("x", undo=UNDO), batch_size=1, reverses=True)
+    run = Run(rows, step("later", ["rows"], reads=("rows",))).start({"rows": elements(3)})
+    run.succeeds("rows[0]").fails("rows[1]").fails("rows[0]")
+    run.is_retried(standing=("rows",))
+    accepted, reason = run.answer
+    assert not accepted
+    assert "step rows never succeeded, so its result is not known, and step later reads it" in reason
+
+
+def test_a_map_that_could_not_be_reversed_keeps_its_results_where_a_person_says_that_it_stands() -> None:
+    run = done(2).succeeds("rows[1]").fails("rows[0]").is_retried(standing=("rows",))
+    assert run.answer[0]
+    assert list(run.open) == ["later"]
