@@ -22,7 +22,8 @@ from reactor_operator.engine.state import RunState
 def is_awaited(plan: Plan, state: RunState, asked: Evaluation) -> bool:
     """Tell whether the answer would change anything. What nobody waits for would leave documents that nobody drops."""
     path = _path_of(asked)
-    saga = saga_of(plan, state, path)[1]
+    element = state.elements.get(path[: path.rfind("[")], {}).get(path)  # what most evaluations are about
+    saga = element if element is not None else saga_of(plan, state, path)[1]
     match asked:
         case EvaluateStep():
             return path in saga.evaluating

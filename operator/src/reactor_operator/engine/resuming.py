@@ -113,8 +113,12 @@ def _assumed(draft: Draft, event: RetryRequested) -> frozenset[str]:
 
 
 def _has_result(draft: Draft, path: str) -> bool:
-    """Tell whether the result of a step that could not be reversed is known; one that is ignored has its fallback."""
-    return draft.step(path).completion > 0 or draft.step(path).phase is StepPhase.IGNORED
+    """Tell whether the result of a step that could not be reversed is known; one that is ignored has its fallback.
+
+    A map has its place in the order of completions also where it stopped half-way.
+    """
+    step = draft.step(path)
+    return (step.result is not None if step.map is not None else step.completion > 0) or step.phase is StepPhase.IGNORED
 
 
 def _reader_of(draft: Draft, path: str, anew: Collection[str]) -> str | None:

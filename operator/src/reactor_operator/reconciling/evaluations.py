@@ -50,13 +50,12 @@ _PROBLEMS_SHOWN = 5
 class Answered:
     """The event that answers an evaluation, and the documents it refers to.
 
-    `pages` are new pages of elements by name. `of_element`: it is about an element of a map, and nothing else.
+    `pages` are new pages of elements by name.
     """
 
     event: ev.Event
     values: Mapping[str, bytes]
     pages: Mapping[str, bytes]
-    of_element: bool
 
 
 async def answer(
@@ -85,12 +84,14 @@ async def answer(
         case LoadOutcomes(path=path, round=round_, page=page):
             outcomes = await documents.pages.outcomes(path, round_, page)
             event = ev.OutcomesLoaded(path=path, round=round_, page=page, outcomes=outcomes)
-    return Answered(event, answering.values, answering.pages, bool(answering.element))
+    return Answered(event, answering.values, answering.pages)
 
 
 @dataclass(slots=True)
 class _Answering:
-    """One evaluation. `values` and `pages` gather new documents; `element` is the path that leads into a map."""
+    """One evaluation. `values` and `pages` gather new documents; `element` is the path that leads into a map, and
+    `round` that of the step there.
+    """
 
     known: KnownRun
     state: RunState
@@ -101,19 +102,20 @@ class _Answering:
     values: dict[str, bytes] = field(default_factory=dict)
     pages: dict[str, bytes] = field(default_factory=dict)
     element: str = ""
+    round: int = 0
 
-    def _at(self, path: str) -> Located:
+    def _at(self, path: str, round_: int) -> Located:
         """Return what stands at the path that was asked for."""
         assert self.known.blueprint is not None
         located = self.known.blueprint.at(path)
         if located.node.path != path:
-            self.element = path
+            self.element, self.round = path, round_
         return located
 
     async def step(self, asked: EvaluateStep) -> ev.StepEvaluated | ev.StepEvaluationFailed:
         """Answer what a step needs before it starts."""
         assert self.known.blueprint is not None
-        located = self._at(asked.path)
+        located = self._at(asked.path, asked.round)
         node = located.node
         environment = await self._environment(located, asked.path)
         outcome = await self.evaluator.evaluate_step(node.step, environment)
@@ -132,7 +134,7 @@ class _Answering:
                 path=asked.path,
                 round=asked.round,
                 proceed=True,
-                arguments=self._keep(arguments, f"arguments.{asked.round}", node.path if names else ""),
+                arguments=self._keep(arguments, "arguments", node.path if names else ""),
                 fallback=fallback,
             )
             told = replace(environment, arguments=orjson.loads(arguments)) if node.kind is not StepKind.TASK else None
@@ -211,7 +213,7 @@ class _Answering:
 
     async def page(self, asked: EvaluatePage) -> ev.PageEvaluated | ev.PageEvaluationFailed:
         """Answer what a page says."""
-        located = self._at(asked.path)
+        located = self._at(asked.path, asked.round)
         plan, state = saga_of(self.known.plan, self.state, asked.path)
         mapped, progress = plan.steps[asked.path].map, state.step(asked.path).map
         assert mapped is not None
@@ -290,11 +292,11 @@ class _Answering:
         """Answer what the tasks of an action send."""
         assert self.known.blueprint is not None
         task = asked.task
-        located = self._at(task.path)
+        located = self._at(task.path, task.round)
         environment = await self.readable.by_sources(located, sources_of(self.known, task).values())
         request = await evaluate_request(asked, self.known, environment, self.evaluator, self.documents)
         sensitive = self.known.blueprint.sensitive.of_task(task.path, task.action).request
-        told, name = f"step {task.path}: its request", f"{task.action} request.{task.round}"
+        told, name = f"step {task.path}: its request", f"{task.action} request"
         kept: ValueRef | Failure
         kept = (
             request
@@ -309,7 +311,7 @@ class _Answering:
         """Answer what a run or a compose returns; unset, that is the result of the step written last."""
         assert self.known.blueprint is not None
         if asked.scope != ROOT:
-            located = self._at(asked.scope)
+            located = self._at(asked.scope, step_at(self.known.plan, self.state, asked.scope).round)
             if located.node.kind is StepKind.MAP:
                 return await self._results(located, asked.scope)
         else:
@@ -330,7 +332,7 @@ class _Answering:
         step = step_at(self.known.plan, self.state, path)
         collect = located.node.step.map.collect if located.node.step.map is not None else None
         if collect is None or collect.expr is None:
-            kept = self._document(results_document(path, step), f"step {path}", f"result.{step.round}")
+            kept = self._document(results_document(path, step), f"step {path}", "result")
         else:
             assert step.map is not None
             environment = replace(await self.readable.by_node(located), beside={"result": counts_of(step.map)})
@@ -369,11 +371,12 @@ class _Answering:
         return self._keep(document, name, encrypted_for, sensitive=sensitive)
 
     def _keep(self, document: bytes, name: str, encrypted_for: str = "", *, sensitive: bool = False) -> ValueRef:
-        """Hold a document; what belongs to an element has a name. A sensitive one is encrypted for a path."""
+        """Hold a document; what belongs to an element has a name, of its round. A sensitive one is encrypted for a
+        path."""
         if encrypted_for or sensitive:
-            uid, kept_as = self.known.definition.run.uid, name.partition(".")[0]
-            document = self.documents.keys.encrypt(uid, f"{encrypted_for} {kept_as}", document)
-        ref = reference_to(document, f"{self.element}.{name}" if self.element else "")
+            uid = self.known.definition.run.uid
+            document = self.documents.keys.encrypt(uid, f"{encrypted_for} {name}", document)
+        ref = reference_to(document, f"{self.element}.{name}.{self.round}" if self.element else "")
         if ref.inline is None:
             self.values[ref.digest] = document
         return ref

@@ -5,13 +5,16 @@ Never here: a commit, an effect; an evaluation has none, so the shell answers it
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Effect, EvaluateStep, Evaluation
+from reactor_operator.engine.awaited import is_awaited, is_of_element
 from reactor_operator.engine.decide import decide_together
 from reactor_operator.engine.draft import Filing
 from reactor_operator.engine.facts import Fact
+from reactor_operator.engine.state import RunState
 from reactor_operator.ports import Evaluator
 from reactor_operator.reconciling.documents import Documents
 from reactor_operator.reconciling.effects import Performed
@@ -45,38 +48,36 @@ class Pass:
         values: dict[str, bytes] = {}
         facts: tuple[Fact, ...] = ()
         filing = Filing()
-        waiting = groups_of([*events, ev.TimePassed()])
+        waiting: list[Sequence[ev.Event | Evaluation]] = [*groups_of([*events, ev.TimePassed()])]
         begun = 0
         while waiting:
-            begins = begun < _BEGUN_AT_ONCE
-            decision = decide_together(self.known.plan, state, waiting.pop(0), now, begins=begins)
+            group, told = await self._told(waiting.pop(0), state, evaluator, pools)
+            values |= told
+            filing.dropped -= told.keys()  # an evaluation may be made anew
+            if not group:
+                continue
+            decision = decide_together(self.known.plan, state, group, now, begins=begun < _BEGUN_AT_ONCE)
             state = decision.state
             touched |= decision.touched
             facts += decision.facts
             if decision.filing is not None:
                 filing.add(decision.filing)
+                for name in decision.filing.dropped:
+                    values.pop(name, None)
                 self.documents.pages.file(decision.filing.cold)
             self.wake_at = decision.wake_at
-            answers: list[ev.Event] = []
-            of_elements: list[ev.Event] = []
-            simple = SimpleElements(self.known, state, self.documents, pools)
+            of_elements, others = [], []
             for action in decision.actions:
-                if isinstance(action, EvaluateStep) and (event := await simple.answer(action)) is not None:
-                    of_elements.append(event)
-                elif isinstance(action, Evaluation):
-                    told = await answer(action, self.known, state, evaluator, self.documents, pools)
-                    self.documents.add(told.values)
-                    self.documents.pages.add(told.pages)
-                    values.update(told.values)
-                    (of_elements if told.of_element else answers).append(told.event)
-                else:
+                if not isinstance(action, Evaluation):
                     actions.append(action)
-            self.documents.add(simple.values)
-            values.update(simple.values)
+                elif is_of_element(self.known.plan, action):
+                    of_elements.append(action)
+                else:
+                    others.append(action)
             begun += len(of_elements)
             if of_elements:
                 await asyncio.sleep(0)  # a large map leaves room for the lease, and for other runs
-            waiting[:0] = [*([of_elements] if of_elements else []), *([event] for event in answers)]
+            waiting[:0] = [of_elements, *([action] for action in others)]
         return Decided(
             state=state,
             actions=tuple(actions),
@@ -86,6 +87,29 @@ class Pass:
             filing=filing,
             sources=self.documents.pages.take_fresh(),
         )
+
+    async def _told(
+        self, group: Sequence[ev.Event | Evaluation], state: RunState, evaluator: Evaluator, pools: PoolBook | None
+    ) -> tuple[list[ev.Event], dict[str, bytes]]:
+        """Return a group of events, with answers to the evaluations that are still waited for, and their documents."""
+        simple = SimpleElements(self.known, state, self.documents, pools)
+        events: list[ev.Event] = []
+        values: dict[str, bytes] = {}
+        for one in group:
+            if not isinstance(one, Evaluation):
+                events.append(one)
+            elif not is_awaited(self.known.plan, state, one):
+                continue  # something that was told before has made it needless
+            elif isinstance(one, EvaluateStep) and (event := await simple.answer(one)) is not None:
+                events.append(event)
+            else:
+                told = await answer(one, self.known, state, evaluator, self.documents, pools)
+                self.documents.add(told.values)
+                self.documents.pages.add(told.pages)
+                values.update(told.values)
+                events.append(told.event)
+        self.documents.add(simple.values)
+        return events, values | simple.values
 
     def note(self, performed: dict[str, Performed], now: int) -> list[ev.Event]:
         """Take down what came of the orders, and return what happened at once."""
