@@ -35,7 +35,8 @@ class Expected:
         result = status.get("result")
         if isinstance(self.result, dict):
             assert isinstance(result, dict), status
-            assert {name: result.get(name) for name in self.result} == self.result
+            found = {name: result.get(name) for name in self.result}
+            assert found == self.result, found
         else:
             assert result == self.result
         assert tuple(status["rollback"]["undone"]) == self.undone

@@ -16,7 +16,7 @@ import sqlite3
 
 
 def main():
-    database = sqlite3.connect("file:/tmp/bulk-import/customers.db?mode=ro", uri=True, timeout=60)
+    database = sqlite3.connect("file:/var/tmp/bulk-import/customers.db?mode=ro", uri=True, timeout=60)
     count = lambda query: database.execute(query).fetchone()[0]
     return {
         "customers": count("SELECT count(*) FROM customers"),

@@ -29,7 +29,7 @@ def test_elements_share_pods_and_fail_and_are_undone_each_by_itself(namespace: N
     step = {
         "name": "rows",
         "arguments": {"row": {"element": "rows"}},
-        "podRetention": "All",
+        "podRetention": "all",
         "map": {
             "source": {"input": "rows"},
             "batchSize": 20,
