@@ -33,7 +33,8 @@ def _cells(row: Row, outcome: Outcome) -> tuple[str, ...]:
         measured = _figure(outcome.value, row.unit)
         spread = "" if outcome.spread is None else "–".join(_figure(edge, "") for edge in outcome.spread)
     aim = "" if row.aim is None else _figure(row.aim, row.unit)
-    return row.title, measured, spread, f"≤ {_figure(row.must, row.unit)}", aim, verdict(row, outcome)
+    sign = "≥" if row.more else "≤"
+    return row.title, measured, spread, f"{sign} {_figure(row.must, row.unit)}", aim, verdict(row, outcome)
 
 
 def _figure(value: float, unit: str) -> str:
@@ -53,6 +54,7 @@ def _described(row: Row, outcome: Outcome) -> dict[str, object]:
         "row": row.name,
         "title": row.title,
         "unit": row.unit or "ratio",
+        "better": "more" if row.more else "less",
         "mustReach": row.must,
         "aim": row.aim,
         "verdict": verdict(row, outcome),

@@ -98,7 +98,8 @@ def draw_scope(draw: st.DrawFn, flat: list[StepPlan], scope: str, most: int) -> 
 
 def draw_step(draw: st.DrawFn, flat: list[StepPlan], path: str, scope: str, needs: tuple[str, ...]) -> None:
     """Draw a step: mostly a task, else a value, or (at most three deep) a compose or a switch and what is inside it."""
-    may_nest = path.count("/") + path.count("[") < 2
+    inside = path.rpartition("[]")[2]  # of an element of a map
+    may_nest = inside.count("/") + inside.count("[") < 2
     kind = draw(kinds[may_nest])
     node = StepPlan(path=path, index=0, kind=kind, scope=scope, needs=needs)
     if kind is StepKind.SWITCH:

@@ -21,7 +21,8 @@ from reactor_operator.engine.derive import restore
 from reactor_operator.engine.draft import Decision
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.identity import Action, Task
-from reactor_operator.engine.plan import ROOT, Plan, StepKind
+from reactor_operator.engine.launching import action_plan
+from reactor_operator.engine.plan import ROOT, Plan, StepKind, StepPlan
 from reactor_operator.engine.state import DONE, Header, RunState, Stage, StepPhase, suspended_in_spec
 from reactor_operator.engine.values import ValueRef, reference_to
 from tests.property.strategies import TASK_KINDS
@@ -162,9 +163,13 @@ class World:
         self.feed(*events)
         for event in events:
             if isinstance(event, ev.TaskSucceeded | ev.TaskFailed) and event.task.action is Action.RUN:
-                stopped = self.state.step(event.task.path)
-                begun_anew = (stopped.round, stopped.run_attempts) > (event.task.round, event.task.attempt)
-                assert begun_anew or stopped.completion or stopped.failure is not None
+                self.check_recorded(event.task)
+
+    def check_recorded(self, task: Task) -> None:
+        """What a task told is not lost to what others told with it."""
+        stopped = self.state.step(task.path)
+        begun_anew = (stopped.round, stopped.run_attempts) > (task.round, task.attempt)
+        assert begun_anew or stopped.completion or stopped.failure is not None
 
     def next_of(self, task: Task) -> ev.TaskEvent:
         """What a task tells next: it begins, waits, is lost or ends."""
@@ -183,10 +188,11 @@ class World:
 
     def checks_in(self, task: Task) -> bool:
         """Tell whether the action of the task begins only once its start is recorded."""
-        step = self.plan.steps[task.path]
-        plan = {Action.RUN: step.run, Action.COMPENSATE: step.compensate, Action.UNDO: step.undo}[task.action]
-        assert plan is not None
-        return plan.checks_in
+        return action_plan(self.planned(task.path), task.action).checks_in
+
+    def planned(self, path: str) -> StepPlan:
+        """Return the plan of a step."""
+        return self.plan.steps[path]
 
     def outcome(self, task: Task) -> ev.Outcome:
         """Make up how a task ends, consistent with whether it began."""
@@ -200,21 +206,27 @@ class World:
         if task in self.open:
             self.ledger.acted.add(task)
         if dice < 0.65:
-            return ev.TaskSucceeded(task=task, result=self.value())
+            return ev.TaskSucceeded(task=task, result=self.value(task))
         if dice < 0.68:
-            return ev.TaskSkipped(task=task, result=self.value())
+            return ev.TaskSkipped(task=task, result=self.value(task))
         if dice < 0.70:
             return ev.TaskHalted(task=task, reason="enough")
         if dice < 0.76:
-            return ev.TaskContinued(task=task, result=self.value())
+            return ev.TaskContinued(task=task, result=self.value(task))
         if dice < 0.84:
             return ev.TaskLost(task=task, message="evicted")
         kind = self.random.choice(TASK_KINDS[:5])
-        return ev.TaskFailed(task=task, failure=Failure(kind=kind, message="bad", retryable=self.random.random() < 0.8))
+        retryable, detail = self.random.random() < 0.8, self.detail(task)
+        failure = Failure(kind=kind, message="bad", retryable=retryable, detail=detail)
+        return ev.TaskFailed(task=task, failure=failure)
 
-    def value(self) -> ValueRef | None:
-        """Some result."""
+    def value(self, task: Task | None = None) -> ValueRef | None:
+        """Some result, of a task where it is one."""
         return self.random.choice([None, reference_to(b"1")])
+
+    def detail(self, task: Task) -> ValueRef | None:
+        """What explains the failure of a task; nothing does."""
+        return None
 
     def feed(self, *events: ev.Event) -> None:
         """Give events to the engine together, answer what it asks, and check what must always hold."""

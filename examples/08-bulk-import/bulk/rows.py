@@ -50,7 +50,7 @@ def parse(row: str, line: int) -> dict[str, Any]:
     """Return the customer of a row. Raises Failure that says in which line what is wrong."""
 
     def wrong(what: str) -> Failure:
-        return Failure(f"line {line}: {what}", retryable=False, details={"line": line})
+        return Failure(f"line {line}: {what}", retryable=False)
 
     values = next(csv.reader([row]), [])
     if len(values) != len(database.COLUMNS):

@@ -14,7 +14,7 @@ import pytest
 from reactor_operator.api.reactor import Step
 from reactor_operator.api.sources import Source
 from reactor_operator.engine.failures import Failure, FailureKind
-from reactor_operator.evaluation.environment import Element, Environment
+from reactor_operator.evaluation.environment import RESULTS_KEY, Element, Environment
 from reactor_operator.evaluation.evaluator import ProcessEvaluator
 from reactor_operator.ports import Evaluated
 from tests.unit.api.documents import step as written
@@ -68,6 +68,14 @@ async def test_arguments_come_from_their_sources(evaluator: ProcessEvaluator) ->
     }
     outcome = await evaluator.evaluate_step(step(arguments=sources), ENVIRONMENT)
     assert arguments(outcome) == {"sku": "a", "id": 7, "fixed": None, "doubled": 84, "name": "checkout-18"}
+
+
+async def test_of_the_results_of_a_map_expressions_read_how_many_there_were(evaluator: ProcessEvaluator) -> None:
+    counts = {"step": "rows", "round": 1, "total": 9, "succeeded": 7, "failed": 2, "skipped": 0}
+    environment = replace(ENVIRONMENT, results={"rows": {RESULTS_KEY: counts}})
+    share, rows = {"expr": "results.rows.failed * 100 / results.rows.total"}, {"result": "rows"}
+    told = step(when="results.rows.failed > 0", arguments={"share": share, "rows": rows})
+    assert arguments(await evaluator.evaluate_step(told, environment)) == {"share": 22, "rows": {RESULTS_KEY: counts}}
 
 
 async def test_a_step_without_arguments_gets_an_empty_object(evaluator: ProcessEvaluator) -> None:

@@ -3,12 +3,12 @@ from typing import Any
 import pytest
 
 from reactor_operator.api.sources import Source
-from reactor_operator.evaluation.environment import Element, Environment
+from reactor_operator.evaluation.environment import RESULTS_KEY, Element, Environment
 from reactor_operator.evaluation.sources import Fault, resolve
 
 ENVIRONMENT = Environment(
     inputs={"order": {"id": "o-1", "lines": [{"sku": "a"}, {"sku": "b"}], "note": None}, "a.b": 1},
-    results={"reserve": {"id": 7}, "skipped": None},
+    results={"reserve": {"id": 7}, "skipped": None, "rows": {RESULTS_KEY: {"step": "rows", "total": 9, "failed": 2}}},
     elements={"rows": Element({"sku": "a"}, 7), "lines": Element("l", 3)},
 )
 
@@ -28,6 +28,8 @@ def value(**source: Any) -> object:
         ({"result": "reserve"}, {"id": 7}),
         ({"result": "reserve", "path": "id"}, 7),
         ({"result": "skipped"}, None),
+        ({"result": "rows"}, {RESULTS_KEY: {"step": "rows", "total": 9, "failed": 2}}),
+        ({"result": "rows", "path": "failed"}, 2),
         ({"element": "rows"}, {"sku": "a"}),
         ({"element": "rows", "path": "sku"}, "a"),
         ({"element": "rows", "path": "x", "default": 0}, 0),

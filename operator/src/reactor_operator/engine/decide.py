@@ -31,6 +31,7 @@ from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.launching import launch
 from reactor_operator.engine.mapping import enter_map, go_over, opened, page_evaluated, returns_evaluated
 from reactor_operator.engine.notices import notification_ended
+from reactor_operator.engine.owned import names_told
 from reactor_operator.engine.plan import NO_STEPS, ROOT, Plan, StepKind
 from reactor_operator.engine.reports import task_reported
 from reactor_operator.engine.signals import requested
@@ -159,8 +160,19 @@ def _apply(draft: Draft, event: ev.Event) -> None:
             if stage is not Stage.RECOVERING:
                 fire_due(draft)
                 _fire_elements(draft)
-        case _ if (inner := _inner_of(draft, event)) is not None:
-            _apply(inner, event)
+        case _:
+            _apply_to_step(draft, event)
+
+
+def _apply_to_step(draft: Draft, event: ev.AboutStep) -> None:
+    path = _path_of(event)
+    if (inner := _inner_of(draft, path)) is not None:
+        _apply(inner, event)
+        return
+    is_about = path in draft.plan.steps and (not isinstance(event, ev.TaskEvent) or _is_open(draft, event.task))
+    if draft.parent is not None and is_about:
+        draft.told |= names_told(event)
+    match event:
         case ev.StepEvaluated() | ev.StepEvaluationFailed():
             _step_evaluated(draft, event)
         case ev.ReturnsEvaluated() | ev.ReturnsEvaluationFailed():
@@ -185,30 +197,24 @@ def _is_plain(draft: Draft, event: ev.Event) -> bool:
             return False
 
 
-def _inner_of(draft: Draft, event: ev.Event) -> Draft | None:
-    """Return the draft of the element that an event is about, None where it is about none that is in flight."""
+def _path_of(event: ev.AboutStep) -> str:
     match event:
-        case ev.StepEvaluated() | ev.StepEvaluationFailed() | ev.PageEvaluated() | ev.PageEvaluationFailed():
-            path = event.path
-        case ev.OutcomesLoaded():
-            path = event.path
         case ev.ReturnsEvaluated() | ev.ReturnsEvaluationFailed():
-            path = event.scope
+            return event.scope
         case (
-            ev.RequestEvaluated()
-            | ev.TaskStarted()
-            | ev.TaskWaiting()
-            | ev.TaskUploaded()
-            | ev.TaskSucceeded()
-            | ev.TaskSkipped()
-            | ev.TaskHalted()
-            | ev.TaskContinued()
-            | ev.TaskFailed()
-            | ev.TaskLost()
+            ev.StepEvaluated()
+            | ev.StepEvaluationFailed()
+            | ev.PageEvaluated()
+            | ev.PageEvaluationFailed()
+            | ev.OutcomesLoaded()
         ):
-            path = event.task.path
+            return event.path
         case _:
-            return None
+            return event.task.path
+
+
+def _inner_of(draft: Draft, path: str) -> Draft | None:
+    """Return the draft of the element that a path leads into, None where it leads into none that is in flight."""
     if "[" not in path:
         return None
     owner = owner_of(draft.plan, path)
@@ -249,17 +255,18 @@ def _advance(draft: Draft) -> None:
             case _:
                 assert_never(stage)
         moved = _move_maps(draft)
-        if draft.header.stage is stage and not moved:
+        halts = stage is Stage.FORWARD and draft.header.halting  # said by an element
+        if draft.header.stage is stage and not moved and not halts:
             return
 
 
 def _move_maps(draft: Draft) -> bool:
-    """Let each map do its part; return whether one has ended."""
-    ended = False
+    """Let each map do its part; return whether anything came of it: it may have left room that others wait for."""
+    ended, load, before = False, draft.load(), draft.progress
     for path in draft.active_maps():
         move = go_over if draft.step(path).phase is StepPhase.RUNNING else go_back_over
         ended |= move(draft, path, _advance)
-    return ended
+    return ended or draft.load() < load or draft.progress > before
 
 
 def _is_open(draft: Draft, task: Task) -> bool:

@@ -17,6 +17,7 @@ from reactor_operator.engine.failures import Failure, printable
 from reactor_operator.engine.flight import Flight, retries_cleanup
 from reactor_operator.engine.identity import Task
 from reactor_operator.engine.layered import Layered
+from reactor_operator.engine.owned import names_of_outcome, names_of_saga
 from reactor_operator.engine.plan import FINALLY, ROOT, NotificationPlan, Plan, StepKind, StepPlan
 from reactor_operator.engine.state import (
     CLEANUP,
@@ -87,7 +88,8 @@ class Draft:
     """The working copy. `header` fields are changed by `set`, steps by `put`, orders given by `act`.
 
     That of an element of a map has a `parent`: it tells people nothing by itself, and shares the room for tasks. An
-    element that is one task may do without one (`plain`): `succeeded` are those whose end is not followed yet.
+    element that is one task may do without one (`plain`): `succeeded` are those whose end is not followed yet. Names of
+    documents that it was `told` are noted: it drops those that it does not refer to in the end.
     Where a draft `begins` no elements, for enough were begun since the last commit, it notes that it `held_back` some.
     """
 
@@ -102,6 +104,7 @@ class Draft:
         "begins",
         "due",
         "elements",
+        "ended",
         "evaluating",
         "facts",
         "filing",
@@ -118,6 +121,7 @@ class Draft:
         "source",
         "steps",
         "succeeded",
+        "told",
     )
 
     def __init__(self, plan: Plan, state: RunState, now: int, parent: "Draft | None" = None) -> None:
@@ -141,7 +145,9 @@ class Draft:
         self.held_back = False
         self.filing: Filing = parent.filing if parent is not None else Filing()
         self.actions: list[EngineAction] = parent.actions if parent is not None else []
+        self.ended: list[str] = parent.ended if parent is not None else []
         self.facts: list[Fact] = []
+        self.told: set[str] = set()
         self._touched: set[str] = set()
         self._owned: set[str] = set()
         self._unsettled: dict[str, dict[str, None]] = {}
@@ -313,6 +319,11 @@ class Draft:
         """The draft of the run itself."""
         return self if self.parent is None else self.parent.root
 
+    @property
+    def progress(self) -> int:
+        """How much has come of the decision so far: orders given, and elements that have ended."""
+        return len(self.actions) + len(self.ended)
+
     def room(self) -> int:
         """Return how many more tasks may be in flight."""
         if self.parent is not None:
@@ -328,6 +339,11 @@ class Draft:
             found._noted_load = found.load()
         self._unsettled.setdefault(of, {})[path] = None
         return found
+
+    def in_flight(self, of: str) -> "list[tuple[str, RunState | Draft]]":
+        """Return the elements in flight of a map as they are now, by path, in the order in which they were begun."""
+        opened = self.inner.get(of, {})
+        return [(path, opened.get(path, one)) for path, one in self.elements.get(of, {}).items()]
 
     def unsettled(self, of: str) -> "list[tuple[str, Draft]]":
         """Return the elements of a map that were opened since they were let go on."""
@@ -355,6 +371,7 @@ class Draft:
         """Let an element go that has ended."""
         self._own(of).remove(path)
         del self.inner[of][path]
+        self.ended.append(path)
         self.filing.elements[path] = None
 
     def is_open(self, of: str, path: str) -> bool:
@@ -377,6 +394,7 @@ class Draft:
         flight.remove(path)
         if self._elements_load is not None:
             self._elements_load += flight.load - before
+        self.ended.append(path)
         self.filing.elements[path] = None
 
     def merge(self) -> None:
@@ -387,7 +405,22 @@ class Draft:
                 if inner._changed() or path not in self.source.elements.get(of, {}):
                     changed = self.filing.elements[path] = inner.state()
                     self._own(of).put(path, changed)
+                    still = names_of_saga(inner.header, inner.steps.values())
+                    self.filing.dropped |= inner.owned() - still - self._named_in_outcome(of, path)
         self.inner = {}
+
+    def owned(self) -> frozenset[str]:
+        """Return the documents that an element had of its own when it was opened, has now, or was told since."""
+        before = names_of_saga(self.source.header, self.source.steps.values())
+        return before | self.told | names_of_saga(self.header, self.steps.values())
+
+    def _named_in_outcome(self, of: str, path: str) -> frozenset[str]:
+        """Return the documents that are told of an element that is reversed: how it had ended stays known."""
+        word = path[len(of) + 1 : -1]
+        for page in self.pages.get(of, {}).values():
+            if word.isdecimal() and (outcome := page.get(int(word))) is not None:
+                return names_of_outcome(outcome)
+        return frozenset()
 
     def _own(self, of: str) -> Flight:
         if of not in self._owned:
@@ -457,6 +490,16 @@ class Draft:
 def returns_of(scope: str) -> str:
     """Return the word that stands for the result of a scope among what is being evaluated."""
     return f"{scope}/"
+
+
+def page_of(path: str) -> str:
+    """Return the word that stands for a page of elements of a map among what is being evaluated."""
+    return f"{path}[page]/"
+
+
+def outcomes_of(path: str) -> str:
+    """Return the word that stands for a page of outcomes of a map among what is being evaluated."""
+    return f"{path}[outcomes]/"
 
 
 def waits_for_resume(draft: Draft, path: str) -> bool:

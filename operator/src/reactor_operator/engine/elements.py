@@ -9,15 +9,16 @@ from collections.abc import Callable
 from reactor_operator.engine.draft import Draft
 from reactor_operator.engine.evolve import evolve
 from reactor_operator.engine.plan import ROOT, MapPlan, Plan, StepKind, StepPlan
-from reactor_operator.engine.state import Header, RunState, StepState
+from reactor_operator.engine.state import Header, RunState, StepState, is_held
 
 Advance = Callable[[Draft], None]
 """Lets an element do what follows from what it was told (`decide`)."""
 
 _REMEMBERED = 2_048
 _instances: dict[tuple[int, str], tuple[Plan, Plan]] = {}
-_ROUNDS = 1_000_000
-"""Rounds that a step inside an element can have for each round of its map, so that no key is used again."""
+_ROUNDS, _ROUNDS_INSIDE = 1_000_000, 1_000
+"""Rounds that a step inside an element can have for each round of its map, so that no key is used again; fewer where
+the map is in an element itself, whose rounds are numbered so already: those of a map in maps stay below 10^19."""
 
 
 def element_path(of: str, index: int) -> str:
@@ -99,20 +100,19 @@ def _instance(template: Plan, root: str) -> Plan:
     return evolve(template, {"steps": steps, "children": (root,)})
 
 
-def first_round(step: StepState) -> int:
+def first_round(draft: Draft, of: str) -> int:
     """Return the round that the steps of elements begin with, in the round that their map is in."""
-    return 1 + (step.round - 1) * _ROUNDS
+    return 1 + (draft.step(of).round - 1) * (_ROUNDS if draft.parent is None else _ROUNDS_INSIDE)
 
 
 def begin_element(draft: Draft, of: str, path: str) -> Draft:
     """Begin an element of a map that goes forward, and return its draft."""
-    step = draft.step(of)
     map_plan = draft.plan.steps[of].map
     assert map_plan is not None
     plan = plan_at(map_plan, of, path)
-    first = first_round(step)
+    first = first_round(draft, of)
     state = RunState(
-        header=Header(uid=draft.header.uid, now=draft.now, started_at=draft.now, suspended=draft.header.suspended),
+        header=Header(uid=draft.header.uid, now=draft.now, started_at=draft.now, suspended=is_held(draft.header)),
         steps={one: StepState(round=first) for one in plan.steps} if first > 1 else {},
         ready=(path,),
         remaining={ROOT: 1},

@@ -10,7 +10,7 @@ from reactor_operator.engine.facts import ENDS, FactKind
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.forward import ignore
 from reactor_operator.engine.launching import NOT_WAITING, close, terminate
-from reactor_operator.engine.outcomes import file_all, keep_stopped
+from reactor_operator.engine.outcomes import file_all, file_reversed, keep_stopped, release
 from reactor_operator.engine.plan import ROOT, OnFailure
 from reactor_operator.engine.reverting import (
     cleanup_failed,
@@ -196,8 +196,12 @@ def _stop_elements(draft: Draft, of: str) -> None:
         index = index_of(of, path)
         draft.settled(of, path)
         draft.remove_element(of, path)
-        if index is not None:
+        if index is None:
+            release(draft, inner)
+        elif step.phase is StepPhase.RUNNING:
             keep_stopped(draft, of, index, inner)
+        else:
+            file_reversed(draft, of, index, inner)
     file_all(draft, of)
     del draft.elements[of]
     number = step.completion or draft.header.completions + 1
@@ -240,6 +244,8 @@ def revert(draft: Draft) -> None:
         return
     if rollback_is_late(draft):
         list_remaining(draft, "the rollback deadline passed before its reversal started")
+    if draft.revert and draft.room() <= 0:
+        return  # of an element of a map: others have tasks in flight
     if revert_next(draft):
         return
     failure = draft.header.failure

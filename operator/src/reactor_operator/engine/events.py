@@ -308,7 +308,7 @@ class TimePassed:
 Outcome = TaskSucceeded | TaskSkipped | TaskHalted | TaskContinued | TaskFailed | TaskLost
 Signal = CancelRequested | UndoRequested | RetryRequested | SkipRequested | SuspendRequested | RequestUnreadable
 TaskEvent = RequestEvaluated | TaskStarted | TaskWaiting | TaskUploaded | Outcome
-Event = (
+AboutStep = (
     StepEvaluated
     | StepEvaluationFailed
     | ReturnsEvaluated
@@ -317,8 +317,5 @@ Event = (
     | PageEvaluationFailed
     | OutcomesLoaded
     | TaskEvent
-    | Signal
-    | SpecChanged
-    | NotificationEnded
-    | TimePassed
 )
+Event = AboutStep | Signal | SpecChanged | NotificationEnded | TimePassed

@@ -7,9 +7,11 @@ A map may have a thousand elements in flight of which a decision moves few. Goin
 wait for something would cost more than moving the few.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from reactor_operator.engine.state import CLEANUP, RunState, Stage, StepState, Timer, is_held
+from reactor_operator.engine.state import CLEANUP, Header, RunState, Stage, StepState, Timer, is_held
+
+_CLEANS_UP = frozenset({Stage.HOLDING, Stage.REVERTING})
 
 
 class Flight(Mapping[str, RunState]):
@@ -17,7 +19,7 @@ class Flight(Mapping[str, RunState]):
 
     load:      tasks in flight, and evaluations that lead to one.
     suspended: how many elements hold still.
-    waiting:   elements that have steps to start.      troubled: elements that do not go forward.
+    waiting:   elements that may wait for room.        troubled: elements that do not go forward.
     """
 
     __slots__ = ("_due", "_elements", "load", "suspended", "troubled", "waiting")
@@ -58,7 +60,7 @@ class Flight(Mapping[str, RunState]):
         header = element.header
         if header.suspended:
             self.suspended += 1
-        if element.ready:
+        if _may_wait(element):
             self.waiting[path] = None
         if header.stage is not Stage.FORWARD:
             self.troubled[path] = None
@@ -128,6 +130,17 @@ def wakes_at(element: RunState, now: int) -> int | None:
         if at is not None:
             times.append(at)
     return min(times, default=None)
+
+
+def _may_wait(element: RunState) -> bool:
+    """Tell whether an element may begin something as soon as there is room; of maps inside only their plan is sure."""
+    starts = any(path not in element.evaluating for path in element.ready)
+    return starts or bool(element.elements) or between_cleanups(element.header, element.step, element.active)
+
+
+def between_cleanups(header: Header, step: Callable[[str], StepState], active: Iterable[str]) -> bool:
+    """Tell whether a saga cleans up, and has begun nothing that it would wait for before it goes on to the next."""
+    return header.stage in _CLEANS_UP and not any(step(path).phase in CLEANUP for path in active)
 
 
 def load_of(element: RunState) -> int:

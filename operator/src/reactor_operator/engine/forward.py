@@ -85,7 +85,7 @@ def go_forward(draft: Draft) -> None:
         return
     while _end_switch(draft):
         pass
-    _start_ready(draft)
+    start_ready(draft)
     for scope in draft.ended_scopes():
         if scope == ROOT and draft.parent is not None:
             continue  # of an element the only outermost step tells the result
@@ -95,14 +95,16 @@ def go_forward(draft: Draft) -> None:
 
 
 def finish_up(draft: Draft) -> bool:
-    """Start the `finally` steps that may start; return whether nothing is left of them to wait for."""
-    if is_held(draft.header):
+    """Start the `finally` steps that may start; return whether nothing is left of them to wait for. Elements of a map
+    have none."""
+    if is_held(draft.header) and draft.parent is None:
         return False
-    _start_ready(draft)
+    start_ready(draft)
     return not (draft.active or draft.ready or draft.due)  # what is being evaluated is still in the queue
 
 
-def _start_ready(draft: Draft) -> None:
+def start_ready(draft: Draft) -> None:
+    """Start what waits, as far as there is room."""
     place = 0
     while place < len(draft.ready) and draft.room() > 0:
         path = draft.ready[place]

@@ -39,7 +39,7 @@ class Task:
 
 
 _TASK_KEY = re.compile(
-    r"(?P<path>[^.\s]{1,1024})\.(?P<action>run|compensate|undo)\.(\d{1,9})\.(\d{1,9})\.(\d{1,9})", re.ASCII
+    r"(?P<path>[^.\s]{1,1024})\.(?P<action>run|compensate|undo)\.(\d{1,19})\.(\d{1,9})\.(\d{1,9})", re.ASCII
 )
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from reactor_operator.engine import events as ev
 from reactor_operator.engine import plain
 from reactor_operator.engine.actions import EvaluatePage, EvaluateReturns
-from reactor_operator.engine.draft import Draft, returns_of
+from reactor_operator.engine.draft import Draft, page_of, returns_of
 from reactor_operator.engine.elements import (
     Advance,
     begin_element,
@@ -24,14 +24,16 @@ from reactor_operator.engine.elements import (
 from reactor_operator.engine.ending import begin_ending, cancel, fail_for_good
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.flight import Flight
-from reactor_operator.engine.forward import complete
+from reactor_operator.engine.forward import complete, start_ready
 from reactor_operator.engine.launching import NOT_WAITING, terminate
-from reactor_operator.engine.outcomes import detail_of, file_all, file_outcome, outcome_of, release
+from reactor_operator.engine.outcomes import detail_of, drop_cursor, file_all, file_outcome, outcome_of, release
+from reactor_operator.engine.owned import names_of
 from reactor_operator.engine.plan import MapPlan, OnFailure
 from reactor_operator.engine.progress import map_of, note, progress_of, sources_without
 from reactor_operator.engine.reports import task_reported
 from reactor_operator.engine.reverting import list_unreversed
 from reactor_operator.engine.state import (
+    SOURCE_PAGE,
     ElementPhase,
     Goal,
     MapState,
@@ -43,9 +45,8 @@ from reactor_operator.engine.state import (
     is_held,
 )
 from reactor_operator.engine.values import ValueRef
+from reactor_operator.engine.waiting import waits_for_room
 
-SOURCE_PAGE = 500
-"""Elements in a page of a source that is an array."""
 LISTED = 10
 """Elements of one map that could not be reversed and are listed one by one; the others are counted."""
 _DETAILS_KEPT = 100
@@ -111,15 +112,18 @@ def opened(draft: Draft, path: str, key: str) -> Draft:
 
 
 def open_waiting(draft: Draft, path: str) -> None:
-    """Open the elements that have something to start, or do not know yet that the run holds still or goes on."""
-    flight, suspended = draft.elements[path], draft.header.suspended
-    if flight.suspended != (len(flight) if suspended else 0):
+    """Open the elements that wait for room where there is some, or do not know yet that the run holds still or goes on.
+
+    An element holds still where what is around it does: not where that is being cancelled or undone.
+    """
+    flight, held, plan = draft.elements[path], is_held(draft.header), map_of(draft, path)
+    if flight.suspended != (len(flight) if held else 0):
         for key, one in flight.items():
-            if one.header.suspended != suspended:
-                opened(draft, path, key).set(suspended=suspended)
-    room = draft.room()
-    for key in flight.waiting:
-        if room > 0 and flight[key].header.suspended == suspended:
+            if one.header.suspended != held:
+                opened(draft, path, key).set(suspended=held)
+    room, opened_now = draft.room(), draft.inner.get(path, {})
+    for key in (*opened_now, *flight.waiting):
+        if room > 0 and waits_for_room(plan_at(plan, path, key), opened_now.get(key, flight[key])):
             room -= 1
             opened(draft, path, key)
 
@@ -132,11 +136,11 @@ def _is_stopping(draft: Draft, path: str) -> bool:
 
 def _stop(draft: Draft, path: str) -> None:
     """Let what is in flight drain, or stop it. What was done is kept: the run may be reversed from here."""
-    for word in (_page_word(path), returns_of(path)):
+    for word in (page_of(path), returns_of(path)):
         draft.evaluating.discard(word)
     cancelled = draft.header.goal is Goal.CANCEL
     terminates = draft.plan.on_failure is OnFailure.TERMINATE and draft.header.goal is not Goal.HALT
-    for key, one in draft.elements[path].items():
+    for key, one in draft.in_flight(path):
         goes_on = one.header.stage in {Stage.FORWARD, Stage.HOLDING}
         if not goes_on and not (
             cancelled and one.header.goal is not Goal.CANCEL and one.header.stage is not Stage.OVER
@@ -158,7 +162,8 @@ def _fill(draft: Draft, path: str, advance: Advance) -> None:
     plan = map_of(draft, path)
     if draft.header.stage is not Stage.FORWARD or is_held(draft.header):
         return
-    troubled = plan.fail_fast and draft.elements[path].troubled
+    start_ready(draft)  # what waited for room comes before more elements
+    troubled = plan.fail_fast and _is_troubled(draft, path)
     while not troubled:
         state = progress_of(draft, path)
         if state.opened == state.known and not _next_of_array(draft, path):
@@ -172,6 +177,14 @@ def _fill(draft: Draft, path: str, advance: Advance) -> None:
         _begin(draft, path, range(state.opened, state.opened + count), advance)
         note(draft, path, opened=state.opened + count)
     _fetch(draft, path, advance)
+
+
+def _is_troubled(draft: Draft, path: str) -> bool:
+    """Tell whether an element has failed, or is about to."""
+    opened_now = draft.inner.get(path, {})
+    if any(inner.header.stage is not Stage.FORWARD for inner in opened_now.values()):
+        return True
+    return any(key not in opened_now for key in draft.elements[path].troubled)
 
 
 def _room_for(draft: Draft, path: str, plan: MapPlan) -> int:
@@ -216,7 +229,7 @@ def _fetch(draft: Draft, path: str, advance: Advance) -> None:
     """Ask for the next page once elements of the last one are begun, so that at most one page is there ahead."""
     state = progress_of(draft, path)
     key = page_path(path, state.fetched)
-    if state.exhausted or key in draft.elements[path] or _page_word(path) in draft.evaluating or draft.room() <= 0:
+    if state.exhausted or key in draft.elements[path] or page_of(path) in draft.evaluating or draft.room() <= 0:
         return
     last = state.sources[-1] if state.sources else None
     if last is not None and state.opened <= last.first:
@@ -240,7 +253,7 @@ def _take_in(draft: Draft, path: str, key: str, inner: Draft) -> None:
         release(draft, inner, inner.step(key).result)
         _complete(draft, path, inner.step(key).result)
     elif not _is_stopping(draft, path):
-        draft.evaluating.add(_page_word(path))
+        draft.evaluating.add(page_of(path))
         number = progress_of(draft, path).fetched
         draft.act(EvaluatePage(path=path, round=draft.step(path).round, page=number, result=inner.step(key).result))
         release(draft, inner)
@@ -279,9 +292,8 @@ def _take_in_element(draft: Draft, path: str, index: int, inner: Draft) -> None:
         _judge(draft, path, index, outcome.failure)
         if state.failed >= _DETAILS_KEPT and outcome.kept is None:
             outcome = replace(outcome, failure=replace(outcome.failure, detail=None))
-    if outcome.kept is None:
-        explains = detail_of(progress_of(draft, path).failure)  # why the map fails is explained, however many failed
-        release(draft, inner, outcome.result, detail_of(outcome.failure), explains)
+    explains = detail_of(progress_of(draft, path).failure)  # why the map fails is explained, however many failed
+    release(draft, inner, outcome.result, detail_of(outcome.failure), explains, kept=outcome.kept)
     file_outcome(draft, path, index, outcome)
     for listed in inner.header.rollback_failures:
         not_reversed(draft, path, index, listed.kind, listed.message)
@@ -326,16 +338,17 @@ def _fail(draft: Draft, path: str, failure: Failure) -> None:
 def page_evaluated(draft: Draft, event: ev.PageEvaluated | ev.PageEvaluationFailed) -> None:
     """A page was read, or is none. A cursor that comes back would go on for ever."""
     path = event.path
-    if _page_word(path) not in draft.evaluating or draft.step(path).round != event.round:
+    if page_of(path) not in draft.evaluating or draft.step(path).round != event.round:
         return
-    draft.evaluating.discard(_page_word(path))
+    draft.evaluating.discard(page_of(path))
     state = progress_of(draft, path)
     if isinstance(event, ev.PageEvaluationFailed):
         _fail(draft, path, event.failure)
         return
-    if state.cursor is not None and state.cursor.named:
-        draft.filing.dropped.add(state.cursor.digest)
+    drop_cursor(draft, path)
     if event.cursor is not None and event.mark == state.mark:
+        draft.filing.sources.add((path, event.round, event.page))
+        draft.filing.dropped |= names_of((event.cursor,))
         message = f"page {event.page}: found a cursor that an earlier page returned too, expected another one, or null"
         _fail(draft, path, Failure(kind=FailureKind.INVALID_RESULT, message=message, retryable=False))
         return
@@ -376,7 +389,7 @@ def _end(draft: Draft, path: str, advance: Advance) -> bool:
         return True
     if not state.exhausted or state.opened < (state.total or 0) or draft.header.stage is not Stage.FORWARD:
         return False
-    if is_held(draft.header) or _page_word(path) in draft.evaluating or returns_of(path) in draft.evaluating:
+    if is_held(draft.header) or page_of(path) in draft.evaluating or returns_of(path) in draft.evaluating:
         return False
     if map_of(draft, path).collect is not None:
         file_all(draft, path)  # what collects reads them
@@ -414,8 +427,3 @@ def _close(draft: Draft, path: str) -> None:
     number = draft.header.completions + 1
     draft.set(completions=number)
     draft.put(path, completion=number, **NOT_WAITING)
-
-
-def _page_word(path: str) -> str:
-    """Return the word that stands for a page among what is being evaluated."""
-    return f"{path}[page]/"

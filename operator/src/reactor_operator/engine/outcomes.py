@@ -10,18 +10,19 @@ from dataclasses import replace
 from reactor_operator.engine.draft import Draft
 from reactor_operator.engine.elements import element_path
 from reactor_operator.engine.failures import Failure
-from reactor_operator.engine.plan import StepPlan
+from reactor_operator.engine.owned import names_of, names_of_saga
 from reactor_operator.engine.progress import note, progress_of
-from reactor_operator.engine.reverting import needs_cleanup
+from reactor_operator.engine.reverting import revert_order
 from reactor_operator.engine.state import (
     DONE,
     PAGE,
+    SOURCE_PAGE,
     ElementOutcome,
     ElementPhase,
     OutcomePage,
     RunPhase,
+    RunState,
     StepPhase,
-    StepState,
 )
 from reactor_operator.engine.values import ValueRef
 
@@ -39,16 +40,8 @@ def outcome_of(inner: Draft, path: str) -> ElementOutcome:
 
 
 def _can_be_reversed(inner: Draft) -> bool:
-    """Tell whether something in an element stands that may be reversed, or has to be listed."""
-    return any(_may_be_reversed(inner.plan.steps[path], step) for path, step in inner.steps.items())
-
-
-def _may_be_reversed(plan: StepPlan, step: StepState) -> bool:
-    if step.phase is StepPhase.ROLLBACK_FAILED or (step.map is not None and step.map.kept):
-        return True
-    if needs_cleanup(step):
-        return step.uncertain or plan.compensate is not None
-    return step.phase is StepPhase.SUCCEEDED and plan.undo is not None
+    """Tell whether something in an element stands that may be reversed, or could not be and is listed."""
+    return bool(inner.header.rollback_failures or revert_order(inner.plan, inner.steps))
 
 
 def file_outcome(draft: Draft, path: str, index: int, outcome: ElementOutcome) -> None:
@@ -73,14 +66,26 @@ def file_outcomes(draft: Draft, path: str, outcomes: Mapping[int, ElementOutcome
 
 
 def keep_stopped(draft: Draft, path: str, index: int, inner: Draft) -> None:
-    """Keep an element as it was stopped, or as its reversal was, so that an undo can take it up from there."""
+    """Keep an element as it was stopped, so that an undo can take it up from there."""
     outcome = outcome_of(inner, element_path(path, index))
-    before = draft.pages.get(path, {}).get(index // PAGE, {}).get(index)
-    if before is not None:
-        outcome = replace(before, kept=outcome.kept)
-    elif outcome.kept is not None:
+    if outcome.kept is not None:
         note(draft, path, kept=progress_of(draft, path).kept + 1)
     file_outcome(draft, path, index, outcome)
+    release(draft, inner, outcome.result, detail_of(outcome.failure), kept=outcome.kept)
+
+
+def file_reversed(draft: Draft, path: str, index: int, inner: Draft) -> None:
+    """Note what became of the reversal of an element: what still stands of it is kept on, for an undo to repeat it."""
+    key, state = element_path(path, index), progress_of(draft, path)
+    before, still = draft.pages[path][index // PAGE][index], outcome_of(inner, key).kept
+    if still is not None:
+        after = replace(before, kept=still, result=inner.step(key).result)
+    else:
+        phase = ElementPhase.UNDONE if before.phase is ElementPhase.SUCCEEDED else before.phase
+        after = replace(before, phase=phase)
+        note(draft, path, kept=state.kept - 1, undone=state.undone + 1)
+    file_outcome(draft, path, index, after)
+    release(draft, inner, after.result, detail_of(after.failure), detail_of(state.failure), kept=after.kept)
 
 
 def file_page(draft: Draft, path: str, number: int, page: OutcomePage) -> None:
@@ -100,32 +105,36 @@ def file_all(draft: Draft, path: str) -> None:
         file_page(draft, path, number, page)
     for source in _sources(draft, path):
         draft.filing.sources.add((path, draft.step(path).round, source))
+    drop_cursor(draft, path)
+
+
+def drop_cursor(draft: Draft, path: str) -> None:
+    """Forget what asks for the next page: there is another one, or nobody will ask any more."""
     state = draft.step(path).map
-    if state is not None and state.cursor is not None and state.cursor.named:
+    if state is None or state.cursor is None:
+        return
+    if state.cursor.named:
         draft.filing.dropped.add(state.cursor.digest)
+    note(draft, path, cursor=None)
 
 
 def _sources(draft: Draft, path: str) -> Iterable[int]:
-    state = draft.step(path).map
-    return (page.number for page in state.sources) if state is not None else ()
+    """Yield the pages of elements that are there: those in use, and of an array those that were never turned to."""
+    state, plan = draft.step(path).map, draft.plan.steps[path].map
+    if state is None:
+        return
+    yield from (page.number for page in state.sources)
+    if plan is not None and plan.page is None and state.total is not None:
+        yield from range(-(-state.known // SOURCE_PAGE), -(-state.total // SOURCE_PAGE))
 
 
-def release(draft: Draft, inner: Draft, *keep: ValueRef | None) -> None:
-    """Drop the documents that an element has of its own, but those to `keep`: what it leaves behind refers to them."""
-    kept = {ref.digest for ref in keep if ref is not None}
-    for step in inner.steps.values():
-        for ref in references_of(step):
-            if ref.named and ref.digest not in kept:
-                draft.filing.dropped.add(ref.digest)
+def release(draft: Draft, inner: Draft, *keep: ValueRef | None, kept: RunState | None = None) -> None:
+    """Drop the documents that an element has, or had, of its own, but those to `keep` and those that what is `kept` of
+    it refers to."""
+    still = names_of(keep) | (names_of_saga(kept.header, kept.steps.values()) if kept is not None else frozenset())
+    draft.filing.dropped |= inner.owned() - still
 
 
 def detail_of(failure: Failure | None) -> ValueRef | None:
     """Return the reference to what explains a failure, None where there is nothing."""
     return failure.detail if failure is not None else None
-
-
-def references_of(step: StepState) -> Iterable[ValueRef]:
-    """Yield the references that the state of a step holds."""
-    details = map(detail_of, (step.failure, step.cleanup_failure))
-    refs = (step.arguments, step.given, step.request, step.inputs, step.result, step.uploaded, *details)
-    return (ref for ref in refs if ref is not None)

@@ -36,7 +36,7 @@ _NOTHING_EVALUATED: frozenset[str] = frozenset()
 def begin(draft: Draft, of: str, indices: Iterable[int]) -> None:
     """Begin elements of a map: each is evaluated."""
     header = Header(uid=draft.header.uid, now=draft.now, started_at=draft.now)
-    first = first_round(draft.step(of))
+    first = first_round(draft, of)
     for index in indices:
         path = element_path(of, index)
         state = RunState(

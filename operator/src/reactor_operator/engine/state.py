@@ -397,6 +397,8 @@ UNTOUCHED = StepState()
 
 PAGE = 100
 """Outcomes of elements in a page."""
+SOURCE_PAGE = 500
+"""Elements in a page of a source that is an array."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

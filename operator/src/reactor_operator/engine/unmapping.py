@@ -11,19 +11,18 @@ from dataclasses import replace
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import LoadOutcomes
 from reactor_operator.engine.derive import restore
-from reactor_operator.engine.draft import Draft
+from reactor_operator.engine.draft import Draft, outcomes_of
 from reactor_operator.engine.elements import Advance, element_path, index_of, plan_at
 from reactor_operator.engine.ending import cancel, rollback_is_late
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.mapping import not_reversed, open_waiting, opened
-from reactor_operator.engine.outcomes import detail_of, file_outcome, file_page, outcome_of, release
+from reactor_operator.engine.outcomes import file_outcome, file_page, file_reversed
 from reactor_operator.engine.progress import map_of, note, progress_of
 from reactor_operator.engine.resuming import undo
 from reactor_operator.engine.reverting import cleanup_failed, reversed_one
 from reactor_operator.engine.state import (
     PAGE,
     ElementOutcome,
-    ElementPhase,
     Goal,
     OutcomePage,
     Stage,
@@ -49,11 +48,11 @@ def go_back_over(draft: Draft, path: str, advance: Advance) -> bool:
 
 def outcomes_loaded(draft: Draft, event: ev.OutcomesLoaded) -> None:
     """A page of outcomes is there again. One that is not was lost, or nothing was ever put into it."""
-    if _word(event.path) not in draft.evaluating or draft.step(event.path).round != event.round:
+    if outcomes_of(event.path) not in draft.evaluating or draft.step(event.path).round != event.round:
         return
     if event.page != (progress_of(draft, event.path).below - 1) // PAGE:
         return  # that of an earlier page, told again
-    draft.evaluating.discard(_word(event.path))
+    draft.evaluating.discard(outcomes_of(event.path))
     if event.outcomes:
         draft.pages[event.path] = {**draft.pages.get(event.path, {}), event.page: event.outcomes}
         draft.filing.hot[event.path, event.page] = event.outcomes
@@ -72,7 +71,7 @@ def _settle(draft: Draft, path: str, advance: Advance) -> None:
 
 
 def _cancel(draft: Draft, path: str) -> None:
-    for key, one in draft.elements[path].items():
+    for key, one in draft.in_flight(path):
         if one.header.goal is not Goal.CANCEL and one.header.stage is not Stage.OVER:
             cancel(opened(draft, path, key), "")
 
@@ -98,10 +97,17 @@ def _reverse_more(draft: Draft, path: str) -> bool:
             _begin(draft, path, index, page[index])
         left, begun = left[chunk:], True
     note(draft, path, below=number * PAGE)
-    if draft.elements[path]:
-        return begun
-    file_page(draft, path, number, page)
+    _file_what_is_done(draft, path)
     return True
+
+
+def _file_what_is_done(draft: Draft, path: str) -> None:
+    """Let the pages leave the hot state of which nothing is in flight, and nothing will be begun."""
+    below = progress_of(draft, path).below
+    flying = {index // PAGE for key in draft.elements[path] if (index := index_of(path, key)) is not None}
+    for number, page in draft.pages.get(path, {}).items():
+        if below <= number * PAGE and number not in flying:
+            file_page(draft, path, number, page)
 
 
 def _to_reverse(page: OutcomePage, below: int) -> Iterator[int]:
@@ -109,14 +115,16 @@ def _to_reverse(page: OutcomePage, below: int) -> Iterator[int]:
 
 
 def _load(draft: Draft, path: str, number: int) -> None:
-    if _word(path) not in draft.evaluating:
-        draft.evaluating.add(_word(path))
+    if outcomes_of(path) not in draft.evaluating:
+        draft.evaluating.add(outcomes_of(path))
         draft.act(LoadOutcomes(path=path, round=draft.step(path).round, page=number))
 
 
 def _begin(draft: Draft, path: str, index: int, outcome: ElementOutcome) -> None:
+    """Begin to reverse an element. Its saga is in flight from here on, and has what was kept of it."""
     assert outcome.kept is not None
     key = element_path(path, index)
+    file_outcome(draft, path, index, replace(outcome, kept=None, result=None))
     plan = plan_at(map_of(draft, path), path, key)
     kept = restore(plan, replace(outcome.kept.header, uid=draft.header.uid), dict(outcome.kept.steps))
     inner = draft.add_element(path, key, plan, kept)
@@ -124,7 +132,7 @@ def _begin(draft: Draft, path: str, index: int, outcome: ElementOutcome) -> None
     goal = Goal.UNDO if draft.header.goal is Goal.UNDO else Goal.ROLL_BACK
     inner.set(
         goal=goal,
-        suspended=draft.header.suspended,
+        suspended=is_held(draft.header),
         rollback_deadline=draft.header.rollback_deadline or inner.header.rollback_deadline,
     )
 
@@ -134,32 +142,17 @@ def _take_in(draft: Draft, path: str, key: str, inner: Draft) -> None:
     draft.remove_element(path, key)
     index = index_of(path, key)
     assert index is not None
-    page = draft.pages[path][index // PAGE]
-    before = page[index]
-    failures = inner.header.rollback_failures
-    if failures:
-        file_outcome(draft, path, index, replace(before, kept=outcome_of(inner, key).kept or before.kept))
-        for failure in failures:
-            not_reversed(draft, path, index, failure.kind, failure.message)
-        return
-    if inner.header.goal is Goal.CANCEL:
-        file_outcome(draft, path, index, replace(before, kept=outcome_of(inner, key).kept))
-        return
-    phase = ElementPhase.UNDONE if before.phase is ElementPhase.SUCCEEDED else before.phase
-    file_outcome(draft, path, index, replace(before, phase=phase, result=None, kept=None))
-    state = progress_of(draft, path)
-    release(draft, inner, detail_of(before.failure), detail_of(state.failure))
-    state = note(draft, path, kept=state.kept - 1, undone=state.undone + 1)
-    page = draft.pages[path][index // PAGE]
-    if not draft.elements[path] and state.below <= (index // PAGE) * PAGE:
-        file_page(draft, path, index // PAGE, page)
+    file_reversed(draft, path, index, inner)
+    for failure in inner.header.rollback_failures:
+        not_reversed(draft, path, index, failure.kind, failure.message)
+    _file_what_is_done(draft, path)
 
 
 def _end(draft: Draft, path: str) -> None:
     """Say what became of the reversal of the whole map."""
     for number, page in draft.pages.get(path, {}).items():
         file_page(draft, path, number, page)
-    draft.evaluating.discard(_word(path))
+    draft.evaluating.discard(outcomes_of(path))
     del draft.elements[path]
     state = progress_of(draft, path)
     undone = StepPhase.UNDONE if draft.step(path).phase is StepPhase.UNDOING else StepPhase.COMPENSATED
@@ -176,8 +169,3 @@ def _end(draft: Draft, path: str) -> None:
         draft.put(path, phase=StepPhase.ROLLBACK_FAILED, cleanup_failure=failure)
     else:
         cleanup_failed(draft, path, failure)
-
-
-def _word(path: str) -> str:
-    """Return the word that stands for a page of outcomes among what is being evaluated."""
-    return f"{path}[outcomes]/"

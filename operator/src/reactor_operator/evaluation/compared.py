@@ -23,7 +23,7 @@ _SHOWN = 5
 
 def render_compared(condition: str, environment: Environment) -> str:
     """Return the condition with what stood at the places it names."""
-    results = {**{name.replace("-", "_"): value for name, value in environment.results.items()}, **environment.results}
+    results = {**{name.replace("-", "_"): value for name, value in environment.told.items()}, **environment.told}
     told = environment.sensitive
     spoken = told.results | {name.replace("-", "_") for name in told.results}
     roots = {

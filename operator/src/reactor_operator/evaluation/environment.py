@@ -11,6 +11,9 @@ from reactor_operator.api.expressions import ELEMENT, INDEX
 from reactor_operator.api.paths import Keys
 from reactor_operator.api.sensitivity import parts_of
 
+RESULTS_KEY = "reactor.run/results"
+"""The only key of the document that stands for the results of a map."""
+
 
 @dataclass(frozen=True, slots=True)
 class Element:
@@ -59,6 +62,11 @@ class Environment:
     sensitive: ReadSensitive = NONE_READ
 
     @property
+    def told(self) -> Mapping[str, object]:
+        """The results as expressions and paths read them: of a map it is how many there were, and how they ended."""
+        return {name: _told(value) for name, value in self.results.items()}
+
+    @property
     def innermost(self) -> str | None:
         """The name of the map whose element expressions call `element`."""
         return list(self.elements)[-1] if self.elements else None
@@ -81,3 +89,9 @@ class Environment:
             *(at.value for name, at in self.elements.items() if name in told.elements),
             *(self.beside.values() if told.beside else ()),
         ]
+
+
+def _told(value: object) -> object:
+    if isinstance(value, dict) and len(value) == 1 and isinstance(value.get(RESULTS_KEY), dict):
+        return value[RESULTS_KEY]
+    return value

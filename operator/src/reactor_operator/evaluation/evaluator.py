@@ -186,9 +186,7 @@ def _question(asked: Sequence[_Asked], environment: Environment) -> dict[str, ob
         "inputs": _named_inputs(environment.inputs, {name for one in read for name in one.named("inputs")}),
         "schema": environment.inputs_schema,
         "results": {
-            name: value
-            for name, value in environment.results.items()
-            if name in named or name.replace("-", "_") in named
+            name: value for name, value in environment.told.items() if name in named or name.replace("-", "_") in named
         },
         "run": dict(environment.run),
         "args": environment.arguments,

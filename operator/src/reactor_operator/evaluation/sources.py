@@ -31,7 +31,8 @@ def resolve(source: Source, environment: Environment, expressed: Callable[[str],
     elif source.result is not None:
         if source.result not in environment.results:
             return Fault(f"the result of step {source.result} is not known")
-        found = environment.results[source.result]
+        known = environment.results if source.path is None else environment.told
+        found = known[source.result]
     elif (name := source.element or source.index) is not None:
         if name not in environment.elements:
             return Fault(f"the element of map {name} is not known")

@@ -101,6 +101,8 @@ class Commits:
         if decided.state.header.stage is not Stage.OVER:
             self.places.hold(commit.run)
         await self.store.commit(commit)
+        passing.documents.drop(commit.dropped)
+        passing.documents.pages.drop(decided.filing.sources)
         passing.known = after
         passing.acknowledged -= commit.acknowledged
         self.memory.keep(after)

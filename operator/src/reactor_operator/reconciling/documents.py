@@ -43,6 +43,11 @@ class DocumentCache:
                 _, gone = self._kept.popitem(last=False)
                 self._bytes -= len(gone)
 
+    def drop(self, digests: Iterable[str]) -> None:
+        """Keep documents no longer, for nothing needs them."""
+        for digest in digests:
+            self._bytes -= len(self._kept.pop(digest, b""))
+
 
 class KeptDocuments(Values, Pages, Protocol):
     """What documents are read from."""
@@ -66,6 +71,12 @@ class Documents:
         """Hold documents that are not committed yet."""
         self._fresh.update(values)
         self._cache.put({self._key(digest): body for digest, body in values.items()})
+
+    def drop(self, digests: Iterable[str]) -> None:
+        """Remember documents no longer: they were removed from the store."""
+        for digest in digests:
+            self._fresh.pop(digest, None)
+            self._cache.drop((self._key(digest),))
 
     async def get(self, refs: Iterable[ValueRef]) -> dict[str, bytes]:
         """Return every document asked for, opened, by digest. Raises ValueLost, StoreUnavailable, CannotDecrypt."""

@@ -4,7 +4,7 @@ In: names of pages. Out: parsed elements, outcomes. Never here: a whole collecti
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 
@@ -15,7 +15,8 @@ from reactor_operator.reconciling.lost import ValueLost
 from reactor_operator.store.outcome_pages import decode_outcomes, outcome_page_name, source_page_name
 from reactor_operator.store.port import Pages
 
-_REMEMBERED_BYTES = 8 * 1024 * 1024
+_REMEMBERED_BYTES = 2 * 1024 * 1024
+"""As JSON; parsed, small elements take twenty times as much."""
 
 
 class ParsedPages:
@@ -43,6 +44,12 @@ class ParsedPages:
             _, (_, freed) = self._kept.popitem(last=False)
             self._bytes -= freed
 
+    def drop(self, run: str, names: Iterable[str]) -> None:
+        """Keep pages no longer, for nothing needs them."""
+        for name in names:
+            gone = self._kept.pop((run, name), None)
+            self._bytes -= gone[1] if gone is not None else 0
+
 
 class MapPages:
     """The pages of one run: new ones of this pass, then those remembered, then the store; sensitive ones encrypted."""
@@ -67,6 +74,10 @@ class MapPages:
         """Return the pages that the next commit is to write."""
         taken, self._fresh = self._fresh, {}
         return taken
+
+    def drop(self, pages: Iterable[tuple[str, int, int]]) -> None:
+        """Remember pages of elements no longer: they were removed from the store."""
+        self._parsed.drop(self._run, (source_page_name(*place) for place in pages))
 
     async def element(self, path: str, round_: int, number: int, place: int) -> object:
         """Return an element. Raises ValueLost, StoreUnavailable, CannotDecrypt."""

@@ -15,13 +15,11 @@ from reactor_operator.api.paths import Keys, parse_path
 from reactor_operator.api.problems import render_found
 from reactor_operator.api.sources import Source
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
-from reactor_operator.engine.mapping import SOURCE_PAGE
-from reactor_operator.engine.state import MapState, StepState
+from reactor_operator.engine.state import SOURCE_PAGE, MapState, StepState
+from reactor_operator.evaluation.environment import RESULTS_KEY
 
 ELEMENT_BYTES = 1 << 20
 """The largest element of a map, as JSON."""
-RESULTS_KEY = "reactor.run/results"
-"""The only key of the document that stands for the results of a map."""
 
 
 @dataclass(frozen=True, slots=True)
