@@ -121,11 +121,7 @@ def test_the_pod_of_a_first_task_that_was_closed_before_it_was_made_is_not_made(
 
 
 def test_a_step_that_no_worker_can_do_is_refused_before_it_is_launched() -> None:
-<<<<<<< HEAD
     known = known_run({"run": {"python": {"source": "def main(row):\n    return 1\n" + "#" * 125_000}}})
-=======
-    known = known_run({"run": {"python": {"source": "def main(row): ...\n" + "#" * 125_000}}})
->>>>>>> maps-chunks
     assert known.blueprint is not None
 
     class Book:
