@@ -47,9 +47,9 @@ class Namespace:
 
     name: str
 
-    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+    def kubectl(self, *arguments: str, stdin: str | None = None, timeout_seconds: float = 120) -> str:
         """Run kubectl in this namespace."""
-        return kubectl("-n", self.name, *arguments, stdin=stdin)
+        return kubectl("-n", self.name, *arguments, stdin=stdin, timeout_seconds=timeout_seconds)
 
     def apply(self, *objects: Mapping[str, Any]) -> None:
         """Apply objects."""
@@ -77,7 +77,8 @@ class Namespace:
     def wait_finished(self, run: str, timeout_seconds: int = 120) -> Object:
         """Wait as users do, and return the status of the ended run."""
         try:
-            self.kubectl("wait", f"rctrun/{run}", "--for=condition=Finished", f"--timeout={timeout_seconds}s")
+            waiting = ("wait", f"rctrun/{run}", "--for=condition=Finished", f"--timeout={timeout_seconds}s")
+            self.kubectl(*waiting, timeout_seconds=timeout_seconds + 30)
         except KubectlFailed as problem:
             raise AssertionError(f"{problem}\n{json.dumps(self.status(run), indent=1)}\n{self.tell_pods()}") from None
         return self.status(run)
