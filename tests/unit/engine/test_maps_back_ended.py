@@ -85,6 +85,17 @@ def test_after_the_deadline_no_undo_is_attempted_again() -> None:
     assert run.rollback is RollbackState.INCOMPLETE
 
 
+def test_an_undo_that_waits_to_be_attempted_again_waits_no_longer_than_until_the_deadline() -> None:
+    undo = attempts(2, base_delay_ms=10 * MINUTE)
+    for late in (0, 3):
+        run = going_back(1, undo=undo, rollback_deadline_ms=MINUTE).fails("rows[0]", message="stuck")
+        assert run.last.wake_at == run.now + MINUTE
+        run.later(MINUTE - 1)
+        assert run.phase is RunPhase.ROLLING_BACK
+        run.later(1 + late)
+        assert (run.phase, listed(run)) == (RunPhase.FAILED, [(FailureKind.ERROR, "element 0: stuck")])
+
+
 def test_ten_elements_that_could_not_be_reversed_are_listed_and_the_others_are_counted() -> None:
     run = going_back(12)
     for index in reversed(range(12)):
