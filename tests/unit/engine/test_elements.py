@@ -20,7 +20,7 @@ from reactor_operator.engine.elements import (
     step_at,
 )
 from reactor_operator.engine.plan import ROOT, MapPlan, Plan
-from reactor_operator.engine.state import UNTOUCHED, Header, RunState, StepPhase, StepState
+from reactor_operator.engine.state import UNTOUCHED, Goal, Header, RunState, StepPhase, StepState
 from tests.unit.engine.driver import DONE_ONCE, Run, compose, elements, mapped, plan_of, step, switch
 
 INNER = mapped("lines", step("a"), step("b", ["a"]))
@@ -131,6 +131,14 @@ def test_an_element_begins_as_a_run_does() -> None:
         assert inner.header == Header(uid="run-1", now=9, started_at=9)
         assert dict(inner.steps) == steps
         assert (inner.ready, inner.remaining, inner.parent) == (("rows[4]",), {ROOT: 1}, draft)
+        assert inner.plan == plan_at(map_of(plan, "rows"), "rows", "rows[4]")
+
+
+def test_an_element_holds_still_where_what_is_around_it_does() -> None:
+    plan = plan_of(mapped("rows", step("a")))
+    for header, held in ((Header(suspended=True), True), (Header(suspended=True, goal=Goal.UNDO), False)):
+        draft = Draft(plan, RunState(header=header, elements={"rows": {}}), 9)
+        assert begin_element(draft, "rows", "rows[0]").header.suspended is held
 
 
 def test_a_path_leads_to_the_saga_that_has_its_step() -> None:

@@ -1,6 +1,7 @@
 """Which documents an element has of its own: all that it refers to by a name."""
 
-from dataclasses import fields, replace
+from dataclasses import fields
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,8 @@ def test_only_documents_that_have_a_name_are_owned() -> None:
 
 @pytest.mark.parametrize("name", [one.name for one in fields(StepState) if "ValueRef" in str(one.type)])
 def test_whatever_a_step_refers_to_is_owned(name: str) -> None:
-    step = replace(StepState(), **{name: named(name)})
+    refers: dict[str, Any] = {name: named(name)}
+    step = StepState(**refers)
     assert names_of_saga(Header(), [StepState(), step]) == {f"@{name}"}
 
 
