@@ -105,7 +105,7 @@ def _file_what_is_done(draft: Draft, path: str) -> None:
     """Let the pages leave the hot state of which nothing is in flight, and nothing will be begun."""
     below = progress_of(draft, path).below
     flying = {index // PAGE for key in draft.elements[path] if (index := index_of(path, key)) is not None}
-    for number, page in draft.pages.get(path, {}).items():
+    for number, page in draft.pages[path].items():
         if below <= number * PAGE and number not in flying:
             file_page(draft, path, number, page)
 
