@@ -118,6 +118,12 @@ def test_an_undo_counts_anew_what_could_not_be_reversed() -> None:
     assert (run.phase, run.header.undone) == (RunPhase.UNDONE, ("rows",))
 
 
+def test_in_another_round_of_the_run_a_map_is_reversed_like_in_the_first() -> None:
+    run = over(1).fails("later").succeeds("rows[0]").is_retried().succeeds("rows[0]").fails("later").succeeds("rows[0]")
+    assert (run.phase, run.rollback, run.step("rows").round) == (RunPhase.FAILED, RollbackState.COMPLETE, 2)
+    assert run.reversals == ["rows[0] undo", "rows[0] undo"]
+
+
 def test_a_page_of_outcomes_that_was_lost_is_passed_over_and_what_was_in_it_is_listed() -> None:
     rows = mapped("rows", step("x", undo=UNDO), batch_size=10, reverses=True)
     run = Run(rows, step("later", ["rows"])).start({"rows": elements(103)})
@@ -136,6 +142,8 @@ def test_a_page_of_outcomes_leaves_the_hot_state_as_soon_as_all_in_it_is_reverse
     assert (list(run.open), list(run.state.pages["rows"])) == (["rows[101]"], [1])
     run.succeeds("rows[101]")
     assert (list(run.open), list(run.state.pages["rows"])) == (["rows[100]"], [1, 0])
+    assert run.last.filing is not None
+    assert run.last.filing.hot == {("rows", 0): run.state.pages["rows"][0]}, "it is stored though none of it is begun"
     run.succeeds("rows[100]")
     assert (list(run.open), list(run.state.pages["rows"])) == (["rows[99]"], [0])
 

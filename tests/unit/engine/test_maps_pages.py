@@ -7,7 +7,7 @@ from reactor_operator.engine.actions import EvaluatePage
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.state import RunPhase, SourcePage, StepPhase
 from reactor_operator.engine.values import ValueRef
-from tests.unit.engine.driver import DONE_ONCE, Run, attempts, elements, failure, mapped, step, value
+from tests.unit.engine.driver import DONE_ONCE, SECOND, Run, attempts, elements, failure, mapped, step, value
 
 UNDO = attempts(1)
 
@@ -164,6 +164,19 @@ def test_results_that_are_being_told_when_the_run_is_cancelled_are_waited_for_no
     assert len(run.state.evaluating) == 1
     run.asks(ev.CancelRequested(id="stop"))
     assert (run.phase, run.at("rows"), run.state.evaluating) == (RunPhase.CANCELLED, StepPhase.CANCELLED, frozenset())
+
+
+def test_what_a_map_that_fails_has_asked_is_waited_for_no_longer_though_its_run_goes_on() -> None:
+    run = paged((2, "a"), batch_size=2, optional=True).succeeds("rows[page-0]")
+    run.asks(ev.TaskSucceeded(task=run.open["rows[page-1]"]))
+    run.asks(ev.TaskFailed(task=run.open["rows[0]"], failure=failure(FailureKind.ERROR)))
+    assert (run.phase, run.at("rows"), run.state.evaluating) == (RunPhase.RUNNING, StepPhase.RUNNING, frozenset())
+
+    run = Run(mapped("rows", step("x"), optional=True, timeout_ms=SECOND), step("other")).start({"rows": elements(1)})
+    run.asks(ev.TaskSucceeded(task=run.open["rows[0]"]))
+    run.now += SECOND
+    run.asks(ev.TimePassed())
+    assert (run.phase, run.at("rows"), run.state.evaluating) == (RunPhase.RUNNING, StepPhase.IGNORED, frozenset())
 
 
 def test_no_page_is_asked_for_where_the_run_has_no_room_or_holds_still() -> None:

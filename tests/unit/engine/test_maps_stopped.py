@@ -85,6 +85,18 @@ def test_an_element_that_is_reversing_itself_keeps_no_other_from_being_stopped()
     assert list(run.open) == ["rows[0]/a"], "a failure of the map leaves an element the attempts of its undo"
 
 
+def test_an_element_that_halts_keeps_no_other_from_being_stopped() -> None:
+    rows = mapped("rows", step("a"), step("b"), step("c", ["a"]), batch_size=2)
+    run = Run(rows, step("other")).start({"rows": elements(2)})
+    run.halts("rows[0]/a", "enough").fails("other").succeeds("rows[1]/a")
+    assert list(run.open) == ["rows[0]/b", "rows[1]/b"]
+
+
+def test_a_cancel_reaches_what_is_draining_already() -> None:
+    run = Run(mapped("rows", step("x"), batch_size=2)).start({"rows": elements(4)}).fails("rows[0]").is_cancelled()
+    assert run.state.elements["rows"]["rows[1]"].header.goal is Goal.CANCEL
+
+
 def test_a_cancel_leaves_an_element_that_is_reversing_itself_no_other_attempt() -> None:
     body = (step("a", undo=attempts(2)), step("b", ["a"]))
     run = Run(mapped("rows", *body, batch_size=2, fail_fast=False)).start({"rows": elements(2)})

@@ -126,7 +126,7 @@ def _begin(draft: Draft, path: str, index: int, outcome: ElementOutcome) -> None
     key = element_path(path, index)
     file_outcome(draft, path, index, replace(outcome, kept=None, result=None))
     plan = plan_at(map_of(draft, path), path, key)
-    kept = restore(plan, replace(outcome.kept.header, uid=draft.header.uid), dict(outcome.kept.steps))
+    kept = restore(plan, outcome.kept.header, dict(outcome.kept.steps))
     inner = draft.add_element(path, key, plan, kept)
     undo(inner, "", delete=False)
     goal = Goal.UNDO if draft.header.goal is Goal.UNDO else Goal.ROLL_BACK
