@@ -92,9 +92,10 @@ def go_over(draft: Draft, path: str, advance: Advance) -> bool:
 
 def settle(draft: Draft, path: str, advance: Advance) -> None:
     """Let the elements that were told something, or wait for room, go on; take in those that have ended."""
-    open_waiting(draft, path)
+    tell_whether_held(draft, path)
     plain.take_in(draft, path)
-    while unsettled := draft.unsettled(path):
+    tried = set[str]()
+    while unsettled := draft.unsettled(path) or open_waiting(draft, path, tried):
         for key, inner in unsettled:
             advance(inner)
             draft.settled(path, key)
@@ -111,21 +112,30 @@ def opened(draft: Draft, path: str, key: str) -> Draft:
     return inner
 
 
-def open_waiting(draft: Draft, path: str) -> None:
-    """Open the elements that wait for room where there is some, or do not know yet that the run holds still or goes on.
-
-    An element holds still where what is around it does: not where that is being cancelled or undone.
-    """
-    flight, held, plan = draft.elements[path], is_held(draft.header), map_of(draft, path)
+def tell_whether_held(draft: Draft, path: str) -> None:
+    """Let elements hold still where what is around them does: not where that is being cancelled or undone."""
+    flight, held = draft.elements[path], is_held(draft.header)
     if flight.suspended != (len(flight) if held else 0):
         for key, one in flight.items():
             if one.header.suspended != held:
                 opened(draft, path, key).set(suspended=held)
-    room, opened_now = draft.room(), draft.inner.get(path, {})
+
+
+def open_waiting(draft: Draft, path: str, tried: set[str]) -> list[tuple[str, Draft]]:
+    """Open as many of the elements that wait for room as there may be room for, but those that were `tried`."""
+    flight, plan, room = draft.elements.get(path), map_of(draft, path), draft.room()
+    if flight is None or room <= 0:
+        return []
+    opened_now = draft.inner.get(path, {})
     for key in (*opened_now, *flight.waiting):
-        if room > 0 and waits_for_room(plan_at(plan, path, key), opened_now.get(key, flight[key])):
-            room -= 1
-            opened(draft, path, key)
+        if key in tried or not waits_for_room(plan_at(plan, path, key), opened_now.get(key, flight[key])):
+            continue
+        tried.add(key)
+        opened(draft, path, key)
+        room -= 1
+        if not room:
+            break
+    return draft.unsettled(path)
 
 
 def _is_stopping(draft: Draft, path: str) -> bool:
