@@ -8,7 +8,7 @@ of somebody else overwritten, a deletion (the Deployment goes by owner reference
 from collections.abc import Callable
 
 from reactor_operator.kube.client import KubeClient, PatchType
-from reactor_operator.kube.errors import Conflict, Forbidden, Invalid
+from reactor_operator.kube.errors import ApiUnavailable, Conflict, Forbidden, Invalid
 from reactor_operator.kube.fields import JsonObject, int_at, map_at, maps_at, text_at, texts_at
 from reactor_operator.kube.moments import parse_moment
 from reactor_operator.kube.paths import DEPLOYMENT, POD, REACTOR_POOL
@@ -25,6 +25,9 @@ MANAGER = "reactor-operator"
 SLOW_MS = 20_000
 Replicas = Callable[[Workers], int]
 """Tells how many workers a pool is to have, of those it has."""
+
+_UNDECLARED = "field not declared in schema"
+"""What a server-side apply says, with status 500, of a field that there is not."""
 
 
 class PoolReconciler:
@@ -52,6 +55,10 @@ class PoolReconciler:
                 found = await self._applied_as(path, found, pool, wanted)
             except Invalid as error:
                 return _refused(before, wanted, f"InvalidPod: the API server refuses its Deployment: {error.message}")
+            except ApiUnavailable as error:
+                if _UNDECLARED not in str(error):
+                    raise
+                return _refused(before, wanted, f"InvalidPod: the API server refuses its Deployment: {error}")
             except Forbidden as error:
                 return _refused(before, wanted, f"{error.reason or 'Forbidden'}: {error.message}")
         return await self._read(pool, found) if found is not None else Workers()
