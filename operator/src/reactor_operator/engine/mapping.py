@@ -26,12 +26,20 @@ from reactor_operator.engine.failures import Failure, FailureKind, render_messag
 from reactor_operator.engine.flight import Flight
 from reactor_operator.engine.forward import complete, start_ready
 from reactor_operator.engine.launching import NOT_WAITING, terminate
-from reactor_operator.engine.outcomes import detail_of, drop_cursor, file_all, file_outcome, outcome_of, release
+from reactor_operator.engine.outcomes import (
+    count,
+    detail_of,
+    drop_cursor,
+    file_all,
+    file_outcome,
+    not_reversed,
+    outcome_of,
+    release,
+)
 from reactor_operator.engine.owned import names_of
 from reactor_operator.engine.plan import MapPlan, OnFailure
 from reactor_operator.engine.progress import map_of, note, progress_of, sources_without
 from reactor_operator.engine.reports import task_reported
-from reactor_operator.engine.reverting import list_unreversed
 from reactor_operator.engine.state import (
     SOURCE_PAGE,
     ElementPhase,
@@ -47,8 +55,6 @@ from reactor_operator.engine.state import (
 from reactor_operator.engine.values import ValueRef
 from reactor_operator.engine.waiting import waits_for_room
 
-LISTED = 10
-"""Elements of one map that could not be reversed and are listed one by one; the others are counted."""
 _DETAILS_KEPT = 100
 """Failed elements of one map of which the traceback is kept."""
 
@@ -283,39 +289,18 @@ def _side_task_failed(draft: Draft, path: str, key: str, inner: Draft) -> None:
 
 def _take_in_element(draft: Draft, path: str, index: int, inner: Draft) -> None:
     outcome = outcome_of(inner, element_path(path, index))
-    state = progress_of(draft, path)
-    changes: dict[str, object] = {"sources": sources_without(draft, path, (index,))}
-    if outcome.kept is not None:
-        changes["kept"] = state.kept + 1
-    match outcome.phase:
-        case ElementPhase.SUCCEEDED:
-            changes["succeeded"] = state.succeeded + 1
-        case ElementPhase.SKIPPED:
-            changes["skipped"] = state.skipped + 1
-        case ElementPhase.FAILED:
-            changes["failed"] = state.failed + 1
-        case _:
-            pass
-    note(draft, path, **changes)
+    note(draft, path, sources=sources_without(draft, path, (index,)))
+    state = count(draft, path, outcome)
     if outcome.phase is ElementPhase.FAILED:
         assert outcome.failure is not None
         _judge(draft, path, index, outcome.failure)
-        if state.failed >= _DETAILS_KEPT and outcome.kept is None:
+        if state.failed > _DETAILS_KEPT and outcome.kept is None:
             outcome = replace(outcome, failure=replace(outcome.failure, detail=None))
     explains = detail_of(progress_of(draft, path).failure)  # why the map fails is explained, however many failed
     release(draft, inner, outcome.result, detail_of(outcome.failure), explains, kept=outcome.kept)
     file_outcome(draft, path, index, outcome)
     for listed in inner.header.rollback_failures:
         not_reversed(draft, path, index, listed.kind, listed.message)
-
-
-def not_reversed(draft: Draft, path: str, index: int, kind: FailureKind, message: str) -> None:
-    """Something in an element could not be reversed: the first ones are listed, the others are counted."""
-    state = note(draft, path, unreversed=progress_of(draft, path).unreversed + 1)
-    if state.unreversed <= LISTED:
-        list_unreversed(draft, path, kind, render_message(f"element {index}: {message}"))
-    elif state.unreversed == LISTED + 1:
-        list_unreversed(draft, path, kind, f"more elements of {path} could not be reversed; read their results")
 
 
 def _judge(draft: Draft, path: str, index: int, failure: Failure) -> None:

@@ -15,8 +15,8 @@ from reactor_operator.engine.draft import Draft, outcomes_of
 from reactor_operator.engine.elements import Advance, element_path, index_of, plan_at
 from reactor_operator.engine.ending import cancel, rollback_is_late
 from reactor_operator.engine.failures import Failure, FailureKind
-from reactor_operator.engine.mapping import not_reversed, open_waiting, opened, tell_whether_held
-from reactor_operator.engine.outcomes import file_outcome, file_page, file_reversed
+from reactor_operator.engine.mapping import open_waiting, opened, tell_whether_held
+from reactor_operator.engine.outcomes import file_outcome, file_page, file_reversed, not_reversed
 from reactor_operator.engine.progress import map_of, note, progress_of
 from reactor_operator.engine.resuming import undo
 from reactor_operator.engine.reverting import cleanup_failed, reversed_one
