@@ -14,14 +14,13 @@ import orjson
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.identity import Task, digest_of, pod_name
-from reactor_operator.engine.values import reference_to
 from reactor_operator.ports import Launched, ReactorObject, Refused, RunObject, RunRef, TaskOrder
 from reactor_operator.reconciling.told import told_sequence
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Appended, Entry, StoreUnavailable
 from tests.simulation.coverage import Fault, Seen
 from tests.simulation.ledger import Ledger
-from tests.simulation.pods import LOST_MS, RESULT, Pod, PodPhase, Script
+from tests.simulation.pods import LOST_MS, Pod, PodPhase, Script
 from tests.simulation.shared_store import SharedStore
 from tests.simulation.trace import Trace
 
@@ -303,6 +302,7 @@ class FakeCluster:
         answer = await self.store.append(entry)
         if answer is Appended.RECORDED:
             self.ledger.recorded(entry.run, event, entry.digest, final=entry.final)
+            self.ledger.documents.recorded(entry)
             self.sent.append((entry, event))
             if self.strikes():
                 self.coverage.note(Fault.EVENT_LOST)
@@ -319,6 +319,7 @@ class FakeCluster:
         self.coverage.note(Fault.ENTRY_REPEATED)
         if await self.store.append(entry) is Appended.RECORDED:
             self.ledger.recorded(entry.run, event, entry.digest, final=entry.final)
+            self.ledger.documents.recorded(entry)
             self.changed(entry.run)
 
     async def tell_stale_reason(self, pod: Pod) -> None:
@@ -412,5 +413,5 @@ def outcome_entry(pod: Pod, event: ev.Outcome, *, binding: str = "") -> Entry:
         binding=binding,
         digest=digest_of("outcome", body.hex()),
         body=body,
-        values={reference_to(RESULT).digest: RESULT},
+        values=dict(pod.documents),
     )

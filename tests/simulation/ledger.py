@@ -9,13 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from reactor_operator.engine import events as ev
-from reactor_operator.engine.identity import Task
+from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.state import ENDED, Goal, Stage
 from reactor_operator.ports import TaskOrder
 from reactor_operator.store.codec import decode_header
 from reactor_operator.store.port import Commit
 from tests.simulation.asked import Asked
 from tests.simulation.coverage import Coverage, Seen
+from tests.simulation.documents import Documents
 from tests.simulation.pods import Pod
 
 _ENDED = frozenset(phase.value for phase in ENDED)
@@ -57,6 +58,7 @@ class Ledger:
     limits: dict[str, int] = field(default_factory=dict)
     reactor_of: dict[str, str] = field(default_factory=dict)
     requests: Asked = field(default_factory=Asked)
+    documents: Documents = field(default_factory=Documents)
     _active: dict[str, int] = field(default_factory=dict)
     _ended: set[str] = field(default_factory=set)
     _looked: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -92,6 +94,7 @@ class Ledger:
             f"F10: epoch {commit.epoch} committed {run} after {self.epoch} had taken over"
         )
         self._note_stage(commit, owner)
+        self.documents.committed(commit)
         for key in commit.opens:
             if run not in self.lost:
                 assert (run, key) not in self._closed, f"O2: {run}: {key} was closed and is opened again"
@@ -203,6 +206,10 @@ class Ledger:
         if superseded:
             self.coverage.note(Seen.ZOMBIE_ACTED)
         self.acts.append(Act(pod.run.uid, pod.task, now, superseded, pod.orphan))
+
+    def has_succeeded(self, run: str, path: str, round_: int) -> bool:
+        """Tell whether a step did its action in a round."""
+        return (run, path, Action.RUN.value, round_) in self._done
 
     def is_closed(self, pod: Pod) -> bool:
         """Tell whether the pod's task was closed."""
