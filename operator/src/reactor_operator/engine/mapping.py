@@ -22,9 +22,10 @@ from reactor_operator.engine.elements import (
     plan_at,
 )
 from reactor_operator.engine.ending import begin_ending, cancel, fail_for_good
-from reactor_operator.engine.failures import Failure, FailureKind, render_message
+from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.flight import Flight
 from reactor_operator.engine.forward import complete, start_ready
+from reactor_operator.engine.judging import about, fail, judge, judge_known
 from reactor_operator.engine.launching import NOT_WAITING, terminate
 from reactor_operator.engine.outcomes import (
     count,
@@ -288,10 +289,10 @@ def _take_in(draft: Draft, path: str, key: str, inner: Draft) -> None:
 def _side_task_failed(draft: Draft, path: str, key: str, inner: Draft) -> None:
     failed = inner.header.failure
     if failed is not None:
-        _fail(draft, path, _about(key[len(path) :].strip("[]").replace("-", " "), failed.failure))
+        fail(draft, path, about(key[len(path) :].strip("[]").replace("-", " "), failed.failure))
     elif not _is_stopping(draft, path):
         message = f"{key} was skipped or halted, expected a result of it"
-        _fail(draft, path, Failure(kind=FailureKind.INVALID_RESULT, message=message, retryable=False))
+        fail(draft, path, Failure(kind=FailureKind.INVALID_RESULT, message=message, retryable=False))
     release(draft, inner, detail_of(progress_of(draft, path).failure))
 
 
@@ -301,7 +302,7 @@ def _take_in_element(draft: Draft, path: str, index: int, inner: Draft) -> None:
     state = count(draft, path, outcome)
     if outcome.phase is ElementPhase.FAILED:
         assert outcome.failure is not None
-        _judge(draft, path, index, outcome.failure)
+        judge(draft, path, index, outcome.failure)
         if state.failed > _DETAILS_KEPT and outcome.kept is None:
             outcome = replace(outcome, failure=replace(outcome.failure, detail=None))
     explains = detail_of(progress_of(draft, path).failure)  # why the map fails is explained, however many failed
@@ -309,33 +310,6 @@ def _take_in_element(draft: Draft, path: str, index: int, inner: Draft) -> None:
     file_outcome(draft, path, index, outcome)
     for listed in inner.header.rollback_failures:
         not_reversed(draft, path, index, listed.kind, listed.message)
-
-
-def _judge(draft: Draft, path: str, index: int, failure: Failure) -> None:
-    """An element has failed: too many of those fail the map."""
-    plan, state = map_of(draft, path), progress_of(draft, path)
-    if plan.fail_fast:
-        _fail(draft, path, _about(f"element {index}", failure))
-        return
-    limit = ""
-    if plan.max_failures is not None and state.failed > plan.max_failures:
-        limit = f"maxFailures {plan.max_failures}"
-    elif plan.max_failures_percent is not None:
-        finished = state.succeeded + state.skipped + state.failed
-        of = state.total if state.total is not None else max(finished, 100)
-        if state.failed * 100 > plan.max_failures_percent * of:
-            limit = f"maxFailuresPercent {plan.max_failures_percent} of {of}"
-    if limit:
-        _fail(draft, path, _about(f"{state.failed} elements failed, more than {limit}; the last one, {index}", failure))
-
-
-def _about(what: str, failure: Failure) -> Failure:
-    return replace(failure, message=render_message(f"{what}: {failure.message}"))
-
-
-def _fail(draft: Draft, path: str, failure: Failure) -> None:
-    if progress_of(draft, path).failure is None:
-        note(draft, path, failure=failure)
 
 
 def page_evaluated(draft: Draft, event: ev.PageEvaluated | ev.PageEvaluationFailed) -> None:
@@ -348,13 +322,13 @@ def page_evaluated(draft: Draft, event: ev.PageEvaluated | ev.PageEvaluationFail
     draft.evaluating.discard(page_of(path))
     state = progress_of(draft, path)
     if isinstance(event, ev.PageEvaluationFailed):
-        _fail(draft, path, event.failure)
+        fail(draft, path, event.failure)
         return
     drop_cursor(draft, path)
     if event.cursor is not None and event.mark == state.mark:
         _refuse_page(draft, event)
         message = f"page {event.page}: found a cursor that an earlier page returned too, expected another one, or null"
-        _fail(draft, path, Failure(kind=FailureKind.INVALID_RESULT, message=message, retryable=False))
+        fail(draft, path, Failure(kind=FailureKind.INVALID_RESULT, message=message, retryable=False))
         return
     number, known = event.page, state.known + event.size
     sources = state.sources
@@ -374,6 +348,8 @@ def page_evaluated(draft: Draft, event: ev.PageEvaluated | ev.PageEvaluationFail
         exhausted=event.cursor is None,
         total=known if event.cursor is None else None,
     )
+    if event.cursor is None:
+        judge_known(draft, path)
 
 
 def _refuse_page(draft: Draft, event: ev.PageEvaluated | ev.PageEvaluationFailed) -> None:
@@ -421,7 +397,7 @@ def returns_evaluated(draft: Draft, event: ev.ReturnsEvaluated | ev.ReturnsEvalu
     if isinstance(event, ev.ReturnsEvaluated):
         _complete(draft, event.scope, event.result)
     else:
-        _fail(draft, event.scope, event.failure)
+        fail(draft, event.scope, event.failure)
 
 
 def _complete(draft: Draft, path: str, result: ValueRef | None) -> None:
