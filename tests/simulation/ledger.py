@@ -17,6 +17,7 @@ from reactor_operator.store.port import Commit
 from tests.simulation.asked import Asked
 from tests.simulation.coverage import Coverage, Seen
 from tests.simulation.documents import Documents
+from tests.simulation.mapped_moments import Moments
 from tests.simulation.pods import Pod
 
 _ENDED = frozenset(phase.value for phase in ENDED)
@@ -59,6 +60,7 @@ class Ledger:
     reactor_of: dict[str, str] = field(default_factory=dict)
     requests: Asked = field(default_factory=Asked)
     documents: Documents = field(default_factory=Documents)
+    moments: Moments = field(init=False)
     _active: dict[str, int] = field(default_factory=dict)
     _ended: set[str] = field(default_factory=set)
     _looked: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -79,6 +81,9 @@ class Ledger:
     _requests: dict[tuple[str, str, str, int], bytes | None] = field(default_factory=dict)
     _users: dict[str, tuple[str, str, str, int]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.moments = Moments(self.coverage)
+
     def looked(self, owner: str, run: str) -> None:
         """An operator looks at a run: what it decides of it is decided from here on."""
         self._looked[owner, run] = self._times_reopened
@@ -95,6 +100,8 @@ class Ledger:
         )
         self._note_stage(commit, owner)
         self.documents.committed(commit)
+        if run not in self.lost:
+            self.moments.committed(commit)
         for key in commit.opens:
             if run not in self.lost:
                 assert (run, key) not in self._closed, f"O2: {run}: {key} was closed and is opened again"
@@ -232,6 +239,7 @@ class Ledger:
     def lose(self, run: str, *, detectable: bool) -> None:
         """The store forgot something of a run: what was recorded may be recorded again; nothing else is excused."""
         self.lost.add(run)
+        self.moments.lose(run)
         self._recovering.discard(run)
         if not detectable:
             self.spared.add(run)
