@@ -93,3 +93,16 @@ def test_how_many_elements_were_taken_back_is_counted() -> None:
     assert run.progress("rows").undone == 2
     run.is_to_be_undone().succeeds("rows[1]")
     assert (run.progress("rows").succeeded, run.progress("rows").undone) == (3, 3)
+
+
+def test_what_explains_an_element_that_failed_stays_when_it_is_taken_back_later() -> None:
+    rows = mapped("rows", step("a", undo=UNDO), step("b", ["a"]), batch_size=1, fail_fast=False, reverses=True)
+    run = Run(rows, step("later", ["rows"])).start({"rows": elements(2)}).succeeds("rows[0]/a")
+    fail(run, "rows[0]/b")
+    run.fails("rows[0]/a", message="stuck").succeeds("rows[1]/a").succeeds("rows[1]/b").fails("later")
+    run.succeeds("rows[1]/a").succeeds("rows[0]/a")
+    assert (run.phase, run.at("rows")) == (RunPhase.FAILED, StepPhase.UNDONE)
+    failed = run.outcomes("rows")[0].failure
+    assert failed is not None
+    assert failed.detail == detail_of("rows[0]/b")
+    assert run.dropped.isdisjoint({detail_of("rows[0]/b").digest})

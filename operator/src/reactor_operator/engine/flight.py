@@ -81,14 +81,11 @@ class Flight(Mapping[str, RunState]):
         self.troubled.pop(path, None)
 
     def due(self, now: int) -> list[str]:
-        """Return the elements that something is due in."""
-        found = []
-        if self._due and min(self._due.values()) <= now:
-            for path in [path for path, at in self._due.items() if at <= now]:
-                at = wakes_at(self._elements[path], now - 1)
-                if at is not None and at <= now:
-                    found.append(path)
-        return found
+        """Return the elements that something is due in, or whose deadline has passed: nobody is woken in time to the
+        millisecond."""
+        if not self._due or min(self._due.values()) > now:
+            return []
+        return [path for path, at in self._due.items() if at <= now]
 
     def wakes_at(self, now: int) -> int | None:
         """Return when one of the elements is to be looked at, whatever happens."""

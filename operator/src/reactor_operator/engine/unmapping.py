@@ -87,16 +87,16 @@ def _reverse_more(draft: Draft, path: str) -> bool:
     if page is None:
         _load(draft, path, number)
         return False
-    plan, begun = map_of(draft, path), False
+    plan, begun = map_of(draft, path), 0  # what was begun has no task yet that takes room
     left = list(_to_reverse(page, below))
     while left:
         chunk = min(plan.chunk, draft.plan.parallelism, len(left))
-        if len(draft.elements[path]) + chunk > plan.undo_window * plan.chunk or draft.room() < chunk:
-            return begun
+        if len(draft.elements[path]) + chunk > plan.undo_window * plan.chunk or draft.room() - begun < chunk:
+            return begun > 0
         for index in left[:chunk]:
             _begin(draft, path, index, page[index])
         note(draft, path, below=left[chunk - 1])
-        left, begun = left[chunk:], True
+        left, begun = left[chunk:], begun + chunk
     note(draft, path, below=number * PAGE)
     _file_what_is_done(draft, path)
     return True
