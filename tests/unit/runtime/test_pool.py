@@ -23,6 +23,15 @@ def main(n, seconds=0):
     time.sleep(seconds)
     return n
 """
+DIES_LATE = """
+import os, threading, time
+def main(n, dies=False):
+    with open(os.environ["FOLDER"] + "/begun", "a") as file:
+        file.write(f"{n}\\n")
+    if dies:
+        threading.Thread(target=lambda: (time.sleep(0.0005), os._exit(3)), daemon=True).start()
+    return n
+"""
 
 
 def key(n: int, action: str = "run") -> str:
@@ -95,6 +104,17 @@ def test_what_is_not_the_workers_any_more_is_stopped_and_not_reported(tmp_path: 
             assert peer.wait(lambda: key(2) in peer.reported)
     assert begun(tmp_path) == [0, 2]
     assert set(peer.reported) == {key(2)}
+
+
+def test_a_task_whose_process_ends_after_it_and_before_its_answer_is_not_begun_again(tmp_path: Path) -> None:
+    dying = range(0, 6, 2)
+    with serving(PoolPeer(DIES_LATE)) as peer:
+        peer.queue(*[[(key(n), {"n": n, "dies": n in dying})] for n in range(6)])
+        with worker(peer, tmp_path):
+            assert peer.wait(lambda: len(peer.reported) == 6)
+    assert sorted(begun(tmp_path)) == list(range(6))
+    assert any(peer.reported[key(n)].get("failure", {}).get("kind") == "NoOutcome" for n in dying)
+    assert [peer.reported[key(n)]["result"] for n in range(6) if n not in dying] == [1, 3, 5]
 
 
 def test_told_to_stop_it_ends_what_runs_and_gives_back_the_rest(tmp_path: Path) -> None:

@@ -165,6 +165,7 @@ class Child:
             self._tell_kept()
             if not page.keep(answer):
                 self._send(answer)
+        page.answered()
         if flags & LAST or micros > _SLOW_US or now - self._kept_since > _KEPT_NS:
             self._tell_kept()
 

@@ -179,6 +179,8 @@ class Work:
         elif flags & NOT_BEGUN:
             self._not_begun(task)
         elif task.stopped:
+            if not flags & LAST:
+                child.ended_before_it_was_told(task)
             self._stopped(task)
         else:
             self.pace.took(task.lease, micros)
