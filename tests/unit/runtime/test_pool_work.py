@@ -1,4 +1,4 @@
-"""The work of a worker without its gateway: real children, tasks handed to them by the test, at moments that are rare."""
+"""The work of a worker without its gateway: real children, and moments that are rare."""
 
 import json
 import os
@@ -101,3 +101,19 @@ def test_a_task_that_ends_while_it_is_told_to_stop_takes_no_other_with_it(trials
     trial.go_until(lambda: len(trial.work.outcomes) == 2)
     assert trial.told() == {first.key: "Timeout", second.key: 1}
     assert child.is_idle
+
+
+def test_steps_are_forgotten_where_they_have_become_many_though_the_worker_is_never_idle(
+    trials: Callable[[str], WorkTrial],
+) -> None:
+    trial = trials(SLEEPS)
+    (task,) = trial.lease({"n": 7})
+    trial.work.held.steps |= {f"{number:064d}": b"{}" for number in range(5_000)}
+    trial.work.forget_steps()
+    assert list(trial.work.held.steps) == [STEP]
+    trial.go_until(lambda: trial.work.outcomes)
+    (second,) = trial.lease({"n": 8})
+    for child in trial.work._children.values():
+        child.forget_steps()
+    trial.go_until(lambda: len(trial.work.outcomes) == 2)
+    assert trial.told() == {task.key: 7, second.key: 8}

@@ -181,6 +181,8 @@ class Child:
             fetched = self._reader.fetch(run, given)
             if fetched is None:
                 return b"", NOT_BEGUN | CLOSED
+            if not self._page.may_begin(self._page.current, monotonic_ns()):  # that took a while
+                return b"", NOT_BEGUN
             given = fetched
         step = self._steps[given["step"]]
         try:
