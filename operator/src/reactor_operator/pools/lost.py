@@ -1,8 +1,8 @@
 """Tasks whose lease ran out: their worker ended or hung, and nobody will report them.
 
 In: the store's book of leases. Out: `TaskLost` in the inboxes of their runs. Never here: what a loss means, or a task
-told as lost that has its outcome (the store passes those over, and its inbox decides the rest), a worker that lives told
-as lost because the store was away and took no heartbeat.
+told as lost that has its outcome (the store passes those over, and its inbox decides the rest), or told as lost
+with a worker that lives, because the store was away and took no heartbeat.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ from reactor_operator.store.port import Appended, Entry, StoreUnavailable
 LOOK_SECONDS = 1.0
 AT_ONCE = 500
 GRACE_SECONDS = 15.0
-"""So long workers have to renew their leases once the store answers again: they ask at least every 5 s, after a pause of
-at most 5 s, and a gateway may wait 5 s for a store that has gone."""
+"""So long workers have to renew their leases once the store answers again: they ask every 5 s, after a pause of at most
+5 s, and a gateway may wait 5 s for a store that has gone."""
 _MORE_SECONDS = 0.05
 MESSAGE = "its lease ran out: the worker ended or hung"
 _log = structlog.get_logger("reactor_operator.pools")

@@ -218,9 +218,9 @@ class Child:
             self._handlers[given["step"]] = call.handler, script
         return document
 
-    def _read_page(self, step: str, round_: int, page: int, which: str) -> "Mapping[str, object]":
+    def _read_page(self, step: str, round_: int, page: int, which: str, after: int) -> "Mapping[str, object]":
         assert self._reader is not None
-        return self._reader.read_page(*self._given, step, round_, page, which)
+        return self._reader.read_page(*self._given, step, round_, page, which, after)
 
     def _in_order(self) -> bool:
         """Put everything back, end what the task left running, and return whether another task may follow here."""
