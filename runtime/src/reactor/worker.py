@@ -60,8 +60,8 @@ class Pages:
         self._orders = orders
         self._turn = allocate_lock()
 
-    def read(self, step: str, round_: int, page: int, which: str) -> "Mapping[str, object]":
-        """Return a page. Raises ResultsUnavailable."""
+    def read(self, step: str, round_: int, page: int, which: str, _after: int) -> "Mapping[str, object]":
+        """Return a page, which is always a whole one. Raises ResultsUnavailable."""
         question = dumps({"step": step, "round": round_, "page": page, "filter": which}).encode()
         with self._turn:  # a handler may read in several threads
             _write(self._files.answers, b"? %d\n" % len(question), question)

@@ -114,6 +114,12 @@ class ChildProcess:
         self.page.ask_to_stop(task.number)
         self._signal(signal.SIGTERM)
 
+    def ended_before_it_was_told(self, task: Task) -> None:
+        """A task that was to stop had ended by then, and the child goes on: what it does now is none of that."""
+        if self.page.stop == task.number:
+            self.retiring = False
+            self.kill_at = 0.0
+
     def kill(self) -> None:
         """End it now."""
         self.killed = True
@@ -128,11 +134,11 @@ class ChildProcess:
         self._close()
         self._received.clear()
         self._take(bytearray(self.page.look()))
-        self._was_doing = self.page.current
+        self._was_doing = self.page.untold
         self.page.close()
 
     def was_doing(self) -> Task | None:
-        """Return the task that the child was doing when it ended without an answer to it."""
+        """Return the task that the child had begun when it ended, and did not answer for."""
         return self.tasks.get(self._was_doing)
 
     def dismiss(self) -> None:

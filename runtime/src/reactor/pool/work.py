@@ -59,8 +59,8 @@ class Work:
             self._release_ready()
 
     def forget_steps(self) -> None:
-        """Forget what was told of steps, where it has become much and nothing is held."""
-        if len(self.held.steps) > _STEPS and not self.held.count:
+        """Forget what was told of steps, where it has become much; what is held keeps its own."""
+        if len(self.held.steps) > _STEPS + 2 * len(self.held.needed_steps()):
             self.held.forget_steps()
             for child in self._children.values():
                 child.forget_steps()
@@ -179,6 +179,8 @@ class Work:
         elif flags & NOT_BEGUN:
             self._not_begun(task)
         elif task.stopped:
+            if not flags & LAST:
+                child.ended_before_it_was_told(task)
             self._stopped(task)
         else:
             self.pace.took(task.lease, micros)
@@ -198,13 +200,14 @@ class Work:
             self.held.settle(task)
 
     def _not_begun(self, task: Task) -> None:
-        """Do later what was not begun, give it back, or forget it."""
+        """Do later what was not begun, give it back, or forget it.
+
+        Where its lease may have run out it is given back too: if nobody was told of its loss it counts as never begun.
+        """
         if task.withdrawn and not self.is_draining:
             self.held.settle(task)
-        elif self.is_draining or task.lease.halted:
+        elif self.is_draining or task.lease.halted or monotonic_ns() >= task.lease.valid_until_ns:
             self.outcomes.add(Outcome(task, b"null", released=True))
-        elif monotonic_ns() >= task.lease.valid_until_ns:
-            self.held.settle(task)
         elif self._ready and self._ready[0][0] is task.lease:
             again = self._ready[0][1]
             again.append(task)
@@ -235,8 +238,9 @@ class Work:
     def _still_to_do(self, lease: Lease, tasks: list[Task], now_ns: int) -> list[Task]:
         left = [task for task in tasks if not task.withdrawn and now_ns < lease.valid_until_ns]
         if len(left) < len(tasks):
-            for task in set(tasks) - set(left):
-                self.held.settle(task)
+            for task in tasks:
+                if task not in left:
+                    self._not_begun(task)
         return left
 
     def _release_ready(self) -> None:
