@@ -127,6 +127,11 @@ class LocalLauncher:
             await self._remove_leftover(run, task)
         await self._append(lost_entry(run, task))
 
+    @property
+    def has_room(self) -> bool:
+        """Whether fewer tasks run than may."""
+        return len(self._running) < self._settings.at_once and not self._closing
+
     async def start(self, order: TaskOrder) -> Launched | NotYet | Refused:
         """Launch the task unless it runs, or ran, here already."""
         key = (order.run.uid, order.task.key)
@@ -134,7 +139,7 @@ class LocalLauncher:
             return Launched()
         if order.after is not None and (order.run.uid, order.after.key) in self._running:
             return NotYet(again_ms=_AGAIN_MS)
-        if len(self._running) >= self._settings.at_once or self._closing:
+        if not self.has_room:
             return NotYet(again_ms=_AGAIN_MS)
         action = order.step.action(order.task.action)
         if action is None:
