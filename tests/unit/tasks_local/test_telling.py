@@ -1,4 +1,4 @@
-"""What tasks of a laptop tell is recorded together where it comes together, in order, however long the store is away."""
+"""What tasks of a laptop tell is recorded together where it comes together, however long the store is away."""
 
 import asyncio
 from collections.abc import Sequence
