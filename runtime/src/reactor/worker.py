@@ -90,7 +90,7 @@ def run_worker() -> int:
         files.give_to_handlers()
         keep = len(sys._current_frames()) <= _OWN_THREADS
         _write(files.output, order["mark"].encode() + b"\n")
-        _write(files.answers, b"%d %d\n" % (len(document), keep), document)
+        _write(files.answers, b"%d %d\n" % (len(document), keep) + document)
     return 0
 
 
@@ -133,10 +133,12 @@ def _flush() -> None:
 
 
 def _restore(variables: dict[str, str]) -> None:
-    """Take back what a handler changed for all in the environment."""
-    if dict(os.environ) != variables:
-        os.environ.clear()
-        os.environ.update(variables)
+    """Take back what a handler changed for all in the environment; to write all of it anew would take longer than most
+    handlers of elements do."""
+    found = dict(os.environ)
+    for name in found.keys() - variables.keys():
+        del os.environ[name]
+    os.environ.update({name: text for name, text in variables.items() if found.get(name) != text})
 
 
 def _write(file: int, *parts: bytes) -> None:
