@@ -21,6 +21,8 @@ def with_map(random: Random, spec: dict[str, object], *, comparable: bool) -> di
         inside = with_map(random, steps[around]["compose"], comparable=comparable)
         changed = steps[around] | {"compose": inside}
         return spec | {"steps": [*steps[:around], changed, *steps[around + 1 :]]}
+    if not comparable and "parallelism" in spec:
+        spec = spec | {"parallelism": random.randint(2, 5)}
     kept = {name: steps[place][name] for name in ("name", "waitFor") if name in steps[place]}
     mapped = kept | random_map(random, str(kept["name"]), comparable=comparable)
     return spec | {"steps": [*steps[:place], mapped, *steps[place + 1 :]]}
@@ -28,7 +30,7 @@ def with_map(random: Random, spec: dict[str, object], *, comparable: bool) -> di
 
 def random_map(random: Random, name: str, *, comparable: bool, nested: bool = False) -> Step:
     """Return what a step with a map says. Elements of a comparable one come one after the other."""
-    mapped: Step = {"batchSize": 1 if comparable else random.randint(1, 3)}
+    mapped: Step = {"batchSize": 1 if comparable else random.randint(1, 4)}
     if random.random() < 0.65 or nested:
         mapped["source"] = {"value": list(range(random.randint(1, 2 if nested else 7)))}
     else:
