@@ -18,6 +18,7 @@ from reactor_operator.ports import Launched, ReactorObject, Refused, RunObject, 
 from reactor_operator.reconciling.told import told_sequence
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Appended, Entry, StoreUnavailable
+from tests.simulation.called import check_called
 from tests.simulation.coverage import Fault, Seen
 from tests.simulation.ledger import Ledger
 from tests.simulation.pods import LOST_MS, Pod, PodPhase, Script
@@ -100,6 +101,7 @@ class FakeCluster:
         if there is not None:
             self.coverage.note(Seen.ORDER_REPEATED)
             return Launched()
+        check_called(self.seed, order)
         self._uids += 1
         pod = self.script.make_pod(order, name, self._uids, self.now_ms)
         self.ledger.created(order, pod, self.siblings_of(order.run, order.task), self.now_ms, in_charge=in_charge)

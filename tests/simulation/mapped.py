@@ -12,10 +12,17 @@ Step = dict[str, object]
 
 
 def with_map(random: Random, spec: dict[str, object], *, comparable: bool) -> dict[str, object]:
-    """Return a reactor whose first task, or first step, goes over elements. Others read its result."""
+    """Return a reactor whose first task, or a task in a compose, goes over elements. Others read its result."""
     steps = spec["steps"]
     assert isinstance(steps, list)
     place = next((place for place, step in enumerate(steps) if "run" in step), 0)
+    around = next((place for place, step in enumerate(steps) if "compose" in step), None)
+    if around is not None and random.random() < 0.5:
+        inside = with_map(random, steps[around]["compose"], comparable=comparable)
+        changed = steps[around] | {"compose": inside}
+        return spec | {"steps": [*steps[:around], changed, *steps[around + 1 :]]}
+    if not comparable and "parallelism" in spec:
+        spec = spec | {"parallelism": random.randint(2, 5)}
     kept = {name: steps[place][name] for name in ("name", "waitFor") if name in steps[place]}
     mapped = kept | random_map(random, str(kept["name"]), comparable=comparable)
     return spec | {"steps": [*steps[:place], mapped, *steps[place + 1 :]]}
@@ -23,7 +30,7 @@ def with_map(random: Random, spec: dict[str, object], *, comparable: bool) -> di
 
 def random_map(random: Random, name: str, *, comparable: bool, nested: bool = False) -> Step:
     """Return what a step with a map says. Elements of a comparable one come one after the other."""
-    mapped: Step = {"batchSize": 1 if comparable else random.randint(1, 3)}
+    mapped: Step = {"batchSize": 1 if comparable else random.randint(1, 4)}
     if random.random() < 0.65 or nested:
         mapped["source"] = {"value": list(range(random.randint(1, 2 if nested else 7)))}
     else:
@@ -32,7 +39,10 @@ def random_map(random: Random, name: str, *, comparable: bool, nested: bool = Fa
         mapped["strategy"] = "batch"
     if random.random() < 0.6:
         mapped["failFast"] = False
-        mapped |= random.choice([{}, {}, {"maxFailures": random.randint(0, 2)}, {"maxFailuresPercent": 40}])
+        percent = (
+            {} if comparable and "pages" in mapped else {"maxFailuresPercent": 40}
+        )  # it matters when the total is known
+        mapped |= random.choice([{}, {}, {"maxFailures": random.randint(0, 2)}, percent])
     if random.random() < 0.2:
         mapped["collect"] = random.choice([{"run": random_action(random)}, {"expr": "result.succeeded"}])
     if not comparable and random.random() < 0.2:

@@ -26,8 +26,7 @@ from reactor_operator.store.outcome_pages import decode_outcomes
 from reactor_operator.store.port import Commit
 from tests.simulation.coverage import Coverage, Seen
 
-_STEP, _ELEMENT, _HOT, _COLD = "step/", "element/", "outcomes/", "outcome/"
-_PREFIXES = (_ELEMENT, _HOT)
+_STEP, _ELEMENT, _HOT, _COLD, _SOURCE = "step/", "element/", "outcomes/", "outcome/", "source/"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +35,7 @@ class Map:
 
     flight:   indices of its elements in flight.   sides: the other tasks of it that are, of a page or of `collect`.
     troubled: an element in flight does not go forward.   outcomes: those of its round, wherever they are stored.
+    sources:  the numbers of its pages of elements that are stored.
     """
 
     step: StepState
@@ -44,6 +44,7 @@ class Map:
     sides: frozenset[str]
     troubled: bool
     outcomes: Mapping[int, ElementOutcome]
+    sources: frozenset[int]
 
     @property
     def state(self) -> MapState:
@@ -66,6 +67,7 @@ class _Run:
     elements: dict[str, tuple[Header, dict[str, StepState]]] = field(default_factory=dict)
     hot: dict[tuple[str, int], OutcomePage] = field(default_factory=dict)
     cold: dict[tuple[str, int, int], OutcomePage] = field(default_factory=dict)
+    sources: set[tuple[str, int, int]] = field(default_factory=set)
     maps: dict[str, Map] = field(default_factory=dict)
 
     def take_over(self, commit: Commit) -> None:
@@ -91,6 +93,10 @@ class _Run:
             if name.startswith(_COLD) and body is not None:
                 path, round_, number = name.removeprefix(_COLD).rsplit("/", 2)
                 self.cold[path, int(round_), int(number)] = decode_outcomes(path, int(number), commit.run, body)
+            elif name.startswith(_SOURCE):
+                path, round_, number = name.removeprefix(_SOURCE).rsplit("/", 2)
+                change = self.sources.discard if body is None else self.sources.add
+                change((path, int(round_), int(number)))
 
     def look(self) -> dict[str, Map]:
         """Return every map that was begun, but for those in elements that have ended."""
@@ -122,6 +128,7 @@ class _Run:
                 header.stage is not Stage.FORWARD for key, (header, _) in inside.items() if indices[key] is not None
             ),
             outcomes=outcomes,
+            sources=frozenset(one for of, round_, one in self.sources if of == path and round_ == step.round),
         )
 
 
@@ -186,10 +193,7 @@ def check_now(what: str, now: Map) -> None:
         if plan.barrier and now.flight:
             first = state.batch_end - plan.batch_size
             assert first <= min(now.flight), f"O2: {what}: {sorted(now.flight)} are of two batches"
-        ahead = [page.number for page in state.sources if page.first >= state.opened]
-        fetching = [key for key in now.sides if "[page-" in key]
-        if plan.page is not None:
-            assert len(ahead) + len(fetching) <= 1, f"O2: {what}: {ahead} are there, {fetching} are being fetched"
+        check_sources(what, now)
     else:
         assert ended == begun, f"O2: {what}: {len(begun)} were begun, {sorted(ended)} have an outcome"
         assert not now.sides, f"O2: {what} is {phase}, and has {sorted(now.sides)}"
@@ -206,6 +210,24 @@ def check_now(what: str, now: Map) -> None:
         assert state.exhausted, f"O2: {what} succeeded before its end"
         assert state.opened == state.total, f"O2: {what} succeeded with {state.opened} elements of {state.total}"
         assert not exceeds(now), f"O2: {what} succeeded, though {state.failed} elements failed"
+
+
+def check_sources(what: str, now: Map) -> None:
+    """Check the pages of elements of a map that goes on: those are there of which something is left to do, and at most
+    one more. (A collection of this size is one page.)"""
+    state = now.state
+    for page in state.sources:
+        left = sum(index not in now.outcomes for index in range(page.first, page.first + page.size))
+        assert page.left == left > 0, f"O2: {what}: {left} elements of page {page.number} are left, not {page.left}"
+    if now.plan.page is None:
+        turned = {0} if state.known < (state.total or 0) else set()
+    else:
+        turned = set()
+        ahead = [page.number for page in state.sources if page.first >= state.opened]
+        fetching = [key for key in now.sides if "[page-" in key]
+        assert len(ahead) + len(fetching) <= 1, f"O2: {what}: {ahead} are there, {fetching} are being fetched"
+    needed = {page.number for page in state.sources} | turned
+    assert now.sources == needed, f"O4: {what}: pages {sorted(now.sources)} are stored, {sorted(needed)} are needed"
 
 
 def exceeds(now: Map) -> bool:

@@ -25,7 +25,7 @@ from reactor_operator.engine.state import DONE, RunState, StepPhase
 from reactor_operator.reconciling.records import KnownRun
 from tests.simulation.coverage import Coverage
 from tests.simulation.disks import Disk, StoreKind
-from tests.simulation.mapped_oracles import outcomes_of, same_outcomes, stands_after_loss
+from tests.simulation.mapped_oracles import compare_outcomes, lost_elements, outcomes_of
 from tests.simulation.oracles import check, is_contained
 from tests.simulation.world import World
 from tests.simulation.worlds import Sketch, kind_of, sketch_of
@@ -70,15 +70,12 @@ def may_stand_inside(noisy: KnownRun, quiet: KnownRun) -> bool:
 async def compare_elements(name: str, noisy: tuple[World, KnownRun], calm: tuple[World, KnownRun]) -> set[str]:
     """O3: the elements of maps end as they do when nothing goes wrong.
 
-    Return the maps of which only elements stand that were skipped after a loss: that is no skip, as for other steps.
+    Return the maps of which only elements stand that were skipped after a loss.
     """
     here, there = await outcomes_of(*noisy), await outcomes_of(*calm)
     assert here.keys() == there.keys(), f"O3: {name}: maps {here.keys() ^ there.keys()} were begun in one world only"
-    for path, outcomes in here.items():
-        assert same_outcomes(outcomes, there[path]), (
-            f"O3: elements of {path} of {name} end otherwise than without faults"
-        )
-    return {path for path, outcomes in here.items() if stands_after_loss(outcomes, there[path])}
+    lost = {path: lost_elements(*noisy, path) for path in here}
+    return {path for path in here if compare_outcomes(f"{name}: {path}", here[path], there[path], lost[path])}
 
 
 async def compare_with_a_quiet_world(world: World, sketch: Sketch) -> None:
