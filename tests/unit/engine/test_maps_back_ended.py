@@ -40,6 +40,8 @@ def kept(run: Run) -> list[int]:
 def test_a_cancelled_reversal_lets_what_is_in_flight_end_and_says_how_much_is_left() -> None:
     run = going_back(4, undo_window=2).is_cancelled()
     assert list(run.open) == ["rows[3]", "rows[2]"]
+    headers = [one.header for one in run.state.elements["rows"].values()]
+    assert [(one.goal, one.cancel_reason) for one in headers] == [(Goal.CANCEL, "")] * 2, "the run has the reason"
     run.succeeds("rows[3]").succeeds("rows[2]")
     assert (run.phase, run.rollback) == (RunPhase.CANCELLED, RollbackState.INCOMPLETE)
     assert listed(run) == [(FailureKind.UNCERTAIN, "cancelled with 2 elements not reversed")]
@@ -116,6 +118,12 @@ def test_an_undo_counts_anew_what_could_not_be_reversed() -> None:
     assert (run.phase, run.header.undone) == (RunPhase.UNDONE, ("rows",))
 
 
+def test_in_another_round_of_the_run_a_map_is_reversed_like_in_the_first() -> None:
+    run = over(1).fails("later").succeeds("rows[0]").is_retried().succeeds("rows[0]").fails("later").succeeds("rows[0]")
+    assert (run.phase, run.rollback, run.step("rows").round) == (RunPhase.FAILED, RollbackState.COMPLETE, 2)
+    assert run.reversals == ["rows[0] undo", "rows[0] undo"]
+
+
 def test_a_page_of_outcomes_that_was_lost_is_passed_over_and_what_was_in_it_is_listed() -> None:
     rows = mapped("rows", step("x", undo=UNDO), batch_size=10, reverses=True)
     run = Run(rows, step("later", ["rows"])).start({"rows": elements(103)})
@@ -127,6 +135,17 @@ def test_a_page_of_outcomes_that_was_lost_is_passed_over_and_what_was_in_it_is_l
     for index in reversed(range(100)):
         run.succeeds(f"rows[{index}]")
     assert listed(run) == [(FailureKind.UNCERTAIN, "3 elements are not reversed")]
+
+
+def test_a_page_of_outcomes_leaves_the_hot_state_as_soon_as_all_in_it_is_reversed() -> None:
+    run = over(102).fails("later")
+    assert (list(run.open), list(run.state.pages["rows"])) == (["rows[101]"], [1])
+    run.succeeds("rows[101]")
+    assert (list(run.open), list(run.state.pages["rows"])) == (["rows[100]"], [1, 0])
+    assert run.last.filing is not None
+    assert run.last.filing.hot == {("rows", 0): run.state.pages["rows"][0]}, "it is stored though none of it is begun"
+    run.succeeds("rows[100]")
+    assert (list(run.open), list(run.state.pages["rows"])) == (["rows[99]"], [0])
 
 
 def test_of_a_page_only_those_are_reversed_of_which_something_stands() -> None:

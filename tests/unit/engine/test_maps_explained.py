@@ -37,6 +37,7 @@ def test_of_many_failures_those_are_explained_that_came_first_and_the_one_that_f
     kept = {index for index in range(151) if detail_of(f"rows[{index}]").digest not in run.dropped}
     assert kept == {*range(100), 150}
     assert [index for index, one in run.outcomes("rows").items() if one.failure and one.failure.detail] == [*range(100)]
+    assert {one.failure.message for one in run.outcomes("rows").values() if one.failure} == {"broken"}
 
 
 def test_the_task_of_a_page_and_the_one_that_collects_explain_their_failures_too() -> None:

@@ -3,10 +3,11 @@
 from typing import Any
 
 from reactor_operator.engine import events as ev
+from reactor_operator.engine.actions import EvaluatePage
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.state import RunPhase, SourcePage, StepPhase
 from reactor_operator.engine.values import ValueRef
-from tests.unit.engine.driver import DONE_ONCE, Run, attempts, failure, mapped, step, value
+from tests.unit.engine.driver import DONE_ONCE, SECOND, Run, attempts, elements, failure, mapped, step, value
 
 UNDO = attempts(1)
 
@@ -61,6 +62,26 @@ def test_what_is_no_page_fails_the_map() -> None:
     assert run.in_flight("rows") == ["rows[0]", "rows[1]"]
     run.succeeds("rows[0]").succeeds("rows[1]")
     assert (run.phase, run.why("rows")) == (RunPhase.FAILED, broken)
+
+
+def test_the_result_of_a_page_is_read_and_then_dropped() -> None:
+    run = paged((2, "a"))
+    result = ValueRef("@page", 300)
+    run.asks(ev.TaskSucceeded(task=run.open["rows[page-0]"], result=result))
+    assert run.last.actions[-1] == EvaluatePage(path="rows", round=1, page=0, result=result)
+    assert run.dropped == {"@page"}
+
+
+def test_the_result_of_a_page_that_nobody_will_read_is_dropped() -> None:
+    run = paged((2, "a"), (1, None), batch_size=2).succeeds("rows[page-0]").fails("rows[0]")
+    run.feed(ev.TaskSucceeded(task=run.open["rows[page-1]"], result=ValueRef("@page", 300)))
+    assert (run.fetched, run.dropped) == ([("rows", 0)], {"@page"})
+
+
+def test_what_collects_gives_the_map_its_result_which_stays() -> None:
+    run = Run(mapped("rows", step("x"), collect=DONE_ONCE)).start({"rows": elements(1)}).succeeds("rows[0]")
+    run.feed(ev.TaskSucceeded(task=run.open["rows[collect]"], result=ValueRef("@sum", 300)))
+    assert (run.step("rows").result, run.dropped) == (ValueRef("@sum", 300), set())
 
 
 def test_the_first_failure_of_a_map_is_the_one_that_is_told() -> None:
@@ -143,6 +164,19 @@ def test_results_that_are_being_told_when_the_run_is_cancelled_are_waited_for_no
     assert len(run.state.evaluating) == 1
     run.asks(ev.CancelRequested(id="stop"))
     assert (run.phase, run.at("rows"), run.state.evaluating) == (RunPhase.CANCELLED, StepPhase.CANCELLED, frozenset())
+
+
+def test_what_a_map_that_fails_has_asked_is_waited_for_no_longer_though_its_run_goes_on() -> None:
+    run = paged((2, "a"), batch_size=2, optional=True).succeeds("rows[page-0]")
+    run.asks(ev.TaskSucceeded(task=run.open["rows[page-1]"]))
+    run.asks(ev.TaskFailed(task=run.open["rows[0]"], failure=failure(FailureKind.ERROR)))
+    assert (run.phase, run.at("rows"), run.state.evaluating) == (RunPhase.RUNNING, StepPhase.RUNNING, frozenset())
+
+    run = Run(mapped("rows", step("x"), optional=True, timeout_ms=SECOND), step("other")).start({"rows": elements(1)})
+    run.asks(ev.TaskSucceeded(task=run.open["rows[0]"]))
+    run.now += SECOND
+    run.asks(ev.TimePassed())
+    assert (run.phase, run.at("rows"), run.state.evaluating) == (RunPhase.RUNNING, StepPhase.IGNORED, frozenset())
 
 
 def test_no_page_is_asked_for_where_the_run_has_no_room_or_holds_still() -> None:

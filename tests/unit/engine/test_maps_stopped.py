@@ -2,7 +2,18 @@
 
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.failures import Failure, FailureKind
-from reactor_operator.engine.state import ElementPhase, Goal, MapState, RunPhase, SourcePage, Stage, StepPhase, Timer
+from reactor_operator.engine.plan import ROOT
+from reactor_operator.engine.state import (
+    ElementPhase,
+    Goal,
+    MapState,
+    RollbackFailure,
+    RunPhase,
+    SourcePage,
+    Stage,
+    StepPhase,
+    Timer,
+)
 from tests.unit.engine.driver import DONE_ONCE, MINUTE, START, TERMINATE, Run, attempts, elements, mapped, step, value
 
 UNDO = attempts(1)
@@ -46,7 +57,10 @@ def test_a_map_that_failed_stands_where_it_stopped_and_waits_for_nothing() -> No
 
 def test_a_map_that_was_cancelled_stands_where_it_stopped() -> None:
     run = Run(mapped("rows", step("x", undo=UNDO), batch_size=1, timeout_ms=MINUTE)).start({"rows": elements(3)})
-    run.succeeds("rows[0]").is_cancelled().later(7).succeeds("rows[1]")
+    run.succeeds("rows[0]").is_cancelled()
+    header = run.state.elements["rows"]["rows[1]"].header
+    assert (header.goal, header.cancel_reason) == (Goal.CANCEL, ""), "the run has the reason"
+    run.later(7).succeeds("rows[1]")
     rows = run.step("rows")
     assert (rows.phase, rows.completion, rows.finished_at) == (StepPhase.CANCELLED, 1, START + 7)
     assert (rows.due_at, rows.timer, run.state.pages) == (None, None, {})
@@ -71,6 +85,18 @@ def test_an_element_that_is_reversing_itself_keeps_no_other_from_being_stopped()
     assert list(run.open) == ["rows[0]/a"], "a failure of the map leaves an element the attempts of its undo"
 
 
+def test_an_element_that_halts_keeps_no_other_from_being_stopped() -> None:
+    rows = mapped("rows", step("a"), step("b"), step("c", ["a"]), batch_size=2)
+    run = Run(rows, step("other")).start({"rows": elements(2)})
+    run.halts("rows[0]/a", "enough").fails("other").succeeds("rows[1]/a")
+    assert list(run.open) == ["rows[0]/b", "rows[1]/b"]
+
+
+def test_a_cancel_reaches_what_is_draining_already() -> None:
+    run = Run(mapped("rows", step("x"), batch_size=2)).start({"rows": elements(4)}).fails("rows[0]").is_cancelled()
+    assert run.state.elements["rows"]["rows[1]"].header.goal is Goal.CANCEL
+
+
 def test_a_cancel_leaves_an_element_that_is_reversing_itself_no_other_attempt() -> None:
     body = (step("a", undo=attempts(2)), step("b", ["a"]))
     run = Run(mapped("rows", *body, batch_size=2, fail_fast=False)).start({"rows": elements(2)})
@@ -78,7 +104,8 @@ def test_a_cancel_leaves_an_element_that_is_reversing_itself_no_other_attempt() 
     assert list(run.open) == ["rows[1]/a", "rows[0]/a"]
     run.fails("rows[0]/a", message="stuck").succeeds("rows[1]/a")
     assert (run.phase, run.open) == (RunPhase.CANCELLED, {})
-    assert [one.message for one in run.header.rollback_failures] == ["element 0: stuck"]
+    (listed,) = run.header.rollback_failures
+    assert listed == RollbackFailure(step="rows", kind=FailureKind.ERROR, message="element 0: stuck")
 
 
 def test_a_cancel_leaves_an_element_that_is_being_stopped_no_other_attempt() -> None:
@@ -124,6 +151,17 @@ def test_skipped_elements_are_counted_and_take_no_part_in_an_undo() -> None:
     assert (progress.succeeded, progress.skipped, progress.failed, progress.kept) == (1, 2, 0, 1)
     found = run.outcomes("rows")
     assert (found[0].phase, found[0].result, found[0].kept) == (ElementPhase.SKIPPED, value("1"), None)
+
+
+def test_what_is_kept_of_an_element_is_a_saga_that_has_ended() -> None:
+    run = Run(mapped("rows", step("x", undo=UNDO), batch_size=2)).start({"rows": elements(3)}).begins("rows[0]")
+    run.later(5).succeeds("rows[0]").succeeds("rows[1]")
+    first, second = (run.state.pages["rows"][0][index].kept for index in (0, 1))
+    assert first is not None
+    assert second is not None
+    assert (first.remaining, first.header.stage) == ({ROOT: 0}, Stage.OVER)
+    times = [(one.started_at, one.finished_at) for one in (first.step("rows[0]"), second.step("rows[1]"))]
+    assert times == [(START, START + 5), (START + 5, START + 5)]
 
 
 def test_bounds_of_failures_say_what_went_beyond_them() -> None:

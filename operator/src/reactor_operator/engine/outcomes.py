@@ -146,11 +146,11 @@ def drop_cursor(draft: Draft, path: str) -> None:
 
 def _sources(draft: Draft, path: str) -> Iterable[int]:
     """Yield the pages of elements that are there: those in use, and of an array those that were never turned to."""
-    state, plan = draft.step(path).map, draft.plan.steps[path].map
+    state = draft.step(path).map
     if state is None:
         return
     yield from (page.number for page in state.sources)
-    if plan is not None and plan.page is None and state.total is not None:
+    if state.total is not None:  # of fetched pages it is known once all of them are, and then there are no others
         yield from range(-(-state.known // SOURCE_PAGE), -(-state.total // SOURCE_PAGE))
 
 

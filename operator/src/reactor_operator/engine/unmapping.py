@@ -106,7 +106,7 @@ def _file_what_is_done(draft: Draft, path: str) -> None:
     """Let the pages leave the hot state of which nothing is in flight, and nothing will be begun."""
     below = progress_of(draft, path).below
     flying = {index // PAGE for key in draft.elements[path] if (index := index_of(path, key)) is not None}
-    for number, page in draft.pages.get(path, {}).items():
+    for number, page in draft.pages[path].items():
         if below <= number * PAGE and number not in flying:
             file_page(draft, path, number, page)
 
@@ -127,7 +127,7 @@ def _begin(draft: Draft, path: str, index: int, outcome: ElementOutcome) -> None
     key = element_path(path, index)
     file_outcome(draft, path, index, replace(outcome, kept=None, result=None))
     plan = plan_at(map_of(draft, path), path, key)
-    kept = restore(plan, replace(outcome.kept.header, uid=draft.header.uid), dict(outcome.kept.steps))
+    kept = restore(plan, outcome.kept.header, dict(outcome.kept.steps))
     inner = draft.add_element(path, key, plan, kept)
     undo(inner, "", delete=False)
     goal = Goal.UNDO if draft.header.goal is Goal.UNDO else Goal.ROLL_BACK
