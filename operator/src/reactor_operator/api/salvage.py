@@ -10,10 +10,12 @@ from pydantic import ValidationError
 from reactor_operator.api.reactor import Step
 
 _STAND_IN: Mapping[str, object] = {"python": {"handler": "unsound:unsound"}}
+_MAP_STAND_IN: Mapping[str, object] = {"source": {"value": []}, "run": _STAND_IN}
+"""In place of a wrong map: what reads its elements is right."""
 
 
 def sound_part(written: object, place: int) -> Step | None:
-    """Return the sound fields of a step as a `Step`; a wrong name or run is replaced. None where there is no step."""
+    """Return the sound fields of a step as a `Step`; a wrong name, run or map is replaced. None for no step."""
     if not isinstance(written, Mapping):
         return None
     try:
@@ -31,7 +33,8 @@ def sound_part(written: object, place: int) -> Step | None:
     else:
         kept.pop("arguments", None)
     try:
-        form = {} if any(name in kept for name in Step.forms) else {"run": _STAND_IN}
+        form: Mapping[str, object] = {"map": _MAP_STAND_IN} if "map" in fields else {"run": _STAND_IN}
+        form = {} if any(name in kept for name in Step.forms) else form
         return Step.model_validate({"name": f"unsound-{place}", **form, **kept})
     except ValidationError:
         return None
