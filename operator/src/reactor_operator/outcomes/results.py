@@ -38,7 +38,7 @@ async def read_results(store: ResultsStore, run: str, asked: ResultsQuery, keys:
     """Return a page of results. Raises StoreUnavailable, CannotDecrypt, Unreadable."""
     name = outcome_page_name(asked.step, asked.round, asked.page)
     body = (await store.get_pages(run, frozenset({name}))).get(name)
-    page = {} if body is None else decode_outcomes(asked.step, asked.page, run, body)
+    page = {} if body is None else decode_outcomes(asked.step, asked.page, run, body, kept=False)
     chosen = {index: outcome for index, outcome in sorted(page.items()) if _is_chosen(outcome, asked.filter)}
     values = await _values(store, run, chosen.values(), keys)
     items = [_item(index, outcome, values) for index, outcome in chosen.items()]
