@@ -72,7 +72,9 @@ def check_manifests(manifests: Manifests, *, runs: Iterable[Manifest] | None = N
         _check_run(run, manifests, sound, checked)
     for pool in manifests.pools if runs is None else ():
         if pool.target:
-            checked.findings.extend(_located(pool, check_pool_spec(pool.value.get("spec", {})).problems))
+            answer = check_pool_spec(pool.value.get("spec", {}))
+            checked.findings.extend(_located(pool, answer.problems))
+            checked.findings.extend(_located(pool, answer.warnings, warning=True))
     return checked
 
 

@@ -63,7 +63,7 @@ async def find_results(
     Unreadable."""
     name = outcome_page_name(asked.step, asked.round, asked.page)
     body = (await store.get_pages(run, frozenset({name}))).get(name)
-    page = {} if body is None else decode_outcomes(asked.step, asked.page, run, body)
+    page = {} if body is None else decode_outcomes(asked.step, asked.page, run, body, kept=False)
     chosen: dict[int, ElementOutcome] = {}
     size = 0
     for index, outcome in sorted(page.items()):
