@@ -85,6 +85,13 @@ def test_an_element_that_is_reversing_itself_keeps_no_other_from_being_stopped()
     assert list(run.open) == ["rows[0]/a"], "a failure of the map leaves an element the attempts of its undo"
 
 
+def test_an_element_that_is_told_something_together_with_a_cancel_begins_nothing() -> None:
+    run = Run(mapped("rows", step("a"), step("b", ["a"]))).start({"rows": elements(1)})
+    run.feed(ev.TaskSucceeded(task=run.open["rows[0]/a"]), ev.CancelRequested(id="stop"))
+    assert (run.phase, run.launches) == (RunPhase.CANCELLED, ["rows[0]/a.run.1.1.1"])
+    assert run.evaluated == ["rows", "rows[0]", "rows[0]/a"]
+
+
 def test_an_element_that_halts_keeps_no_other_from_being_stopped() -> None:
     rows = mapped("rows", step("a"), step("b"), step("c", ["a"]), batch_size=2)
     run = Run(rows, step("other")).start({"rows": elements(2)})
@@ -194,6 +201,23 @@ def test_batches_are_whole_though_the_run_has_little_room() -> None:
     run.succeeds("rows[2]")
     assert run.in_flight("rows") == ["rows[3]", "rows[4]"]
     assert run.progress("rows").batch_end == 6
+
+
+def test_room_that_comes_at_once_is_used_for_the_rest_of_a_batch_alone() -> None:
+    rows = mapped("rows", step("x"), batch_size=3, barrier=True)
+    run = Run(step("other"), rows, parallelism=3).start({"rows": elements(7)})
+    assert list(run.open) == ["other", "rows[0]", "rows[1]"]
+    run.feed(*(ev.TaskSucceeded(task=task) for task in run.open.values()))
+    assert run.in_flight("rows") == ["rows[2]"]
+
+
+def test_a_chunk_is_no_larger_than_the_window() -> None:
+    run = Run(mapped("rows", step("x"), batch_size=2, chunk=5)).start({"rows": elements(7)})
+    assert run.in_flight("rows") == ["rows[0]", "rows[1]"]
+    run.succeeds("rows[0]")
+    assert run.in_flight("rows") == ["rows[1]"], "a task takes two"
+    run.succeeds("rows[1]")
+    assert run.in_flight("rows") == ["rows[2]", "rows[3]"]
 
 
 def test_a_page_in_flight_takes_no_place_of_an_element_in_the_window_and_keeps_no_batch_waiting() -> None:
