@@ -22,7 +22,10 @@ def pods_of(namespace: Namespace, action: str) -> list[Object]:
 
 
 def logs(namespace: Namespace, pods: list[Object]) -> list[str]:
-    return [namespace.kubectl("logs", pod["metadata"]["name"]) for pod in pods]
+    """Return what pods printed. A run knows their outcomes by the gateway, maybe before the kubelet tells of a start."""
+    names = [pod["metadata"]["name"] for pod in pods]
+    namespace.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s", *(f"pod/{n}" for n in names))
+    return [namespace.kubectl("logs", name) for name in names]
 
 
 def test_elements_share_pods_and_fail_and_are_undone_each_by_itself(namespace: Namespace) -> None:

@@ -5,7 +5,7 @@ Never here: a decision, or a comparison (see `replaying`).
 
 Documents are those of the store's codec, as JSON objects: `events`, `orders`, `header` and `steps` of a step of the
 history are what the inbox, the outbox and the records hold. A step with `evaluating` is one that no commit ends at: the
-engine still waits there for what it asked (`asked`).
+engine still waits there for what it asked (`asked`). What changes of maps is `filed` (see there).
 """
 
 import json
@@ -23,13 +23,13 @@ from reactor_operator.engine.draft import Decision
 from reactor_operator.engine.events import Event
 from reactor_operator.engine.plan import Plan
 from reactor_operator.engine.state import Header
-from reactor_operator.store.codec import encode_action, encode_event, encode_header, encode_step
+from reactor_operator.store.codec import encode_action, encode_header, encode_step
+from tests.replay.filed import Document, Filed, evaluating_in, event_document, filed_by
 
 FOLDER = Path(__file__).parent / "histories"
 PENDING_TIMEOUT_MS = 600_000
 _WIDTH = 118
-
-Document = dict[str, Any]
+_OF_MAPS = ("elements", "outcomes", "pages", "dropped")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class HistoryStep:
     """One call of `decide_together`: the events that were told at `now`, and what came of it.
 
     `asked` are evaluations, `orders` effects, both in order; `steps` are those that changed, by path, and `header` is
-    empty where it did not change.
+    empty where it did not change. `maps` is what changed of maps.
     """
 
     now: int
@@ -48,6 +48,7 @@ class HistoryStep:
     evaluating: Sequence[str] = ()
     header: Document = field(default_factory=dict)
     steps: Mapping[str, Document] = field(default_factory=dict)
+    maps: Filed = field(default_factory=Filed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,19 +80,20 @@ def describe(before: Header | None, events: Sequence[Event], now: int, decision:
     state = decision.state
     return HistoryStep(
         now=now,
-        events=[json.loads(encode_event(event)) for event in events],
+        events=[event_document(event) for event in events],
         asked=[_asked(action) for action in decision.actions if isinstance(action, Evaluation)],
         orders=[json.loads(encode_action(action)) for action in decision.actions if isinstance(action, Effect)],
         wake_at=decision.wake_at,
-        evaluating=sorted(state.evaluating),
+        evaluating=evaluating_in(state),
         header={} if state.header == before else json.loads(encode_header(state.header)),
         steps={path: json.loads(encode_step(state.steps[path])) for path in sorted(decision.touched)},
+        maps=filed_by(decision.filing),
     )
 
 
 def _asked(action: EngineAction) -> Document:
     """Render an evaluation, which is answered inside the fold and therefore has no form in the store."""
-    names = ("path", "round", "scope", "task")
+    names = ("path", "round", "page", "scope", "task")
     told = {name: getattr(action, name) for name in names if hasattr(action, name)}
     return {"type": type(action).__name__, **{name: getattr(value, "key", value) for name, value in told.items()}}
 
@@ -109,18 +111,20 @@ def read_history(name: str) -> History:
 def parse_history(name: str, text: str) -> History:
     """Return the history that `render_history` rendered."""
     document = json.loads(text)
-    steps = [
-        HistoryStep(**{("wake_at" if key == "wakeAt" else key): value for key, value in step.items()})
-        for step in document["history"]
-    ]
     return History(
         name=name,
         about=document["about"],
         uid=document["uid"],
         start=document["start"],
         spec=document["reactor"],
-        steps=steps,
+        steps=[_parsed(step) for step in document["history"]],
     )
+
+
+def _parsed(step: Document) -> HistoryStep:
+    named = {("wake_at" if key == "wakeAt" else key): value for key, value in step.items()}
+    maps = Filed(**{name: named.pop(name) for name in _OF_MAPS if name in named})
+    return HistoryStep(**named, maps=maps)
 
 
 def render_history(history: History) -> str:
@@ -145,6 +149,7 @@ def _rendered(step: HistoryStep) -> Document:
         "evaluating": step.evaluating,
         "header": step.header,
         "steps": step.steps,
+        **{name: getattr(step.maps, name) for name in _OF_MAPS},
     }
     return {name: value for name, value in document.items() if value or name == "events"}
 

@@ -14,8 +14,10 @@ import orjson
 from reactor_operator.engine.decide import begin, decide_together
 from reactor_operator.engine.derive import restore
 from reactor_operator.engine.state import RunState, StepState
-from reactor_operator.store.codec import decode_action, decode_event, decode_header, decode_step
+from reactor_operator.store.codec import decode_action, decode_header, decode_step
+from tests.replay.filed import event_from, stored_elements, stored_outcomes
 from tests.replay.history import History, HistoryStep, describe, plan_from
+from tests.unit.engine.driver import bare
 
 _ABSENT: Any = object()
 REMEDY = (
@@ -47,7 +49,7 @@ def resume(history: History, done: int) -> Sequence[RunState]:
     except Exception as problem:
         raise _parted(history, done, f"what was stored by then cannot be taken up: {problem!r}") from problem
     try:
-        return [state, *_fold(history, state, done)]
+        return [bare(state), *_fold(history, state, done)]
     except Parted as parted:
         raise Parted(f"taken up as it was stored after step {done}: {parted}") from parted
 
@@ -57,7 +59,9 @@ def stored_after(history: History, done: int) -> RunState:
     header = next(step.header for step in reversed(history.steps[:done]) if step.header)
     documents = {path: body for step in history.steps[:done] for path, body in step.steps.items()}
     steps: dict[str, StepState] = {path: decode_step(orjson.dumps(body)) for path, body in documents.items()}
-    return restore(plan_from(history.spec), decode_header(orjson.dumps(header)), steps)
+    maps = [step.maps for step in history.steps[:done]]
+    elements, pages = stored_elements(history.uid, maps), stored_outcomes(history.uid, maps)
+    return restore(plan_from(history.spec), decode_header(orjson.dumps(header)), steps, elements, pages)
 
 
 def stored_prefixes(history: History) -> Sequence[int]:
@@ -70,7 +74,8 @@ def _fold(history: History, state: RunState, done: int) -> Sequence[RunState]:
     plan = plan_from(history.spec)
     for number, recorded in enumerate(history.steps[done:], done + 1):
         try:
-            events = [decode_event(orjson.dumps(body)) for body in recorded.events]
+            maps = [step.maps for step in history.steps[: number - 1]]
+            events = [event_from(body, history.uid, maps) for body in recorded.events]
             for order in recorded.orders:
                 decode_action(orjson.dumps(order))
             decision = decide_together(plan, state, events, recorded.now)
@@ -79,7 +84,7 @@ def _fold(history: History, state: RunState, done: int) -> Sequence[RunState]:
         found = describe(state.header if number > 1 else None, events, recorded.now, decision)
         _compare(history, number, recorded, found)
         state = decision.state
-        states.append(state)
+        states.append(bare(state))
     return states
 
 

@@ -2,60 +2,20 @@
 
 In: nothing. Out: `SCENARIOS` by name, each of which plays one `RecordedRun` to its end and says how it ended.
 Each covers one part of what a run can go through; another part is another scenario: a changed one is a changed history.
+Never here: maps (see `map_scenarios`).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.failures import Certainty, FailureKind
 from reactor_operator.engine.state import RollbackState, RunPhase, StepPhase
-from tests.replay.history import Document
 from tests.replay.recorded_run import RecordedRun
+from tests.replay.scenario import COMPENSATE, UNDO, Scenario, container, listed_in, python, step
 from tests.unit.engine.driver import MINUTE, SECOND, chooses, failure, value
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
-    """What happens, in a sentence; the spec of the Reactor; and the story."""
-
-    about: str
-    spec: Document
-    play: Callable[[RecordedRun], None]
-
-
 SCENARIOS: dict[str, Scenario] = {}
-
-
-def scenario(about: str, *steps: Document, **spec: object) -> Callable[[Callable[[RecordedRun], None]], None]:
-    """List a story under its name, with the reactor that it is about."""
-
-    def listed(play: Callable[[RecordedRun], None]) -> None:
-        name = play.__name__.replace("_", "-")
-        SCENARIOS[name] = Scenario(about=about, spec={**spec, "steps": list(steps)}, play=play)
-
-    return listed
-
-
-def python(handler: str) -> Document:
-    """Return an action that is a Python handler."""
-    return {"python": {"handler": f"shop:{handler}"}}
-
-
-def container(command: str) -> Document:
-    """Return an action that is a container."""
-    return {"container": {"image": "shop:1", "command": [f"/{command}"]}}
-
-
-def step(name: str, *after: str, **more: object) -> Document:
-    """Return a step that runs a handler of its name after others."""
-    waits = {"waitFor": list(after)} if after else {}
-    body = {} if {"run", "compose", "switch", "transform"} & more.keys() else {"run": python(name)}
-    return {"name": name, **waits, **body, **more}
-
-
-UNDO = {"undo": python("take_back")}
-COMPENSATE = {"compensate": python("clean_up")}
+scenario = partial(listed_in, SCENARIOS)
 
 
 @scenario(

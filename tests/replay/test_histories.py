@@ -7,9 +7,8 @@ import pytest
 
 from reactor_operator.engine.state import Stage
 from tests.replay.history import History, HistoryStep, histories, parse_history, read_history, render_history
-from tests.replay.record import record
+from tests.replay.record import SCENARIOS, record
 from tests.replay.replaying import REMEDY, Parted, replay, resume, stored_after, stored_prefixes
-from tests.replay.scenarios import SCENARIOS
 
 every_history = pytest.mark.parametrize("name", histories())
 
@@ -76,6 +75,16 @@ def test_a_mismatch_names_the_file_the_step_the_first_field_that_differs_and_wha
     )
     assert "docs/decisions/" in message_of(history)
     assert "`make histories`" in message_of(history)
+
+
+def test_an_outcome_of_an_element_that_is_another_one_is_a_mismatch() -> None:
+    history = read_history("map-collect")
+    number = next(place for place, step in enumerate(history.steps, 1) if step.maps.outcomes)
+    step = history.steps[number - 1]
+    changed = replace(step, maps=replace(step.maps, outcomes={"rows|0": [None, 1]}))
+    steps = [*history.steps[: number - 1], changed, *history.steps[number:]]
+    told = message_of(replace(history, steps=steps))
+    assert f"step {number} (TaskSucceeded rows[1].run.1.1.1): maps.outcomes.rows|0[1]: recorded 1, today {{" in told
 
 
 def test_an_order_that_is_not_given_any_more_is_a_mismatch() -> None:

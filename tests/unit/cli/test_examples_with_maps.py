@@ -41,9 +41,11 @@ def command(example: Path, folder: Path, *words: str) -> list[str]:
     ]
 
 
-def run(example: Path, folder: Path, *words: str) -> dict[str, Any]:
+def run(example: Path, folder: Path, *words: str, seconds: float = 120) -> dict[str, Any]:
     """Run an example and return the status of each run by name."""
-    done = subprocess.run(command(example, folder, *words), capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        command(example, folder, *words), capture_output=True, text=True, check=False, timeout=seconds
+    )
     document = json.loads(done.stdout)
     return {run["metadata"]["name"]: run["status"] for run in document.get("items", [document])}
 
@@ -70,6 +72,15 @@ def test_what_is_imported_stays_however_often_and_what_failed_leaves_nothing(tmp
     before = read(tmp_path, everything)
     run(IMPORT, tmp_path, "--set", "rows=200", "--run", "customers-imported")
     assert read(tmp_path, everything) == before
+
+
+@pytest.mark.heavy
+@pytest.mark.timeout(1800)
+def test_a_hundred_thousand_rows_are_imported(tmp_path: Path) -> None:
+    words = ("--run", "customers-imported", "--set", "rows=100000", "--state", str(tmp_path / "state.db"))
+    status = run(IMPORT, tmp_path, *words, seconds=1700)["customers-imported"]
+    assert (status["phase"], status["result"]["imported"], status["result"]["rejected"]) == ("Succeeded", 99_000, 1_000)
+    assert read(tmp_path, "SELECT count(*), count(DISTINCT id), sum(undone) FROM changes") == [(99_000, 99_000, 0)]
 
 
 @pytest.mark.heavy

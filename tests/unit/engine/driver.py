@@ -349,7 +349,7 @@ class Run:
                     self.retired.append(action)
                 case EvaluateStep(path=path, round=round_):
                     self.evaluated.append(path)
-                    asked.append(self.answers.get(path, proceeds)(path, round_))
+                    asked.append(self._evaluate(path, round_))
                 case EvaluateRequest():
                     self.requested.append(action)
                     self.open[action.task.path] = action.task
@@ -369,6 +369,10 @@ class Run:
         for answer in asked:
             self.feed(answer)
         return self
+
+    def _evaluate(self, path: str, round_: int) -> ev.Event:
+        """Answer how a step evaluates."""
+        return self.answers.get(path, proceeds)(path, round_)
 
     def _page(self, asked: EvaluatePage) -> ev.Event:
         """Answer with the next of the pages that were laid down for a map: how many elements, and the next cursor."""
@@ -410,7 +414,7 @@ class Run:
                 path: decode_element(path, header.uid, encode_elements({path: one})[path])
                 for path, one in _elements(state)
             }
-            assert restore(self.plan, header, steps, stored, pages) == _bare(state)
+            assert restore(self.plan, header, steps, stored, pages) == bare(state)
 
     # What came of it
 
@@ -536,11 +540,11 @@ def _evaluating(state: RunState) -> Iterator[bool]:
         yield bool(one.evaluating)
 
 
-def _bare(state: RunState) -> RunState:
+def bare(state: RunState) -> RunState:
     """Return a state without what is not stored of sagas that are kept: only their headers and steps are."""
     return replace(
         state,
-        elements={of: {path: _bare(one) for path, one in elements.items()} for of, elements in state.elements.items()},
+        elements={of: {path: bare(one) for path, one in elements.items()} for of, elements in state.elements.items()},
         pages={
             of: {
                 number: {

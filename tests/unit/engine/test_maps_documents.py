@@ -3,10 +3,21 @@
 from typing import Any
 
 from reactor_operator.engine import events as ev
+from reactor_operator.engine.decide import decide_together
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.state import RunPhase
 from reactor_operator.engine.values import ValueRef
-from tests.unit.engine.driver import DONE_ONCE, REQUEST, Evaluation, Run, attempts, elements, mapped, step
+from tests.unit.engine.driver import (
+    DONE_ONCE,
+    REQUEST,
+    Evaluation,
+    Run,
+    attempts,
+    cannot_be_evaluated,
+    elements,
+    mapped,
+    step,
+)
 
 UNDO = attempts(1)
 
@@ -23,6 +34,11 @@ def telling(**changes: Any) -> Evaluation:
         return ev.StepEvaluated(path=path, round=round_, proceed=True, **changes)
 
     return tell
+
+
+def says_nothing(path: str, round_: int) -> ev.Event:
+    """Do not evaluate a step yet."""
+    return ev.ReturnsEvaluated(scope=f"nothing about {path} {round_}", result=None)
 
 
 def fails_with(run: Run, path: str, detail: str, **more: Any) -> Run:
@@ -110,3 +126,33 @@ def test_what_asks_for_the_next_page_is_forgotten_when_nobody_will_ask() -> None
     run.start().succeeds("rows[page-0]").fails("rows[0]")
     run.succeeds("rows[page-1]")
     assert run.progress("rows").cursor is None
+
+
+def test_a_collection_that_is_read_as_its_map_is_stopped_goes_with_it() -> None:
+    run = Run(mapped("rows", step("a"), mapped("b", step("x")), batch_size=1))
+    run.start({"rows": elements(1), "rows[0]/a": says_nothing, "rows[0]/b": says_nothing})
+    run.feed(cannot_be_evaluated("rows[0]/a", 1), elements(501)("rows[0]/b", 1))
+    assert run.phase is RunPhase.FAILED
+    assert run.last.filing is not None
+    assert run.last.filing.sources == {("rows[0]/b", 1, 0), ("rows[0]/b", 1, 1), ("rows", 1, 0)}
+
+
+def test_a_page_that_is_read_as_its_map_is_stopped_goes_with_it() -> None:
+    run = Run(mapped("rows", step("x"), page=DONE_ONCE)).start()
+    page = ev.PageEvaluated(path="rows", round=1, page=0, size=1, cursor=named("cursor"), mark="c")
+    fetched = ev.TaskSucceeded(task=run.open["rows[page-0]"])
+    asked = decide_together(run.plan, run.state, (fetched,), run.now)
+    told = decide_together(run.plan, asked.state, (ev.CancelRequested(id="stop"), page), run.now)
+    assert told.state.header.phase is RunPhase.CANCELLED
+    assert told.filing is not None
+    assert told.filing.sources == {("rows", 1, 0)}
+    assert told.filing.dropped == {"@cursor"}
+
+
+def test_what_is_told_again_of_a_source_that_is_in_use_takes_nothing_away() -> None:
+    run = Run(mapped("rows", step("x"), page=DONE_ONCE, batch_size=1))
+    run.pages["rows"] = [(2, "c")]
+    run.start().succeeds("rows[page-0]")
+    run.feed(ev.PageEvaluated(path="rows", round=1, page=0, size=2, mark="c"))
+    run.feed(ev.StepEvaluated(path="rows", round=1, proceed=True, total=2))
+    assert not run.last.filing or not run.last.filing.sources

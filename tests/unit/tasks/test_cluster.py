@@ -312,7 +312,18 @@ class TestChunks:
         one = self.of_chunk()
         await launcher.start(one)
         server.objects[PATH]["status"] = {"phase": "Pending"}
-        assert await self.retired(server, launcher, one, failed=True) == (True, ["GET", "DELETE"])
+        assert await self.retired(server, launcher, one, stop=True) == (True, ["GET", "DELETE"])
+
+    @pytest.mark.parametrize("sighting", [None, Sighting("u", dead=False, began=False)])
+    async def test_one_whose_first_task_ended_has_begun_whatever_the_kubelet_knows(
+        self, server: ApiServer, clock: FixedClock, sighting: Sighting | None
+    ) -> None:
+        async with server.client() as client:
+            launcher = ClusterLauncher(client, SETTINGS, clock, lambda run, task: sighting)
+            await launcher.start(self.of_chunk())
+            server.objects[PATH]["status"] = {"phase": "Pending"}
+            assert (await self.retired(server, launcher, self.of_chunk()))[0] is False
+            assert PATH in server.objects
 
     async def test_nothing_is_asked_for_the_other_tasks_of_a_chunk(
         self, server: ApiServer, launcher: ClusterLauncher

@@ -29,7 +29,7 @@ from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.forward import complete, enter, finish_up, go_forward, skip
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.launching import launch
-from reactor_operator.engine.mapping import enter_map, go_over, opened, page_evaluated, returns_evaluated
+from reactor_operator.engine.mapping import enter_map, go_over, opened, page_evaluated, refuse_source, returns_evaluated
 from reactor_operator.engine.notices import notification_ended
 from reactor_operator.engine.owned import names_told
 from reactor_operator.engine.plan import NO_STEPS, ROOT, Plan, StepKind
@@ -276,9 +276,11 @@ def _is_open(draft: Draft, task: Task) -> bool:
 def _step_evaluated(draft: Draft, event: ev.StepEvaluated | ev.StepEvaluationFailed) -> None:
     path = event.path
     if path not in draft.evaluating or draft.step(path).round != event.round:
+        refuse_source(draft, event)
         return
     draft.evaluating.discard(path)
     if draft.header.stage not in {Stage.FORWARD, Stage.FINISHING}:
+        refuse_source(draft, event)
         return
     draft.take_ready(path)
     if isinstance(event, ev.StepEvaluationFailed):

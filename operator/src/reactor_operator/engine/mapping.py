@@ -75,6 +75,14 @@ def enter_map(draft: Draft, event: ev.StepEvaluated) -> None:
     )
 
 
+def refuse_source(draft: Draft, event: ev.StepEvaluated | ev.StepEvaluationFailed) -> None:
+    """A step is begun no more: nothing needs the elements that a map was to go over, unless it does so already."""
+    step = draft.step(event.path)
+    if isinstance(event, ev.StepEvaluated) and event.total and (step.map is None or step.round != event.round):
+        pages = range(-(-event.total // SOURCE_PAGE))
+        draft.filing.sources |= {(event.path, event.round, number) for number in pages}
+
+
 def go_over(draft: Draft, path: str, advance: Advance) -> bool:
     """Let the elements of a Running map do what they can, and begin others; return whether the map has ended."""
     if _is_stopping(draft, path):
@@ -337,8 +345,10 @@ def _fail(draft: Draft, path: str, failure: Failure) -> None:
 
 def page_evaluated(draft: Draft, event: ev.PageEvaluated | ev.PageEvaluationFailed) -> None:
     """A page was read, or is none. A cursor that comes back would go on for ever."""
-    path = event.path
-    if page_of(path) not in draft.evaluating or draft.step(path).round != event.round:
+    path, step = event.path, draft.step(event.path)
+    if page_of(path) not in draft.evaluating or step.round != event.round:
+        if step.map is None or step.round != event.round or event.page >= step.map.fetched:
+            _refuse_page(draft, event)
         return
     draft.evaluating.discard(page_of(path))
     state = progress_of(draft, path)
@@ -347,8 +357,7 @@ def page_evaluated(draft: Draft, event: ev.PageEvaluated | ev.PageEvaluationFail
         return
     drop_cursor(draft, path)
     if event.cursor is not None and event.mark == state.mark:
-        draft.filing.sources.add((path, event.round, event.page))
-        draft.filing.dropped |= names_of((event.cursor,))
+        _refuse_page(draft, event)
         message = f"page {event.page}: found a cursor that an earlier page returned too, expected another one, or null"
         _fail(draft, path, Failure(kind=FailureKind.INVALID_RESULT, message=message, retryable=False))
         return
@@ -370,6 +379,13 @@ def page_evaluated(draft: Draft, event: ev.PageEvaluated | ev.PageEvaluationFail
         exhausted=event.cursor is None,
         total=known if event.cursor is None else None,
     )
+
+
+def _refuse_page(draft: Draft, event: ev.PageEvaluated | ev.PageEvaluationFailed) -> None:
+    """Nothing needs a page that was read, nor what asks for the next one."""
+    if isinstance(event, ev.PageEvaluated):
+        draft.filing.sources.add((event.path, event.round, event.page))
+        draft.filing.dropped |= names_of((event.cursor,))
 
 
 def _end(draft: Draft, path: str, advance: Advance) -> bool:

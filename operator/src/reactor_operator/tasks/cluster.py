@@ -108,7 +108,8 @@ class ClusterLauncher:
         kind = JOB if chosen.placement is Placement.JOB else POD
         path = kind.object(run.namespace, pod_name(run.name, run.uid, task))
         if chunk:
-            return await self._retire_chunk(run, task, kind, path, kept=_is_kept(chosen.pod_retention, failed=failed))
+            kept = _is_kept(chosen.pod_retention, failed=failed)
+            return await self._retire_chunk(run, task, kind, path, stop=stop, kept=kept)
         seen = self._sight(run, task) if kind is POD and not stop else None
         if seen is not None and not seen.dead and self._clock.now() < self._first_asked(path) + LINGER_MS:
             return False
@@ -134,23 +135,25 @@ class ClusterLauncher:
         await self._delete(path, text_at(found, "metadata", "uid"), grace)
         return True
 
-    async def _retire_chunk(self, run: RunRef, task: Task, kind: Kind, path: str, *, kept: bool) -> bool:
+    async def _retire_chunk(self, run: RunRef, task: Task, kind: Kind, path: str, *, stop: bool, kept: bool) -> bool:
         """Remove the pod of a chunk, once it has ended or where it has not begun: others than `task` may run in it.
 
-        Only the first task of a chunk has one. Of the others nothing was seen, and nothing is asked.
+        A task that ended by itself tells that its pod has begun, maybe before the kubelet does. Only the first task of
+        a chunk has one. Of the others nothing was seen, and nothing is asked.
         """
         seen = self._sight(run, task)
         if seen is None and path not in self._chunks:
             return True
-        if seen is not None and not seen.dead and seen.began:
+        if seen is not None and not seen.dead and (seen.began or not stop):
             return False
         with refusals_as_unavailable(f"get {path}"):
             found = await self._client.get(path)
-            ended = found is not None and _has_ended(found)
-            if found is not None and not ended and await self._has_begun(found, kind):
-                return False
-        if found is not None and self._is_ours(found, run, task) and not (ended and kept):
-            await self._delete(path, text_at(found, "metadata", "uid"), None if ended else GRACE_SECONDS)
+            if found is not None and self._is_ours(found, run, task):
+                ended = _has_ended(found)
+                if not ended and (not stop or await self._has_begun(found, kind)):
+                    return False
+                if not (ended and kept):
+                    await self._delete(path, text_at(found, "metadata", "uid"), None if ended else GRACE_SECONDS)
         self._chunks.pop(path, None)
         return True
 
