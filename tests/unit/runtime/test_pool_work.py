@@ -117,3 +117,14 @@ def test_steps_are_forgotten_where_they_have_become_many_though_the_worker_is_ne
         child.forget_steps()
     trial.go_until(lambda: len(trial.work.outcomes) == 2)
     assert trial.told() == {task.key: 7, second.key: 8}
+
+
+def test_what_nobody_comes_to_is_given_back_for_another_worker_to_take(trials: Callable[[str], WorkTrial]) -> None:
+    trial = trials(SLEEPS)
+    (first,) = trial.lease({"n": 0, "seconds": 1.0})
+    late = [*trial.lease({"n": 1}, {"n": 2}), *trial.lease({"n": 3})]
+    trial.go_until(lambda: first.child is not None and first.child.page.current)
+    for task in late:
+        task.lease.taken_ns -= 10_000_000_000
+    trial.go_until(lambda: len(trial.work.outcomes) == 4)
+    assert trial.told() == {first.key: 0, **{task.key: "released" for task in late}}

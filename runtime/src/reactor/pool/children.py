@@ -62,6 +62,10 @@ class ChildProcess:
         """Whether it waits for tasks."""
         return not self.tasks and not self.retiring
 
+    def running_ns(self, now_ns: int) -> int:
+        """Return for how long it has been at its task; 0 where it is at none."""
+        return now_ns - self.page.began_ns if self.page.current else 0
+
     def has_room(self, tasks: list[Task]) -> bool:
         """Return whether it can number so many more tasks."""
         return len(self.tasks) + len(tasks) <= RING

@@ -5,6 +5,7 @@ when its lease may have run out. A lease counts from before it was asked for, by
 """
 
 from json import loads
+from time import monotonic_ns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,10 +52,11 @@ class Task:
 class Lease:
     """A chunk of tasks that one child does, one after the other.
 
-    `open` counts those that are not settled. `halted`: one failed that the others wait for.
+    `open` counts those that are not settled. `halted`: one failed that the others wait for. `taken_ns`: since when it
+    is held.
     """
 
-    __slots__ = ("halted", "id", "open", "run", "steps", "tasks", "valid_until_ns")
+    __slots__ = ("halted", "id", "open", "run", "steps", "taken_ns", "tasks", "valid_until_ns")
 
     def __init__(self, id_: str, run: str, steps: list[str], valid_until_ns: int) -> None:
         self.id = id_
@@ -64,6 +66,7 @@ class Lease:
         self.open = 0
         self.halted = False
         self.valid_until_ns = valid_until_ns
+        self.taken_ns = monotonic_ns()
 
 
 Portion = tuple[Lease, list[Task]]
