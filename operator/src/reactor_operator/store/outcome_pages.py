@@ -37,7 +37,7 @@ def source_page_name(path: str, round_: int, number: int) -> str:
 def encode_outcomes(path: str, number: int, page: OutcomePage) -> bytes:
     """Render a page of the map at `path`."""
     first = number * PAGE
-    return orjson.dumps([_entry(f"{path}[{first + at}]", page.get(first + at)) for at in range(PAGE)])
+    return b"[%b]" % b",".join(_entry(f"{path}[{first + at}]", page.get(first + at)) for at in range(PAGE))
 
 
 def decode_outcomes(path: str, number: int, uid: str, body: bytes, *, kept: bool = True) -> OutcomePage:
@@ -56,10 +56,10 @@ def decode_outcomes(path: str, number: int, uid: str, body: bytes, *, kept: bool
         raise Unreadable(f"stored outcomes of {path} cannot be read ({problem}): {body[:200]!r}") from problem
 
 
-def _entry(path: str, outcome: ElementOutcome | None) -> object:
+def _entry(path: str, outcome: ElementOutcome | None) -> bytes:
     if outcome is None:
-        return None
-    return 1 if outcome == _PLAIN else _rendered(_Place(path, outcome))
+        return b"null"
+    return b"1" if outcome == _PLAIN else _rendered(_Place(path, outcome))
 
 
 class _Place:
@@ -79,7 +79,7 @@ class _Place:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _rendered(place: _Place) -> orjson.Fragment:
+def _rendered(place: _Place) -> bytes:
     """Render an outcome: once, though its page is written each time that another element of it has ended."""
     path, outcome = place.path, place.outcome
     entry: dict[str, Any] = {"phase": outcome.phase}
@@ -89,7 +89,7 @@ def _rendered(place: _Place) -> orjson.Fragment:
         entry["failure"] = failure_to_json(outcome.failure)
     if outcome.kept is not None:
         entry["kept"] = element_to_json(path, outcome.kept)
-    return orjson.Fragment(orjson.dumps(entry))
+    return orjson.dumps(entry)
 
 
 def _outcome(path: str, uid: str, entry: dict[str, Any], with_kept: bool) -> ElementOutcome:
