@@ -37,6 +37,7 @@ def source_page_name(path: str, round_: int, number: int) -> str:
 def encode_outcomes(path: str, number: int, page: OutcomePage) -> bytes:
     """Render a page of the map at `path`."""
     first = number * PAGE
+    # joined here: orjson 3.13 writes past its buffer where many nulls follow a Fragment in a list
     return b"[%b]" % b",".join(_entry(f"{path}[{first + at}]", page.get(first + at)) for at in range(PAGE))
 
 
