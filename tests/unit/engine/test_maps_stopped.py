@@ -1,6 +1,9 @@
 """Maps that begin, and maps that stop before all is done: what drains, what is stopped, where they stand (DESIGN 5)."""
 
+from dataclasses import replace
+
 from reactor_operator.engine import events as ev
+from reactor_operator.engine.draft import open_tasks
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.plan import ROOT
 from reactor_operator.engine.state import (
@@ -237,15 +240,18 @@ def test_the_rest_of_a_page_is_begun_though_it_fills_no_chunk() -> None:
 
 
 def test_an_array_is_turned_to_page_by_page() -> None:
-    run = Run(mapped("rows", step("x"), batch_size=400), parallelism=1_000).start({"rows": elements(1_100)})
-    assert [page.number for page in run.progress("rows").sources] == [0]
-    for index in range(99):
-        run.succeeds(f"rows[{index}]")
-    assert run.progress("rows").known == 500
-    run.succeeds("rows[99]")
-    assert run.progress("rows").known == 1_000
+    run = Run(mapped("rows", step("x"), batch_size=400), parallelism=1_000)
+    run.asks(ev.TimePassed()).asks(ev.StepEvaluated(path="rows", round=1, proceed=True, total=1_100))
+    run.asks(*(ev.StepEvaluated(path=path, round=1, proceed=True) for path in run.in_flight("rows")))
+    done = [ev.TaskSucceeded(task=task) for task in list(open_tasks(run.state))[:100]]
+    first = SourcePage(number=0, first=0, size=500, left=500)
+    assert (run.progress("rows").opened, run.progress("rows").sources) == (400, (first,))
+    run.asks(*done[:99])
+    assert (run.progress("rows").opened, run.progress("rows").known) == (499, 500)
+    run.asks(done[99])
+    assert (run.progress("rows").opened, run.progress("rows").known) == (500, 1_000)
     assert run.progress("rows").sources == (
-        SourcePage(number=0, first=0, size=500, left=400),
+        replace(first, left=400),
         SourcePage(number=1, first=500, size=500, left=500),
     )
 
