@@ -18,6 +18,7 @@ from tests.property.strategies import (
 one_in_two = booleans
 limits = st.fixed_dictionaries(
     {
+        "parallelism": st.sampled_from([4, 3, 2, 5, 1]),
         "on_failure": st.sampled_from(OnFailure),
         "infrastructure_retries": st.integers(0, 2),
         "rollback_deadline_ms": st.sampled_from([86_400_000, 86_400_000, 2000]),
@@ -37,6 +38,7 @@ windows = st.fixed_dictionaries(
         "barrier": one_in_five,
         "page_size": st.sampled_from([3, 2, 1]),
         "undo_window": st.sampled_from([1, 1, 1, 2]),
+        "chunk": st.sampled_from([1, 1, 1, 2, 3]),
         "timeout_ms": st.sampled_from([None, None, None, 3000]),
     }
 )
@@ -54,7 +56,7 @@ def plans_with_maps(draw: st.DrawFn) -> Plan:
         needs = tuple(draw(st.lists(st.sampled_from(names[:number]), unique=True, max_size=2))) if number else ()
         draw_any(draw, flat, name, ROOT, needs, shared, nested=0, mapped=number == place or draw(one_in_five))
     timeout = draw(st.sampled_from([None, None, 3000]))
-    return plan_of(flat, shared, parallelism=draw(st.sampled_from([4, 3, 2, 5, 1])), timeout_ms=timeout)
+    return plan_of(flat, shared, timeout_ms=timeout)
 
 
 def plan_of(flat: list[StepPlan], shared: dict[str, object], **more: object) -> Plan:

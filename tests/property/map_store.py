@@ -101,6 +101,10 @@ class MapStore:
         """How many records an operator loads, but for steps, of which there are no more than are written."""
         return len(self.elements) + len(self.hot)
 
+    def size(self) -> int:
+        """How many bytes these records have."""
+        return sum(map(len, (*self.elements.values(), *self.hot.values())))
+
 
 def references(state: RunState) -> Iterator[ValueRef]:
     """Yield every reference that a saga holds, and those in flight inside it, and outcomes in pages that are hot."""

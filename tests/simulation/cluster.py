@@ -14,14 +14,14 @@ import orjson
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.identity import Task, digest_of, pod_name
-from reactor_operator.engine.values import reference_to
 from reactor_operator.ports import Launched, ReactorObject, Refused, RunObject, RunRef, TaskOrder
 from reactor_operator.reconciling.told import told_sequence
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Appended, Entry, StoreUnavailable
+from tests.simulation.called import check_called
 from tests.simulation.coverage import Fault, Seen
 from tests.simulation.ledger import Ledger
-from tests.simulation.pods import LOST_MS, RESULT, Pod, PodPhase, Script
+from tests.simulation.pods import LOST_MS, Pod, PodPhase, Script
 from tests.simulation.shared_store import SharedStore
 from tests.simulation.trace import Trace
 
@@ -101,6 +101,7 @@ class FakeCluster:
         if there is not None:
             self.coverage.note(Seen.ORDER_REPEATED)
             return Launched()
+        check_called(self.seed, order)
         self._uids += 1
         pod = self.script.make_pod(order, name, self._uids, self.now_ms)
         self.ledger.created(order, pod, self.siblings_of(order.run, order.task), self.now_ms, in_charge=in_charge)
@@ -303,6 +304,7 @@ class FakeCluster:
         answer = await self.store.append(entry)
         if answer is Appended.RECORDED:
             self.ledger.recorded(entry.run, event, entry.digest, final=entry.final)
+            self.ledger.documents.recorded(entry)
             self.sent.append((entry, event))
             if self.strikes():
                 self.coverage.note(Fault.EVENT_LOST)
@@ -319,6 +321,7 @@ class FakeCluster:
         self.coverage.note(Fault.ENTRY_REPEATED)
         if await self.store.append(entry) is Appended.RECORDED:
             self.ledger.recorded(entry.run, event, entry.digest, final=entry.final)
+            self.ledger.documents.recorded(entry)
             self.changed(entry.run)
 
     async def tell_stale_reason(self, pod: Pod) -> None:
@@ -412,5 +415,5 @@ def outcome_entry(pod: Pod, event: ev.Outcome, *, binding: str = "") -> Entry:
         binding=binding,
         digest=digest_of("outcome", body.hex()),
         body=body,
-        values={reference_to(RESULT).digest: RESULT},
+        values=dict(pod.documents),
     )

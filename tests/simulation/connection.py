@@ -4,7 +4,8 @@ In: calls of the ports, and looks at pods. Out: what the cluster answers, or Una
 Never here: what goes wrong with nodes and objects (`cluster.py`).
 """
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
+from types import MappingProxyType
 from typing import TypeVar
 
 from reactor_operator.api.reactor import PodRetention, ReactorSpec, Step
@@ -13,7 +14,6 @@ from reactor_operator.engine.actions import Announce
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.identity import Task, digest_of, pod_name
 from reactor_operator.engine.state import ENDED
-from reactor_operator.engine.values import reference_to
 from reactor_operator.ports import (
     Launched,
     NotYet,
@@ -34,7 +34,7 @@ from tests.simulation.asked import places_in
 from tests.simulation.checkpoints import Checkpoints
 from tests.simulation.cluster import FakeCluster, outcome_entry
 from tests.simulation.coverage import Fault, Place, Seen
-from tests.simulation.pods import RESULT, Pod
+from tests.simulation.pods import Pod
 
 LINGER_MS = 30_000
 """How long a closed task's pod may go on by itself before it is stopped."""
@@ -109,6 +109,11 @@ class Connection:
         ]
 
     # Launcher
+
+    @property
+    def has_room(self) -> bool:
+        """Always."""
+        return True
 
     async def start(self, order: TaskOrder) -> Launched | NotYet | Refused:
         """Create the task's pod, once the one before it is known to be dead."""
@@ -294,21 +299,29 @@ class Connection:
         if pod.left is not None and pod.python and not isinstance(event, ev.TaskLost):
             answer = await self._append(outcome_entry(pod, event), event)
         else:
-            answer = await self._tell(pod.run, event, f"end/{pod.uid}", final=True)
+            documents = {} if isinstance(event, ev.TaskLost) else dict(pod.documents)
+            answer = await self._tell(pod.run, event, f"end/{pod.uid}", final=True, documents=documents)
         if answer is Appended.RECORDED and isinstance(event, ev.TaskLost):
             pod.told_lost = True
         if answer is not Appended.UNKNOWN and times_forgotten == self._times_forgotten:
             self._settled.add(pod.uid)
 
-    async def _tell(self, run: RunRef, event: ev.TaskEvent, digest: str, *, final: bool) -> Appended:
-        values = {reference_to(RESULT).digest: RESULT} if final else {}
+    async def _tell(
+        self,
+        run: RunRef,
+        event: ev.TaskEvent,
+        digest: str,
+        *,
+        final: bool,
+        documents: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> Appended:
         entry = Entry(
             run=run.uid,
             task=event.task.key,
             final=final,
             digest=digest_of(digest, event.task.key),
             body=encode_event(event),
-            values=values,
+            values=documents,
         )
         return await self._append(entry, event)
 

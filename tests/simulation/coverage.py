@@ -107,6 +107,10 @@ class Seen(StrEnum):
     REQUESTS_CHANGED = "status not written over a new request"
     QUEUED = "run waited for its turn"
     OUTCOME_TAKEN = "run took the outcome of another with its key"
+    ELEMENT_REVERSED = "element of a map reversed"
+    ELEMENT_STOPPED = "element of a map stopped with it"
+    TOO_MANY_FAILED = "map failed for too many elements"
+    PAGE_AHEAD = "page fetched while elements are in flight"
     KEY_REFUSED = "run refused for what another with its key did"
 
 

@@ -9,13 +9,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from reactor_operator.engine import events as ev
-from reactor_operator.engine.identity import Task
+from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.state import ENDED, Goal, Stage
 from reactor_operator.ports import TaskOrder
 from reactor_operator.store.codec import decode_header
 from reactor_operator.store.port import Commit
 from tests.simulation.asked import Asked
 from tests.simulation.coverage import Coverage, Seen
+from tests.simulation.documents import Documents
+from tests.simulation.mapped_moments import Moments
 from tests.simulation.pods import Pod
 
 _ENDED = frozenset(phase.value for phase in ENDED)
@@ -57,6 +59,8 @@ class Ledger:
     limits: dict[str, int] = field(default_factory=dict)
     reactor_of: dict[str, str] = field(default_factory=dict)
     requests: Asked = field(default_factory=Asked)
+    documents: Documents = field(default_factory=Documents)
+    moments: Moments = field(init=False)
     _active: dict[str, int] = field(default_factory=dict)
     _ended: set[str] = field(default_factory=set)
     _looked: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -77,6 +81,9 @@ class Ledger:
     _requests: dict[tuple[str, str, str, int], bytes | None] = field(default_factory=dict)
     _users: dict[str, tuple[str, str, str, int]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.moments = Moments(self.coverage)
+
     def looked(self, owner: str, run: str) -> None:
         """An operator looks at a run: what it decides of it is decided from here on."""
         self._looked[owner, run] = self._times_reopened
@@ -92,6 +99,9 @@ class Ledger:
             f"F10: epoch {commit.epoch} committed {run} after {self.epoch} had taken over"
         )
         self._note_stage(commit, owner)
+        self.documents.committed(commit)
+        if run not in self.lost:
+            self.moments.committed(commit)
         for key in commit.opens:
             if run not in self.lost:
                 assert (run, key) not in self._closed, f"O2: {run}: {key} was closed and is opened again"
@@ -204,6 +214,10 @@ class Ledger:
             self.coverage.note(Seen.ZOMBIE_ACTED)
         self.acts.append(Act(pod.run.uid, pod.task, now, superseded, pod.orphan))
 
+    def has_succeeded(self, run: str, path: str, round_: int) -> bool:
+        """Tell whether a step did its action in a round."""
+        return (run, path, Action.RUN.value, round_) in self._done
+
     def is_closed(self, pod: Pod) -> bool:
         """Tell whether the pod's task was closed."""
         return (pod.run.uid, pod.task.key) in self._closed
@@ -225,6 +239,7 @@ class Ledger:
     def lose(self, run: str, *, detectable: bool) -> None:
         """The store forgot something of a run: what was recorded may be recorded again; nothing else is excused."""
         self.lost.add(run)
+        self.moments.lose(run)
         self._recovering.discard(run)
         if not detectable:
             self.spared.add(run)

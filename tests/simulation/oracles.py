@@ -6,11 +6,13 @@ Never here: what must hold at every moment (`ledger.py`).
 
 from itertools import pairwise
 
+from reactor_operator.engine.elements import NOTHING, owner_of, plan_at, saga_of
 from reactor_operator.engine.identity import Action, Task
-from reactor_operator.engine.plan import StepKind
+from reactor_operator.engine.plan import StepKind, StepPlan
 from reactor_operator.engine.state import DONE, ENDED, RunPhase, StepPhase
 from reactor_operator.reconciling.records import KnownRun
 from tests.simulation.ledger import Act
+from tests.simulation.mapped_oracles import check_maps
 from tests.simulation.world import World
 
 
@@ -30,6 +32,7 @@ async def check(world: World) -> None:
         check_acts(known, acts, asked=asked, skipped=skipped)
         if not asked:  # a repeated rollback has an order of its own
             check_rollback(known, acts)
+        await check_maps(world, known, acts, asked=asked)
         assert not known.outbox, f"O4: orders of {run.ref.name} are left"
     for pod in world.cluster.pods.values():
         if pod.foreign:
@@ -55,9 +58,9 @@ def check_acts(known: KnownRun, acts: list[Act], *, asked: bool, skipped: set[st
     acted: set[str] = set()
     for task in tasks:
         if task.action is Action.RUN:
-            needs = [need for need in known.plan.steps[task.path].needs if _is_task(known, need)]
+            needs = [need for need in planned(known, task.path).needs if _is_task(known, need)]
             needs = [need for need in needs if need not in skipped]
-            missing = [n for n in needs if n not in acted and known.state.step(n).phase is not StepPhase.IGNORED]
+            missing = [need for need in needs if need not in acted and not _may_be_ignored(known, need)]
             assert not missing, f"O2: {task.key} acted before {missing}"
         acted.add(task.path)  # a compensation may give the value for a run that was lost before it acted
         again = asked and task.action is not Action.RUN  # an undo that is asked for has all its attempts anew
@@ -72,8 +75,30 @@ def check_acts(known: KnownRun, acts: list[Act], *, asked: bool, skipped: set[st
             assert attempts[-1] == max(attempts), f"O2: an earlier attempt of {path} acted after a later one"
 
 
+def depth_of(known: KnownRun, path: str) -> int:
+    """Return how many maps are around a step."""
+    plan, depth = known.plan, 0
+    while (owner := owner_of(plan, path)) is not None:
+        map_plan = plan.steps[owner[0]].map
+        assert map_plan is not None
+        plan, depth = plan_at(map_plan, *owner), depth + 1
+    return depth
+
+
+def planned(known: KnownRun, path: str) -> StepPlan:
+    """Return the plan of a step, also of one in an element."""
+    return saga_of(known.plan, NOTHING, path)[0].steps[path]
+
+
 def _is_task(known: KnownRun, path: str) -> bool:
-    return known.plan.steps[path].kind is StepKind.TASK
+    return planned(known, path).kind is StepKind.TASK
+
+
+def _may_be_ignored(known: KnownRun, path: str) -> bool:
+    """Tell whether a step was ignored; of one in an element nothing is known any more but that it may have been."""
+    if path in known.plan.steps:
+        return known.state.step(path).phase is StepPhase.IGNORED
+    return planned(known, path).continues_on_error
 
 
 def _checks_in(known: KnownRun, task: Task) -> bool:
@@ -83,11 +108,15 @@ def _checks_in(known: KnownRun, task: Task) -> bool:
 
 
 def _attempts_allowed(known: KnownRun, task: Task) -> int:
-    """Return how often the policy allows the action."""
-    step = known.plan.steps[task.path]
+    """Return how often the policy allows the action.
+
+    What an element could not reverse of itself is tried once more when a map around it is reversed (docs/maps.md).
+    """
+    step = planned(known, task.path)
     plan = {Action.RUN: step.run, Action.COMPENSATE: step.compensate, Action.UNDO: step.undo}[task.action]
     assert plan is not None, f"O2: {task.key} does what its step never declared"
-    return plan.retries.max_attempts
+    times = 1 if task.action is Action.RUN else 1 + depth_of(known, task.path)
+    return plan.retries.max_attempts * times
 
 
 def is_contained(known: KnownRun, path: str) -> bool:
@@ -98,6 +127,7 @@ def is_contained(known: KnownRun, path: str) -> bool:
 def check_rollback(known: KnownRun, acts: list[Act]) -> None:
     """O2: successes are undone newest first, and what may have acted is reversed or listed."""
     state = known.state
+    acts = [act for act in acts if act.task.path in known.plan.steps]
     undos = [act.task.path for act in acts if act.task.action is Action.UNDO and not act.superseded and not act.orphan]
     order = [p for p in dict.fromkeys(undos) if state.step(p).completion and not is_contained(known, p)]
     for earlier, later in pairwise(order):

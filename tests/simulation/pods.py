@@ -4,15 +4,19 @@ In: a task and the seed. Out: what its pod does. How an attempt of an action goe
 attempt alone, never on faults: so a run ends the same whatever happens to its pods.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from random import Random
+
+import orjson
 
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.identity import Action, Task, digest_of
-from reactor_operator.engine.values import reference_to
+from reactor_operator.engine.values import ValueRef
+from reactor_operator.outcomes.names import keep
 from reactor_operator.ports import RunRef, TaskOrder
+from tests.simulation.mapped import page_of
 
 RESULT = b"1"
 LOST_MS = 300_000
@@ -33,6 +37,7 @@ class Pod:
     """One pod object.
 
     left:         what it leaves behind for whoever reads its end; None where nothing is left to tell.
+    documents:    what that refers to, by name.
     told_lost:    its loss was recorded, whether or not it goes on.
     orphan:       it was created when its task was closed already.
     refused:      its check-in was refused, so that it ended without doing anything.
@@ -54,6 +59,7 @@ class Pod:
     phase: PodPhase = PodPhase.PENDING
     acted: bool = False
     left: ev.Outcome | None = None
+    documents: dict[str, bytes] = field(default_factory=dict)
     hangs: bool = False
     told_lost: bool = False
     orphan: bool = False
@@ -102,8 +108,18 @@ class Pod:
 FOREVER = 1 << 60
 
 
+def is_of_map(task: Task) -> bool:
+    """Tell whether what a task tells has a name of its own: that of an element, or of a body of a switch."""
+    return "[" in task.path
+
+
+def large(task: Task) -> bytes:
+    """Return what a task of an element tells: too large to be its own reference, so it has a name, and is dropped."""
+    return orjson.dumps(task.key.ljust(400, "x"))
+
+
 class Script:
-    """How attempts go, by the seed. `slow`: some pods cannot start for a while, or ever."""
+    """How attempts go, by the seed. `slow`: some pods cannot start for a while, or ever, and pages may fail."""
 
     def __init__(self, seed: int, *, slow: bool) -> None:
         self.seed = seed
@@ -131,23 +147,34 @@ class Script:
         return pod.may_hang and self._dice("hang", pod.run, pod.task) < 0.07
 
     def outcome(self, pod: Pod) -> ev.Outcome:
-        """Return how the attempt ends."""
+        """Return how the attempt ends; what that refers to is among the documents of the pod."""
         task = pod.task
         dice = self._dice("outcome", pod.run, task)
-        result = reference_to(RESULT)
+        pod.documents.clear()
+        if "[page-" in task.path and (dice < 0.9 or not self._slow):
+            # Else hardly any element would be met; and a page that fails beside elements ends them as its time is.
+            return ev.TaskSucceeded(task=task, result=self._result(pod))
         if task.action is Action.RUN:
             if dice < 0.72:
-                return ev.TaskSucceeded(task=task, result=result)
+                return ev.TaskSucceeded(task=task, result=self._result(pod))
             if dice < 0.77:
                 return ev.TaskSkipped(task=task)
             if dice < 0.78:
                 return ev.TaskHalted(task=task, reason="scripted")
         elif dice < 0.8:
-            return ev.TaskSucceeded(task=task)
+            return ev.TaskSucceeded(task=task, result=self._result(pod) if is_of_map(task) else None)
         elif dice < 0.85 and task.action is Action.COMPENSATE:
-            return ev.TaskContinued(task=task, result=result)
+            return ev.TaskContinued(task=task, result=self._result(pod))
         kind = FailureKind.ERROR if dice < 0.95 else FailureKind.NO_OUTCOME
-        return ev.TaskFailed(task=task, failure=Failure(kind=kind, message="scripted", retryable=dice < 0.93))
+        detail = keep(large(task), task, "detail", pod.documents) if is_of_map(task) else None
+        failure = Failure(kind=kind, message="scripted", retryable=dice < 0.93, detail=detail)
+        return ev.TaskFailed(task=task, failure=failure)
+
+    def _result(self, pod: Pod) -> ValueRef:
+        path, document = pod.task.path, large(pod.task) if is_of_map(pod.task) else RESULT
+        if "[page-" in path:
+            document = orjson.dumps(page_of(self.seed, pod.run.name, path))
+        return keep(document, pod.task, "result", pod.documents)
 
     def _dice(self, what: str, run: RunRef, task: Task) -> float:
         return Random(digest_of(what, self.seed, run.name, task.path, task.action, task.round, task.attempt)).random()

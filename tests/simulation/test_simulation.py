@@ -25,6 +25,7 @@ from reactor_operator.engine.state import DONE, RunState, StepPhase
 from reactor_operator.reconciling.records import KnownRun
 from tests.simulation.coverage import Coverage
 from tests.simulation.disks import Disk, StoreKind
+from tests.simulation.mapped_oracles import compare_outcomes, lost_elements, outcomes_of
 from tests.simulation.oracles import check, is_contained
 from tests.simulation.world import World
 from tests.simulation.worlds import Sketch, kind_of, sketch_of
@@ -66,6 +67,17 @@ def may_stand_inside(noisy: KnownRun, quiet: KnownRun) -> bool:
     )
 
 
+async def compare_elements(name: str, noisy: tuple[World, KnownRun], calm: tuple[World, KnownRun]) -> set[str]:
+    """O3: the elements of maps end as they do when nothing goes wrong.
+
+    Return the maps of which only elements stand that were skipped after a loss.
+    """
+    here, there = await outcomes_of(*noisy), await outcomes_of(*calm)
+    assert here.keys() == there.keys(), f"O3: {name}: maps {here.keys() ^ there.keys()} were begun in one world only"
+    lost = {path: lost_elements(*noisy, path) for path in here}
+    return {path for path in here if compare_outcomes(f"{name}: {path}", here[path], there[path], lost[path])}
+
+
 async def compare_with_a_quiet_world(world: World, sketch: Sketch) -> None:
     """O3: the end is the one that the same script has when nothing goes wrong."""
     quiet = sketch.quiet_world()
@@ -83,7 +95,8 @@ async def compare_with_a_quiet_world(world: World, sketch: Sketch) -> None:
             other = {p for p in noisy.steps.keys() | calm.steps.keys() if is_done(noisy, p) is not is_done(calm, p)}
             other -= {p for p in other if calm.step(p).phase is StepPhase.SKIPPED and noisy.step(p).uncertain}
             assert not other, f"O3: {other} of {run.ref.name} are done in one of the worlds only"
-            undone = {p for p, s in calm.steps.items() if s.phase is StepPhase.UNDONE}
+            stand = await compare_elements(run.ref.name, (world, noisy_run), (quiet, quiet_run))
+            undone = {p for p, s in calm.steps.items() if s.phase is StepPhase.UNDONE} - stand
             assert undone <= set(noisy.header.undone), f"O3: less of {run.ref.name} is undone than without faults"
     finally:
         await quiet.close()

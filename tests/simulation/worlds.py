@@ -9,6 +9,7 @@ from random import Random
 
 from tests.simulation.coverage import Fault
 from tests.simulation.disks import Disk, StoreKind
+from tests.simulation.mapped import with_map
 from tests.simulation.reactors import UNSOUND, random_reactor
 from tests.simulation.trace import Trace
 from tests.simulation.world import Mischief, World
@@ -45,6 +46,8 @@ _SELDOM = {
 _OFTEN = {Fault.REQUEST: 3}
 """What happens more than once where it happens at all."""
 _LOSSES = {Fault.STORE_EMPTIED, Fault.STORE_ROLLED_BACK}
+MAPS = 0.35
+"""In how many of the reactors a step goes over elements."""
 _KINDS = (StoreKind.MEMORY, StoreKind.SQLITE, StoreKind.MEMORY, StoreKind.REDIS)
 _KIND = os.environ.get("REACTOR_STORE")
 
@@ -72,6 +75,10 @@ def sketch_of(seed: int) -> Sketch:
     random = Random(seed)
     comparable = random.random() < 0.4
     reactors = {f"r{n}": random_reactor(random, comparable=comparable) for n in range(random.randint(1, 3))}
+    mapping = Random(seed ^ 0x3A95)
+    for name, spec in reactors.items():
+        if mapping.random() < MAPS:
+            reactors[name] = with_map(mapping, spec, comparable=comparable)
     reactors["unsound"] = dict(UNSOUND)
     mischief = mischief_of(random, comparable=comparable)
     return Sketch(seed=seed, comparable=comparable, reactors=reactors, mischief=mischief)

@@ -292,6 +292,11 @@ class Run:
         """Fail the open task."""
         return self.feed(ev.TaskFailed(task=self.open[path], failure=failure(kind, message, **more)))
 
+    def is_given_back(self, path: str) -> Self:
+        """Let the worker that has the open task give it back before it began."""
+        event = ev.TaskLost(task=self.open[path], message="told to stop", may_have_started=False, given_back=True)
+        return self.feed(event)
+
     def is_lost(self, path: str, *, may_have_started: bool = True, message: str = "node gone") -> Self:
         """Take the pod of the open task away."""
         return self.feed(ev.TaskLost(task=self.open[path], message=message, may_have_started=may_have_started))

@@ -122,6 +122,18 @@ def test_a_percentage_is_judged_of_all_elements_once_they_are_known() -> None:
     assert run.phase is RunPhase.FAILED
 
 
+def test_a_percentage_is_judged_when_the_number_of_elements_becomes_known() -> None:
+    rows = mapped("rows", step("x"), page=DONE_ONCE, batch_size=4, fail_fast=False, max_failures_percent=50)
+    run = Run(rows)
+    run.pages["rows"] = [(2, "a"), (1, None)]
+    run.start().succeeds("rows[page-0]").fails("rows[0]").fails("rows[1]")
+    assert run.header.phase is RunPhase.RUNNING
+    run.succeeds("rows[page-1]")
+    assert run.phase is RunPhase.FAILED
+    assert "2 elements failed, more than maxFailuresPercent 50 of 3; the last one, 1: bad" in run.why("rows").message
+    assert run.launches[-1] == "rows[page-1].run.1.1.1"
+
+
 def test_elements_are_undone_from_the_highest_index_down_when_a_later_step_fails() -> None:
     run = begun(Run(mapped("rows", step("x", undo=UNDO), batch_size=3, reverses=True), step("later", ["rows"])), 3)
     succeed(run, 2, 0, 1)

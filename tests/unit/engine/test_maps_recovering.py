@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.decide import recovering
+from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.state import ElementPhase, RunPhase, StepPhase
 from reactor_operator.engine.values import ValueRef
 from tests.unit.engine.driver import DONE_ONCE, Run, attempts, elements, mapped, step
@@ -69,6 +70,32 @@ def test_a_reversal_that_was_under_way_can_be_taken_up_by_an_undo() -> None:
     assert list(run.open) == ["rows[1]"]
     run.succeeds("rows[1]").succeeds("rows[0]")
     assert run.phase is RunPhase.UNDONE
+
+
+def test_an_element_that_did_it_after_the_loss_is_counted_where_a_cancel_stops_the_map() -> None:
+    run = half_way().succeeds("rows[1]").is_cancelled()
+    phases = [one.phase for one in run.outcomes("rows").values()]
+    assert phases == [ElementPhase.SUCCEEDED, ElementPhase.SUCCEEDED, ElementPhase.STOPPED]
+    assert run.progress("rows").succeeded == 2
+
+
+def cleaning_up() -> Run:
+    """Of one element, which failed, the compensate is in flight."""
+    run = Run(mapped("rows", step("x", compensate=DONE_ONCE), batch_size=1)).start({"rows": elements(1)})
+    return lost(run.begins("rows[0]").fails("rows[0]"))
+
+
+def test_a_cancel_lists_the_cleanups_of_elements_that_it_stops() -> None:
+    run = cleaning_up().is_cancelled()
+    assert run.phase is RunPhase.CANCELLED
+    assert run.unreversed == [("rows", FailureKind.LOST)]
+    assert run.progress("rows").unreversed == 1
+
+
+def test_a_retry_is_refused_while_elements_are_being_cleaned_up_after() -> None:
+    accepted, reason = cleaning_up().is_retried().answer
+    assert not accepted
+    assert "undo it, or cancel it" in reason
 
 
 def named(name: str) -> ValueRef:

@@ -10,7 +10,7 @@ from reactor_operator.engine.facts import ENDS, FactKind
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.forward import ignore
 from reactor_operator.engine.launching import NOT_WAITING, close, terminate
-from reactor_operator.engine.outcomes import file_all, file_reversed, keep_stopped, release
+from reactor_operator.engine.outcomes import file_all, file_reversed, keep_stopped, not_reversed, release
 from reactor_operator.engine.plan import ROOT, OnFailure
 from reactor_operator.engine.reverting import (
     cleanup_failed,
@@ -198,10 +198,11 @@ def _stop_elements(draft: Draft, of: str) -> None:
         draft.remove_element(of, path)
         if index is None:
             release(draft, inner)
-        elif step.phase is StepPhase.RUNNING:
-            keep_stopped(draft, of, index, inner)
-        else:
-            file_reversed(draft, of, index, inner)
+            continue
+        keep = keep_stopped if step.phase is StepPhase.RUNNING else file_reversed
+        keep(draft, of, index, inner)
+        for failure in inner.header.rollback_failures:
+            not_reversed(draft, of, index, failure.kind, failure.message)
     file_all(draft, of)
     del draft.elements[of]
     number = step.completion or draft.header.completions + 1

@@ -22,16 +22,25 @@ from reactor_operator.engine.elements import (
     plan_at,
 )
 from reactor_operator.engine.ending import begin_ending, cancel, fail_for_good
-from reactor_operator.engine.failures import Failure, FailureKind, render_message
+from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.engine.flight import Flight
 from reactor_operator.engine.forward import complete, start_ready
+from reactor_operator.engine.judging import about, fail, judge, judge_known
 from reactor_operator.engine.launching import NOT_WAITING, terminate
-from reactor_operator.engine.outcomes import detail_of, drop_cursor, file_all, file_outcome, outcome_of, release
+from reactor_operator.engine.outcomes import (
+    count,
+    detail_of,
+    drop_cursor,
+    file_all,
+    file_outcome,
+    not_reversed,
+    outcome_of,
+    release,
+)
 from reactor_operator.engine.owned import names_of
 from reactor_operator.engine.plan import MapPlan, OnFailure
 from reactor_operator.engine.progress import map_of, note, progress_of, sources_without
 from reactor_operator.engine.reports import task_reported
-from reactor_operator.engine.reverting import list_unreversed
 from reactor_operator.engine.state import (
     SOURCE_PAGE,
     ElementPhase,
@@ -47,8 +56,6 @@ from reactor_operator.engine.state import (
 from reactor_operator.engine.values import ValueRef
 from reactor_operator.engine.waiting import waits_for_room
 
-LISTED = 10
-"""Elements of one map that could not be reversed and are listed one by one; the others are counted."""
 _DETAILS_KEPT = 100
 """Failed elements of one map of which the traceback is kept."""
 
@@ -99,9 +106,10 @@ def go_over(draft: Draft, path: str, advance: Advance) -> bool:
 
 def settle(draft: Draft, path: str, advance: Advance) -> None:
     """Let the elements that were told something, or wait for room, go on; take in those that have ended."""
-    open_waiting(draft, path)
+    tell_whether_held(draft, path)
     plain.take_in(draft, path)
-    while unsettled := draft.unsettled(path):
+    tried = set[str]()
+    while unsettled := draft.unsettled(path) or open_waiting(draft, path, tried):
         for key, inner in unsettled:
             advance(inner)
             draft.settled(path, key)
@@ -118,21 +126,30 @@ def opened(draft: Draft, path: str, key: str) -> Draft:
     return inner
 
 
-def open_waiting(draft: Draft, path: str) -> None:
-    """Open the elements that wait for room where there is some, or do not know yet that the run holds still or goes on.
-
-    An element holds still where what is around it does: not where that is being cancelled or undone.
-    """
-    flight, held, plan = draft.elements[path], is_held(draft.header), map_of(draft, path)
+def tell_whether_held(draft: Draft, path: str) -> None:
+    """Let elements hold still where what is around them does: not where that is being cancelled or undone."""
+    flight, held = draft.elements[path], is_held(draft.header)
     if flight.suspended != (len(flight) if held else 0):
         for key, one in flight.items():
             if one.header.suspended != held:
                 opened(draft, path, key).set(suspended=held)
-    room, opened_now = draft.room(), draft.inner.get(path, {})
+
+
+def open_waiting(draft: Draft, path: str, tried: set[str]) -> list[tuple[str, Draft]]:
+    """Open as many of the elements that wait for room as there may be room for, but those that were `tried`."""
+    flight, plan, room = draft.elements.get(path), map_of(draft, path), draft.room()
+    if flight is None or room <= 0:
+        return []
+    opened_now = draft.inner.get(path, {})
     for key in (*opened_now, *flight.waiting):
-        if room > 0 and waits_for_room(plan_at(plan, path, key), opened_now.get(key, flight[key])):
-            room -= 1
-            opened(draft, path, key)
+        if key in tried or not waits_for_room(plan_at(plan, path, key), opened_now.get(key, flight[key])):
+            continue
+        tried.add(key)
+        opened(draft, path, key)
+        room -= 1
+        if not room:
+            break
+    return draft.unsettled(path)
 
 
 def _is_stopping(draft: Draft, path: str) -> bool:
@@ -271,75 +288,27 @@ def _take_in(draft: Draft, path: str, key: str, inner: Draft) -> None:
 def _side_task_failed(draft: Draft, path: str, key: str, inner: Draft) -> None:
     failed = inner.header.failure
     if failed is not None:
-        _fail(draft, path, _about(key[len(path) :].strip("[]").replace("-", " "), failed.failure))
+        fail(draft, path, about(key[len(path) :].strip("[]").replace("-", " "), failed.failure))
     elif not _is_stopping(draft, path):
         message = f"{key} was skipped or halted, expected a result of it"
-        _fail(draft, path, Failure(kind=FailureKind.INVALID_RESULT, message=message, retryable=False))
+        fail(draft, path, Failure(kind=FailureKind.INVALID_RESULT, message=message, retryable=False))
     release(draft, inner, detail_of(progress_of(draft, path).failure))
 
 
 def _take_in_element(draft: Draft, path: str, index: int, inner: Draft) -> None:
     outcome = outcome_of(inner, element_path(path, index))
-    state = progress_of(draft, path)
-    changes: dict[str, object] = {"sources": sources_without(draft, path, (index,))}
-    if outcome.kept is not None:
-        changes["kept"] = state.kept + 1
-    match outcome.phase:
-        case ElementPhase.SUCCEEDED:
-            changes["succeeded"] = state.succeeded + 1
-        case ElementPhase.SKIPPED:
-            changes["skipped"] = state.skipped + 1
-        case ElementPhase.FAILED:
-            changes["failed"] = state.failed + 1
-        case _:
-            pass
-    note(draft, path, **changes)
+    note(draft, path, sources=sources_without(draft, path, (index,)))
+    state = count(draft, path, outcome)
     if outcome.phase is ElementPhase.FAILED:
         assert outcome.failure is not None
-        _judge(draft, path, index, outcome.failure)
-        if state.failed >= _DETAILS_KEPT and outcome.kept is None:
+        judge(draft, path, index, outcome.failure)
+        if state.failed > _DETAILS_KEPT and outcome.kept is None:
             outcome = replace(outcome, failure=replace(outcome.failure, detail=None))
     explains = detail_of(progress_of(draft, path).failure)  # why the map fails is explained, however many failed
     release(draft, inner, outcome.result, detail_of(outcome.failure), explains, kept=outcome.kept)
     file_outcome(draft, path, index, outcome)
     for listed in inner.header.rollback_failures:
         not_reversed(draft, path, index, listed.kind, listed.message)
-
-
-def not_reversed(draft: Draft, path: str, index: int, kind: FailureKind, message: str) -> None:
-    """Something in an element could not be reversed: the first ones are listed, the others are counted."""
-    state = note(draft, path, unreversed=progress_of(draft, path).unreversed + 1)
-    if state.unreversed <= LISTED:
-        list_unreversed(draft, path, kind, render_message(f"element {index}: {message}"))
-    elif state.unreversed == LISTED + 1:
-        list_unreversed(draft, path, kind, f"more elements of {path} could not be reversed; read their results")
-
-
-def _judge(draft: Draft, path: str, index: int, failure: Failure) -> None:
-    """An element has failed: too many of those fail the map."""
-    plan, state = map_of(draft, path), progress_of(draft, path)
-    if plan.fail_fast:
-        _fail(draft, path, _about(f"element {index}", failure))
-        return
-    limit = ""
-    if plan.max_failures is not None and state.failed > plan.max_failures:
-        limit = f"maxFailures {plan.max_failures}"
-    elif plan.max_failures_percent is not None:
-        finished = state.succeeded + state.skipped + state.failed
-        of = state.total if state.total is not None else max(finished, 100)
-        if state.failed * 100 > plan.max_failures_percent * of:
-            limit = f"maxFailuresPercent {plan.max_failures_percent} of {of}"
-    if limit:
-        _fail(draft, path, _about(f"{state.failed} elements failed, more than {limit}; the last one, {index}", failure))
-
-
-def _about(what: str, failure: Failure) -> Failure:
-    return replace(failure, message=render_message(f"{what}: {failure.message}"))
-
-
-def _fail(draft: Draft, path: str, failure: Failure) -> None:
-    if progress_of(draft, path).failure is None:
-        note(draft, path, failure=failure)
 
 
 def page_evaluated(draft: Draft, event: ev.PageEvaluated | ev.PageEvaluationFailed) -> None:
@@ -352,13 +321,13 @@ def page_evaluated(draft: Draft, event: ev.PageEvaluated | ev.PageEvaluationFail
     draft.evaluating.discard(page_of(path))
     state = progress_of(draft, path)
     if isinstance(event, ev.PageEvaluationFailed):
-        _fail(draft, path, event.failure)
+        fail(draft, path, event.failure)
         return
     drop_cursor(draft, path)
     if event.cursor is not None and event.mark == state.mark:
         _refuse_page(draft, event)
         message = f"page {event.page}: found a cursor that an earlier page returned too, expected another one, or null"
-        _fail(draft, path, Failure(kind=FailureKind.INVALID_RESULT, message=message, retryable=False))
+        fail(draft, path, Failure(kind=FailureKind.INVALID_RESULT, message=message, retryable=False))
         return
     number, known = event.page, state.known + event.size
     sources = state.sources
@@ -378,6 +347,8 @@ def page_evaluated(draft: Draft, event: ev.PageEvaluated | ev.PageEvaluationFail
         exhausted=event.cursor is None,
         total=known if event.cursor is None else None,
     )
+    if event.cursor is None:
+        judge_known(draft, path)
 
 
 def _refuse_page(draft: Draft, event: ev.PageEvaluated | ev.PageEvaluationFailed) -> None:
@@ -425,7 +396,7 @@ def returns_evaluated(draft: Draft, event: ev.ReturnsEvaluated | ev.ReturnsEvalu
     if isinstance(event, ev.ReturnsEvaluated):
         _complete(draft, event.scope, event.result)
     else:
-        _fail(draft, event.scope, event.failure)
+        fail(draft, event.scope, event.failure)
 
 
 def _complete(draft: Draft, path: str, result: ValueRef | None) -> None:

@@ -9,22 +9,26 @@ from dataclasses import replace
 
 from reactor_operator.engine.draft import Draft
 from reactor_operator.engine.elements import element_path
-from reactor_operator.engine.failures import Failure
+from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.owned import names_of, names_of_saga
 from reactor_operator.engine.progress import note, progress_of
-from reactor_operator.engine.reverting import revert_order
+from reactor_operator.engine.reverting import list_unreversed, revert_order
 from reactor_operator.engine.state import (
     DONE,
     PAGE,
     SOURCE_PAGE,
     ElementOutcome,
     ElementPhase,
+    MapState,
     OutcomePage,
     RunPhase,
     RunState,
     StepPhase,
 )
 from reactor_operator.engine.values import ValueRef
+
+LISTED = 10
+"""Elements of one map that could not be reversed and are listed one by one; the others are counted."""
 
 
 def outcome_of(inner: Draft, path: str) -> ElementOutcome:
@@ -66,11 +70,32 @@ def file_outcomes(draft: Draft, path: str, outcomes: Mapping[int, ElementOutcome
             draft.filing.hot[path, number] = page
 
 
+def count(draft: Draft, path: str, outcome: ElementOutcome) -> MapState:
+    """Count an element that has ended, and return how far its map has come with it."""
+    state = progress_of(draft, path)
+    return note(
+        draft,
+        path,
+        kept=state.kept + (outcome.kept is not None),
+        succeeded=state.succeeded + (outcome.phase is ElementPhase.SUCCEEDED),
+        skipped=state.skipped + (outcome.phase is ElementPhase.SKIPPED),
+        failed=state.failed + (outcome.phase is ElementPhase.FAILED),
+    )
+
+
+def not_reversed(draft: Draft, path: str, index: int, kind: FailureKind, message: str) -> None:
+    """Something in an element could not be reversed: the first ones are listed, the others are counted."""
+    state = note(draft, path, unreversed=progress_of(draft, path).unreversed + 1)
+    if state.unreversed <= LISTED:
+        list_unreversed(draft, path, kind, render_message(f"element {index}: {message}"))
+    elif state.unreversed == LISTED + 1:
+        list_unreversed(draft, path, kind, f"more elements of {path} could not be reversed; read their results")
+
+
 def keep_stopped(draft: Draft, path: str, index: int, inner: Draft) -> None:
     """Keep an element as it was stopped, so that an undo can take it up from there."""
     outcome = outcome_of(inner, element_path(path, index))
-    if outcome.kept is not None:
-        note(draft, path, kept=progress_of(draft, path).kept + 1)
+    count(draft, path, outcome)
     file_outcome(draft, path, index, outcome)
     release(draft, inner, detail_of(outcome.failure), kept=outcome.kept)
 

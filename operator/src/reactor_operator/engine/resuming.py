@@ -5,7 +5,7 @@ Never here: the answer that people read (`signals`).
 Source of the rules: DESIGN 4, rules 7 and 9.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from reactor_operator.engine.draft import Draft
 from reactor_operator.engine.ending import abandon_cleanups, begin_ending, go_back, stop_everything
@@ -16,7 +16,7 @@ from reactor_operator.engine.launching import NOT_WAITING
 from reactor_operator.engine.plan import FINALLY, StepKind
 from reactor_operator.engine.renewing import STANDS, anew_of, standing, take_up
 from reactor_operator.engine.reverting import listed
-from reactor_operator.engine.state import CLEANUP, Goal, RollbackState, RunPhase, Stage, StepPhase
+from reactor_operator.engine.state import CLEANUP, Goal, RollbackState, RunPhase, RunState, Stage, StepPhase, StepState
 
 _NEVER_BEGAN = frozenset(
     {
@@ -79,7 +79,7 @@ def refuse_retry(draft: Draft, event: RetryRequested) -> str:
     failure = draft.header.failure
     if not draft.plan.steps or (failure is not None and failure.failure.kind in _NEVER_BEGAN):
         return "the run could never start, or its definition is lost: start another run"
-    if draft.header.stage is Stage.RECOVERING and any(step.phase in CLEANUP for step in draft.steps.values()):
+    if draft.header.stage is Stage.RECOVERING and _cleans_up(draft.steps, draft.elements):
         return "the run was being rolled back when its state was lost: undo it, or cancel it"
     known = draft.plan.steps
     for path in (*event.standing, *event.undone, *([event.step] if event.step else [])):
@@ -105,6 +105,13 @@ def refuse_retry(draft: Draft, event: RetryRequested) -> str:
                 f"undo the run again, or reverse it by hand and say assume: {{{path}: undone}}"
             )
     return ""
+
+
+def _cleans_up(steps: Mapping[str, StepState], elements: Mapping[str, Mapping[str, RunState]]) -> bool:
+    """Tell whether something is being reversed, also in elements of maps."""
+    return any(step.phase in CLEANUP for step in steps.values()) or any(
+        _cleans_up(element.steps, element.elements) for flight in elements.values() for element in flight.values()
+    )
 
 
 def _assumed(draft: Draft, event: RetryRequested) -> frozenset[str]:

@@ -15,8 +15,8 @@ from reactor_operator.engine.draft import Draft, outcomes_of
 from reactor_operator.engine.elements import Advance, element_path, index_of, plan_at
 from reactor_operator.engine.ending import cancel, rollback_is_late
 from reactor_operator.engine.failures import Failure, FailureKind
-from reactor_operator.engine.mapping import not_reversed, open_waiting, opened
-from reactor_operator.engine.outcomes import file_outcome, file_page, file_reversed
+from reactor_operator.engine.mapping import open_waiting, opened, tell_whether_held
+from reactor_operator.engine.outcomes import file_outcome, file_page, file_reversed, not_reversed
 from reactor_operator.engine.progress import map_of, note, progress_of
 from reactor_operator.engine.resuming import undo
 from reactor_operator.engine.reverting import cleanup_failed, reversed_one
@@ -61,9 +61,10 @@ def outcomes_loaded(draft: Draft, event: ev.OutcomesLoaded) -> None:
 
 
 def _settle(draft: Draft, path: str, advance: Advance) -> None:
-    open_waiting(draft, path)
-    while opened := draft.unsettled(path):
-        for key, inner in opened:
+    tell_whether_held(draft, path)
+    tried = set[str]()
+    while unsettled := draft.unsettled(path) or open_waiting(draft, path, tried):
+        for key, inner in unsettled:
             advance(inner)
             draft.settled(path, key)
             if inner.header.stage is Stage.OVER:

@@ -3,11 +3,11 @@
 In: an element in flight and its plan. Out: whether it waits. Never here: the element moved.
 """
 
-from reactor_operator.engine.draft import Draft
+from reactor_operator.engine.draft import Draft, outcomes_of
 from reactor_operator.engine.elements import index_of, page_path, plan_at
 from reactor_operator.engine.flight import between_cleanups
 from reactor_operator.engine.plan import MapPlan, Plan
-from reactor_operator.engine.state import MapState, RunState, StepPhase, is_held
+from reactor_operator.engine.state import MapState, RunState, Stage, StepPhase, is_held
 
 Saga = RunState | Draft
 
@@ -25,8 +25,11 @@ def _maps_wait(plan: Plan, one: Saga) -> bool:
         mapped, step = plan.steps[path].map, one.step(path)
         assert mapped is not None
         assert step.map is not None
-        wants = _wants_more if step.phase is StepPhase.RUNNING else _wants_to_reverse_more
-        if wants(mapped, step.map, path, list(flight)):
+        if step.phase is not StepPhase.RUNNING:
+            wants = outcomes_of(path) not in one.evaluating and _wants_to_reverse_more(mapped, step.map, list(flight))
+        else:
+            wants = one.header.stage is Stage.FORWARD and _wants_more(mapped, step.map, path, list(flight))
+        if wants:
             return True
         if any(waits_for_room(plan_at(mapped, path, key), inner) for key, inner in _in_flight(one, path)):
             return True
@@ -50,5 +53,5 @@ def _wants_more(plan: MapPlan, state: MapState, path: str, keys: list[str]) -> b
     return wants_page and page_path(path, state.fetched) not in keys
 
 
-def _wants_to_reverse_more(plan: MapPlan, state: MapState, path: str, keys: list[str]) -> bool:
+def _wants_to_reverse_more(plan: MapPlan, state: MapState, keys: list[str]) -> bool:
     return state.below > 0 and len(keys) < plan.undo_window * plan.chunk
