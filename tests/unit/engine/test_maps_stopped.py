@@ -17,7 +17,19 @@ from reactor_operator.engine.state import (
     StepPhase,
     Timer,
 )
-from tests.unit.engine.driver import DONE_ONCE, MINUTE, START, TERMINATE, Run, attempts, elements, mapped, step, value
+from tests.unit.engine.driver import (
+    DONE_ONCE,
+    MINUTE,
+    START,
+    TERMINATE,
+    Run,
+    attempts,
+    compose,
+    elements,
+    mapped,
+    step,
+    value,
+)
 
 UNDO = attempts(1)
 
@@ -254,6 +266,22 @@ def test_an_array_is_turned_to_page_by_page() -> None:
         replace(first, left=400),
         SourcePage(number=1, first=500, size=500, left=500),
     )
+
+
+def test_the_last_page_of_an_array_has_what_is_left() -> None:
+    run = Run(mapped("rows", step("x"), batch_size=700), parallelism=1_000)
+    run.asks(ev.TimePassed()).asks(ev.StepEvaluated(path="rows", round=1, proceed=True, total=602))
+    assert run.progress("rows").sources == (
+        SourcePage(number=0, first=0, size=500, left=500),
+        SourcePage(number=1, first=500, size=102, left=102),
+    )
+    assert (run.progress("rows").opened, run.progress("rows").known) == (602, 602)
+
+
+def test_a_map_inside_of_a_scope_that_is_being_reversed_begins_nothing() -> None:
+    ship = compose("ship", mapped("rows", step("x"), batch_size=1), step("book"), continues_on_error=True)
+    run = Run(ship, step("later")).start({"ship/rows": elements(3)}).fails("ship/book").succeeds("ship/rows[0]")
+    assert (run.at("ship/rows"), run.at("ship"), list(run.open)) == (StepPhase.CANCELLED, StepPhase.IGNORED, ["later"])
 
 
 def test_results_that_cannot_be_told_fail_the_map() -> None:
