@@ -70,6 +70,11 @@ class _AtOnce:
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    @property
+    def has_room(self) -> bool:
+        """Always."""
+        return True
+
     async def start(self, order: TaskOrder) -> Launched:
         """Record the outcome."""
         await self._store.append(outcome_entry(order, documents.succeeded("hello"), "in process"))

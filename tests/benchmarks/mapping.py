@@ -215,6 +215,11 @@ class _Together:
     def __init__(self, entries: list[Entry]) -> None:
         self._entries = entries
 
+    @property
+    def has_room(self) -> bool:
+        """Always."""
+        return True
+
     async def start(self, order: TaskOrder) -> Launched:
         """Note the outcome."""
         document = outcome_of(order.task, order.arguments)

@@ -22,7 +22,7 @@ def pods_of(namespace: Namespace, action: str) -> list[Object]:
 
 
 def logs(namespace: Namespace, pods: list[Object]) -> list[str]:
-    """Return what pods printed. A run knows their outcomes by the gateway, maybe before the kubelet tells of a start."""
+    """Return what pods printed. A run may know their outcomes before the kubelet tells of their start."""
     names = [pod["metadata"]["name"] for pod in pods]
     namespace.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s", *(f"pod/{n}" for n in names))
     return [namespace.kubectl("logs", name) for name in names]

@@ -211,6 +211,14 @@ class TestHeartbeat:
             }
         }
 
+    async def test_all_leases_of_a_worker_are_renewed_at_once_however_long_their_names(self, pool: Pool) -> None:
+        await pool.run.queue([{"n": 0}])
+        (lease,) = (await pool.lease()).head["leases"]
+        others = [f"{RUN}/{'a/' * 500}rows[{n}].run.1.1.1" for n in range(4_000)]
+        assert (await pool.ask("heartbeat", leases=[*others, lease["lease"]])).json() == {
+            "leases": {lease["lease"]: {"seconds": 30, "closed": []}}
+        }
+
     async def test_the_leases_of_another_worker_or_pool_are_not_there(self, pool: Pool) -> None:
         await pool.run.queue([{}])
         ids = [lease["lease"] for lease in (await pool.lease()).head["leases"]]

@@ -7,6 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 
 import pytest
+import redis.exceptions
 
 from reactor_operator.store.port import Appended, Claim, Commit, Entry
 from reactor_operator.store.redis import RedisStore
@@ -266,3 +267,22 @@ class TestBell:
         async with asyncio.timeout(10):
             await listen()
         assert heard == [RUN]
+
+
+class TestDamage:
+    async def test_a_lease_that_fails_halfway_has_changed_nothing(
+        self, redis_server: RedisServer, store: RedisStore, installation: str
+    ) -> None:
+        first, second = tasks_named(2)
+        for run in ("run-a", "run-b", "run-c"):
+            await store.commit(queueing([first], [second], run=run))
+        tasks_key = f"reactor:{installation}:{{run-b}}:tasks"
+        redis_server.command("HSET", tasks_key, f"+{first}", "damaged")
+        for _ in range(2):
+            with pytest.raises(redis.exceptions.ResponseError, match="too short"):
+                await store.lease(POOL, "w", 9, 1_000)
+        found = (await store.depths())[POOL]
+        assert (found.queued, found.leased) == (6, 0)
+        redis_server.command("HDEL", tasks_key, f"+{first}")
+        leases = await store.lease(POOL, "w", 9, 1_000)
+        assert [lease.run for lease in leases] == ["run-a", "run-b", "run-c"] * 2

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,6 +67,18 @@ class TestPages:
         found = (await gateway.ask("GET", f"results?step={STEP}&page=1&filter={which}", task=TASK)).json()
         assert len(found["items"]) == count
         assert {item["ok"] for item in found["items"]} == {"all": {True, False}, "ok": {True}, "failed": {False}}[which]
+
+    async def test_a_page_that_is_too_large_is_sent_in_parts(self, gateway: Gateway) -> None:
+        large = {n: json.dumps("x" * (12 * 1024 * 1024)).encode() for n in (3, 4, 5, 6)}
+        await write_results(gateway.store, RUN, 250, large)
+        await open_with_results(gateway.store)
+        parts: list[dict[str, Any]] = []
+        rest = ""
+        while not parts or rest:
+            parts.append((await gateway.ask("GET", f"results?step={STEP}&page=0{rest}", task=TASK)).json())
+            rest = f"&after={parts[-1]['after']}" if "after" in parts[-1] else ""
+        assert [part.get("after") for part in parts] == [4, None]
+        assert [item["index"] for part in parts for item in part["items"]] == list(range(100))
 
     async def test_a_page_that_was_never_written_is_empty(self, gateway: Gateway) -> None:
         await open_with_results(gateway.store)

@@ -110,6 +110,11 @@ class Connection:
 
     # Launcher
 
+    @property
+    def has_room(self) -> bool:
+        """Always."""
+        return True
+
     async def start(self, order: TaskOrder) -> Launched | NotYet | Refused:
         """Create the task's pod, once the one before it is known to be dead."""
         try:

@@ -158,6 +158,10 @@ class Refused:
 class Launcher(Protocol):
     """Starts and removes tasks: on the cluster, on the laptop, in the simulation. Both calls may be repeated."""
 
+    @property
+    def has_room(self) -> bool:
+        """Whether it may start another task now; where it may not, no order is made for it."""
+
     async def start(self, order: TaskOrder) -> Launched | NotYet | Refused:
         """Launch the task unless it stands already. What it does comes back through the inbox. Raises Unavailable."""
 

@@ -75,11 +75,11 @@ class Gateway:
             patience_seconds=self._patience,
         )
 
-    def read_page(self, step: str, round_: int, page: int, which: str) -> Mapping[str, object]:
+    def read_page(self, step: str, round_: int, page: int, which: str, after: int) -> Mapping[str, object]:
         """Return a page of the results of a map. Raises ResultsUnavailable, GatewayAway."""
         from reactor.results import page_of, query_of
 
-        path = f"{self._path}results?{query_of(step, round_, page, which)}"
+        path = f"{self._path}results?{query_of(step, round_, page, which, after)}"
         with self._turn:  # a handler may read in several threads, and leave them behind when its outcome is sent
             pages = self._pages = self._pages or Connection(*self._address)
             answer = ask_patiently(

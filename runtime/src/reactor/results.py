@@ -10,8 +10,9 @@ if TYPE_CHECKING:
 
     from reactor.connection import Answer
 
-    ReadPage = Callable[[str, int, int, str], Mapping[str, object]]
-    """Reads a page: step, round, page (from 0), filter (`all`, `ok`, `failed`) -> `{"items": […]}`."""
+    ReadPage = Callable[[str, int, int, str, int], Mapping[str, object]]
+    """Reads a page: step, round, page (from 0), filter (`all`, `ok`, `failed`), after which element (-1: from the
+    first one) -> `{"items": […]}`, and `"after"` where the rest of the page is to be read with that."""
 MARK = "reactor.run/results"
 PAGE_SIZE = 100
 ALL, OK, FAILED = "all", "ok", "failed"
@@ -68,7 +69,7 @@ class ResultEnumerator:
     def of(cls, results: "Sequence[ElementResult]") -> "ResultEnumerator":
         """Return an enumerator over results at hand, for the test of a handler."""
 
-        def read_page(_step: str, _round: int, page: int, which: str) -> "Mapping[str, object]":
+        def read_page(_step: str, _round: int, page: int, which: str, _after: int) -> "Mapping[str, object]":
             some = [
                 one for one in results if one.index // PAGE_SIZE == page and which in (ALL, OK if one.ok else FAILED)
             ]
@@ -111,25 +112,32 @@ class ResultEnumerator:
             yield from self._page(page, which)
 
     def _page(self, page: int, which: str) -> "Iterator[ElementResult]":
-        items = self._read_page(self._step, self._round, page, which).get("items")
-        for item in items if isinstance(items, list) else ():
-            yield ElementResult(item["index"], item["ok"], item.get("value"), item.get("failure"))
+        after = -1
+        while True:
+            told = self._read_page(self._step, self._round, page, which, after)
+            items, rest = told.get("items"), told.get("after")
+            for item in items if isinstance(items, list) else ():
+                yield ElementResult(item["index"], item["ok"], item.get("value"), item.get("failure"))
+            if not isinstance(rest, int) or rest <= after:
+                return
+            after = rest
 
 
 class ResultsUnavailable(Exception):
     """A page of results could not be read; the message says why."""
 
 
-def unreadable(step: str, _round: int, _page: int, _which: str) -> "Mapping[str, object]":
+def unreadable(step: str, _round: int, _page: int, _which: str, _after: int) -> "Mapping[str, object]":
     """Stand for a reader where there is none."""
     raise ResultsUnavailable(f"the results of {step} cannot be read here")
 
 
-def query_of(step: str, round_: int, page: int, which: str) -> str:
+def query_of(step: str, round_: int, page: int, which: str, after: int) -> str:
     """Return the query of a request for a page."""
     from reactor.gateway import quote
 
-    return f"step={quote(step)}&round={round_}&page={page}&filter={which}"
+    rest = f"&after={after}" if after >= 0 else ""
+    return f"step={quote(step)}&round={round_}&page={page}&filter={which}{rest}"
 
 
 def page_of(answer: "Answer", step: str) -> "Mapping[str, object]":

@@ -60,8 +60,8 @@ class Pages:
         self._orders = orders
         self._turn = allocate_lock()
 
-    def read(self, step: str, round_: int, page: int, which: str) -> "Mapping[str, object]":
-        """Return a page. Raises ResultsUnavailable."""
+    def read(self, step: str, round_: int, page: int, which: str, _after: int) -> "Mapping[str, object]":
+        """Return a page, which is always a whole one. Raises ResultsUnavailable."""
         question = dumps({"step": step, "round": round_, "page": page, "filter": which}).encode()
         with self._turn:  # a handler may read in several threads
             _write(self._files.answers, b"? %d\n" % len(question), question)
@@ -90,7 +90,7 @@ def run_worker() -> int:
         files.give_to_handlers()
         keep = len(sys._current_frames()) <= _OWN_THREADS
         _write(files.output, order["mark"].encode() + b"\n")
-        _write(files.answers, b"%d %d\n" % (len(document), keep), document)
+        _write(files.answers, b"%d %d\n" % (len(document), keep) + document)
     return 0
 
 
@@ -133,10 +133,12 @@ def _flush() -> None:
 
 
 def _restore(variables: dict[str, str]) -> None:
-    """Take back what a handler changed for all in the environment."""
-    if dict(os.environ) != variables:
-        os.environ.clear()
-        os.environ.update(variables)
+    """Take back what a handler changed for all in the environment; to write all of it anew would take longer than most
+    handlers of elements do."""
+    found = dict(os.environ)
+    for name in found.keys() - variables.keys():
+        del os.environ[name]
+    os.environ.update({name: text for name, text in variables.items() if found.get(name) != text})
 
 
 def _write(file: int, *parts: bytes) -> None:

@@ -357,3 +357,37 @@ def test_what_is_never_retried_and_what_is_dropped_is_warned_of() -> None:
         ("spec.steps[0].map.pages.run.retryOn[0]", "NeverRetried"),
         ("spec.steps[0].map.pages.arguments.x.value", "NullDropped"),
     }
+
+
+def test_a_window_that_parallelism_narrows_is_warned_of_where_it_was_written() -> None:
+    wide = mapped("rows", {"run": PYTHON, "batchSize": 400})
+    [told] = check_spec({"steps": [wide]}).warnings
+    assert (told.path, told.reason) == ("spec.steps[0].map.batchSize", "NarrowedWindow")
+    assert "parallelism of the reactor, 100 where it is unset" in told.message
+    inner = mapped("outer", inside(wide))
+    [told] = check_spec({"steps": [inner], "parallelism": 399}).warnings
+    assert told.path == "spec.steps[0].map.steps[0].map.batchSize"
+    assert "parallelism of the reactor, 399, lets" in told.message
+    for steps, parallelism in (([wide], 400), ([mapped()], 1)):
+        assert check_spec({"steps": steps, "parallelism": parallelism}).warnings == ()
+    values = mapped("rows", {"transform": {"element": "rows"}, "batchSize": 400})
+    assert check_spec({"steps": [values]}).warnings == ()
+
+
+READS: Document = {"x": {"element": "rows"}, "at": {"index": "rows"}, "y": {"expr": "element.a + index"}}
+WRONG_MAPS = [
+    (mapped("rows", {"run": PYTHON, "batchSizes": 5}, arguments=READS), "batchSizes"),
+    (mapped("rows", {"run": PYTHON, "failFast": "no", "maxFailures": 5}, arguments=READS), "failFast"),
+    (mapped("rows", {"run": PYTHON, "batchSize": "x", "elementsPerTask": 60}, arguments=READS), "batchSize"),
+    (mapped("rows", {"run": {"pithon": {}}}, arguments=READS), "run"),
+    (mapped("rows", {**inside(step("b", undoo=1)), "returns": {"result": "b"}}, arguments=READS), "steps[0].undoo"),
+    (mapped("rows", {"run": PYTHON}, of={"source": {"inputt": "rows"}}, arguments=READS), "source"),
+    (mapped("rows", inside(step("b", arguments=READS)) | {"strategi": "batch"}), "strategi"),
+]
+
+
+@pytest.mark.parametrize(("written", "field"), WRONG_MAPS, ids=[field for _, field in WRONG_MAPS])
+def test_a_wrong_field_of_a_map_makes_nothing_else_of_it_seem_wrong(written: Document, field: str) -> None:
+    problems = check(written).problems
+    assert problems
+    assert all(problem.path.startswith(f"{AT}.map.{field}") for problem in problems), problems

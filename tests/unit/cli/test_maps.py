@@ -130,3 +130,38 @@ TOTAL = "def total(results):\n    return sum(results.successes)\n"
 def test_what_collects_is_called_with_the_results_also_of_a_map_in_a_map(reactor: Reactor, write: Write) -> None:
     answer = reactor("run", "-o", "json", write({"reactor.yaml": COLLECTED, "sums.py": TOTAL}))
     assert json.loads(answer.out)["status"]["result"] == 100
+
+
+NESTED = """\
+apiVersion: reactor.run/v1alpha1
+kind: Reactor
+metadata: {name: nested}
+spec:
+  inputsSchema:
+    type: object
+    properties:
+      orders: {type: array, items: {type: object, properties: {lines: {type: array, items: {$ref: "#/$defs/line"}}}}}
+    $defs:
+      line: {type: object, properties: {price: {type: number}}}
+  steps:
+  - name: orders
+    map:
+      source: {input: orders}
+      steps:
+      - name: lines
+        map:
+          source: {element: orders, path: lines}
+          transform: {expr: "element.price / 2.0"}
+---
+apiVersion: reactor.run/v1alpha1
+kind: ReactorRun
+metadata: {name: nested-1}
+spec:
+  reactorRef: {name: nested}
+  inputs: {orders: [{lines: [{price: 3}, {price: 4.5}]}]}
+"""
+
+
+def test_an_element_of_a_map_inside_a_map_has_the_numbers_that_the_schema_names(reactor: Reactor, write: Write) -> None:
+    answer = reactor("run", write({"reactor.yaml": NESTED}))
+    assert answer.code == 0, answer.out

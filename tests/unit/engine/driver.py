@@ -236,7 +236,7 @@ class Run:
         self.answers: dict[str, Evaluation] = {}
         self.returns: ev.Event | None = ev.ReturnsEvaluated(result=value("the end"))
         self.results: dict[str, ev.Event] = {}
-        self.pages: dict[str, list[tuple[int, str | None]]] = {}
+        self.pages: dict[str, list[tuple[int, str | None] | Failure]] = {}
         self.fetched: list[tuple[str, int]] = []
         self.cold: dict[tuple[str, int, int], bytes] = {}
         self.dropped: set[str] = set()
@@ -291,6 +291,11 @@ class Run:
     def fails(self, path: str, kind: FailureKind = FailureKind.ERROR, message: str = "bad", **more: Any) -> Self:
         """Fail the open task."""
         return self.feed(ev.TaskFailed(task=self.open[path], failure=failure(kind, message, **more)))
+
+    def is_given_back(self, path: str) -> Self:
+        """Let the worker that has the open task give it back before it began."""
+        event = ev.TaskLost(task=self.open[path], message="told to stop", may_have_started=False, given_back=True)
+        return self.feed(event)
 
     def is_lost(self, path: str, *, may_have_started: bool = True, message: str = "node gone") -> Self:
         """Take the pod of the open task away."""
@@ -365,14 +370,27 @@ class Run:
             self.feed(answer)
         return self
 
+    def asks(self, *events: ev.Event) -> Self:
+        """Tell events, and leave what the engine asks because of them unanswered."""
+        self.last = decide_together(self.plan, self.state, events, self.now)
+        self.state = self.last.state
+        self._file()
+        return self
+
     def _evaluate(self, path: str, round_: int) -> ev.Event:
         """Answer how a step evaluates."""
         return self.answers.get(path, proceeds)(path, round_)
 
     def _page(self, asked: EvaluatePage) -> ev.Event:
-        """Answer with the next of the pages that were laid down for a map: how many elements, and the next cursor."""
-        size, cursor = self.pages[asked.path][asked.page]
-        ref = None if cursor is None else value(cursor)
+        """Answer with the next of the pages that were laid down for a map: how many elements, and the next cursor.
+
+        A cursor that begins with an @ is the name of a document.
+        """
+        page = self.pages[asked.path][asked.page]
+        if isinstance(page, Failure):
+            return ev.PageEvaluationFailed(path=asked.path, round=asked.round, page=asked.page, failure=page)
+        size, cursor = page
+        ref = None if cursor is None else ValueRef(cursor, 300) if cursor.startswith("@") else value(cursor)
         return ev.PageEvaluated(
             path=asked.path, round=asked.round, page=asked.page, size=size, cursor=ref, mark=cursor or ""
         )

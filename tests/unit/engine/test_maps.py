@@ -1,5 +1,6 @@
 """Maps (DESIGN 5): which elements are begun when, what becomes of them, and how they are taken back."""
 
+from reactor_operator.engine import events as ev
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.state import ElementPhase, RollbackState, RunPhase, StepPhase
 from tests.unit.engine.driver import (
@@ -316,6 +317,15 @@ def test_a_retry_begins_the_map_anew_with_other_keys() -> None:
     assert run.launches == ["rows[0].run.1.1.1", "rows[0].run.1000001.1.1"]
     succeed(run, 0, 1)
     assert run.phase is RunPhase.SUCCEEDED
+
+
+def test_what_a_task_of_an_earlier_round_says_changes_nothing() -> None:
+    run = begun(Run(mapped("rows", step("x"), batch_size=1)), 2)
+    early = run.open["rows[0]"]
+    run.fails("rows[0]").is_retried()
+    before = run.state
+    run.feed(ev.TaskSucceeded(task=early))
+    assert run.state is before
 
 
 def test_a_lost_element_is_launched_again() -> None:

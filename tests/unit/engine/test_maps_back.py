@@ -26,8 +26,8 @@ def test_an_element_that_is_taken_back_is_kept_in_one_place_only() -> None:
 
 
 def test_pages_of_outcomes_leave_the_hot_state_though_something_is_always_in_flight() -> None:
-    run = done(350, undo_window=2)
-    for index in reversed(range(50, 350)):
+    run = done(220, undo_window=2)
+    for index in reversed(range(90, 220)):
         run.succeeds(f"rows[{index}]")
         assert len(run.state.pages["rows"]) <= 2
     assert len(run.open) == 2

@@ -58,6 +58,12 @@ def test_an_element_that_succeeds_leaves_its_result_alone() -> None:
     assert run.dropped == {"@arguments"}
 
 
+def test_an_output_file_that_something_else_was_given_instead_of_is_dropped() -> None:
+    run = Run(mapped("rows", step("x"), batch_size=1)).start({"rows": elements(1)})
+    succeeds_with(run.uploads("rows[0]", named("file")), "rows[0]", "result")
+    assert (run.dropped, run.outcomes("rows")[0].result) == ({"@file"}, named("result"))
+
+
 def test_what_would_have_stood_for_the_result_of_a_step_is_dropped_with_its_element() -> None:
     run = Run(mapped("rows", step("a", continues_on_error=True), step("b", ["a"]), batch_size=1))
     run.start({"rows": elements(1), "rows[0]/a": telling(fallback=named("fallback"))})

@@ -37,6 +37,7 @@ def test_of_many_failures_those_are_explained_that_came_first_and_the_one_that_f
     kept = {index for index in range(151) if detail_of(f"rows[{index}]").digest not in run.dropped}
     assert kept == {*range(100), 150}
     assert [index for index, one in run.outcomes("rows").items() if one.failure and one.failure.detail] == [*range(100)]
+    assert {one.failure.message for one in run.outcomes("rows").values() if one.failure} == {"broken"}
 
 
 def test_the_task_of_a_page_and_the_one_that_collects_explain_their_failures_too() -> None:
@@ -93,3 +94,16 @@ def test_how_many_elements_were_taken_back_is_counted() -> None:
     assert run.progress("rows").undone == 2
     run.is_to_be_undone().succeeds("rows[1]")
     assert (run.progress("rows").succeeded, run.progress("rows").undone) == (3, 3)
+
+
+def test_what_explains_an_element_that_failed_stays_when_it_is_taken_back_later() -> None:
+    rows = mapped("rows", step("a", undo=UNDO), step("b", ["a"]), batch_size=1, fail_fast=False, reverses=True)
+    run = Run(rows, step("later", ["rows"])).start({"rows": elements(2)}).succeeds("rows[0]/a")
+    fail(run, "rows[0]/b")
+    run.fails("rows[0]/a", message="stuck").succeeds("rows[1]/a").succeeds("rows[1]/b").fails("later")
+    run.succeeds("rows[1]/a").succeeds("rows[0]/a")
+    assert (run.phase, run.at("rows")) == (RunPhase.FAILED, StepPhase.UNDONE)
+    failed = run.outcomes("rows")[0].failure
+    assert failed is not None
+    assert failed.detail == detail_of("rows[0]/b")
+    assert run.dropped.isdisjoint({detail_of("rows[0]/b").digest})

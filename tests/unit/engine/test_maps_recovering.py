@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+from reactor_operator.engine import events as ev
 from reactor_operator.engine.decide import recovering
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.state import ElementPhase, RunPhase, StepPhase
+from reactor_operator.engine.values import ValueRef
 from tests.unit.engine.driver import DONE_ONCE, Run, attempts, elements, mapped, step
 
 UNDO = attempts(1)
@@ -94,3 +96,39 @@ def test_a_retry_is_refused_while_elements_are_being_cleaned_up_after() -> None:
     accepted, reason = cleaning_up().is_retried().answer
     assert not accepted
     assert "undo it, or cancel it" in reason
+
+
+def named(name: str) -> ValueRef:
+    return ValueRef(f"@{name}", 300)
+
+
+def test_what_was_stopped_is_counted_and_kept_where_it_may_have_acted() -> None:
+    run = half_way().is_cancelled()
+    assert [one.kept is not None for one in run.outcomes("rows").values()] == [True, True, False]
+    assert run.progress("rows").kept == 2
+    assert (run.step("rows").completion, run.step("rows").finished_at) == (1, run.now)
+
+
+def test_what_explains_an_attempt_that_failed_is_kept_when_there_is_no_other_one() -> None:
+    body = step("x", run=attempts(2), undo=UNDO)
+    run = Run(mapped("rows", body, batch_size=2, reverses=True)).start({"rows": elements(2)})
+    run.fails("rows[0]", message="broken", detail=named("why")).begins("rows[1]")
+    lost(run).is_cancelled()
+    found = run.outcomes("rows")
+    assert found[0].failure is not None
+    assert (found[0].failure.message, found[0].failure.detail) == ("broken", named("why"))
+    assert [one.phase for one in found.values()] == [ElementPhase.STOPPED, ElementPhase.STOPPED]
+    assert run.dropped == set()
+
+
+def test_documents_of_what_was_stopped_are_dropped_unless_an_undo_may_need_them() -> None:
+    def telling(path: str, round_: int) -> ev.Event:
+        return ev.StepEvaluated(path=path, round=round_, proceed=True, arguments=named(path))
+
+    run = Run(mapped("rows", step("x", undo=UNDO), batch_size=2, reverses=True))
+    run.start({"rows": elements(2), "rows[0]": telling, "rows[1]": telling}).begins("rows[1]")
+    lost(run).is_cancelled()
+    assert run.dropped == {"@rows[0]"}
+    kept = run.outcomes("rows")[1].kept
+    assert kept is not None
+    assert kept.step("rows[1]").arguments == named("rows[1]")

@@ -102,6 +102,22 @@ def test_a_pod_that_is_lost_as_the_pending_timeout_ends_is_not_replaced_any_more
     assert run.is_lost("a", may_have_started=False, message="").why_it_failed == ("a", FailureKind.CANNOT_START)
 
 
+def test_no_pending_timeout_runs_for_a_task_that_a_worker_gave_back() -> None:
+    run = Run(step("a"), pending_timeout_ms=MINUTE).start().is_given_back("a")
+    assert run.last.wake_at is None
+    assert run.step("a").task is not None
+    run.now += 2 * MINUTE
+    assert run.succeeds("a").phase is RunPhase.SUCCEEDED
+
+
+def test_a_task_that_waited_for_its_pool_and_was_then_taken_and_given_back_waits_for_another_worker() -> None:
+    run = Run(step("a"), pending_timeout_ms=MINUTE).start().waits("a", "PoolNotReady").waits("a", "")
+    run.now += 2 * MINUTE
+    run.is_given_back("a")
+    assert run.last.wake_at is None
+    assert run.succeeds("a").phase is RunPhase.SUCCEEDED
+
+
 def test_a_lost_launch_that_may_have_begun_has_started_and_its_step_is_cleaned_up_though_the_next_never_began() -> None:
     run = Run(step("a", compensate=attempts(1))).start().is_lost("a")
     assert run.step("a").start_order == 1

@@ -46,9 +46,13 @@ class PoolTrial:
         self.metrics = PoolMetrics(self.registry)
         self.reconciler = PoolReconciler(client, SETTINGS, self.clock)
         self.loop = PoolLoop(self.roster, self.reconciler, self.queues, self.clock, self.metrics, look_seconds=0.01)
-        self.lost = LostTasks(self.queues, self.metrics, look_seconds=0.01)
+        self.lost = self.lost_anew(grace_seconds=0.0)
         self.seconds = 1_000.0
         self.unserved = self.unserved_anew()
+
+    def lost_anew(self, grace_seconds: float) -> LostTasks:
+        """Return what tells of lost tasks, as a new leader begins with it."""
+        return LostTasks(self.queues, self.metrics, look_seconds=0.01, grace_seconds=grace_seconds)
 
     def unserved_anew(self) -> UnservedTasks:
         """Return what tells tasks why they wait, as a new leader begins with it."""

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from reactor_operator.engine.events import TaskLost, TaskSucceeded
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.pools.lost import AT_ONCE, MESSAGE, lost_entry
@@ -9,6 +11,7 @@ from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Appended, Entry, worker_binding
 from tests.unit.pools.followed import KEY, PoolTrial, until
 from tests.unit.pools.made import tasks
+from tests.unit.pools.queues import LONG_MS
 
 FIRST, SECOND = tasks(2)
 
@@ -61,6 +64,28 @@ async def test_a_task_is_told_in_the_same_words_each_time_so_that_the_inbox_know
 
 async def test_a_key_that_names_no_task_stops_no_other() -> None:
     assert lost_entry("a", "nonsense") is None
+
+
+@pytest.mark.parametrize("away", [True, False])
+async def test_workers_renew_before_a_lease_counts_as_run_out_when_the_store_was_away_or_may_have_been(
+    trial: PoolTrial, away: bool
+) -> None:
+    await trial.queues.queue(KEY, "a", FIRST)
+    await trial.queues.queue(KEY, "b", FIRST)
+    lives, _dead = await trial.queues.take(KEY, 2, for_ms=50)
+    lost = trial.lost_anew(grace_seconds=0.3 if away else 0.5)
+    trial.queues.is_away = away
+    following = asyncio.create_task(lost.run())
+    try:
+        await asyncio.sleep(0.2)  # for longer than the lease
+        trial.queues.is_away = False
+        await asyncio.sleep(0.1)
+        assert await trial.queues.extend(KEY, "worker-1", frozenset({lives.id}), LONG_MS) == {lives.id: frozenset()}
+        await until(lambda: trial.series()["reactor_pool_lost_tasks_total"] == 1)
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+    assert await trial.queues.events(lives.run) == []
 
 
 async def test_it_goes_on_while_there_are_more_and_when_the_store_was_away(trial: PoolTrial) -> None:

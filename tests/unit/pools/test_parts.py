@@ -21,6 +21,7 @@ async def test_pools_that_are_there_at_the_start_are_made_and_followed(trial: Po
         metrics=trial.metrics,
         launched=lambda run, task: False,
         alive=set,
+        grace_seconds=0.0,
     )
     following = [asyncio.create_task(part, name=name) for name, part in parts.items()]
     try:

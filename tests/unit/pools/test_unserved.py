@@ -39,7 +39,7 @@ async def test_a_reason_is_told_once_and_to_tasks_that_come_later(trial: PoolTri
     await look(trial)
     await trial.queues.queue("shop/none", "b", TASK)
     await look(trial)
-    told = "PoolNotFound: there is no ReactorPool none in namespace shop"
+    told = "PoolNotFound: there is no ReactorPool none in namespace shop; apply it, or name another one in poolRef"
     assert await reasons(trial, "a") == await reasons(trial, "b") == [told]
 
 
@@ -72,7 +72,10 @@ async def test_a_pool_whose_pods_cannot_start_is_told_at_once_and_well_once_one_
     await trial.settle(0)
     await trial.look()
     await look(trial)
-    assert await reasons(trial) == ["PoolNotReady: ImagePullBackOff: no such image"]
+    assert await reasons(trial) == [
+        "PoolNotReady: ReactorPool resize: ImagePullBackOff: an image cannot be pulled, "
+        "see spec.image of the pool: no such image"
+    ]
     await trial.settle(1)
     await trial.look()
     await look(trial)
@@ -86,7 +89,7 @@ async def test_tasks_that_were_leased_meanwhile_are_told_that_all_is_well_too(tr
     await trial.queues.queue(KEY, "a", TASK)
     trial.queues.older_ms = 30_000
     await look(trial)
-    assert (await reasons(trial))[0] == "PoolNotReady: none of 1 workers is ready"
+    assert (await reasons(trial))[0] == "PoolNotReady: ReactorPool resize: none of 1 workers is ready"
     await trial.settle(1)
     await trial.queues.take(KEY)
     await trial.look()
@@ -97,14 +100,17 @@ async def test_tasks_that_were_leased_meanwhile_are_told_that_all_is_well_too(tr
 @pytest.mark.parametrize(
     ("spec", "oldest_ms", "told"),
     [
-        ({"replicas": 0}, 0, ["PoolNotReady: it has no workers: spec.replicas is 0"]),
+        ({"replicas": 0}, 0, ["PoolNotReady: ReactorPool resize: it has no workers: spec.replicas is 0"]),
         ({"replicas": 2}, 0, []),
-        ({"replicas": 2}, 20_000, ["PoolNotReady: none of 2 workers is ready"]),
+        ({"replicas": 2}, 20_000, ["PoolNotReady: ReactorPool resize: none of 2 workers is ready"]),
         ({"minReplicas": 0, "maxReplicas": 2}, 10_000, []),
         (
             {"concurrency": 99},
             0,
-            ["PoolNotReady: its spec is not sound: spec.concurrency: found 99, expected at most 64"],
+            [
+                "PoolNotReady: ReactorPool resize: its spec is not sound: "
+                "spec.concurrency: found 99, expected at most 64"
+            ],
         ),
     ],
 )
@@ -130,7 +136,7 @@ async def test_workers_that_run_and_take_nothing_for_long_are_told(trial: PoolTr
     trial.seconds += 31
     await look(trial)
     assert (await reasons(trial))[-1] == (
-        "PoolNotReady: NothingTaken: its workers run and take no task; do they reach the gateway?"
+        "PoolNotReady: ReactorPool resize: NothingTaken: its workers run and take no task; do they reach the gateway?"
     )
     await trial.queues.take(KEY)
     await look(trial)
@@ -147,7 +153,7 @@ async def test_another_reason_takes_the_place_of_one_that_stood_for_a_while(tria
     assert len(await reasons(trial)) == 1
     trial.seconds += 31
     await look(trial)
-    assert (await reasons(trial))[1:] == ["PoolNotReady: it has no workers: spec.replicas is 0"]
+    assert (await reasons(trial))[1:] == ["PoolNotReady: ReactorPool resize: it has no workers: spec.replicas is 0"]
 
 
 async def test_a_new_leader_tells_the_tasks_of_a_pool_that_is_well_so_once(trial: PoolTrial) -> None:

@@ -8,6 +8,7 @@ from reactor_operator.pools.workers import is_of, read_workers
 from tests.unit.pools.made import Json, deployment, pool, running, stuck_pod, worker_pod
 
 RUNS: Json = {"running": {"startedAt": "2026-11-22T12:00:00Z"}}
+PULL = "ImagePullBackOff: an image cannot be pulled, see spec.image of the pool:"
 
 
 def test_all_that_are_wanted_and_ready_are_settled() -> None:
@@ -35,8 +36,8 @@ def test_until_then_they_are_not(found: Json) -> None:
         ([], ""),
         ([worker_pod(1, RUNS)], ""),
         ([stuck_pod(1, "ContainerCreating")], ""),
-        ([worker_pod(2, RUNS), stuck_pod(1, "ErrImagePull", "no such image")], "ImagePullBackOff: no such image"),
-        ([stuck_pod(1, "ImagePullBackOff", "back-off")], "ImagePullBackOff: back-off"),
+        ([worker_pod(2, RUNS), stuck_pod(1, "ErrImagePull", "no such image")], f"{PULL} no such image"),
+        ([stuck_pod(1, "ImagePullBackOff", "back-off")], f"{PULL} back-off"),
         ([stuck_pod(1, "CreateContainerConfigError", 'secret "x" not found')],) * 1
         + ('CreateContainerConfigError: secret "x" not found',),
         ([stuck_pod(1, "ErrImagePull", "old"), stuck_pod(2, "CreateContainerConfigError", "new")],) * 1
@@ -68,7 +69,7 @@ def test_a_deployment_that_may_make_no_pod_says_why_and_one_that_gave_up_where_n
     assert read_workers(quota, [stuck_pod(1, "ErrImagePull")]).trouble == "FailedCreate: exceeded quota: pods=1"
     late = running(deployment(), 0, Progressing="False ProgressDeadlineExceeded: too slow")
     assert read_workers(late).trouble == "ProgressDeadlineExceeded: too slow"
-    assert read_workers(late, [stuck_pod(1, "ErrImagePull", "x")]).trouble == "ImagePullBackOff: x"
+    assert read_workers(late, [stuck_pod(1, "ErrImagePull", "x")]).trouble == f"{PULL} x"
 
 
 def test_a_deployment_is_a_pools_by_uid() -> None:

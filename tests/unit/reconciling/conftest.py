@@ -102,6 +102,10 @@ class World:
     def unfinished(self, namespace: str, reactor: str, also: Set[str] = frozenset()) -> Sequence[ToldRun] | None:
         return ()
 
+    @property
+    def has_room(self) -> bool:
+        return True
+
     async def start(self, order: TaskOrder) -> Launched | NotYet | Refused:
         self.started.append(order.task)
         return Launched()

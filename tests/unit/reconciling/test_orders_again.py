@@ -19,6 +19,22 @@ class Quota(World):
         return NotYet(again_ms=15_000, reason=f"QuotaExceeded: used {self.asked}: {'x' * 1_000}")
 
 
+class Full(World):
+    """Has room for so many tasks, and is not to be asked for one where it has none."""
+
+    room = 0
+    asked = 0
+
+    @property
+    def has_room(self) -> bool:
+        self.asked += 1
+        return self.room > 0
+
+    async def start(self, order: TaskOrder) -> Launched | NotYet | Refused:
+        assert self.room > 0
+        return await super().start(order)
+
+
 class Refusing(World):
     """Lets no pod be made, for good."""
 
@@ -54,6 +70,16 @@ async def test_a_task_without_room_is_asked_for_once_in_a_reconcile_however_long
     await world.reconcile()
     assert world.asked == 2
     assert "QuotaExceeded" in str(world.status)
+
+
+async def test_nothing_is_made_of_orders_for_which_there_is_no_room_until_there_is() -> None:
+    world = Full()
+    again = await world.reconciler.reconcile(REF)
+    assert (world.asked, world.started) == (1, [])
+    assert again == world.clock.now() + 100
+    world.room = 1
+    await world.reconcile()
+    assert len(world.started) == 1
 
 
 async def test_a_long_reason_that_stays_is_stored_once() -> None:

@@ -92,6 +92,8 @@ async def test_a_task_whose_arguments_cannot_be_opened_waits_with_a_reason() -> 
 
 
 class _Away:
+    has_room = True
+
     async def start(self, order: object) -> object:
         from reactor_operator.ports import Unavailable
 

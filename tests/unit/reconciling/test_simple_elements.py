@@ -36,6 +36,10 @@ class Mapped(World):
     async def get_reactor(self, namespace: str, name: str) -> ReactorObject | None:
         return ReactorObject(namespace=namespace, name=name, uid="uid", generation=1, spec={"steps": [self.map]})
 
+    @property
+    def has_room(self) -> bool:
+        return True
+
     async def start(self, order: TaskOrder) -> Launched | NotYet | Refused:
         self.told[order.task.path] = orjson.loads(order.arguments)
         return await super().start(order)

@@ -169,6 +169,10 @@ class Transactions(World):
     async def announce(self, ref: RunRef, announcement: Announce) -> None:
         self.announced.append(announcement.message)
 
+    @property
+    def has_room(self) -> bool:
+        return True
+
     async def start(self, order: TaskOrder) -> Launched | NotYet | Refused:
         self.acted.append((order.run.name, f"{order.task.path}.{order.task.action}", order.idempotency_key))
         return Launched()

@@ -1,5 +1,6 @@
 """A worker of a pool whose gateway is away, forgets leases, or refuses reports: the real worker, a gateway of ours."""
 
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import reactor
-from tests.unit.runtime.pool_peer import PoolPeer, serving
+from tests.unit.runtime.pool_peer import STEP, PoolPeer, serving
 
 DEADLINE_SECONDS = 20
 SLEEPS = """
@@ -21,6 +22,15 @@ def main(n, seconds=0):
     with open(os.environ["FOLDER"] + "/begun", "a") as file:
         file.write(f"{n}\\n")
     time.sleep(seconds)
+    return n
+"""
+DIES_LATE = """
+import os, threading, time
+def main(n, dies=False):
+    with open(os.environ["FOLDER"] + "/begun", "a") as file:
+        file.write(f"{n}\\n")
+    if dies:
+        threading.Thread(target=lambda: (time.sleep(0.0005), os._exit(3)), daemon=True).start()
     return n
 """
 
@@ -75,8 +85,54 @@ def test_nothing_is_begun_once_its_lease_may_have_run_out(tmp_path: Path) -> Non
             assert peer.wait(lambda: key(0) in peer.reported)
             peer.queue([(key(3), {"n": 3})])
             assert peer.wait(lambda: key(3) in peer.reported)
+            assert peer.wait(lambda: key(2) in peer.reported)
     assert begun(tmp_path) == [0, 3]
-    assert set(peer.reported) == {key(0), key(3)}
+    assert peer.reported[key(1)] == peer.reported[key(2)] == "released"
+
+
+class SlowPeer(PoolPeer):
+    """A gateway that sends documents along with no task, and takes longer than a lease to bring them."""
+
+    def _leases(self) -> bytes:
+        head, *lines = super()._leases().split(b"\n")
+        return b"\n".join([head, *(json.dumps({**json.loads(line), "fetch": True}).encode() for line in lines)])
+
+    def answer(self, verb: str, body: bytes) -> tuple[int, bytes]:
+        if verb != "task":
+            return super().answer(verb, body)
+        time.sleep(2.5)
+        told = {"task": json.loads(body)["task"], "step": STEP, "proof": "p", "idempotencyKey": "k"}
+        return 200, json.dumps({**told, "arguments": {"n": 0}}).encode()
+
+
+def test_nothing_is_begun_when_its_lease_may_have_run_out_while_its_documents_came(tmp_path: Path) -> None:
+    with serving(SlowPeer(SLEEPS, seconds=2.0)) as peer:
+        peer.away = {"heartbeat"}
+        peer.queue([(key(0), {})])
+        with worker(peer, tmp_path):
+            assert peer.wait(lambda: peer.reported)
+    assert begun(tmp_path) == []
+    assert peer.reported == {key(0): "released"}
+
+
+class CutPeer(PoolPeer):
+    """A gateway whose first answer with leases lacks the lines of its tasks."""
+
+    def _leases(self) -> bytes:
+        chunks = self.chunks
+        whole = super()._leases()
+        if chunks and not any(told.get("known") for _, told in self.asked):
+            self.chunks = chunks
+            return whole.split(b"\n")[0]
+        return whole
+
+
+def test_an_answer_that_is_cut_ends_no_worker(tmp_path: Path) -> None:
+    with serving(CutPeer(SLEEPS)) as peer:
+        peer.queue([(key(0), {"n": 0})])
+        with worker(peer, tmp_path):
+            assert peer.wait(lambda: peer.reported)
+    assert peer.reported == {key(0): {"type": "succeeded", "result": 0}}
 
 
 def test_a_lease_that_is_renewed_is_done_to_the_end(tmp_path: Path) -> None:
@@ -95,6 +151,17 @@ def test_what_is_not_the_workers_any_more_is_stopped_and_not_reported(tmp_path: 
             assert peer.wait(lambda: key(2) in peer.reported)
     assert begun(tmp_path) == [0, 2]
     assert set(peer.reported) == {key(2)}
+
+
+def test_a_task_whose_process_ends_after_it_and_before_its_answer_is_not_begun_again(tmp_path: Path) -> None:
+    dying = range(0, 6, 2)
+    with serving(PoolPeer(DIES_LATE)) as peer:
+        peer.queue(*[[(key(n), {"n": n, "dies": n in dying})] for n in range(6)])
+        with worker(peer, tmp_path):
+            assert peer.wait(lambda: len(peer.reported) == 6)
+    assert sorted(begun(tmp_path)) == list(range(6))
+    assert any(peer.reported[key(n)].get("failure", {}).get("kind") == "NoOutcome" for n in dying)
+    assert [peer.reported[key(n)]["result"] for n in range(6) if n not in dying] == [1, 3, 5]
 
 
 def test_told_to_stop_it_ends_what_runs_and_gives_back_the_rest(tmp_path: Path) -> None:

@@ -71,7 +71,17 @@ class TestPage:
 
 class TestPace:
     def test_until_something_is_known_little_is_leased(self) -> None:
-        assert 4 <= Pace(4).lease_limit(0, 4) <= 100
+        assert Pace(4).lease_limit(0, 4) == 4
+        assert Pace(4).lease_limit(4, 0) == 0
+
+    def test_one_slow_task_is_noted_at_once_and_those_that_still_run_count_too(self) -> None:
+        pace = Pace(2)
+        for _ in range(300):
+            pace.took(lease(), 1_000)
+        assert pace.lease_limit(2, 0, running_us=1_000) == 500
+        assert pace.lease_limit(2, 0, running_us=5_000_000) == 0
+        pace.took(lease(), 5_000_000)
+        assert pace.lease_limit(2, 0) == 0
 
     def test_quick_tasks_are_leased_many_at_once_and_slow_ones_as_many_as_there_are_children(self) -> None:
         quick, slow = Pace(4), Pace(4)

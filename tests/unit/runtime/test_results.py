@@ -17,7 +17,7 @@ class Pages:
     def __init__(self) -> None:
         self.read: list[tuple[str, int, int, str]] = []
 
-    def page(self, step: str, round_: int, page: int, which: str) -> Mapping[str, object]:
+    def page(self, step: str, round_: int, page: int, which: str, _after: int) -> Mapping[str, object]:
         self.read.append((step, round_, page, which))
         indices = range(page * PAGE_SIZE, min(TOTAL, (page + 1) * PAGE_SIZE))
         items: list[dict[str, Any]] = [
@@ -45,6 +45,20 @@ def test_counts_are_told_without_reading_anything(results: ResultEnumerator, pag
     assert (len(results), results.total, results.succeeded, results.failed, results.skipped) == (250, 250, 224, 25, 1)
     assert repr(results) == "ResultEnumerator(step='rows', total=250, succeeded=224, failed=25, skipped=1)"
     assert pages.read == []
+
+
+def test_a_page_that_is_too_large_is_read_in_parts() -> None:
+    asked: list[int] = []
+
+    def read_page(_step: str, _round: int, page: int, _which: str, after: int) -> Mapping[str, object]:
+        asked.append(after)
+        index = max(after + 1, page * PAGE_SIZE)
+        rest = {"after": index} if index % PAGE_SIZE < 2 else {}
+        return {"items": [{"index": index, "ok": True, "value": index}], **rest}
+
+    results = ResultEnumerator({"step": "rows", "total": 200}, read_page)
+    assert list(results.successes) == [0, 1, 2, 100, 101, 102]
+    assert asked == [-1, 0, 1, -1, 100, 101]
 
 
 def test_it_goes_through_all_elements_in_order_and_reads_each_page_when_it_comes_to_it(

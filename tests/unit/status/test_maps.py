@@ -53,9 +53,10 @@ def test_a_map_shows_how_many_elements_there_are_and_how_they_ended() -> None:
 
 
 def test_while_pages_are_still_to_come_nobody_knows_the_total_and_their_tasks_are_no_elements() -> None:
-    state = of_map(in_flight=("rows[3]", "rows[page-1]"), total=None)
+    state = of_map(in_flight=("rows[3]", "rows[page-1]"), total=None, fetched=1)
     assert "total" not in shown(state)
     assert shown(state)["running"] == 1
+    assert shown(of_map(in_flight=("rows[collect]",), fetched=2))["running"] == 0
 
 
 def test_elements_that_were_taken_back_are_told_beside_how_they_had_ended() -> None:

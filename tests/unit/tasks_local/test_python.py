@@ -255,6 +255,16 @@ async def test_a_task_that_is_closed_is_not_begun(tmp_path: Path) -> None:
         assert (found.lines(), found.events(order.task)) == ([], [])
 
 
+async def test_a_handler_leaves_the_variables_of_the_process_as_they_were_to_the_next(tmp_path: Path) -> None:
+    look = "import os\ndef main():\n    return {name: os.environ.get(name) for name in ('HOME', 'PATH')}"
+    spoil = "import os\ndef main():\n    del os.environ['HOME']\n    os.environ['PATH'] = '/nowhere'"
+    async with laptop(tmp_path) as found:
+        before = found.value(await found.run(order_for(python_spec(look))))
+        assert all(before.values())
+        await found.run(order_for(python_spec(spoil), task_of(attempt=2)))
+        assert found.value(await found.run(order_for(python_spec(look), task_of(attempt=3)))) == before
+
+
 async def test_large_arguments_and_results_go_through(tmp_path: Path) -> None:
     spec = python_spec("def main(text):\n    return text")
     async with laptop(tmp_path) as found:

@@ -21,7 +21,7 @@ from reactor_operator.api.nodes import Located, Node, Scope, step_path
 from reactor_operator.api.problems import Problem
 from reactor_operator.api.reactor import ReactorSpec, Step
 from reactor_operator.api.sensitivity import NOTHING, Sensitivity
-from reactor_operator.api.templates import ANY, COLLECT, PAGE, element_of, template_of
+from reactor_operator.api.templates import ANY, COLLECT, PAGE, element_of, is_template, template_of
 from reactor_operator.engine.plan import FINALLY, ROOT, StepKind
 
 MAX_NODES = 50_000
@@ -54,7 +54,9 @@ class Blueprint:
     sensitive: Sensitivity = NOTHING
 
     def at(self, path: str) -> Located:
-        """Return what stands at an actual path (`rows[7]/store`). Raises KeyError."""
+        """Return what stands at an actual path (`rows[7]/store`). Raises KeyError, also for a template."""
+        if is_template(path):
+            raise KeyError(f"{path}: found what all elements have in common, expected the place of one, as in [7]")
         node = self.nodes.get(path)
         if node is not None:
             return Located(node)

@@ -17,7 +17,9 @@ from reactor_operator.api.building import building
 from reactor_operator.api.document import TOO_DEEP, document_problems
 from reactor_operator.api.envelope import check_envelope, check_model
 from reactor_operator.api.graph import Graph, Names, finals_graph, graph_of
+from reactor_operator.api.hidden_mounts import hidden_mounts
 from reactor_operator.api.map_rules import Inside
+from reactor_operator.api.map_windows import narrowed_windows
 from reactor_operator.api.notifications import MAX_NOTIFICATIONS, Notification, notifications_problems
 from reactor_operator.api.placement_rules import placement_problems, placement_warnings
 from reactor_operator.api.problems import Problem
@@ -100,6 +102,8 @@ def _check(document: object) -> CheckedReactor:
         warnings.append(Problem("spec.onLimit", message, "NoLimit"))
     if spec is not None:
         warnings += unbounded_finals(spec)
+        warnings += narrowed_windows(spec)
+        warnings += hidden_mounts(spec)
     if spec is not None and not problems and mentions_sensitive(document) and not composed_names(spec):
         problems += _sensitive(spec)
     return CheckedReactor(None if problems else spec, tuple(dict.fromkeys(problems)), tuple(warnings))

@@ -131,7 +131,8 @@ class Map(Body):
     )
     timeout: Optional[Timeout] = Field(default=None, description="Longest time of the whole map. Unset: no limit.")
     undo_window: Annotated[Integer, Field(ge=1, le=MAX_WINDOW)] = Field(
-        default=1, description="Elements that are undone at once, highest index first. 1 when unset."
+        default=1,
+        description="Tasks that undo elements at once, elementsPerTask in each, highest index first. 1 when unset.",
     )
     collect: Optional[Collect] = Field(
         default=None, description="Makes one result of those of all elements. Unset: the results, to iterate over."

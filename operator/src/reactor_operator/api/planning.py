@@ -31,14 +31,14 @@ from reactor_operator.engine.plan import (
 
 
 @building()
-def plan_of(blueprint: Blueprint, *, pending_timeout_ms: int, observed: bool = False) -> Plan:
+def plan_of(blueprint: Blueprint, *, pending_timeout_ms: int, observed: bool = False, chunks: bool = True) -> Plan:
     """Return the plan of a blueprint, steps in manifest order, a scope before the steps inside it.
 
-    `observed`: somebody beside the notifications of the reactor wants to know what happens. What is inside a map is in
-    the plans of that map, in templates of paths.
+    `observed`: somebody beside the notifications of the reactor wants to know what happens. `chunks`: whoever does a
+    task may take several elements. What is inside a map is in the plans of that map, in templates of paths.
     """
     spec = blueprint.spec
-    planning = _Planning(blueprint, pending_timeout_ms)
+    planning = _Planning(blueprint, pending_timeout_ms, chunks)
     return planning.plan(
         planning.outside_maps,
         timeout_ms=_milliseconds(spec.timeout),
@@ -50,8 +50,9 @@ def plan_of(blueprint: Blueprint, *, pending_timeout_ms: int, observed: bool = F
 class _Planning:
     """Plans the steps of a run, and those of the elements of its maps."""
 
-    def __init__(self, blueprint: Blueprint, pending_timeout_ms: int) -> None:
+    def __init__(self, blueprint: Blueprint, pending_timeout_ms: int, chunks: bool) -> None:
         self._blueprint = blueprint
+        self._chunks = chunks
         self._pending_timeout_ms = pending_timeout_ms
         self._policies: dict[int, _Policies] = {}
         self._dependents: dict[str, list[str]] = {}
@@ -141,7 +142,7 @@ class _Planning:
             fail_fast=mapped.fail_fast,
             max_failures=mapped.max_failures,
             max_failures_percent=mapped.max_failures_percent,
-            chunk=mapped.elements_per_task,
+            chunk=mapped.elements_per_task if self._chunks else 1,
             undo_window=mapped.undo_window,
             timeout_ms=_milliseconds(mapped.timeout),
             reverses=any(map(_reverses, element.steps.values())),

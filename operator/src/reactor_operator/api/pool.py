@@ -11,6 +11,7 @@ from pydantic import Field
 from reactor_operator.api.actions import EnvName, Objects
 from reactor_operator.api.document import TOO_DEEP, document_problems
 from reactor_operator.api.envelope import check_model
+from reactor_operator.api.hidden_mounts import hidden_in_pod
 from reactor_operator.api.model import Image, Integer, LongText, Model, Object, OneOf, Optional
 from reactor_operator.api.problems import Problem
 from reactor_operator.api.reactor import Modules, PodTemplate
@@ -83,10 +84,11 @@ class PoolSpec(Model):
 
 @dataclass(frozen=True, slots=True)
 class CheckedPool:
-    """What came of a check: the spec where nothing is wrong with it, else every problem."""
+    """What came of a check: the spec where nothing is wrong with it, else every problem; and what deserves a look."""
 
     spec: PoolSpec | None
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
 
 
 def check_pool_spec(spec: object) -> CheckedPool:
@@ -101,7 +103,8 @@ def check_pool_spec(spec: object) -> CheckedPool:
             found = f"found {checked.min_replicas}, expected at most maxReplicas ({checked.max_replicas})"
             problems.append(Problem("spec.minReplicas", found, "InvalidValue"))
     problems = [*wrong, *problems]
-    return CheckedPool(None if problems else checked, tuple(problems))
+    hidden = hidden_in_pod(checked.pod, "spec.pod") if checked is not None and checked.image is None else ()
+    return CheckedPool(None if problems else checked, tuple(problems), tuple(hidden))
 
 
 def _repeated(field: str, references: tuple[KeyRef, ...]) -> list[Problem]:

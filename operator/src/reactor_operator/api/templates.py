@@ -14,6 +14,11 @@ ANY, PAGE, COLLECT = "[]", "[page]", "[collect]"
 _PAGE_NUMBER = "page-"
 
 
+def is_template(path: str) -> bool:
+    """Return whether a path is that of no one element, or page, but of all."""
+    return ANY in path or PAGE in path
+
+
 def element_of(path: str, is_map: Callable[[str], bool]) -> tuple[str, tuple[int, ...]] | None:
     """Return what `template_of` does for an element of a map that is inside of no other; None for what is none.
 

@@ -12,6 +12,7 @@ from reactor_operator.cli.errors import EXIT_OK, ClusterError, CommandError, ref
 from reactor_operator.cli.manifests import Manifests, load_manifests
 from reactor_operator.cli.modules import handlers_of, modules_beside, refuse_large_modules
 from reactor_operator.cli.options import ClusterOptions
+from reactor_operator.cli.sizes import too_large
 from reactor_operator.kube.fields import JsonObject
 from reactor_operator.kube.paths import CONFIG_MAP, REACTOR, REACTOR_POOL, REACTOR_RUN, Kind
 
@@ -27,6 +28,10 @@ def apply_command(paths: Sequence[str], target: ClusterOptions, *, runs: bool) -
     if not objects:
         hint = "" if runs else " (runs are applied with --runs)"
         raise CommandError(f"{' '.join(paths)}: found no Reactor and no ReactorPool{hint}")
+    for one in objects:
+        if (problem := too_large(one)) is not None:
+            metadata = one["metadata"]
+            raise CommandError(f"{one['kind']} '{metadata.get('name') or metadata.get('generateName', '')}': {problem}")
     if target.namespace is not None:
         _refuse_other_namespaces(objects, target.namespace)
 

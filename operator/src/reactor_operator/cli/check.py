@@ -20,6 +20,7 @@ from reactor_operator.api.taint import sensitive_problems, sensitivity_of
 from reactor_operator.cli.manifests import Manifest, Manifests
 from reactor_operator.cli.modules import ModuleFolder, handlers_of
 from reactor_operator.cli.places import Finding
+from reactor_operator.cli.sizes import too_large
 from reactor_operator.engine.plan import ROOT
 
 
@@ -71,7 +72,9 @@ def check_manifests(manifests: Manifests, *, runs: Iterable[Manifest] | None = N
         _check_run(run, manifests, sound, checked)
     for pool in manifests.pools if runs is None else ():
         if pool.target:
-            checked.findings.extend(_located(pool, check_pool_spec(pool.value.get("spec", {})).problems))
+            answer = check_pool_spec(pool.value.get("spec", {}))
+            checked.findings.extend(_located(pool, answer.problems))
+            checked.findings.extend(_located(pool, answer.warnings, warning=True))
     return checked
 
 
@@ -80,6 +83,7 @@ def check_one_reactor(manifest: Manifest, manifests: Manifests, findings: list[F
     answer: CheckedReactor = check_reactor(manifest.value)
     findings.extend(_located(manifest, answer.problems))
     findings.extend(_located(manifest, answer.warnings, warning=True))
+    findings.extend(_large(manifest))
     if answer.spec is None:
         return None
     findings.extend(_missing_handlers(manifest, answer.spec))
@@ -128,6 +132,11 @@ def _located(manifest: Manifest, problems: Iterable[Problem], *, warning: bool =
         yield manifest.finding(problem.path, problem.message, warning=warning)
 
 
+def _large(manifest: Manifest) -> Iterator[Finding]:
+    problem = too_large(manifest.value)
+    yield from _located(manifest, [problem] if problem is not None else [], warning=True)
+
+
 def _missing_handlers(manifest: Manifest, spec: ReactorSpec) -> Iterator[Finding]:
     """Yield a warning for each handler that is not beside the manifest and that no image was named for."""
     folder = ModuleFolder(manifest.folder)
@@ -167,6 +176,7 @@ def _schema_of(
 def _check_run(run: Manifest, manifests: Manifests, sound: Mapping[int, SoundReactor | None], checked: Checked) -> None:
     answer = check_run(_named(run))
     checked.findings.extend(_located(run, answer.problems))
+    checked.findings.extend(_large(run))
     if not run.reactor_name:
         return
     written = manifests.reactor(run.reactor_name, run.namespace)

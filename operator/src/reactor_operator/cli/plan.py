@@ -152,7 +152,8 @@ def _order_of_undo(blueprint: Blueprint, path: str) -> str:
     mapped = blueprint.nodes[around].step.map if around else None
     if mapped is None:
         return ""
-    at_once = f", {mapped.undo_window} at once" if mapped.undo_window > 1 else ""
+    each = f" tasks of {mapped.elements_per_task}" if mapped.elements_per_task > 1 else ""
+    at_once = f", {mapped.undo_window}{each} at once" if mapped.undo_window > 1 else ""
     return f"highest index first{at_once}"
 
 

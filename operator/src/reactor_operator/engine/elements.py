@@ -82,7 +82,7 @@ def _instance(template: Plan, root: str) -> Plan:
     cut = len(outermost)
 
     def at(path: str) -> str:
-        return root + path[cut:] if path.startswith(outermost) else path
+        return root + path[cut:]  # all of them begin with the outermost
 
     def all_at(paths: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(map(at, paths)) if paths else paths

@@ -196,11 +196,13 @@ class TaskLost:
     """The task's pod went away (node gone, eviction, preemption, deletion) and left no outcome.
 
     `may_have_started` is False only where it is certain that the action never began.
+    `given_back`: nor did anything keep it from beginning; the worker that had it takes nothing more.
     """
 
     task: Task
     message: str
     may_have_started: bool = True
+    given_back: bool = False
     type: Literal["TaskLost"] = "TaskLost"
 
 

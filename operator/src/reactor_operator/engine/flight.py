@@ -20,9 +20,10 @@ class Flight(Mapping[str, RunState]):
     load:      tasks in flight, and evaluations that lead to one.
     suspended: how many elements hold still.
     waiting:   elements that may wait for room.        troubled: elements that do not go forward.
+    reasoned:  elements that may tell why something in them cannot start now.
     """
 
-    __slots__ = ("_due", "_elements", "load", "suspended", "troubled", "waiting")
+    __slots__ = ("_due", "_elements", "load", "reasoned", "suspended", "troubled", "waiting")
 
     def __init__(self) -> None:
         self._elements: dict[str, RunState] = {}
@@ -31,6 +32,7 @@ class Flight(Mapping[str, RunState]):
         self.suspended = 0
         self.waiting: dict[str, None] = {}
         self.troubled: dict[str, None] = {}
+        self.reasoned: dict[str, None] = {}
 
     @classmethod
     def of(cls, elements: Mapping[str, RunState]) -> "Flight":
@@ -47,7 +49,7 @@ class Flight(Mapping[str, RunState]):
         made = Flight()
         made._elements, made._due = self._elements.copy(), self._due.copy()
         made.load, made.suspended = self.load, self.suspended
-        made.waiting, made.troubled = self.waiting.copy(), self.troubled.copy()
+        made.waiting, made.troubled, made.reasoned = self.waiting.copy(), self.troubled.copy(), self.reasoned.copy()
         return made
 
     def put(self, path: str, element: RunState) -> None:
@@ -64,6 +66,8 @@ class Flight(Mapping[str, RunState]):
             self.waiting[path] = None
         if header.stage is not Stage.FORWARD:
             self.troubled[path] = None
+        if element.elements or any(element.step(at).reason for at in element.active):
+            self.reasoned[path] = None
         if element.due or element.elements or header.rollback_deadline is not None:
             at = wakes_at(element, -1)
             if at is not None:
@@ -79,16 +83,14 @@ class Flight(Mapping[str, RunState]):
         self._due.pop(path, None)
         self.waiting.pop(path, None)
         self.troubled.pop(path, None)
+        self.reasoned.pop(path, None)
 
     def due(self, now: int) -> list[str]:
-        """Return the elements that something is due in."""
-        found = []
-        if self._due and min(self._due.values()) <= now:
-            for path in [path for path, at in self._due.items() if at <= now]:
-                at = wakes_at(self._elements[path], now - 1)
-                if at is not None and at <= now:
-                    found.append(path)
-        return found
+        """Return the elements that something is due in, or whose deadline has passed: nobody is woken in time to the
+        millisecond."""
+        if not self._due or min(self._due.values()) > now:
+            return []
+        return [path for path, at in self._due.items() if at <= now]
 
     def wakes_at(self, now: int) -> int | None:
         """Return when one of the elements is to be looked at, whatever happens."""

@@ -63,9 +63,8 @@ _DETAILS_KEPT = 100
 def enter_map(draft: Draft, event: ev.StepEvaluated) -> None:
     """Begin to go over the elements. `total` is known where the source is an array."""
     path = event.path
-    step, plan = draft.step(path), map_of(draft, path)
-    order = step.start_order or draft.header.starts + 1
-    draft.set(starts=max(draft.header.starts, order))
+    plan, order = map_of(draft, path), draft.header.starts + 1
+    draft.set(starts=order)
     draft.elements[path] = Flight()
     draft.put(
         path,

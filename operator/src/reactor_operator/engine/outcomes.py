@@ -34,7 +34,7 @@ LISTED = 10
 def outcome_of(inner: Draft, path: str) -> ElementOutcome:
     """Return what became of an element that has ended."""
     step = inner.step(path)
-    kept = inner.state() if _can_be_reversed(inner) else None
+    kept = _kept_of(inner)
     if step.phase in DONE:
         phase = ElementPhase.SKIPPED if step.phase is StepPhase.SKIPPED else ElementPhase.SUCCEEDED
         return ElementOutcome(phase=phase, result=step.result, kept=kept)
@@ -43,9 +43,10 @@ def outcome_of(inner: Draft, path: str) -> ElementOutcome:
     return ElementOutcome(phase=ElementPhase.STOPPED, failure=step.failure, kept=kept)
 
 
-def _can_be_reversed(inner: Draft) -> bool:
-    """Tell whether something in an element stands that may be reversed, or could not be and is listed."""
-    return bool(inner.header.rollback_failures or revert_order(inner.plan, inner.steps))
+def _kept_of(inner: Draft) -> RunState | None:
+    """Return the saga of an element where something in it stands that may be reversed, or could not be."""
+    stands = inner.header.rollback_failures or revert_order(inner.plan, inner.steps)
+    return inner.state() if stands else None
 
 
 def file_outcome(draft: Draft, path: str, index: int, outcome: ElementOutcome) -> None:
@@ -96,13 +97,13 @@ def keep_stopped(draft: Draft, path: str, index: int, inner: Draft) -> None:
     outcome = outcome_of(inner, element_path(path, index))
     count(draft, path, outcome)
     file_outcome(draft, path, index, outcome)
-    release(draft, inner, outcome.result, detail_of(outcome.failure), kept=outcome.kept)
+    release(draft, inner, detail_of(outcome.failure), kept=outcome.kept)
 
 
 def file_reversed(draft: Draft, path: str, index: int, inner: Draft) -> None:
     """Note what became of the reversal of an element: what still stands of it is kept on, for an undo to repeat it."""
     key, state = element_path(path, index), progress_of(draft, path)
-    before, still = draft.pages[path][index // PAGE][index], outcome_of(inner, key).kept
+    before, still = draft.pages[path][index // PAGE][index], _kept_of(inner)
     if still is not None:
         after = replace(before, kept=still, result=inner.step(key).result)
     else:
@@ -110,7 +111,7 @@ def file_reversed(draft: Draft, path: str, index: int, inner: Draft) -> None:
         after = replace(before, phase=phase)
         note(draft, path, kept=state.kept - 1, undone=state.undone + 1)
     file_outcome(draft, path, index, after)
-    release(draft, inner, after.result, detail_of(after.failure), detail_of(state.failure), kept=after.kept)
+    release(draft, inner, detail_of(after.failure), kept=after.kept)
 
 
 def file_page(draft: Draft, path: str, number: int, page: OutcomePage) -> None:
@@ -145,11 +146,11 @@ def drop_cursor(draft: Draft, path: str) -> None:
 
 def _sources(draft: Draft, path: str) -> Iterable[int]:
     """Yield the pages of elements that are there: those in use, and of an array those that were never turned to."""
-    state, plan = draft.step(path).map, draft.plan.steps[path].map
+    state = draft.step(path).map
     if state is None:
         return
     yield from (page.number for page in state.sources)
-    if plan is not None and plan.page is None and state.total is not None:
+    if state.total is not None:  # of fetched pages it is known once all of them are, and then there are no others
         yield from range(-(-state.known // SOURCE_PAGE), -(-state.total // SOURCE_PAGE))
 
 

@@ -58,13 +58,7 @@ def launched(draft: Draft, event: ev.StepEvaluated) -> bool:
         return False
     element = draft.elements[of][path]
     step = element.step(path)
-    if (
-        path not in element.evaluating
-        or step.round != event.round
-        or element.header.stage is not Stage.FORWARD
-        or step.previous is not None
-        or step.given is not None
-    ):
+    if path not in element.evaluating or step.round != event.round or element.header.stage is not Stage.FORWARD:
         return False
     task = Task(path, Action.RUN, step.round, 1, 1)
     header = element.header
@@ -108,8 +102,6 @@ def succeeded(draft: Draft, event: ev.TaskSucceeded) -> bool:
         or step.phase is not StepPhase.RUNNING
         or step.run_attempts != 1
         or step.launch != 1
-        or step.request is not None
-        or step.given is not None
         or step.uploaded is not None
         or step.task != event.task
     ):

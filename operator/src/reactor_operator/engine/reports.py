@@ -154,7 +154,7 @@ def _lost(draft: Draft, event: ev.TaskLost) -> None:
     step = draft.step(path)
     began = step.task_started or event.may_have_started
     until = step.pending_until or draft.now + draft.plan.pending_timeout_ms
-    enough = step.losses >= draft.plan.infrastructure_retries if began else draft.now >= until
+    enough = step.losses >= draft.plan.infrastructure_retries if began else draft.now >= until and not event.given_back
     failure = Failure(
         kind=FailureKind.LOST if began else FailureKind.CANNOT_START, message=render_message(event.message)
     )
@@ -168,6 +168,8 @@ def _lost(draft: Draft, event: ev.TaskLost) -> None:
         draft.put(path, cleanup_failure=failure)
     elif began:
         draft.put(path, acted=True, uncertain=True)
-    if not began:
+    if event.given_back:  # it could have started, so no pendingTimeout runs: in a queue it may wait for long
+        draft.put(path, pending_until=None)
+    elif not began:
         draft.put(path, pending_until=until, reason=failure.message[:REASON_LIMIT])
     schedule_replacement(draft, path, task, counts=began)

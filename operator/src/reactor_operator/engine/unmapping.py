@@ -87,16 +87,16 @@ def _reverse_more(draft: Draft, path: str) -> bool:
     if page is None:
         _load(draft, path, number)
         return False
-    plan, begun = map_of(draft, path), False
+    plan, begun = map_of(draft, path), 0  # what was begun has no task yet that takes room
     left = list(_to_reverse(page, below))
     while left:
         chunk = min(plan.chunk, draft.plan.parallelism, len(left))
-        if len(draft.elements[path]) + chunk > plan.undo_window * plan.chunk or draft.room() < chunk:
-            return begun
+        if len(draft.elements[path]) + chunk > plan.undo_window * plan.chunk or draft.room() - begun < chunk:
+            return begun > 0
         for index in left[:chunk]:
             _begin(draft, path, index, page[index])
         note(draft, path, below=left[chunk - 1])
-        left, begun = left[chunk:], True
+        left, begun = left[chunk:], begun + chunk
     note(draft, path, below=number * PAGE)
     _file_what_is_done(draft, path)
     return True
@@ -106,7 +106,7 @@ def _file_what_is_done(draft: Draft, path: str) -> None:
     """Let the pages leave the hot state of which nothing is in flight, and nothing will be begun."""
     below = progress_of(draft, path).below
     flying = {index // PAGE for key in draft.elements[path] if (index := index_of(path, key)) is not None}
-    for number, page in draft.pages.get(path, {}).items():
+    for number, page in draft.pages[path].items():
         if below <= number * PAGE and number not in flying:
             file_page(draft, path, number, page)
 
@@ -127,7 +127,7 @@ def _begin(draft: Draft, path: str, index: int, outcome: ElementOutcome) -> None
     key = element_path(path, index)
     file_outcome(draft, path, index, replace(outcome, kept=None, result=None))
     plan = plan_at(map_of(draft, path), path, key)
-    kept = restore(plan, replace(outcome.kept.header, uid=draft.header.uid), dict(outcome.kept.steps))
+    kept = restore(plan, outcome.kept.header, dict(outcome.kept.steps))
     inner = draft.add_element(path, key, plan, kept)
     undo(inner, "", delete=False)
     goal = Goal.UNDO if draft.header.goal is Goal.UNDO else Goal.ROLL_BACK

@@ -164,7 +164,7 @@ def _key(transaction: str, path: str, action: str, round_: str) -> bytes:
     return idempotency_key(transaction, path, Action(action), int(round_)).encode()
 
 
-@lru_cache(maxsize=1_000)
+@lru_cache(maxsize=64)  # a document may have 128 KiB of source in it
 def _transaction(document: bytes) -> str:
     return str(orjson.loads(document)["transaction"])
 

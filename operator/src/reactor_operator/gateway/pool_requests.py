@@ -19,7 +19,8 @@ from reactor_operator.store.port import worker_binding
 
 METHODS = {"lease": "POST", "heartbeat": "POST", "report": "POST", "task": "POST", "results": "GET"}
 MOST_TASKS = 1_000
-_BODY_LIMIT = 1024 * 1024
+_BODY_LIMIT = 8 * 1024 * 1024
+"""A heartbeat names each lease: some 4,000, with the path of a task in each."""
 _REPORT_LIMIT = OUTCOME_LIMIT + 1024 * 1024
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
 _POOL = re.compile(rf"~?{_NAMESPACE.pattern}", re.ASCII)

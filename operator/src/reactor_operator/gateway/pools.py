@@ -54,7 +54,7 @@ class PoolService:
         self._turns = turns
         self._large_bodies = large_bodies
         self._leased = LeasedTasks(TaskDocuments(store, keys))
-        self._results = ResultPages(store, keys)
+        self._results = ResultPages(store, keys, turns)
         self._wakeups = Wakeups(store)
 
     async def answer(self, request: PoolRequest) -> Answer:
@@ -139,7 +139,7 @@ class PoolService:
         run, _, _, record = await self._given(
             request, query.get("worker"), query.get("run"), query.get("task"), query.get("proof")
         )
-        return Answer(await self._results.answer(run, record, query))
+        return await self._results.answer(run, record, query)
 
     async def _given(
         self, request: PoolRequest, worker: object, run: object, task: object, proof: object

@@ -57,6 +57,6 @@ def _entry(request: PoolRequest, binding: str, told: Any, document: bytes, keys:
 
 def released_entry(run: str, task: Task, binding: str) -> Entry:
     """Return that a task was given back before it began."""
-    event = TaskLost(task=task, message=_RELEASED, may_have_started=False)
+    event = TaskLost(task=task, message=_RELEASED, may_have_started=False, given_back=True)
     digest = hashlib.sha256(f"released\0{binding}".encode()).hexdigest()
     return Entry(run=run, task=task.key, final=True, binding=binding, digest=digest, body=encode_event(event))

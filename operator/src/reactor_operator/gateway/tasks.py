@@ -55,7 +55,7 @@ class TaskService:
         self._large_bodies = large_bodies
         self._turns = turns
         self._documents = TaskDocuments(store, keys)
-        self._results = ResultPages(store, keys)
+        self._results = ResultPages(store, keys, turns)
 
     async def answer(self, request: TaskRequest) -> Answer:
         """Do what `request` asks. Raises Refusal, StoreUnavailable."""
@@ -68,7 +68,7 @@ class TaskService:
                 return await self._record_output(request)
             case "results":
                 record = decode_record((await self._open(request)).record)
-                return Answer(await self._results.answer(request.run, record, request.http.query_params))
+                return await self._results.answer(request.run, record, request.http.query_params)
             case _:
                 return await self._send_document(request)
 

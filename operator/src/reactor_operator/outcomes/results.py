@@ -1,10 +1,11 @@
 """The results of a map, page by page, for those who read them: handlers, people.
 
 In: which page of which map, a store. Out: JSON: `{"items":[{"index":7,"ok":true,"value":…},{"index":9,"ok":false,
-"failure":{"kind","message"}}]}`. Never here: more than one page, who may read it.
+"failure":{"kind","message"}}]}`, with `"after": INDEX` where what comes after that element is to be asked for again.
+Never here: more than one page, more of it in memory than `limit_bytes` and one element, who may read it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,23 +27,62 @@ class ResultsStore(Values, Pages, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultsQuery:
-    """Which page (from 0) of which map (its path), in which round; `filter` is one of `FILTERS`."""
+    """Which page (from 0) of which map (its path), in which round; `filter` is one of `FILTERS`.
+
+    after: leave out the elements up to this one.
+    """
 
     step: str
     round: int = 1
     page: int = 0
     filter: str = "all"
+    after: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundResults:
+    """What became of elements, by index, without their results, which have `size` bytes together.
+
+    is_cut: there are more in the page, which would be too much at once.
+    """
+
+    outcomes: Mapping[int, ElementOutcome]
+    size: int
+    is_cut: bool
 
 
 async def read_results(store: ResultsStore, run: str, asked: ResultsQuery, keys: Keyring) -> bytes:
-    """Return a page of results. Raises StoreUnavailable, CannotDecrypt, Unreadable."""
+    """Return a whole page of results. Raises StoreUnavailable, CannotDecrypt, Unreadable."""
+    return await render_results(store, run, await find_results(store, run, asked), keys)
+
+
+async def find_results(
+    store: ResultsStore, run: str, asked: ResultsQuery, limit_bytes: int | None = None
+) -> FoundResults:
+    """Return what became of the elements of a page: as many as fit, and one at least. Raises StoreUnavailable,
+    Unreadable."""
     name = outcome_page_name(asked.step, asked.round, asked.page)
     body = (await store.get_pages(run, frozenset({name}))).get(name)
-    page = {} if body is None else decode_outcomes(asked.step, asked.page, run, body)
-    chosen = {index: outcome for index, outcome in sorted(page.items()) if _is_chosen(outcome, asked.filter)}
-    values = await _values(store, run, chosen.values(), keys)
-    items = [_item(index, outcome, values) for index, outcome in chosen.items()]
-    return b'{"items":[%b]}' % b",".join(items)
+    page = {} if body is None else decode_outcomes(asked.step, asked.page, run, body, kept=False)
+    chosen: dict[int, ElementOutcome] = {}
+    size = 0
+    for index, outcome in sorted(page.items()):
+        if index <= asked.after or not _is_chosen(outcome, asked.filter):
+            continue
+        more = outcome.result.size if outcome.result is not None else 0
+        if chosen and limit_bytes is not None and size + more > limit_bytes:
+            return FoundResults(outcomes=chosen, size=size, is_cut=True)
+        chosen[index] = outcome
+        size += more
+    return FoundResults(outcomes=chosen, size=size, is_cut=False)
+
+
+async def render_results(store: ResultsStore, run: str, found: FoundResults, keys: Keyring) -> bytes:
+    """Return results with their documents. Raises StoreUnavailable, CannotDecrypt."""
+    values = await _values(store, run, found.outcomes.values(), keys)
+    items = [_item(index, outcome, values) for index, outcome in found.outcomes.items()]
+    rest = b',"after":%d' % max(found.outcomes) if found.is_cut else b""
+    return b'{"items":[%b]%b}' % (b",".join(items), rest)
 
 
 def last_page(total: int) -> int:

@@ -9,7 +9,7 @@ from reactor_operator.engine.identity import Task
 from reactor_operator.kube.client import KubeClient
 from reactor_operator.pools.following import follow_deployments, follow_pools
 from reactor_operator.pools.loop import PoolLoop
-from reactor_operator.pools.lost import LostTasks
+from reactor_operator.pools.lost import GRACE_SECONDS, LostTasks
 from reactor_operator.pools.metrics import PoolMetrics
 from reactor_operator.pools.ports import WaitingStore
 from reactor_operator.pools.reconciler import PoolReconciler
@@ -31,10 +31,12 @@ def pool_parts(
     metrics: PoolMetrics,
     launched: Callable[[str, Task], bool],
     alive: Callable[[], set[tuple[str, str]]],
+    grace_seconds: float = GRACE_SECONDS,
 ) -> dict[str, Coroutine[None, None, None]]:
     """Return the parts. The roster is also told by the watch of our kinds, and asked by who queues tasks.
 
-    `launched` and `alive` are for chunks that have a pod of their own (see `untaken`).
+    `launched` and `alive` are for chunks that have a pod of their own (see `untaken`), `grace_seconds` for workers that
+    could not renew their leases (see `lost`).
     """
     reconciler = PoolReconciler(client, settings, clock)
     untaken = UntakenChunks(store, client, clock, launched=launched, alive=alive, lost_seconds=settings.lost_seconds)
@@ -44,7 +46,7 @@ def pool_parts(
     return watches | {
         "pools": PoolLoop(roster, reconciler, store, clock, metrics).run(),
         "list of pools": follow_pools(client, namespaces, roster),
-        "lost tasks": LostTasks(store, metrics).run(),
+        "lost tasks": LostTasks(store, metrics, grace_seconds=grace_seconds).run(),
         "unserved tasks": UnservedTasks(store, roster, client, clock).run(),
         "untaken chunks": untaken.run(),
     }

@@ -111,10 +111,10 @@ class UnservedTasks:
         if known.workers is None:
             return None
         if known.workers.ready:
-            return self._silence(key, depth)
+            return self._silence(key, known.pool.name, depth)
         self._silent.pop(key, None)
         trouble = _trouble(known, known.workers, depth)
-        return f"{NOT_READY}: {trouble}" if trouble else None
+        return f"{NOT_READY}: ReactorPool {known.pool.name}: {trouble}" if trouble else None
 
     async def _missing(self, key: str) -> str | None:
         """Look whether there really is no such pool."""
@@ -126,10 +126,10 @@ class UnservedTasks:
         if found is not None:
             return f"{NOT_FOUND}: ReactorPool {name} is being deleted"
         near = nearest(name, self._roster.names(namespace))
-        hint = f"; did you mean {near}?" if near is not None else ""
-        return f"{NOT_FOUND}: there is no ReactorPool {name} in namespace {namespace}{hint}"
+        hint = f"did you mean {near}?" if near is not None else "apply it, or name another one in poolRef"
+        return f"{NOT_FOUND}: there is no ReactorPool {name} in namespace {namespace}; {hint}"
 
-    def _silence(self, key: str, depth: Depth) -> str:
+    def _silence(self, key: str, name: str, depth: Depth) -> str:
         """Return that workers which run take nothing, where that is so for long: they do not reach the gateway."""
         now = self._monotonic()
         if depth.leased:
@@ -138,7 +138,8 @@ class UnservedTasks:
         since = self._silent.setdefault(key, now)
         if now - since < SILENT_SECONDS or depth.oldest_ms < SILENT_SECONDS * 1000:
             return ""
-        return f"{NOT_READY}: NothingTaken: its workers run and take no task; do they reach the gateway?"
+        words = "its workers run and take no task; do they reach the gateway?"
+        return f"{NOT_READY}: ReactorPool {name}: NothingTaken: {words}"
 
     async def _tell(self, key: str, reason: str) -> None:
         assert self._unsure is not None

@@ -102,7 +102,8 @@ def _explained(pod: JsonObject, reason: str) -> str:
     """Return a reason in the words that tell most."""
     name, _, rest = reason.partition(":")
     if name in _PULL:
-        return f"ImagePullBackOff:{rest}"  # the two take turns; one name does not look like news
+        # the two take turns; one name does not look like news
+        return f"ImagePullBackOff: an image cannot be pulled, see spec.image of the pool:{rest}"
     if name != _LOOP:
         return reason
     status = facts.container_status(pod, WORKER)

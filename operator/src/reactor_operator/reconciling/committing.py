@@ -29,7 +29,7 @@ class Commits:
     """What every pass is made with, and where each of its commits goes: into the store, then into what is remembered.
 
     epoch:              of this operator; a newer one makes its commits fail.
-    pools:              those that there are; None where their tasks are launched like others.
+    pools:              those that there are; None where their tasks are launched like others, and no chunks of them.
     pending_timeout_ms: how long a task waits for a place to start, where its reactor does not say.
     """
 
@@ -52,8 +52,12 @@ class Commits:
 
     def compile(self, definition: Definition) -> tuple[Blueprint | None, Plan]:
         """Return what a definition says, laid out and as the engine reads it."""
-        timeout = self.pending_timeout_ms
-        return compile_definition(definition, pending_timeout_ms=timeout, observed=self.teller.observed)
+        return compile_definition(
+            definition,
+            pending_timeout_ms=self.pending_timeout_ms,
+            observed=self.teller.observed,
+            chunks=self.pools is not None,
+        )
 
     def read(self, snapshot: Snapshot) -> KnownRun:
         """Return the run that a whole snapshot tells."""
@@ -65,6 +69,7 @@ class Commits:
             snapshot.revision,
             pending_timeout_ms=self.pending_timeout_ms,
             observed=self.teller.observed,
+            chunks=self.pools is not None,
         )
 
     def over(self, known: KnownRun) -> Pass:

@@ -84,14 +84,15 @@ def decode_definition(body: bytes) -> Definition:
 
 
 @lru_cache(maxsize=256)
-def _compiled(document: bytes, pending_timeout_ms: int, observed: bool) -> tuple[Blueprint, Plan]:
+def _compiled(document: bytes, pending_timeout_ms: int, observed: bool, chunks: bool) -> tuple[Blueprint, Plan]:
     pinned = orjson.loads(document)
     specs = {name: _sound(spec) for name, spec in pinned["composed"].items()}
     blueprint = blueprint_of(_sound(pinned["spec"]), specs)
     if b'"sensitive"' in document:
         schemas = {ROOT: pinned.get("sharedSchema"), **pinned.get("composedSchemas", {})}
         blueprint = replace(blueprint, sensitive=sensitivity_of(blueprint, schemas))
-    return blueprint, plan_of(blueprint, pending_timeout_ms=pending_timeout_ms, observed=observed)
+    plan = plan_of(blueprint, pending_timeout_ms=pending_timeout_ms, observed=observed, chunks=chunks)
+    return blueprint, plan
 
 
 def _sound(spec: Mapping[str, object]) -> ReactorSpec:
@@ -102,15 +103,15 @@ def _sound(spec: Mapping[str, object]) -> ReactorSpec:
 
 
 def compile_definition(
-    definition: Definition, *, pending_timeout_ms: int, observed: bool = False
+    definition: Definition, *, pending_timeout_ms: int, observed: bool = False, chunks: bool = True
 ) -> tuple[Blueprint | None, Plan]:
     """Return the blueprint and the plan of a definition; runs of one reactor share them.
 
-    `observed`: facts about the run are wanted, also where its reactor has no notifications.
+    `observed`: facts about the run are wanted, also where its reactor has no notifications. `chunks`: as in `plan_of`.
     """
     if definition.spec is None:
         return None, _OBSERVED if observed else NO_STEPS
     pinned: dict[str, object] = {"spec": definition.spec, "composed": definition.composed}
     if definition.shared_schema is not None or definition.composed_schemas:
         pinned |= {"sharedSchema": definition.shared_schema, "composedSchemas": definition.composed_schemas}
-    return _compiled(orjson.dumps(pinned, option=orjson.OPT_SORT_KEYS), pending_timeout_ms, observed)
+    return _compiled(orjson.dumps(pinned, option=orjson.OPT_SORT_KEYS), pending_timeout_ms, observed, chunks)

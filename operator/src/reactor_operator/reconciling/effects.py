@@ -26,6 +26,8 @@ _AGAIN_MS = 1_000
 _LONGEST_AGAIN_MS = 30_000
 _STILL_RUNS_MS = 5_000
 _WITHOUT_KEY_MS = 15_000
+_ROOM_MS = 100
+"""A task that ends rings the bell. One that was stopped does not, and leaves room all the same."""
 _AT_ONCE = 20
 
 
@@ -36,6 +38,9 @@ class Performed:
     done: bool
     event: ev.TaskEvent | None = None
     again_ms: int | None = None
+
+
+_NO_ROOM = Performed(done=False, again_ms=_ROOM_MS)
 
 
 class Effects:
@@ -58,6 +63,9 @@ class Effects:
 
         async def take_turns() -> None:
             for name, order in waiting:  # each order is taken by one of those who go over them
+                if isinstance(order, StartTask) and not self._launcher.has_room:
+                    results[name] = _NO_ROOM  # a map may have a thousand that wait: nothing is made of them yet
+                    continue
                 try:
                     results[name] = await self._one(known, order, documents)
                 except Exception as problem:

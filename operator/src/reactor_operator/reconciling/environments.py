@@ -18,7 +18,7 @@ from reactor_operator.engine.state import RunState, StepState
 from reactor_operator.engine.values import ValueRef
 from reactor_operator.evaluation.environment import NONE_READ, Element, Environment, ReadSensitive
 from reactor_operator.reconciling.documents import Documents
-from reactor_operator.reconciling.mapped import keys_of_element, place_of
+from reactor_operator.reconciling.mapped import place_of
 from reactor_operator.reconciling.records import KnownRun
 
 
@@ -94,15 +94,13 @@ class Readable:
 
     async def _elements(self, maps: Mapping[str, str], located: Located) -> dict[str, Element]:
         """Return the elements that are read, by the name of their map, that of the innermost last."""
-        assert self.known.blueprint is not None
         found: dict[str, Element] = {}
         for name, template in sorted(maps.items(), key=lambda one: len(one[1])):
             path, index = located.actual(template), located.index_of(template)
             step = step_at(self.known.plan, self.state, path)
             number, place = place_of(path, step, index)
             value = await self.documents.pages.element(path, step.round, number, place)
-            mapped = self.known.blueprint.nodes[template].step.map
-            found[name] = Element(value, index, keys_of_element(mapped.source if mapped is not None else None, index))
+            found[name] = Element(value, index, located.keys_of(name))
         return found
 
     def _sensitive(

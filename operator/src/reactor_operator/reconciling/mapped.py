@@ -11,9 +11,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from reactor_operator.api.paths import Keys, parse_path
 from reactor_operator.api.problems import render_found
-from reactor_operator.api.sources import Source
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.state import SOURCE_PAGE, MapState, StepState
 from reactor_operator.evaluation.environment import RESULTS_KEY
@@ -91,14 +89,6 @@ def place_of(path: str, step: StepState, index: int) -> tuple[int, int]:
     if at < 0 or index >= sources[at].first + sources[at].size:
         raise AssertionError(f"element {index} of {path!r} is in no page that is open")
     return sources[at].number, index - sources[at].first
-
-
-def keys_of_element(source: Source | None, index: int) -> Keys | None:
-    """Return the keys that lead to an element from the inputs, None where it is in none of them."""
-    if source is None or source.input is None:
-        return None
-    inside = parse_path(source.path) if source.path is not None else ()
-    return (*parse_path(source.input), *inside, index)
 
 
 def results_document(path: str, step: StepState) -> dict[str, object]:

@@ -90,10 +90,13 @@ def read_run(
     *,
     pending_timeout_ms: int,
     observed: bool = False,
+    chunks: bool = True,
 ) -> KnownRun:
     """Return the run that `records` hold. Raises Unreadable, KeyError or ValueError for records that are damaged."""
     definition = decode_definition(records[RECORD])
-    blueprint, plan = compile_definition(definition, pending_timeout_ms=pending_timeout_ms, observed=observed)
+    blueprint, plan = compile_definition(
+        definition, pending_timeout_ms=pending_timeout_ms, observed=observed, chunks=chunks
+    )
     steps = {name[len(_STEP) :]: decode_step(body) for name, body in records.items() if name.startswith(_STEP)}
     uid = definition.run.uid
     elements = {

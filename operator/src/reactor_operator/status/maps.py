@@ -5,7 +5,8 @@ In: the state of a run and the path of a step. Out: a JSON object. Never here: a
 
 from collections.abc import Mapping
 
-from reactor_operator.engine.elements import index_of
+from reactor_operator.engine.elements import collect_path, page_path
+from reactor_operator.engine.flight import Flight
 from reactor_operator.engine.state import RunState
 
 
@@ -14,10 +15,11 @@ def render_map(state: RunState, path: str) -> dict[str, object] | None:
     counts = state.step(path).map
     if counts is None:
         return None
-    in_flight = state.elements.get(path, {})  # beside elements there are the tasks that fetch pages and collect
+    in_flight = state.elements.get(path, {})
+    tasks = sum(key in in_flight for key in (page_path(path, counts.fetched), collect_path(path)))  # are no elements
     rendered: dict[str, object] = {
         "total": counts.total,
-        "running": sum(index_of(path, key) is not None for key in in_flight),
+        "running": len(in_flight) - tasks,
         "succeeded": counts.succeeded,
         "failed": counts.failed,
         "skipped": counts.skipped,
@@ -33,7 +35,8 @@ def reason_of(state: RunState, path: str) -> str:
 
 
 def _reason_in(elements: Mapping[str, RunState]) -> str:
-    for element in elements.values():
+    flight = Flight.of(elements)
+    for element in (flight[key] for key in flight.reasoned):
         for path in element.active:
             if reason := element.step(path).reason:
                 return f"{path}: {reason}"

@@ -1,11 +1,16 @@
 """The bell of a store that lives in one process: who listens is told which runs got an entry.
 
-In: the run of each appended entry. Out: runs, each at most once per look. Never here: the entries themselves.
+In: each appended entry. Out: runs, each at most once per look. Never here: what the entries say.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from weakref import WeakSet
+
+from reactor_operator.store.port import Entry
+
+_NO_HURRY_SECONDS = 0.3
+"""From a start, or a reason to wait, nothing follows at once: what comes soon after is looked at together with it."""
 
 
 class Listener(AsyncIterator[str]):
@@ -13,10 +18,18 @@ class Listener(AsyncIterator[str]):
 
     def __init__(self) -> None:
         self._waiting: dict[str, None] = {}
+        self._late: dict[str, asyncio.TimerHandle] = {}
         self._rung = asyncio.Event()
 
-    def hear(self, run: str) -> None:
-        """Note a ring."""
+    def hear(self, run: str, *, hurry: bool = True) -> None:
+        """Note a ring, soon where there is no hurry."""
+        if not hurry:
+            if run not in self._late:
+                self._late[run] = asyncio.get_running_loop().call_later(_NO_HURRY_SECONDS, self.hear, run)
+            return
+        late = self._late.pop(run, None)
+        if late is not None:
+            late.cancel()
         self._waiting[run] = None
         self._rung.set()
 
@@ -35,10 +48,10 @@ class Bell:
     def __init__(self) -> None:
         self._listeners: WeakSet[Listener] = WeakSet()
 
-    def ring(self, run: str) -> None:
-        """Tell every listener."""
+    def ring(self, entry: Entry) -> None:
+        """Tell every listener of an entry that was recorded."""
         for listener in self._listeners:
-            listener.hear(run)
+            listener.hear(entry.run, hurry=entry.final or not entry.task)
 
     def listen(self) -> Listener:
         """Return a listener that hears every ring from now on."""

@@ -136,7 +136,7 @@ class MemoryStore:
             found.last_position += 1
             found.inbox[found.last_position] = entry.body
             await self.put_values(entry.run, entry.values)
-            self._bell.ring(entry.run)
+            self._bell.ring(entry)
             if entry.final:
                 self._pools.has_outcome(entry.run, entry.task)
         return answer

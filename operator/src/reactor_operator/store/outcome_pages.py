@@ -4,6 +4,7 @@ In: the outcomes of up to 100 elements that follow each other. Out: JSON, one en
 is known, 1 for the commonest end (succeeded with null, nothing kept), else an object. Never here: where a page is kept.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -19,6 +20,7 @@ from reactor_operator.store.codec import (
     reference_to_json,
 )
 
+_REMEMBERED = 2_000
 _PLAIN = ElementOutcome(phase=ElementPhase.SUCCEEDED)
 
 
@@ -35,15 +37,19 @@ def source_page_name(path: str, round_: int, number: int) -> str:
 def encode_outcomes(path: str, number: int, page: OutcomePage) -> bytes:
     """Render a page of the map at `path`."""
     first = number * PAGE
-    return orjson.dumps([_entry(f"{path}[{first + at}]", page.get(first + at)) for at in range(PAGE)])
+    # joined here: orjson 3.13 writes past its buffer where many nulls follow a Fragment in a list
+    return b"[%b]" % b",".join(_entry(f"{path}[{first + at}]", page.get(first + at)) for at in range(PAGE))
 
 
-def decode_outcomes(path: str, number: int, uid: str, body: bytes) -> OutcomePage:
-    """Return the page that `encode_outcomes` rendered for a map of a run. Raises Unreadable."""
+def decode_outcomes(path: str, number: int, uid: str, body: bytes, *, kept: bool = True) -> OutcomePage:
+    """Return the page that `encode_outcomes` rendered for a map of a run. Raises Unreadable.
+
+    Without `kept` sagas are left out, which are most of a page: who reads results needs none.
+    """
     first = number * PAGE
     try:
         return {
-            first + at: _PLAIN if entry == 1 else _outcome(f"{path}[{first + at}]", uid, entry)
+            first + at: _PLAIN if entry == 1 else _outcome(f"{path}[{first + at}]", uid, entry, kept)
             for at, entry in enumerate(orjson.loads(body))
             if entry is not None
         }
@@ -51,11 +57,32 @@ def decode_outcomes(path: str, number: int, uid: str, body: bytes) -> OutcomePag
         raise Unreadable(f"stored outcomes of {path} cannot be read ({problem}): {body[:200]!r}") from problem
 
 
-def _entry(path: str, outcome: ElementOutcome | None) -> object:
+def _entry(path: str, outcome: ElementOutcome | None) -> bytes:
     if outcome is None:
-        return None
-    if outcome == _PLAIN:
-        return 1
+        return b"null"
+    return b"1" if outcome == _PLAIN else _rendered(_Place(path, outcome))
+
+
+class _Place:
+    """The very outcome of an element. To compare what is in it would take as long as to render it."""
+
+    __slots__ = ("outcome", "path")
+
+    def __init__(self, path: str, outcome: ElementOutcome) -> None:
+        self.path = path
+        self.outcome = outcome
+
+    def __hash__(self) -> int:
+        return id(self.outcome)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Place) and self.outcome is other.outcome and self.path == other.path
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _rendered(place: _Place) -> bytes:
+    """Render an outcome: once, though its page is written each time that another element of it has ended."""
+    path, outcome = place.path, place.outcome
     entry: dict[str, Any] = {"phase": outcome.phase}
     if outcome.result is not None:
         entry["result"] = reference_to_json(outcome.result)
@@ -63,12 +90,12 @@ def _entry(path: str, outcome: ElementOutcome | None) -> object:
         entry["failure"] = failure_to_json(outcome.failure)
     if outcome.kept is not None:
         entry["kept"] = element_to_json(path, outcome.kept)
-    return entry
+    return orjson.dumps(entry)
 
 
-def _outcome(path: str, uid: str, entry: dict[str, Any]) -> ElementOutcome:
+def _outcome(path: str, uid: str, entry: dict[str, Any], with_kept: bool) -> ElementOutcome:
     kept = None
-    if "kept" in entry:
+    if with_kept and "kept" in entry:
         header, steps = element_from_json(path, uid, entry["kept"])
         kept = RunState(header=header, steps=steps)
     return ElementOutcome(

@@ -78,7 +78,7 @@ class SqliteStore:
         """Check an entry and record it."""
         answer = await self._transact("IMMEDIATE", lambda db: statements.append(db, entry))
         if answer is Appended.RECORDED:
-            self._bell.ring(entry.run)
+            self._bell.ring(entry)
         return answer
 
     async def append_all(self, entries: Sequence[Entry]) -> list[Appended]:
@@ -88,7 +88,7 @@ class SqliteStore:
         answers = await self._transact("IMMEDIATE", lambda db: [statements.append(db, entry) for entry in entries])
         for entry, answer in zip(entries, answers, strict=True):
             if answer is Appended.RECORDED:
-                self._bell.ring(entry.run)
+                self._bell.ring(entry)
         return answers
 
     async def open_task(self, run: str, task: str) -> OpenTask | None:

@@ -63,6 +63,11 @@ class ClusterLauncher:
         self._retiring: OrderedDict[str, int] = OrderedDict()
         self._chunks: OrderedDict[str, None] = OrderedDict()
 
+    @property
+    def has_room(self) -> bool:
+        """Always: the cluster itself says which pods wait for a place."""
+        return True
+
     async def start(self, order: TaskOrder) -> Launched | NotYet | Refused:
         """Create the task's pod or Job, or find that it stands already."""
         if order.after is not None and not order.chunk:  # a lease that ran out is proof enough

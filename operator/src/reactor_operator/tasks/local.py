@@ -23,7 +23,7 @@ from reactor_operator.engine.failures import Failure, FailureKind, render_messag
 from reactor_operator.engine.identity import Task, pod_name
 from reactor_operator.outcomes.results import ResultsStore
 from reactor_operator.ports import Clock, Launched, NotYet, Refused, RunRef, TaskOrder, Unavailable
-from reactor_operator.store.port import Appended, Entry, Inbox, StoreUnavailable
+from reactor_operator.store.port import Appended, Entry, Inbox
 from reactor_operator.tasks.laptop.containers import Container, prepare
 from reactor_operator.tasks.laptop.engine import Engine, find_engine
 from reactor_operator.tasks.laptop.messages import (
@@ -37,6 +37,7 @@ from reactor_operator.tasks.laptop.messages import (
     worker_order,
 )
 from reactor_operator.tasks.laptop.results import LaptopResults
+from reactor_operator.tasks.laptop.telling import Telling
 from reactor_operator.tasks.laptop.variables import Config, agent_variables
 from reactor_operator.tasks.laptop.worker import Worker, new_mark
 from reactor_operator.tasks.laptop.workers import Workers
@@ -45,7 +46,6 @@ from reactor_operator.tasks.manifest_env import Unlaunchable
 OnOutput = Callable[[Task, str], None]
 _AGAIN_MS = 20
 _ENGINE_TURN_SECONDS = 1.0
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ class LocalLauncher:
         keys: Keyring = NO_KEYS,
         results: ResultsStore | None = None,
     ) -> None:
-        self._inbox = inbox
+        self._telling = Telling(inbox)
         self._clock = clock
         self._settings = settings
         self._keys = keys
@@ -125,7 +125,12 @@ class LocalLauncher:
         action = step.action(task.action)
         if action is not None and action.container is not None:
             await self._remove_leftover(run, task)
-        await self._append(lost_entry(run, task))
+        await self._telling.append(lost_entry(run, task))
+
+    @property
+    def has_room(self) -> bool:
+        """Whether fewer tasks run than may."""
+        return len(self._running) < self._settings.at_once and not self._closing
 
     async def start(self, order: TaskOrder) -> Launched | NotYet | Refused:
         """Launch the task unless it runs, or ran, here already."""
@@ -134,7 +139,7 @@ class LocalLauncher:
             return Launched()
         if order.after is not None and (order.run.uid, order.after.key) in self._running:
             return NotYet(again_ms=_AGAIN_MS)
-        if len(self._running) >= self._settings.at_once or self._closing:
+        if not self.has_room:
             return NotYet(again_ms=_AGAIN_MS)
         action = order.step.action(order.task.action)
         if action is None:
@@ -192,6 +197,7 @@ class LocalLauncher:
         for job in jobs:
             job.cancel()
         await asyncio.gather(*jobs, return_exceptions=True)
+        await self._telling.close()
         if self._engine is not None:
             self._engine.cancel()
             await asyncio.wait((self._engine,))
@@ -306,7 +312,7 @@ class LocalLauncher:
 
         Where another process checked in before, that one ended in the middle of it (there is one at a time).
         """
-        answer = await self._append(started_entry(order, self._clock.now(), self._binding))
+        answer = await self._telling.append(started_entry(order, self._clock.now(), self._binding))
         if answer is Appended.CONFLICT:
             await self._tell(order, lost_entry(order.run, order.task))
         return answer in (Appended.RECORDED, Appended.REPEATED)
@@ -315,17 +321,7 @@ class LocalLauncher:
         """Record an outcome."""
         running = self._running[order.run.uid, order.task.key]
         running.told = True
-        await self._append(outcome)
-
-    async def _append(self, entry: Entry) -> Appended:
-        """Record an entry, however long the store is away."""
-        pause = _FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                return await self._inbox.append(entry)
-            except StoreUnavailable:
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        await self._telling.append(outcome)
 
     def _output_of(self, order: TaskOrder) -> Callable[[str], None]:
         masks = masks_of_order(order)

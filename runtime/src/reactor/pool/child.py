@@ -165,6 +165,7 @@ class Child:
             self._tell_kept()
             if not page.keep(answer):
                 self._send(answer)
+        page.answered()
         if flags & LAST or micros > _SLOW_US or now - self._kept_since > _KEPT_NS:
             self._tell_kept()
 
@@ -180,6 +181,8 @@ class Child:
             fetched = self._reader.fetch(run, given)
             if fetched is None:
                 return b"", NOT_BEGUN | CLOSED
+            if not self._page.may_begin(self._page.current, monotonic_ns()):  # that took a while
+                return b"", NOT_BEGUN
             given = fetched
         step = self._steps[given["step"]]
         try:
@@ -215,9 +218,9 @@ class Child:
             self._handlers[given["step"]] = call.handler, script
         return document
 
-    def _read_page(self, step: str, round_: int, page: int, which: str) -> "Mapping[str, object]":
+    def _read_page(self, step: str, round_: int, page: int, which: str, after: int) -> "Mapping[str, object]":
         assert self._reader is not None
-        return self._reader.read_page(*self._given, step, round_, page, which)
+        return self._reader.read_page(*self._given, step, round_, page, which, after)
 
     def _in_order(self) -> bool:
         """Put everything back, end what the task left running, and return whether another task may follow here."""

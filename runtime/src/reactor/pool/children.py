@@ -62,6 +62,10 @@ class ChildProcess:
         """Whether it waits for tasks."""
         return not self.tasks and not self.retiring
 
+    def running_ns(self, now_ns: int) -> int:
+        """Return for how long it has been at its task; 0 where it is at none."""
+        return now_ns - self.page.began_ns if self.page.current else 0
+
     def has_room(self, tasks: list[Task]) -> bool:
         """Return whether it can number so many more tasks."""
         return len(self.tasks) + len(tasks) <= RING
@@ -114,6 +118,12 @@ class ChildProcess:
         self.page.ask_to_stop(task.number)
         self._signal(signal.SIGTERM)
 
+    def ended_before_it_was_told(self, task: Task) -> None:
+        """A task that was to stop had ended by then, and the child goes on: what it does now is none of that."""
+        if self.page.stop == task.number:
+            self.retiring = False
+            self.kill_at = 0.0
+
     def kill(self) -> None:
         """End it now."""
         self.killed = True
@@ -128,11 +138,11 @@ class ChildProcess:
         self._close()
         self._received.clear()
         self._take(bytearray(self.page.look()))
-        self._was_doing = self.page.current
+        self._was_doing = self.page.untold
         self.page.close()
 
     def was_doing(self) -> Task | None:
-        """Return the task that the child was doing when it ended without an answer to it."""
+        """Return the task that the child had begun when it ended, and did not answer for."""
         return self.tasks.get(self._was_doing)
 
     def dismiss(self) -> None:

@@ -38,6 +38,8 @@ class Conversation:
         namespace, _, name = settings.pool.partition("/")
         self._path = f"/v1/pools/{quote(namespace)}/{quote(name)}/"
         self._heartbeat_at = 0.0
+        self._is_reports_turn = False
+        """Whether a heartbeat was the last thing told: one that fails again and again keeps no report back."""
         self._drains_since: float | None = None
         self._is_away = False
 
@@ -50,9 +52,12 @@ class Conversation:
             self._lease(limit)
         if not self._telling.is_free:
             return
-        if self._work.held.leases and now >= self._heartbeat_at:
+        is_report_due = bool(self._work.outcomes) and self._due_in(now) <= 0
+        if self._work.held.leases and now >= self._heartbeat_at and not (is_report_due and self._is_reports_turn):
+            self._is_reports_turn = True
             self._heartbeat(now)
-        elif self._work.outcomes and self._due_in(now) <= 0:
+        elif is_report_due:
+            self._is_reports_turn = False
             self._report()
 
     def pause(self, now: float) -> float:
@@ -108,7 +113,7 @@ class Conversation:
         held_any = bool(self._work.held.leases)
         try:
             leases = self._work.held.take(answer.body, asked_at_ns)
-        except (ValueError, KeyError, TypeError, StopIteration) as problem:
+        except (ValueError, KeyError, TypeError, AttributeError) as problem:
             say(f"the gateway's answer to a lease is not understood: {problem!r}")
             self._leasing.rest()
             return
@@ -135,9 +140,13 @@ class Conversation:
 
     def _renewed(self, answer: Answer, asked: list[Lease], asked_at_ns: int) -> None:
         told = self._told("heartbeat", answer, "leases")
-        if isinstance(told, dict):
+        if not isinstance(told, dict):
+            return
+        try:
             self._work.withdraw(self._work.held.renew(told, asked, asked_at_ns))
-            self._work.renewed()
+        except (ValueError, KeyError, TypeError) as problem:
+            say(f"the gateway's answer to heartbeat is not understood: {problem!r}")
+        self._work.renewed()
 
     def _report(self) -> None:
         batch = self._work.outcomes.next_batch()

@@ -5,6 +5,7 @@ when its lease may have run out. A lease counts from before it was asked for, by
 """
 
 from json import loads
+from time import monotonic_ns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,10 +52,11 @@ class Task:
 class Lease:
     """A chunk of tasks that one child does, one after the other.
 
-    `open` counts those that are not settled. `halted`: one failed that the others wait for.
+    `open` counts those that are not settled. `halted`: one failed that the others wait for. `taken_ns`: since when it
+    is held.
     """
 
-    __slots__ = ("halted", "id", "open", "run", "steps", "tasks", "valid_until_ns")
+    __slots__ = ("halted", "id", "open", "run", "steps", "taken_ns", "tasks", "valid_until_ns")
 
     def __init__(self, id_: str, run: str, steps: list[str], valid_until_ns: int) -> None:
         self.id = id_
@@ -64,6 +66,7 @@ class Lease:
         self.open = 0
         self.halted = False
         self.valid_until_ns = valid_until_ns
+        self.taken_ns = monotonic_ns()
 
 
 Portion = tuple[Lease, list[Task]]
@@ -85,7 +88,8 @@ class Held:
         """Tasks that are not reported yet."""
 
     def take(self, answer: bytes, asked_at_ns: int) -> list[Lease]:
-        """Return the leases of an answer (docs/protocol.md). Raises ValueError, KeyError, TypeError for any other."""
+        """Return the leases of an answer (docs/protocol.md). Raises ValueError, KeyError, TypeError, AttributeError for
+        any other, and holds nothing of it."""
         first, *lines = answer.split(b"\n")
         head = loads(first)
         for digest, document in head["steps"].items():
@@ -116,9 +120,14 @@ class Held:
         return [task for task in closed if not task.settled]
 
     def forget_steps(self) -> None:
-        """Drop the documents of steps; the gateway tells them again."""
-        self.steps.clear()
-        self.timeouts.clear()
+        """Drop the documents of steps of which nothing is held; the gateway tells them again."""
+        needed = self.needed_steps()
+        self.steps = {digest: document for digest, document in self.steps.items() if digest in needed}
+        self.timeouts = {digest: timeout for digest, timeout in self.timeouts.items() if digest in needed}
+
+    def needed_steps(self) -> set[str]:
+        """Return the steps of what is held."""
+        return {digest for lease in self.leases.values() for digest in lease.steps}
 
     def timeout_ns(self, task: Task) -> int | None:
         """Return how long a task may take, None where there is no limit."""
@@ -145,6 +154,9 @@ def _texts(found: object) -> frozenset[str]:
 def _leases(told: "list[dict[str, Any]]", lines: "Iterator[bytes]", until_ns: int) -> "Iterator[Lease]":
     for one in told:
         lease = Lease(one["lease"], one["run"], one["steps"], until_ns)
-        lease.tasks = [Task(lease, key, proof, next(lines)) for key, proof in one["tasks"]]
+        told_tasks = [(key, proof, next(lines, None)) for key, proof in one["tasks"]]
+        if any(line is None for _, _, line in told_tasks):
+            raise ValueError("fewer lines than tasks")
+        lease.tasks = [Task(lease, key, proof, line or b"") for key, proof, line in told_tasks]
         lease.open = len(lease.tasks)
         yield lease

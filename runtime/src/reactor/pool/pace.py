@@ -16,6 +16,8 @@ _AHEAD_US = 10_000.0
 _UNKNOWN_US = 20_000.0
 _STEPS = 1_000
 _WEIGHT = 0.05
+_QUICKER, _SLOWER = 0.1, 0.3
+"""How much a task counts for what tasks take: a slow one more, for others wait behind it."""
 
 
 class Pace:
@@ -24,7 +26,7 @@ class Pace:
     def __init__(self, concurrency: int) -> None:
         self._concurrency = concurrency
         self._by_step: dict[str, float] = {}
-        self._overall_us = _UNKNOWN_US
+        self._overall_us: float | None = None
 
     def took(self, lease: Lease, micros: int) -> None:
         """Learn from a task that ended."""
@@ -33,7 +35,9 @@ class Pace:
         step = lease.steps[0]
         known = self._by_step.get(step)
         self._by_step[step] = micros if known is None else known + (micros - known) * _WEIGHT
-        self._overall_us += (micros - self._overall_us) * _WEIGHT
+        if self._overall_us is None:
+            self._overall_us = micros
+        self._overall_us += (micros - self._overall_us) * (_SLOWER if micros > self._overall_us else _QUICKER)
 
     def expect(self, lease: Lease, tasks: list[Task]) -> float:
         """Note how long tasks of a lease will take, and return it in microseconds for all together."""
@@ -50,9 +54,15 @@ class Pace:
         """Return how many microseconds of work a child should still get."""
         return _AHEAD_US - child.expected_us
 
-    def lease_limit(self, held: int, idle: int) -> int:
-        """Return how many tasks to lease where so many are held and so many children wait; 0: none now."""
-        ahead = int(_HELD_SECONDS * 1_000_000 * self._concurrency / max(self._overall_us, 1.0))
+    def lease_limit(self, held: int, idle: int, running_us: float = 0.0) -> int:
+        """Return how many tasks to lease where so many are held and so many children wait; 0: none now.
+
+        running_us: for how long every child has been at its task. Until one has ended there is one for each child.
+        """
+        ahead = 0
+        if self._overall_us is not None:
+            each_us = max(self._overall_us, running_us, 1.0)
+            ahead = int(_HELD_SECONDS * 1_000_000 * self._concurrency / each_us)
         wanted = min(max(self._concurrency, ahead), _MOST_HELD)
         missing = wanted - held
         if idle == 0 and missing < wanted / 2:

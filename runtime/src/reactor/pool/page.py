@@ -7,7 +7,7 @@ lock; each number has one writer, and is read once where it matters.
 import mmap
 import os
 
-_CURRENT, _BEGAN, _STOP, _VALID, _KEPT = 0, 1, 2, 3, 4
+_CURRENT, _BEGAN, _STOP, _VALID, _KEPT, _UNTOLD = 0, 1, 2, 3, 4, 5
 _HEAD = 64
 RING = 64 * 1024
 """Tasks that a child may hold at once; their numbers, modulo this, are their places among the marks."""
@@ -34,6 +34,11 @@ class Page:
         return self._numbers[_CURRENT]
 
     @property
+    def untold(self) -> int:
+        """The task that has ended, or not yet, and has no answer: what became of it nobody knows if the child ends."""
+        return self._numbers[_UNTOLD]
+
+    @property
     def began_ns(self) -> int:
         """When it began that, by the monotonic clock."""
         return self._numbers[_BEGAN]
@@ -44,13 +49,18 @@ class Page:
         return self._numbers[_STOP]
 
     def begin(self, number: int, now_ns: int) -> None:
-        """The child begins a task; 0: it has ended."""
+        """The child begins a task."""
         self._numbers[_BEGAN] = now_ns
+        self._numbers[_UNTOLD] = number
         self._numbers[_CURRENT] = number
 
     def end(self) -> None:
-        """The child has ended its task."""
+        """The child has ended its task, and is to answer for it."""
         self._numbers[_CURRENT] = 0
+
+    def answered(self) -> None:
+        """The child has answered for its task, or keeps the answer back here."""
+        self._numbers[_UNTOLD] = 0
 
     def ask_to_stop(self, number: int) -> None:
         """The parent wants this task to stop, and the child to end after it."""

@@ -38,13 +38,13 @@ class PoolReader:
         return found if isinstance(found, dict) else None
 
     def read_page(
-        self, run: str, given: "Mapping[str, Any]", step: str, round_: int, page: int, which: str
+        self, run: str, given: "Mapping[str, Any]", step: str, round_: int, page: int, which: str, after: int
     ) -> "Mapping[str, object]":
         """Return a page of the results of a map. Raises ResultsUnavailable, GatewayAway."""
         from reactor.results import page_of, query_of
 
         task = f"run={quote(run)}&task={quote(given['task'])}&proof={given['proof']}&worker={quote(self._worker)}"
-        return page_of(self._ask("GET", f"results?{task}&{query_of(step, round_, page, which)}", None), step)
+        return page_of(self._ask("GET", f"results?{task}&{query_of(step, round_, page, which, after)}", None), step)
 
     def _ask(self, method: str, verb: str, body: bytes | None) -> "Answer":
         with self._turn:

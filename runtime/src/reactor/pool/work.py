@@ -21,6 +21,10 @@ from reactor.processes import end_strays
 
 GRACE_SECONDS = 5.0
 _SPAWN_AGAIN_SECONDS = 1.0
+_SLOW_NS = 100_000_000
+"""A child that has been at a task for so long is handed no others to wait behind it."""
+_HELD_NS = 5_000_000_000
+"""What was not begun for so long is given back: another worker may have nothing to do."""
 _STEPS = 500
 
 
@@ -49,7 +53,9 @@ class Work:
         if self.is_draining or (self._settings.once and self.has_leased):
             return 0
         idle = 0 if self._ready else sum(child.is_idle for child in self._children.values())
-        return self.pace.lease_limit(self.held.count, idle)
+        now_ns = monotonic_ns()
+        running_ns = min((child.running_ns(now_ns) for child in self._children.values()), default=0)
+        return self.pace.lease_limit(self.held.count, idle, running_ns / 1000)
 
     def take(self, leases: list[Lease]) -> None:
         """Take what was leased."""
@@ -59,8 +65,8 @@ class Work:
             self._release_ready()
 
     def forget_steps(self) -> None:
-        """Forget what was told of steps, where it has become much and nothing is held."""
-        if len(self.held.steps) > _STEPS and not self.held.count:
+        """Forget what was told of steps, where it has become much; what is held keeps its own."""
+        if len(self.held.steps) > _STEPS + 2 * len(self.held.needed_steps()):
             self.held.forget_steps()
             for child in self._children.values():
                 child.forget_steps()
@@ -96,8 +102,9 @@ class Work:
             child.renew()
 
     def look_at_clock(self, now: float) -> None:
-        """Stop what takes too long, and end what does not stop."""
+        """Stop what takes too long, end what does not stop, and give back what nobody comes to."""
         now_ns = monotonic_ns()
+        self._give_back_late(now_ns)
         for child in self._children.values():
             child.look(now_ns)
             if child.kill_at and now >= child.kill_at:
@@ -179,6 +186,8 @@ class Work:
         elif flags & NOT_BEGUN:
             self._not_begun(task)
         elif task.stopped:
+            if not flags & LAST:
+                child.ended_before_it_was_told(task)
             self._stopped(task)
         else:
             self.pace.took(task.lease, micros)
@@ -198,13 +207,14 @@ class Work:
             self.held.settle(task)
 
     def _not_begun(self, task: Task) -> None:
-        """Do later what was not begun, give it back, or forget it."""
+        """Do later what was not begun, give it back, or forget it.
+
+        Where its lease may have run out it is given back too: if nobody was told of its loss it counts as never begun.
+        """
         if task.withdrawn and not self.is_draining:
             self.held.settle(task)
-        elif self.is_draining or task.lease.halted:
+        elif self.is_draining or task.lease.halted or monotonic_ns() >= task.lease.valid_until_ns:
             self.outcomes.add(Outcome(task, b"null", released=True))
-        elif monotonic_ns() >= task.lease.valid_until_ns:
-            self.held.settle(task)
         elif self._ready and self._ready[0][0] is task.lease:
             again = self._ready[0][1]
             again.append(task)
@@ -215,7 +225,7 @@ class Work:
     def _hand_out(self) -> None:
         """Give each child so much that it need not wait, and no more: what it has no other one can do."""
         now_ns = monotonic_ns()
-        able = [child for child in self._children.values() if not child.retiring and self.pace.wants(child)]
+        able = [child for child in self._children.values() if self._is_able(child, now_ns)]
         for place, child in enumerate(sorted(able, key=lambda one: one.expected_us)):
             portions: list[Portion] = []
             share = -(-len(self._ready) // (len(able) - place))
@@ -232,11 +242,31 @@ class Work:
             if portions:
                 child.hand(portions, self.held.steps)
 
+    def _is_able(self, child: ChildProcess, now_ns: int) -> bool:
+        """Return whether a child should have more to do."""
+        return not child.retiring and self.pace.wants(child) and child.running_ns(now_ns) < _SLOW_NS
+
+    def _give_back_late(self, now_ns: int) -> None:
+        """Give back chunks of which nothing was begun, where no child has come to the next one for long."""
+        if not self._ready or self._settings.once or now_ns - self._ready[0][0].taken_ns < _HELD_NS:
+            return
+        if any(self._is_able(child, now_ns) for child in self._children.values()):
+            return
+        begun = deque((lease, tasks) for lease, tasks in self._ready if len(tasks) < len(lease.tasks))
+        late = [task for lease, tasks in self._ready if len(tasks) == len(lease.tasks) for task in tasks]
+        self._ready = begun
+        for task in late:
+            if task.withdrawn:
+                self.held.settle(task)
+            else:
+                self.outcomes.add(Outcome(task, b"null", released=True))
+
     def _still_to_do(self, lease: Lease, tasks: list[Task], now_ns: int) -> list[Task]:
         left = [task for task in tasks if not task.withdrawn and now_ns < lease.valid_until_ns]
         if len(left) < len(tasks):
-            for task in set(tasks) - set(left):
-                self.held.settle(task)
+            for task in tasks:
+                if task not in left:
+                    self._not_begun(task)
         return left
 
     def _release_ready(self) -> None:

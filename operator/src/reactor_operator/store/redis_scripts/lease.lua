@@ -1,6 +1,7 @@
 #!lua
 --include pools
--- Takes chunks from the queue of a pool for a worker, one of each run in turn.
+-- Takes chunks from the queue of a pool for a worker, one of each run in turn. All is read before anything is written:
+-- where something that is stored is not as it should be, this fails and has changed nothing.
 -- KEYS: pool leases depths
 -- ARGV: prefix pool worker binding limit for_ms
 -- Answers for each chunk: run ("": the one before) tasks (task record)*; its lease is RUN/LAST TASK.
@@ -11,12 +12,13 @@ local newly_bound, lease_of_one = render_state(0, binding, "", ""), pool .. "\n"
 local answer, answered, taken, queued, queues, run_before = {}, 0, 0, 0, {}, nil
 local ready, first_ready = {}, 1 -- runs that are due; those that had their turn come after all others
 local served, first_served = {}, 1
-local any_more, is_again = true, false
+local turns, any_more, is_again = 0, true, false -- `turns`: runs that were read
 
 local function next_run()
   if first_ready > #ready and any_more then
-    ready, first_ready = redis.call("LPOP", pool_key, limit - taken) or {}, 1
+    ready, first_ready = redis.call("LRANGE", pool_key, turns, turns + limit - taken - 1), 1
     any_more = #ready == limit - taken
+    turns = turns + #ready
   end
   is_again = first_ready > #ready
   if not is_again then
@@ -175,24 +177,27 @@ end
 for i = first_served, #served do
   left_served[#left_served + 1] = served[i]
 end
-in_batches("LPUSH", pool_key, left_ready)
-in_batches("RPUSH", pool_key, left_served)
 local until_ms = string.format("%d", now_ms() + for_ms)
 for run, queue in pairs(queues) do
-  if queue.removed > 0 then
-    redis.call("LTRIM", queue.key, queue.removed, -1)
-    if queue.removed < queue.length and byte(redis.call("LINDEX", queue.key, 0)) ~= SPACE then
-      redis.call("LPUSH", queue.key, queue.time)
-    end
-  end
-  in_batches("HSET", queue.tasks_key, queue.bound)
-  in_batches("HSET", queue.leases_key, queue.leased)
   for i = 1, #queue.leased, 2 do
     scores[scores_at + 1], scores[scores_at + 2] = until_ms, run .. "/" .. queue.leased[i]
     scores_at = scores_at + 2
   end
 end
 in_batches("ZADD", leases_key, scores)
+for _, queue in pairs(queues) do
+  in_batches("HSET", queue.leases_key, queue.leased)
+  in_batches("HSET", queue.tasks_key, queue.bound)
+  if queue.removed > 0 then
+    redis.call("LTRIM", queue.key, queue.removed, -1)
+    if queue.removed < queue.length and byte(redis.call("LINDEX", queue.key, 0)) ~= SPACE then
+      redis.call("LPUSH", queue.key, queue.time)
+    end
+  end
+end
+redis.call("LTRIM", pool_key, turns, -1)
+in_batches("LPUSH", pool_key, left_ready)
+in_batches("RPUSH", pool_key, left_served)
 count(depths, "q " .. pool, -queued)
 count(depths, "l " .. pool, taken)
 return answer
