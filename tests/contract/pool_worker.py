@@ -104,11 +104,11 @@ class PooledRun:
     async def wait_for(self, count: int) -> dict[str, Event]:
         """Wait until so many outcomes are in the inbox; return them by the path of their task."""
 
-        async def enough() -> list[Event]:
-            found = await self.events()
+        async def enough() -> list[Outcome]:
+            found = [one for one in await self.events() if isinstance(one, Outcome)]
             return found if len(found) >= count else []
 
-        return {one.task.path: one for one in await until(enough) if isinstance(one, Outcome)}
+        return {one.task.path: one for one in await until(enough)}
 
 
 @dataclass

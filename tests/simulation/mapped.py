@@ -49,7 +49,9 @@ def random_map(random: Random, name: str, *, comparable: bool, nested: bool = Fa
         mapped |= {"undoWindow": 2}
     if not comparable and random.random() < 0.1:
         mapped |= {"timeout": "30s"}
-    step: Step = {"arguments": {"row": {"element": name}, "place": {"index": name}}}
+    step: Step = {
+        "arguments": {"row": {"element": name}, "place": {"index": name}, "note": {"value": random_note(random)}}
+    }
     if random.random() < 0.4:
         step["retries"] = _attempts(random.randint(2, 3))
     if random.random() < 0.4:
@@ -72,7 +74,7 @@ def random_map(random: Random, name: str, *, comparable: bool, nested: bool = Fa
 def _inside(random: Random, name: str, *, comparable: bool, nested: bool) -> list[Step]:
     """Return the steps of each element: one after the other, the last may be a map of its own."""
     first: Step = {"name": f"{name}xa", "run": random_action(random), "undo": random_action(random)}
-    first["arguments"] = {"row": {"element": name}}
+    first["arguments"] = {"row": {"element": name}, "note": {"value": random_note(random)}}
     second: Step = {"name": f"{name}xb", "waitFor": [f"{name}xa"]}
     if random.random() < 0.3 and not nested:
         return [first, second | random_map(random, f"{name}xb", comparable=comparable, nested=True)]
@@ -91,6 +93,11 @@ def random_action(random: Random) -> Step:
     if random.random() < 0.2:
         return {"http": {"method": "POST", "url": {"value": "http://shop/"}, "body": {"value": {"sold": 1}}}}
     return {"python": {"handler": "shop:work"}}
+
+
+def random_note(random: Random) -> str:
+    """Return an argument; a long one makes the arguments a document of their own, which is to be dropped."""
+    return "z" * random.choice([1, 1, 400])
 
 
 def _attempts(most: int) -> dict[str, object]:

@@ -100,6 +100,25 @@ def test_tasks_in_flight_are_stopped_where_the_reactor_says_so() -> None:
     assert run.unreversed == [("rows", FailureKind.UNCERTAIN)]
 
 
+def test_an_element_that_halts_stops_no_other_whatever_is_said_of_failures() -> None:
+    run = begun(Run(mapped("rows", step("x"), batch_size=2, on_failure=TERMINATE), on_failure=TERMINATE), 3)
+    run.begins("rows[0]").begins("rows[1]").halts("rows[0]", "enough")
+    assert list(run.open) == ["rows[1]"]
+    run.succeeds("rows[1]")
+    assert run.phase is RunPhase.HALTED
+    assert phases(run) == {0: "Succeeded", 1: "Succeeded"}
+
+
+def test_a_failure_stops_elements_of_maps_in_maps_too() -> None:
+    lines = mapped("lines", step("x"), batch_size=2, on_failure=TERMINATE)
+    rows = mapped("rows", step("first"), lines, batch_size=2, on_failure=TERMINATE)
+    run = Run(rows, step("other"), on_failure=TERMINATE, parallelism=9)
+    run.start({"rows": elements(1), "rows[0]/lines": elements(2)})
+    run.succeeds("rows[0]/first")
+    run.begins("rows[0]/lines[0]").fails("other")
+    assert run.open == {}
+
+
 def test_without_fail_fast_failures_are_collected() -> None:
     run = begun(Run(mapped("rows", step("x"), batch_size=2, fail_fast=False)), 3)
     run.fails("rows[0]").succeeds("rows[1]").fails("rows[2]")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.identity import parse_task_key
 from reactor_operator.engine.state import ElementPhase, RollbackState, RunPhase, StepPhase
 from tests.unit.engine.driver import DONE_ONCE, Run, attempts, elements, mapped, step
@@ -81,3 +82,13 @@ def test_a_map_that_could_not_be_reversed_keeps_its_results_where_a_person_says_
     run = done(2).succeeds("rows[1]").fails("rows[0]").is_retried(standing=("rows",))
     assert run.answer[0]
     assert list(run.open) == ["later"]
+
+
+def test_elements_that_the_deadline_left_are_told_of_beside_one_that_could_not_be_undone() -> None:
+    rows = mapped("rows", step("x", undo=UNDO), batch_size=2, reverses=True)
+    run = Run(rows, step("later", ["rows"]), rollback_deadline_ms=1_000).start({"rows": elements(2)})
+    run.succeeds("rows[0]").succeeds("rows[1]").fails("later")
+    run.later(2_000).fails("rows[1]")
+    assert run.rollback is RollbackState.INCOMPLETE
+    assert run.unreversed == [("rows", FailureKind.ERROR), ("rows", FailureKind.TIMEOUT)]
+    assert run.outcomes("rows")[0].phase is ElementPhase.SUCCEEDED

@@ -163,7 +163,7 @@ def _stop(draft: Draft, path: str) -> None:
     for word in (page_of(path), returns_of(path)):
         draft.evaluating.discard(word)
     cancelled = draft.header.goal is Goal.CANCEL
-    terminates = draft.plan.on_failure is OnFailure.TERMINATE and draft.header.goal is not Goal.HALT
+    terminates = _terminates(draft)
     for key, one in draft.in_flight(path):
         goes_on = one.header.stage in {Stage.FORWARD, Stage.HOLDING}
         if not goes_on and not (
@@ -179,6 +179,21 @@ def _stop(draft: Draft, path: str) -> None:
                 for at in inner.active_in_plan_order():
                     if inner.step(at).phase is StepPhase.RUNNING:
                         terminate(inner, at)
+
+
+def _terminates(draft: Draft) -> bool:
+    """Tell whether what is in flight is stopped, and does not drain: not where somebody halts the run, or is about to.
+
+    What is around a map in an element tells why it stops: the element itself is halted, whatever the reason.
+    """
+    if draft.plan.on_failure is not OnFailure.TERMINATE or draft.root.header.goal is Goal.HALT:
+        return False
+    around: Draft | None = draft
+    while around is not None and draft.root.header.goal is Goal.COMPLETE:
+        if around.header.halting:
+            return False
+        around = around.parent
+    return True
 
 
 def _fill(draft: Draft, path: str, advance: Advance) -> None:

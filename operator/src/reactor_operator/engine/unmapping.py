@@ -166,7 +166,7 @@ def _end(draft: Draft, path: str) -> None:
     elif draft.header.goal is Goal.CANCEL:
         message = f"cancelled with {state.kept} elements not reversed"
     failure = Failure(kind=kind, message=message)
-    if state.unreversed:  # those were listed one by one
+    if state.unreversed and not state.below:  # those were listed one by one, and no other was left to be begun
         draft.put(path, phase=StepPhase.ROLLBACK_FAILED, cleanup_failure=failure)
     else:
         cleanup_failed(draft, path, failure)
