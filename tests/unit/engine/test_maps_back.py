@@ -84,6 +84,19 @@ def test_a_map_that_could_not_be_reversed_keeps_its_results_where_a_person_says_
     assert list(run.open) == ["later"]
 
 
+def test_a_map_of_which_the_rest_is_undone_later_is_undone() -> None:
+    run = done(2).succeeds("rows[1]").fails("rows[0]").is_to_be_undone()
+    run.succeeds("rows[0]")
+    assert (run.phase, run.at("rows")) == (RunPhase.UNDONE, StepPhase.UNDONE)
+
+
+def test_a_map_that_stopped_half_way_and_of_which_the_rest_is_undone_later_is_compensated() -> None:
+    run = Run(mapped("rows", step("x", undo=UNDO), batch_size=1, reverses=True)).start({"rows": elements(3)})
+    run.succeeds("rows[0]").fails("rows[1]").fails("rows[0]").is_to_be_undone()
+    run.succeeds("rows[0]")
+    assert (run.phase, run.at("rows")) == (RunPhase.UNDONE, StepPhase.COMPENSATED)
+
+
 def test_elements_that_the_deadline_left_are_told_of_beside_one_that_could_not_be_undone() -> None:
     rows = mapped("rows", step("x", undo=UNDO), batch_size=2, reverses=True)
     run = Run(rows, step("later", ["rows"]), rollback_deadline_ms=1_000).start({"rows": elements(2)})

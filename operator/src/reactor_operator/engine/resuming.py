@@ -64,14 +64,21 @@ def undo(draft: Draft, reason: str, *, delete: bool) -> None:
     for path in open_:
         if draft.step(path).phase not in {StepPhase.ROLLBACK_FAILED, StepPhase.IGNORED}:
             continue
-        succeeded = draft.step(path).completion > 0 and draft.plan.steps[path].undo is not None
-        draft.reopen(path, StepPhase.SUCCEEDED if succeeded else StepPhase.FAILED)
+        draft.reopen(path, StepPhase.SUCCEEDED if _had_succeeded(draft, path) else StepPhase.FAILED)
     draft.announce("Undoing", "Undoing the run" + (f": {reason}" if reason else ""))
     if stage is Stage.OVER:
         draft.set(goal=Goal.UNDO)
         go_back(draft)
         return
     begin_ending(draft, Goal.UNDO)
+
+
+def _had_succeeded(draft: Draft, path: str) -> bool:
+    """Tell whether it is a success that is left to be reversed. A map that stopped half way completed too."""
+    plan, step = draft.plan.steps[path], draft.step(path)
+    if plan.map is not None:
+        return step.result is not None and step.failure is None
+    return step.completion > 0 and plan.undo is not None
 
 
 def refuse_retry(draft: Draft, event: RetryRequested) -> str:
