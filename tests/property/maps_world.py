@@ -204,6 +204,8 @@ class MapsWorld(World):
             self.results[event.task.path] = self.store.add(event.result)
             if isinstance(event, ev.TaskSucceeded) and event.task.action is Action.RUN:
                 self.ledger.succeeded.append(event.task)
+        elif isinstance(event, ev.TaskHalted) and event.task in self.open:
+            self.results[event.task.path] = None
         elif isinstance(event, ev.TaskFailed) and event.task in self.open:
             self.store.add(event.failure.detail)
 

@@ -132,7 +132,7 @@ async def check_documents(world: World, known: KnownRun, outcomes: Mapping[str, 
     begun_once = all(step.round == 1 for step in known.state.steps.values())
     if begun_once:  # else what was told in earlier rounds of a map is there too
         allowed = needed | {one for one in there if not _is_inside_map(known, one)}
-        for told in world.ledger.documents.pages.get(uid, ()):
+        for told in sorted(world.ledger.documents.pages.get(uid, ())):
             if told.startswith("outcome/"):
                 path, _, rest = told.removeprefix("outcome/").rpartition("/")[0].rpartition("/")
                 allowed |= await _names_in(world, known, await stored_outcomes(world, known, path, int(rest)))

@@ -132,3 +132,12 @@ def test_documents_of_what_was_stopped_are_dropped_unless_an_undo_may_need_them(
     kept = run.outcomes("rows")[1].kept
     assert kept is not None
     assert kept.step("rows[1]").arguments == named("rows[1]")
+
+
+def test_the_result_of_an_element_that_did_it_after_the_loss_stays_where_nothing_of_it_is_kept() -> None:
+    run = Run(mapped("rows", step("x"), batch_size=2)).start({"rows": elements(2)})
+    lost(run.begins("rows[0]").begins("rows[1]"))
+    run.feed(ev.TaskSucceeded(task=run.open["rows[0]"], result=named("result"))).is_cancelled()
+    found = run.outcomes("rows")[0]
+    assert (found.phase, found.result, found.kept) == (ElementPhase.SUCCEEDED, named("result"), None)
+    assert "@result" not in run.dropped
