@@ -42,7 +42,7 @@ from reactor_operator.engine.state import (
 from reactor_operator.engine.values import ValueRef, reference_to
 from reactor_operator.store.codec import encode_header
 from tests.property.map_store import MapStore, bare, bare_outcome, references, references_of_page
-from tests.property.world import World
+from tests.property.world import World, asked_anew
 
 Map = tuple[str, int]
 """A map in one of its rounds."""
@@ -132,11 +132,7 @@ class MapsWorld(World):
         before = self.state
         decision = decide_together(self.plan, before, events, self.now, begins=begins)
         assert decide_together(self.plan, before, events, self.now, begins=begins) == decision
-        asked = {action.path for action in decision.actions if isinstance(action, EvaluateStep)}
-        asked |= {action.scope for action in decision.actions if isinstance(action, EvaluateReturns)}
-        answered = {event.path for event in events if isinstance(event, ev.StepEvaluated | ev.StepEvaluationFailed)}
-        answered |= {event.scope for event in events if isinstance(event, ev.ReturnsEvaluated)}
-        if asked.isdisjoint(answered) and not any(isinstance(event, ev.TimePassed) for event in events):
+        if not (asked_anew(events, decision) or any(isinstance(event, ev.TimePassed) for event in events)):
             again = decide_together(self.plan, decision.state, events, self.now, begins=begins)
             assert again.state is decision.state, f"{events!s:.300}, told again, changed something"
             assert not again.actions

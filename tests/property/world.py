@@ -4,6 +4,7 @@ In: a plan and a `random.Random`. Out: the final state and a ledger of starts an
 The invariants that hold at every moment are checked as it goes.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
 
@@ -233,7 +234,7 @@ class World:
         before = self.state
         decision = decide_together(self.plan, before, events, self.now)
         assert decide_together(self.plan, before, events, self.now) == decision
-        if not any(isinstance(event, ev.TimePassed) for event in events):
+        if not (asked_anew(events, decision) or any(isinstance(event, ev.TimePassed) for event in events)):
             again = decide_together(self.plan, decision.state, events, self.now)
             assert again.state is decision.state, "an event that was told again changed something"
             assert not again.actions
@@ -342,3 +343,13 @@ class World:
             again = restore(self.plan, state.header, dict(state.steps))
             wrong = [name for name in RunState.__slots__ if getattr(again, name) != getattr(state, name)]
             assert not wrong, {name: (getattr(state, name), getattr(again, name)) for name in wrong}
+
+
+def asked_anew(events: Iterable[ev.Event], decision: Decision) -> bool:
+    """Tell whether a decision asks again for what it was just told, so that telling it again is another answer: it came
+    while nothing went on."""
+    asked = {action.path for action in decision.actions if isinstance(action, EvaluateStep)}
+    asked |= {action.scope for action in decision.actions if isinstance(action, EvaluateReturns)}
+    told = {event.path for event in events if isinstance(event, ev.StepEvaluated | ev.StepEvaluationFailed)}
+    told |= {event.scope for event in events if isinstance(event, ev.ReturnsEvaluated | ev.ReturnsEvaluationFailed)}
+    return not asked.isdisjoint(told)

@@ -6,7 +6,7 @@ In: a plan, the stored header and steps. Out: the `RunState` that `decide` would
 from collections.abc import Mapping
 
 from reactor_operator.engine.draft import STARTS_STEPS, is_active, is_unblocked
-from reactor_operator.engine.elements import plan_at
+from reactor_operator.engine.elements import index_of, plan_at
 from reactor_operator.engine.plan import FINALLY, ROOT, SCOPES, Plan, StepKind, StepPlan
 from reactor_operator.engine.reverting import revert_order
 from reactor_operator.engine.state import DONE, Header, OutcomePage, RunState, Stage, StepPhase, StepState, Timer
@@ -61,6 +61,7 @@ def _elements(
         planned = plan.steps[path]
         if not is_active(planned, steps[path]) or planned.map is None:
             continue
+        goes_back = steps[path].phase is not StepPhase.RUNNING
         inside: dict[str, dict[str, Stored]] = {}
         for key, one in stored.items():
             if key.startswith(f"{path}["):
@@ -72,14 +73,20 @@ def _elements(
                 {inner: one for inner, one in group.items() if inner != key},
                 {place: page for place, page in pages.items() if place[0].startswith(f"{key}/")},
             )
-            for key, group in inside.items()
+            for key, group in sorted(inside.items(), key=lambda item: _place(path, item[0]), reverse=goes_back)
         }
     return found
 
 
+def _place(of: str, key: str) -> tuple[int, str]:
+    """Return where an element comes among those in flight, whatever order a store tells them in."""
+    index = index_of(of, key)
+    return (-1 if index is None else index, key)
+
+
 def _pages(plan: Plan, stored: Mapping[tuple[str, int], OutcomePage]) -> dict[str, dict[int, OutcomePage]]:
     found: dict[str, dict[int, OutcomePage]] = {}
-    for (path, number), page in stored.items():
+    for (path, number), page in sorted(stored.items(), key=lambda item: item[0]):
         if path in plan.steps:
             found.setdefault(path, {})[number] = page
     return found
