@@ -132,3 +132,10 @@ def test_documents_of_what_was_stopped_are_dropped_unless_an_undo_may_need_them(
     kept = run.outcomes("rows")[1].kept
     assert kept is not None
     assert kept.step("rows[1]").arguments == named("rows[1]")
+
+
+def test_the_result_of_an_element_that_did_it_after_the_loss_is_still_known_where_nothing_can_undo_it() -> None:
+    run = lost(Run(mapped("rows", step("x"), batch_size=1)).start({"rows": elements(1)}))
+    run.feed(ev.TaskSucceeded(task=run.open["rows[0]"], result=named("result"))).is_cancelled()
+    assert run.outcomes("rows")[0].result == named("result")
+    assert "@result" not in run.dropped

@@ -97,7 +97,8 @@ def keep_stopped(draft: Draft, path: str, index: int, inner: Draft) -> None:
     outcome = outcome_of(inner, element_path(path, index))
     count(draft, path, outcome)
     file_outcome(draft, path, index, outcome)
-    release(draft, inner, detail_of(outcome.failure), kept=outcome.kept)
+    # one that did it while nothing went on has a result, also where nothing of it is kept
+    release(draft, inner, outcome.result, detail_of(outcome.failure), kept=outcome.kept)
 
 
 def file_reversed(draft: Draft, path: str, index: int, inner: Draft) -> None:
