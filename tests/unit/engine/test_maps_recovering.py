@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.decide import recovering
+from reactor_operator.engine.derive import restore
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.state import ElementPhase, RunPhase, StepPhase
 from reactor_operator.engine.values import ValueRef
@@ -141,3 +142,20 @@ def test_the_result_of_an_element_that_did_it_after_the_loss_stays_where_nothing
     found = run.outcomes("rows")[0]
     assert (found.phase, found.result, found.kept) == (ElementPhase.SUCCEEDED, named("result"), None)
     assert "@result" not in run.dropped
+
+
+def stored_in_reverse(run: Run) -> list[str]:
+    """Read elements back from a store that tells the newest first; return them in the order that they have then."""
+    flying = run.state.elements["rows"]
+    stored = {key: (flying[key].header, dict(flying[key].steps)) for key in sorted(flying, reverse=True)}
+    return list(restore(run.plan, run.header, dict(run.state.steps), stored).elements["rows"])
+
+
+def test_elements_come_in_the_order_of_their_indices_whatever_order_a_store_tells() -> None:
+    run = Run(mapped("rows", step("x", undo=UNDO), batch_size=12, undo_window=3, reverses=True), step("b", ["rows"]))
+    run.start({"rows": elements(12)})
+    assert stored_in_reverse(run) == [f"rows[{index}]" for index in range(12)]
+    for index in range(12):
+        run.succeeds(f"rows[{index}]")
+    run.fails("b")
+    assert stored_in_reverse(run) == ["rows[11]", "rows[10]", "rows[9]"] == run.in_flight("rows")
