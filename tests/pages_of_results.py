@@ -17,10 +17,12 @@ FAILED = ElementOutcome(
 )
 
 
-def enumerated(total: int) -> dict[str, object]:
+def enumerated(total: int, seal: str = "") -> dict[str, object]:
     """Return what stands for the results of `write_results`."""
     failed = len(range(9, total, 10))
     told = {"step": STEP, "round": 1, "total": total, "succeeded": total - failed - 1, "failed": failed, "skipped": 1}
+    if seal:
+        told["seal"] = seal
     return {RESULTS_KEY: told}
 
 

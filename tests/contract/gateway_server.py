@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 from urllib.parse import quote
 
@@ -79,11 +79,11 @@ def address(task: Task, verb: str) -> str:
 async def running_gateway(
     store: ServedStore, keys: Keyring = NO_KEYS, lease_seconds: float = 30.0, port: int = 0
 ) -> AsyncIterator[Gateway]:
-    """Serve until the block ends."""
+    """Serve until the block ends. What is sealed is sealed with KEY."""
     with listen("127.0.0.1", port) as listener:
         port = listener.getsockname()[1]
         registry = CollectorRegistry()
-        app = create_app(store, KEY, StoppedClock(), registry, keys, lease_seconds)
+        app = create_app(store, KEY, StoppedClock(), registry, replace(keys, sealing=KEY), lease_seconds)
         serving = asyncio.create_task(serve(app, "127.0.0.1", port, listener))
         async with httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}", timeout=20, verify=False, trust_env=False

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 import reactor
-from reactor_operator.encryption import draw_keys
+from reactor_operator.encryption import Keyring, draw_keys
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.values import reference_to
 from reactor_operator.gateway.record import OpenRecord, encode_record
 from reactor_operator.gateway.tokens import task_token
+from reactor_operator.outcomes.results import RESULTS_KEY
 from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import Commit
 from tests.contract.gateway_server import KEY, RUN, Gateway, ServedStore, running_gateway
@@ -33,8 +34,12 @@ def main(rows):
 READ = [250, 224, 25, 1, 250, list(range(9, 250, 10)), sum(n for n in range(3, 250) if n % 10 != 9) + 1, {"n": 3}]
 
 
-async def open_with_results(store: ServedStore, total: int = 250, **more: object) -> None:
-    arguments = json.dumps({"rows": enumerated(total), **more}).encode()
+def sealed(total: int) -> dict[str, object]:
+    return enumerated(total, Keyring(sealing=KEY).seal(RUN, STEP, "1"))
+
+
+async def open_with_results(store: ServedStore, total: int = 250, rows: object = None) -> None:
+    arguments = json.dumps({"rows": rows or sealed(total)}).encode()
     found = await store.load(RUN)
     await store.commit(
         Commit(
@@ -103,6 +108,25 @@ class TestPages:
         await open_with_results(gateway.store)
         assert (await gateway.ask("GET", f"results?{query}", task=TASK)).status_code == status
 
+    @pytest.mark.parametrize(
+        "seal",
+        [
+            "",
+            7,
+            Keyring(sealing=KEY).seal("another run", STEP, "1"),
+            Keyring(sealing=KEY).seal(RUN, STEP, "2"),
+            Keyring(sealing=KEY).seal(RUN, "other", "1"),
+            Keyring(sealing=b"another key of 16").seal(RUN, STEP, "1"),
+        ],
+    )
+    async def test_an_input_that_looks_like_results_gives_none(self, gateway: Gateway, seal: object) -> None:
+        await write_results(gateway.store, RUN, 250)
+        told = enumerated(250)[RESULTS_KEY]
+        assert isinstance(told, dict)
+        made_up = {RESULTS_KEY: {**told, "seal": seal}}
+        await open_with_results(gateway.store, rows=made_up)
+        assert (await gateway.ask("GET", f"results?step={STEP}", task=TASK)).status_code == 404
+
     async def test_a_task_that_is_closed_reads_nothing(self, gateway: Gateway) -> None:
         assert (await gateway.ask("GET", f"results?step={STEP}", task=TASK)).status_code == 410
 
@@ -151,6 +175,6 @@ async def test_a_handler_in_a_pool_reads_them(tmp_path: Path, gateway: Gateway) 
     await write_results(gateway.store, RUN, 250)
     run = PooledRun(gateway.store, step_document={"variables": {"REACTOR_SOURCE": READS}})
     with PoolWorker(tmp_path, gateway.port):
-        await run.queue([{"rows": enumerated(250)}], path="report")
+        await run.queue([{"rows": sealed(250)}], path="report")
         outcomes = await run.wait_for(1)
     assert await result_of(run, outcomes["report"]) == [*READ, FAILURE]

@@ -76,3 +76,18 @@ def test_a_bad_file_of_keys_is_refused_without_repeating_it(text: str) -> None:
     with pytest.raises(ValueError, match="64 hex digits") as problem:
         parse_keys(text)
     assert not text.strip() or text not in str(problem.value)
+
+
+def test_a_seal_proves_that_this_was_written_here_for_this_run() -> None:
+    keys = Keyring(sealing=b"k" * 32)
+    seal = keys.seal("run", "rows", "1")
+    assert keys.is_sealed(seal, "run", "rows", "1")
+    assert not keys.is_sealed(seal, "other", "rows", "1")
+    assert not keys.is_sealed(seal, "run", "rows1", "")
+    assert not keys.is_sealed({}, "run", "rows", "1")
+    assert "kkkk" not in repr(keys)
+
+
+def test_without_a_key_nothing_is_sealed_and_nothing_is_proven() -> None:
+    assert NO_KEYS.seal("run", "rows", "1") == ""
+    assert not NO_KEYS.is_sealed("", "run", "rows", "1")

@@ -1,5 +1,6 @@
 """The settings: every problem at once, each with its name; secrets stay out of words."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,7 @@ def test_keys_for_sensitive_values_come_from_a_file_and_stay_out_of_words(
     told = {**environment, "REACTOR_SENSITIVE_KEYS_FILE": str(tmp_path / "keys")}
     settings = load_operator_settings(told)
     assert [key.secret.hex() for key in settings.shared.keys.every] == ["ab" * 32, "cd" * 32]
+    assert settings.shared.keyring == replace(settings.shared.keys, sealing=b"0123456789abcdef")
     assert "abab" not in repr(settings)
     (tmp_path / "keys").write_text("0123456789")
     with pytest.raises(BadSettings, match=r"REACTOR_SENSITIVE_KEYS_FILE: file .*: line 1: found 10") as bad:

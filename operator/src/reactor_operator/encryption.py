@@ -28,6 +28,7 @@ KEY_BYTES = 32
 _VERSION = b"1"
 _NONCE_BYTES = 12
 _LABEL = b"reactor encrypted document\0"
+_SEAL_LABEL = b"reactor sealed document\0"
 
 
 class CannotDecrypt(Unavailable):
@@ -76,9 +77,13 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """The keys of an installation: the first one encrypts, all decrypt."""
+    """The keys of an installation: the first one encrypts, all decrypt.
+
+    sealing: proves that a document was made here; empty where nobody asks for proof, as on a laptop.
+    """
 
     every: tuple[Key, ...] = ()
+    sealing: bytes = field(default=b"", repr=False)
 
     def encrypt(self, run: str, name: str, document: bytes) -> bytes:
         """Return `document` encrypted; one that is so already stays as it is. Raises CannotDecrypt without a key."""
@@ -110,6 +115,19 @@ class Keyring:
     def macs(self, document: bytes) -> frozenset[str]:
         """Return what `mac` returned with any of the keys as the first one."""
         return frozenset(key.mac(document) for key in self.every)
+
+    def seal(self, run: str, *parts: str) -> str:
+        """Return proof that parts of a document of a run were written here: 32 hex digits, none without a key."""
+        return _mac(self.sealing, _SEAL_LABEL, run.encode(), *map(str.encode, parts)).hex()[:32] if self.sealing else ""
+
+    def is_sealed(self, seal: object, run: str, *parts: str) -> bool:
+        """Say whether `seal`, from anywhere, proves that these parts were written here: never without a key."""
+        expected = self.seal(run, *parts)
+        return (
+            bool(expected)
+            and isinstance(seal, str)
+            and hmac.compare_digest(expected.encode(), seal.encode("utf-8", "surrogatepass"))
+        )
 
     def decrypt_all(self, run: str, documents: Mapping[str, bytes]) -> dict[str, bytes]:
         """Return the documents by digest, each opened. Raises CannotDecrypt."""

@@ -6,7 +6,7 @@ at once. Never here: a default that hides a missing Secret, and never a secret i
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
@@ -45,6 +45,11 @@ class GatewaySettings:
     log_level: str
     pod_name: str
     pod_namespace: str
+
+    @property
+    def keyring(self) -> Keyring:
+        """The keys that encrypt, and the one that seals documents made here."""
+        return replace(self.keys, sealing=self.token_key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,8 @@ from reactor_operator.api.sensitivity import parts_of
 
 RESULTS_KEY = "reactor.run/results"
 """The only key of the document that stands for the results of a map."""
+SEAL = "seal"
+"""What proves, in there, that the document was made by the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,5 +95,5 @@ class Environment:
 
 def _told(value: object) -> object:
     if isinstance(value, dict) and len(value) == 1 and isinstance(value.get(RESULTS_KEY), dict):
-        return value[RESULTS_KEY]
+        return {name: told for name, told in value[RESULTS_KEY].items() if name != SEAL}
     return value

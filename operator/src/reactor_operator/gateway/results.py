@@ -59,7 +59,9 @@ class ResultPages:
         arguments = orjson.loads((await self._documents.get(run, record.arguments))[record.arguments.digest])
         for value in arguments.values() if isinstance(arguments, dict) else ():
             told = value.get(RESULTS_KEY) if isinstance(value, dict) else None
-            if isinstance(told, dict) and (told.get("step"), told.get("round")) == (asked.step, asked.round):
+            if not isinstance(told, dict) or (told.get("step"), told.get("round")) != (asked.step, asked.round):
+                continue
+            if self._keys.is_sealed(told.get("seal"), run, asked.step, str(asked.round)):
                 total = told.get("total")
                 return total if isinstance(total, int) else 0
         return None

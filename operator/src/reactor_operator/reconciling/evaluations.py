@@ -28,7 +28,7 @@ from reactor_operator.engine.actions import (
 from reactor_operator.engine.elements import saga_of, step_at
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.plan import ROOT, StepKind
-from reactor_operator.engine.state import RunState
+from reactor_operator.engine.state import RunState, StepState
 from reactor_operator.engine.values import ValueRef, reference_to
 from reactor_operator.evaluation.compared import render_compared
 from reactor_operator.evaluation.environment import Environment
@@ -158,7 +158,7 @@ class _Answering:
         name = located.node.step.name
         if located.node.path.endswith(COLLECT) and name in environment.results:
             of = path.removesuffix(COLLECT)
-            results = results_document(of, step_at(self.known.plan, self.state, of))
+            results = self._results_document(of, step_at(self.known.plan, self.state, of))
             return replace(environment, results={**environment.results, name: results})
         return environment
 
@@ -332,7 +332,7 @@ class _Answering:
         step = step_at(self.known.plan, self.state, path)
         collect = located.node.step.map.collect if located.node.step.map is not None else None
         if collect is None or collect.expr is None:
-            kept = self._document(results_document(path, step), f"step {path}", "result")
+            kept = self._document(self._results_document(path, step), f"step {path}", "result")
         else:
             assert step.map is not None
             environment = replace(await self.readable.by_node(located), beside={"result": counts_of(step.map)})
@@ -341,6 +341,9 @@ class _Answering:
         if isinstance(kept, Failure):
             return ev.ReturnsEvaluationFailed(scope=path, failure=kept)
         return ev.ReturnsEvaluated(scope=path, result=kept)
+
+    def _results_document(self, path: str, step: StepState) -> dict[str, object]:
+        return results_document(self.documents.keys, self.known.definition.run.uid, path, step)
 
     async def _value(
         self, source: Source, name: str, environment: Environment, subject: str, path: str

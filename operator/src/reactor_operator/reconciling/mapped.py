@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import orjson
 
 from reactor_operator.api.problems import render_found
+from reactor_operator.encryption import Keyring
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.state import SOURCE_PAGE, MapState, StepState
-from reactor_operator.evaluation.environment import RESULTS_KEY
+from reactor_operator.evaluation.environment import RESULTS_KEY, SEAL
 
 ELEMENT_BYTES = 1 << 20
 """The largest element of a map, as JSON."""
@@ -91,9 +92,15 @@ def place_of(path: str, step: StepState, index: int) -> tuple[int, int]:
     return sources[at].number, index - sources[at].first
 
 
-def results_document(path: str, step: StepState) -> dict[str, object]:
-    """Return what stands for the results of a map, in arguments and as its result: how many, and where they are."""
-    return {RESULTS_KEY: {"step": path, "round": step.round, **counts_of(step.map or MapState())}}
+def results_document(keys: Keyring, run: str, path: str, step: StepState) -> dict[str, object]:
+    """Return what stands for the results of a map, in arguments and as its result: how many, and where they are.
+
+    Its seal tells it from one that an input or a task made up, which would give results to whoever must not see them.
+    """
+    told: dict[str, object] = {"step": path, "round": step.round, **counts_of(step.map or MapState())}
+    if seal := keys.seal(run, path, str(step.round)):
+        told[SEAL] = seal
+    return {RESULTS_KEY: told}
 
 
 def counts_of(state: MapState) -> dict[str, int]:

@@ -29,7 +29,7 @@ async def run_gateway(settings: GatewaySettings, stop: asyncio.Event) -> None:
     store = RedisStore(settings.redis_url, settings.installation)
     try:
         async with asyncio.TaskGroup() as group:
-            app = create_app(store, settings.token_key, WallClock(), registry, settings.keys)
+            app = create_app(store, settings.token_key, WallClock(), registry, settings.keyring)
             operations = create_operations_app(registry, store_answers(store))
             tasks = [
                 group.create_task(forever("tasks", serve(app, _ANY_ADDRESS, TASKS_PORT))),

@@ -173,7 +173,7 @@ async def _work(
         ),
         teller=teller,
         pools=pools,
-        keyring=settings.shared.keys,
+        keyring=settings.shared.keyring,
     )
     queue = ReconcileQueue(reconciler.reconcile, clock, metrics)
     expiry = Expiry(client, definitions, store, clock, default_ttl_ms=settings.ttl_after_finished_ms)
@@ -184,7 +184,7 @@ async def _work(
         board=board,
         inbox=store,
         outlived=reconciler.outlived,
-        prepared=lambda entry, event: encrypted_request(entry, event, store, settings.shared.keys),
+        prepared=lambda entry, event: encrypted_request(entry, event, store, settings.shared.keyring),
         client=client,
         definitions=definitions,
         expiry=expiry,
