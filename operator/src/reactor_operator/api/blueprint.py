@@ -192,6 +192,8 @@ class _Builder:
             self._switch(place, step)
         elif step.map is not None:
             self._map(place, step, step.map)
+        elif step.interrupt is not None:
+            self._put(place, StepKind.INTERRUPT, step)
         elif body is None or body.run is not None or body.transform is not None:
             plain = step if body is None else step_of_body(step, body)
             self._put(place, StepKind.TASK if plain.run is not None else StepKind.TRANSFORM, plain)

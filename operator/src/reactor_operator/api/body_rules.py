@@ -107,7 +107,7 @@ def _has_steps(body: Body) -> bool:
 
 def final_problems(step: Step, path: str) -> Iterator[Problem]:
     """Yield what a step cannot be or have that runs at every end of a run."""
-    for name in ("map", "compose", "switch"):
+    for name in ("map", "compose", "switch", "interrupt"):
         if getattr(step, name) is not None:
             yield Problem(f"{path}.{name}", "found it in finally, expected run or transform", "InvalidValue")
     message = "found it in finally, expected none: such a step is never reversed, and its failure changes nothing"

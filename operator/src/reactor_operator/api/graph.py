@@ -21,6 +21,7 @@ CYCLE_LENGTH_SHOWN = 20
 COMPARISONS = 20_000
 """How many names are compared, over all unknown ones, to find the one that was meant."""
 _NAME_SHOWN = 63
+_CORRELATION = ("interrupt", "correlationId")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +198,7 @@ def mentions_of(step: Step) -> Iterator[Mention]:
             yield Mention(("when",), name, in_expression=True)
     for keys, source in sources_of(step):
         for inner, name, in_expression in mentions_of_source(source):
-            yield Mention((*keys, *inner), name, in_expression)
+            yield Mention((*keys, *inner) if keys != _CORRELATION else keys, name, in_expression)
     for place, case in enumerate(step.switch.cases if step.switch is not None else ()):
         for name in expression_references(case.when, arguments=True).results:
             yield Mention(("switch", "cases", place, "when"), name, in_expression=True)
@@ -237,6 +238,8 @@ def sources_of(step: Step) -> Iterator[tuple[tuple[str | int, ...], Source]]:
             yield (*keys, "inputs", name), source
     if step.map is not None:
         yield from sources_of_map(step.map)
+    if step.interrupt is not None and (correlation := step.interrupt.correlation) is not None:
+        yield _CORRELATION, correlation
 
 
 def sources_of_map(mapped: Map) -> Iterator[tuple[tuple[str | int, ...], Source]]:

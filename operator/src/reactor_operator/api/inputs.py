@@ -29,11 +29,13 @@ MAX_JUDGEMENTS_LISTED = 100_000
 
 
 class InputsSchema:
-    """A compiled schema of inputs. Raises ValueError for one that `schema_problems` would refuse."""
+    """A compiled schema of inputs, or of what else is called `base`. Raises ValueError for one that `schema_problems`
+    would refuse."""
 
-    __slots__ = ("_schema", "_sensitive", "_validator", "_work")
+    __slots__ = ("_base", "_schema", "_sensitive", "_validator", "_work")
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, base: str = BASE) -> None:
+        self._base = base
         self._schema = schema
         self._sensitive = sensitive_inputs(schema)
         self._validator = compile_schema(schema)
@@ -41,7 +43,10 @@ class InputsSchema:
 
     def apply(self, inputs: object) -> tuple[object, tuple[Problem, ...]]:
         """Return a copy of `inputs` with defaults filled in, and every error in it. Inputs of None are `{}`."""
-        given = {} if inputs is None else inputs
+        return self.judge({} if inputs is None else inputs)
+
+    def judge(self, given: object) -> tuple[object, tuple[Problem, ...]]:
+        """Return a copy of any document with defaults filled in, and every error in it."""
         if too_much := self._too_much(given):
             return given, (too_much,)
         filling = _Filling(self._schema)
@@ -49,8 +54,8 @@ class InputsSchema:
         if filling.left < 0 or filling.bytes_left < 0:
             bounds = f"{MAX_DEFAULTS} defaults or {MAX_DEFAULT_BYTES} bytes of them"
             message = f"found a schema that fills in more than {bounds}, expected fewer"
-            return filled, (Problem(BASE, message, "InvalidSchema"),)
-        too_deep = tuple(one for one in document_problems(filled, BASE) if one.reason == TOO_DEEP)
+            return filled, (Problem(self._base, message, "InvalidSchema"),)
+        too_deep = tuple(one for one in document_problems(filled, self._base) if one.reason == TOO_DEEP)
         if too_deep:
             return filled, too_deep
         if too_much := self._too_much(filled):
@@ -60,7 +65,7 @@ class InputsSchema:
         values, depth = _measured(filled)
         few = longest_said(self._schema) * values <= MAX_SAID_BYTES
         every = few and self._judges_within(MAX_JUDGEMENTS_LISTED, values, depth)
-        found = (problem for error in self._errors(filled, every=every) for problem in _problems(error))
+        found = (problem for error in self._errors(filled, every=every) for problem in _problems(error, self._base))
         if self._sensitive:
             found = (unsaid(problem, self._sensitive) for problem in found)
         return filled, tuple(islice(dict.fromkeys(islice(found, MAX_PROBLEMS + 1)), MAX_PROBLEMS))
@@ -74,7 +79,7 @@ class InputsSchema:
             f"found {values} values, nested {depth} deep, that the schema judges too often in all:"
             " combine and refer to less in it, or give fewer values"
         )
-        return Problem(BASE, message, "InvalidSchema")
+        return Problem(self._base, message, "InvalidSchema")
 
     def _judges_within(self, limit: int, values: int, depth: int) -> bool:
         """Return whether so many values, nested so deep, are judged at most `limit` times in all."""
@@ -182,9 +187,9 @@ def _members(schema: Schema) -> Iterator[str]:
         yield from properties
 
 
-def _problems(error: Any) -> Iterator[Problem]:
+def _problems(error: Any, base: str) -> Iterator[Problem]:
     """Turn one error into problems: a missing member and an unexpected one are named by their own paths."""
-    path = path_to(BASE, error.instance_path)
+    path = path_to(base, error.instance_path)
     match type(error.kind).__name__.rpartition("_")[2]:
         case "Required":
             message = "found none, expected a value: the field is required"

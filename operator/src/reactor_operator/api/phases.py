@@ -14,6 +14,7 @@ from reactor_operator.engine.state import RunPhase
 _MEANINGS = {
     RunPhase.PENDING: "waits for its Reactor",
     RunPhase.RUNNING: "goes forward",
+    RunPhase.PAUSED: "waits for a signal, and nothing else can run",
     RunPhase.SUSPENDED: "holds still, because `spec.suspend` is true or somebody asked for it",
     RunPhase.ROLLING_BACK: "is being reversed, newest first",
     RunPhase.RECOVERING: "state was lost; nothing starts",
@@ -28,12 +29,13 @@ _HEAD = """# Phases and requests
 Rendered from the table of the engine by `make crds`. Do not edit.
 
 What may be asked of a run in each phase: by annotation (`reactor.run/undo`), by `status.requests`, or with
-`reactor cancel`, `undo`, `retry`, `skip` and `suspend` (see [signals](signals.md)); go on is `suspend` with `false`, or
-`reactor suspend --off`. Each request is answered in `status.signals`, accepted or with the reason below. Where it says
-accepted, something else may still speak against it, which is told there too. `spec.suspend` may be changed at any time.
+`reactor cancel`, `undo`, `retry`, `skip`, `resume` and `suspend` (see [signals](signals.md)); go on is `suspend` with
+`false`, or `reactor suspend --off`. Each request is answered in `status.signals`, accepted or with the reason below.
+Where it says accepted, something else may still speak against it, which is told there too. `spec.suspend` may be
+changed at any time.
 
 """
-_ASKED = ("cancel", "undo", "retry", "skip", "suspend", GO_ON)
+_ASKED = ("cancel", "undo", "retry", "skip", "resume", "suspend", GO_ON)
 
 
 def render_phases() -> str:

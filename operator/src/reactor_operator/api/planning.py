@@ -10,6 +10,7 @@ from reactor_operator.api.actions import ActionSpec, CleanupSpec, Retries
 from reactor_operator.api.blueprint import Blueprint
 from reactor_operator.api.building import building
 from reactor_operator.api.duration import parse_duration
+from reactor_operator.api.interrupts import Interrupt, InterruptMode, InterruptStrategy, OnTimeoutAction
 from reactor_operator.api.maps import DEFAULT_PAGE, Map, Strategy
 from reactor_operator.api.nodes import Node
 from reactor_operator.api.notifications import Notification
@@ -21,6 +22,7 @@ from reactor_operator.engine.plan import (
     ActionPlan,
     Backoff,
     Endpoint,
+    InterruptPlan,
     MapPlan,
     NotificationPlan,
     Plan,
@@ -117,6 +119,7 @@ class _Planning:
             continues_on_error=step.on_error is not None,
             contains_failures=_contains_failures(node),
             map=planned,
+            interrupt=_interrupt(step.interrupt) if step.interrupt is not None else None,
         )
 
     def _policies_of(self, node: Node) -> "_Policies":
@@ -158,6 +161,18 @@ class _Planning:
                 if scope is not None and scope.returns is not None:
                     found |= dict.fromkeys(scope.results_of([scope.returns]).values())
         return tuple(path for path in found if path != node.path and not path.startswith(f"{node.path}["))
+
+
+def _interrupt(written: Interrupt) -> InterruptPlan:
+    return InterruptPlan(
+        timeout_ms=_milliseconds(written.timeout),
+        active=written.strategy is InterruptStrategy.ACTIVE,
+        continues=written.on_timeout.action is OnTimeoutAction.CONTINUE,
+        judged=written.payload_schema is not None,
+        strict=written.mode is InterruptMode.STRICT,
+        max_attempts=written.max_attempts,
+        approvers=written.approvers,
+    )
 
 
 def _reverses(step: StepPlan) -> bool:

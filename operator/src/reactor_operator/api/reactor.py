@@ -12,6 +12,7 @@ from pydantic import Field
 
 from reactor_operator.api.actions import ActionSpec, CleanupSpec, EnvVars, Objects, OnError, Retries, RetryOn
 from reactor_operator.api.bodies import MAX_STEPS, Body, Case, NameRef, Switch
+from reactor_operator.api.interrupts import Interrupt
 from reactor_operator.api.maps import Map
 from reactor_operator.api.model import (
     DNS_SUBDOMAIN,
@@ -120,7 +121,7 @@ class Defaults(Settings):
 class Step(OneOf, Settings):
     """One step: what is done, with which arguments, after which steps, and how it is taken back."""
 
-    forms = ("run", "transform", "map", "compose", "switch")
+    forms = ("run", "transform", "map", "compose", "switch", "interrupt")
 
     name: StepName = Field(description="A DNS label, unique in the reactor.")
     arguments: Annotated[dict[ArgumentName, Source], Field(max_length=MAX_ARGUMENTS)] = Field(
@@ -140,6 +141,9 @@ class Step(OneOf, Settings):
         " retries, compensate or onError: then what is inside is undone first.",
     )
     switch: Optional[Switch] = Field(default=None, description="The first case whose condition is true.")
+    interrupt: Optional[Interrupt] = Field(
+        default=None, description="A wait for a payload from outside, which is the result. Nothing runs meanwhile."
+    )
     compensate: Optional[CleanupSpec] = Field(
         default=None, description="Cleans up after a failure of this step itself, before other steps are undone."
     )

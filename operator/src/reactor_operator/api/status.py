@@ -206,6 +206,18 @@ class NotificationsStatus(Model):
     last_failure: Optional[DeadNotification] = Field(default=None, description="The one that was given up last.")
 
 
+class InterruptStatus(Model):
+    """An interrupt that waits for a signal."""
+
+    step: StepPath = Field(description="The step, also in an element of a map: rows[7]/approve.")
+    correlation_id: Optional[Word] = Field(default=None, description="The id by which signals may name it.")
+    opened_at: Optional[Moment] = Field(default=None, description="Since when it waits.")
+    expires_at: Optional[Moment] = Field(default=None, description="Until when it waits.")
+    attempts_left: Optional[Count] = Field(default=None, description="Invalid payloads until the step fails.")
+    approvers: Optional[Boolean] = Field(default=None, description="true: it takes signals of approvers alone.")
+    last_rejection: Optional[Message] = Field(default=None, description="Why the last payload was refused.")
+
+
 class SignalAnswer(Model):
     """The answer to a request from outside."""
 
@@ -243,6 +255,9 @@ class RunStatus(Model):
         ]
     ] = Field(default=None, description="The steps, as many as there is room for.")
     steps_omitted: Optional[Count] = Field(default=None, description="How many steps there was no room for.")
+    interrupts: Optional[Annotated[tuple[InterruptStatus, ...], Field(max_length=100)]] = Field(
+        default=None, description="What waits for a signal, the first 100."
+    )
     requests: Optional[Annotated[tuple[StatusRequest, ...], Field(max_length=100)]] = Field(
         default=None, description="Requests, written by people; each goes once signals has its answer."
     )
@@ -260,7 +275,8 @@ class RunStatus(Model):
     )
     rollback: Optional[RollbackStatus] = Field(default=None, description="What was taken back.")
     conditions: Optional[Conditions] = Field(
-        default=None, description="Finished (wait for this one), Complete, Failed, RolledBack, Reconciling, Stalled."
+        default=None,
+        description="Finished (wait for this one), Complete, Failed, Paused, RolledBack, Reconciling, Stalled.",
     )
 
 

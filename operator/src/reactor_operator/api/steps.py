@@ -11,6 +11,7 @@ from reactor_operator.api.body_rules import MAX_DEPTH, body_problems
 from reactor_operator.api.effective import reference_variable
 from reactor_operator.api.expressions import COLLECTED
 from reactor_operator.api.graph import bodies_of, map_tasks, request_sources, sources_of_map
+from reactor_operator.api.interrupts import interrupt_problems
 from reactor_operator.api.map_rules import NOWHERE, Inside, bounds_problems
 from reactor_operator.api.maps import CURSOR, LIMIT, RESULTS, Map, MapTask
 from reactor_operator.api.problems import Problem, nearest, path_to
@@ -43,6 +44,13 @@ def step_problems(step: Step, path: str, depth: int = 0, inside: Inside = NOWHER
     yield from body_problems(step, path, depth, within)
     if step.map is not None:
         yield from _map_problems(step, step.map, f"{path}.map", inside)
+    if step.interrupt is not None:
+        yield from interrupt_problems(step, step.interrupt, path)
+        if step.interrupt.correlation_id is not None:
+            where = f"{path}.interrupt.correlationId"
+            yield from expression_problems(
+                step.interrupt.correlation_id, where, arguments=True, beside=within.variables
+            )
     for keys, body in bodies_of(step):
         field = path_to(path, keys)
         if body.run is not None:

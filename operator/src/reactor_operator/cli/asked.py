@@ -4,16 +4,21 @@ In: options. Out: `Asked`; the answer, or CommandError where it is a refusal. Ne
 """
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from reactor_operator.cli.errors import CommandError
+from reactor_operator.engine.failures import printable
 from reactor_operator.kube.fields import JsonObject, maps_at, text_at
+
+_LONGEST = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request: `action` is cancel, undo, retry, skip or suspend, `said` what goes with it."""
+    """A request: `action` is cancel, undo, retry, skip, resume or suspend, `said` what goes with it."""
 
     run: str
     action: str
@@ -38,7 +43,9 @@ def find_answer(status: Mapping[str, object], name: str) -> JsonObject | None:
 def refuse_rejected(answer: JsonObject) -> None:
     """Raise CommandError for an answer that is a refusal."""
     if text_at(answer, "phase") == "Rejected":
-        raise CommandError(f"{text_at(answer, 'action')} is refused: {text_at(answer, 'reason')}")
+        errors = answer.get("errors")
+        told = "".join(f"\n  {printable(str(error))}" for error in errors) if isinstance(errors, list) else ""
+        raise CommandError(f"{text_at(answer, 'action')} is refused: {text_at(answer, 'reason')}{told}")
 
 
 def parse_json(option: str, text: str | None) -> object:
@@ -49,6 +56,18 @@ def parse_json(option: str, text: str | None) -> object:
         return json.loads(text)
     except ValueError as problem:
         raise CommandError(f"{option}: expected JSON, found {text[:80]!r}: {problem}") from None
+
+
+def read_payload(text: str) -> str:
+    """Return what `--payload` says: the text, or that of the file after `@`, or standard input. Raises CommandError."""
+    if text == "-":
+        return sys.stdin.read(_LONGEST + 1)
+    if not text.startswith("@"):
+        return text
+    try:
+        return Path(text[1:]).read_text(encoding="utf-8")
+    except (OSError, ValueError) as problem:
+        raise CommandError(f"--payload {text}: cannot be read: {problem}") from None
 
 
 def parse_assumed(settings: list[str]) -> dict[str, str]:

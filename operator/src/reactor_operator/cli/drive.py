@@ -37,6 +37,8 @@ from reactor_operator.tasks.local import LaptopSettings, LocalLauncher
 
 SETTLE_MS = 10_000
 """How long processes that were told to stop, and endpoints that are still to be told, may take after a run's end."""
+WAITS_MS = 60_000
+"""How long a run that waits for signals alone is driven on because a timer of it will end the wait."""
 
 FIRST = "cancelling: nothing new starts and nothing is undone; Ctrl-C again kills what still runs"
 
@@ -188,8 +190,8 @@ class Driver:
                 await launcher.report_lost(run, blueprint.step(task.path), task)
 
     async def _loop(self, run: LaptopRun, reconciler: Reconciler, board: LaptopBoard, launcher: LocalLauncher) -> None:
-        """Reconcile until the run has ended, holds still because it is suspended, or waits for another run to end; then
-        wait a bounded time for what is still to be told."""
+        """Reconcile until the run has ended, holds still because it is suspended or waits for a signal, or waits for
+        another run to end; then wait a bounded time for what is still to be told."""
         rings = self._store.rings()
         ring = asyncio.ensure_future(anext(rings))
         stop = asyncio.ensure_future(self._stops.next())
@@ -200,7 +202,10 @@ class Driver:
                 if board.last.waits_for_its_start:
                     return  # for another run with its key, which does not go on while this one is driven
                 now = self._clock.now()
-                holds = board.last.phase == RunPhase.SUSPENDED and launcher.is_idle
+                soon = wake_at is not None and wake_at <= now + WAITS_MS  # a timer ends the wait in a moment
+                holds = launcher.is_idle and (
+                    board.last.phase == RunPhase.SUSPENDED or (board.last.phase == RunPhase.PAUSED and not soon)
+                )
                 if holds or board.last.ended:
                     give_up_at = give_up_at or now + SETTLE_MS
                     owed = count_pending(board.last) or (wake_at is not None and board.last.ended)

@@ -1,4 +1,4 @@
-"""The commands that ask something of a run: `reactor cancel`, `undo`, `retry`, `skip` and `suspend`.
+"""The commands that ask something of a run: `reactor cancel`, `undo`, `retry`, `skip`, `resume` and `suspend`.
 
 In: the command line. Out: an exit code. What all of them take is here once: the run, the reason, and where the run is.
 Each adds what only it says, and returns that as the fields of its request.
@@ -63,6 +63,24 @@ def skip(
     return {"step": step, "payload": parse_json("--payload", payload)}
 
 
+def resume(
+    step: Annotated[str, typer.Option("--step", help="The interrupt: approve, or rows[7]/approve in a map.")],
+    payload: Annotated[
+        str,
+        typer.Option("--payload", metavar="JSON|@FILE", help="What it waits for; - is standard input. Unset: null."),
+    ] = "null",
+    flexible: Annotated[
+        bool, typer.Option("--flexible", help="An invalid payload does not fail the step, even where it is strict.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the payload, and change nothing.")] = False,
+) -> Said:
+    """Send an interrupt the payload that it waits for."""
+    from reactor_operator.cli.asked import parse_json, read_payload
+
+    said: dict[str, object] = {"step": step, "payload": parse_json("--payload", read_payload(payload))}
+    return said | ({"mode": "flexible"} if flexible else {}) | ({"dryRun": True} if dry_run else {})
+
+
 def suspend(
     off: Annotated[bool, typer.Option("--off", help="Let the run go on, also where spec.suspend is true.")] = False,
 ) -> Said:
@@ -72,7 +90,7 @@ def suspend(
 
 def add_requests(app: typer.Typer) -> None:
     """Add a command for each request."""
-    for says in (cancel, undo, retry, skip, suspend):
+    for says in (cancel, undo, retry, skip, resume, suspend):
         app.command(says.__name__)(_command(says.__name__, says))
 
 

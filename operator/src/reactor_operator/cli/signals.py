@@ -1,4 +1,4 @@
-"""`reactor cancel|undo|retry|skip|suspend`: ask something of a run, on a cluster or in a state file; tell the answer.
+"""`reactor cancel|undo|retry|skip|resume|suspend`: ask a run, on a cluster or in a state file, for something.
 
 In: a run's name and what is asked. Out: an annotation on the run, and the answer from its status; or the same in the
 store of a laptop, where the run then goes on at once. Raises CommandError with the reason where it is refused.

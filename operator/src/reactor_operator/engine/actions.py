@@ -7,6 +7,7 @@ outbox with the commit and are repeated until acknowledged, so performing one tw
 from dataclasses import dataclass
 from typing import Literal
 
+from reactor_operator.engine.events import ResumeRequested
 from reactor_operator.engine.facts import Fact
 from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.identity import Task
@@ -65,6 +66,13 @@ class EvaluateRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JudgePayload:
+    """Compare the payload of a resume with the schema of its interrupt; answer with PayloadJudged."""
+
+    request: ResumeRequested
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartTask:
     """Launch a task. `result` is for an undo, `failure` for a compensate, `request` is what it is to send.
 
@@ -112,6 +120,6 @@ class Notify:
     type: Literal["Notify"] = "Notify"
 
 
-Evaluation = EvaluateStep | EvaluateReturns | EvaluatePage | LoadOutcomes | EvaluateRequest
+Evaluation = EvaluateStep | EvaluateReturns | EvaluatePage | LoadOutcomes | EvaluateRequest | JudgePayload
 Effect = StartTask | RetireTask | Announce | Notify
 EngineAction = Evaluation | Effect

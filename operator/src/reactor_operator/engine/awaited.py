@@ -11,6 +11,7 @@ from reactor_operator.engine.actions import (
     EvaluateReturns,
     EvaluateStep,
     Evaluation,
+    JudgePayload,
     LoadOutcomes,
 )
 from reactor_operator.engine.draft import outcomes_of, page_of, returns_of
@@ -21,6 +22,8 @@ from reactor_operator.engine.state import RunState
 
 def is_awaited(plan: Plan, state: RunState, asked: Evaluation) -> bool:
     """Tell whether the answer would change anything. What nobody waits for would leave documents that nobody drops."""
+    if isinstance(asked, JudgePayload):
+        return True  # whoever asks is answered, whatever has become of the interrupt
     path = _path_of(asked)
     element = state.elements.get(path[: path.rfind("[")], {}).get(path)  # what most evaluations are about
     saga = element if element is not None else saga_of(plan, state, path)[1]
@@ -51,5 +54,7 @@ def _path_of(asked: Evaluation) -> str:
             return asked.scope
         case EvaluateRequest():
             return asked.task.path
+        case JudgePayload():
+            return asked.request.step
         case _:
             return asked.path

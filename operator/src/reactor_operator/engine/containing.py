@@ -36,7 +36,7 @@ def contain(draft: Draft, scope: str, failure: RunFailure) -> None:
     for path in plan.inside(scope):
         draft.evaluating -= {path, returns_of(path)}
         step = draft.step(path)
-        if step.phase is StepPhase.RETRYING:
+        if step.phase in {StepPhase.RETRYING, StepPhase.WAITING}:
             draft.put(path, phase=StepPhase.CANCELLED, finished_at=draft.now, **NOT_WAITING)
         elif step.task is not None and step.phase is StepPhase.RUNNING and plan.on_failure is OnFailure.TERMINATE:
             terminate(draft, path)

@@ -28,13 +28,14 @@ from reactor_operator.engine.facts import LOST_FACTS, FactKind
 from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.forward import complete, enter, finish_up, go_forward, skip
 from reactor_operator.engine.identity import Action, Task
+from reactor_operator.engine.interrupting import open_interrupt
 from reactor_operator.engine.launching import launch
 from reactor_operator.engine.mapping import enter_map, go_over, opened, page_evaluated, refuse_source, returns_evaluated
 from reactor_operator.engine.notices import notification_ended
 from reactor_operator.engine.owned import names_told
 from reactor_operator.engine.plan import NO_STEPS, ROOT, Plan, StepKind
 from reactor_operator.engine.reports import task_reported
-from reactor_operator.engine.signals import requested
+from reactor_operator.engine.signals import payload_judged, requested
 from reactor_operator.engine.state import (
     Goal,
     Header,
@@ -131,6 +132,7 @@ def decide_together(
         _apply(draft, event)
     _advance(draft)
     draft.merge()
+    draft.note_whether_paused()
     if (phase := phase_of(draft.header)) is not draft.header.phase:
         draft.set(phase=phase)
     return draft.decision()
@@ -146,10 +148,13 @@ def _apply(draft: Draft, event: ev.Event) -> None:
             | ev.UndoRequested()
             | ev.RetryRequested()
             | ev.SkipRequested()
+            | ev.ResumeRequested()
             | ev.SuspendRequested()
             | ev.RequestUnreadable()
         ):
             requested(draft, event)
+        case ev.PayloadJudged():
+            payload_judged(draft, event)
         case ev.SpecChanged():
             spec_changed(draft, event)
         case ev.NotificationEnded():
@@ -304,6 +309,8 @@ def _start(draft: Draft, event: ev.StepEvaluated) -> None:
             complete(draft, path, event.result)
         case StepKind.MAP:
             enter_map(draft, event)
+        case StepKind.INTERRUPT:
+            open_interrupt(draft, event)
         case StepKind.COMPOSE | StepKind.SWITCH:
             draft.put(path, arguments=event.arguments, inputs=event.inputs, fallback=event.fallback)
             enter(draft, path, event.chosen)

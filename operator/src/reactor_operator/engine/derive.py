@@ -42,6 +42,7 @@ def restore(
         pages=_pages(plan, pages or {}),
         ready=ready,
         active=tuple(path for path, step in plan.steps.items() if path in steps and is_active(step, steps[path])),
+        waiting=tuple(path for path in plan.steps if path in steps and steps[path].phase is StepPhase.WAITING),
         due={path: step.due_at for path, step in steps.items() if step.due_at is not None},
         remaining={scope: _remaining(plan.children_of(scope), steps) for scope in scopes},
         revert=revert_order(plan, steps) if header.stage is Stage.REVERTING else (),

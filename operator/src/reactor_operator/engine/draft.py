@@ -5,7 +5,7 @@ Never here: a rule of the saga; only the bookkeeping that keeps derived fields t
 """
 
 from bisect import bisect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,6 +122,7 @@ class Draft:
         "steps",
         "succeeded",
         "told",
+        "waiting",
     )
 
     def __init__(self, plan: Plan, state: RunState, now: int, parent: "Draft | None" = None) -> None:
@@ -133,6 +134,7 @@ class Draft:
         self.steps = Layered.draft_of(state.steps)
         self.ready = state.ready
         self.active = dict.fromkeys(state.active)
+        self.waiting = dict.fromkeys(state.waiting)
         self.due = dict(state.due)
         self.remaining = dict(state.remaining)
         self.revert = state.revert
@@ -188,8 +190,9 @@ class Draft:
     def take_over(self, derived: RunState) -> None:
         """Take the derived fields of another state of the same run."""
         self.ready, self.revert = derived.ready, derived.revert
-        self.active, self.due, self.remaining = (
+        self.active, self.waiting, self.due, self.remaining = (
             dict.fromkeys(derived.active),
+            dict.fromkeys(derived.waiting),
             dict(derived.due),
             dict(derived.remaining),
         )
@@ -202,6 +205,10 @@ class Draft:
             self.active[path] = None
         else:
             self.active.pop(path, None)
+        if after.phase is StepPhase.WAITING:
+            self.waiting[path] = None
+        elif self.waiting:
+            self.waiting.pop(path, None)
         if after.due_at is None:
             self.due.pop(path, None)
         else:
@@ -308,6 +315,27 @@ class Draft:
         """Return the maps that go forward or are reversed, in the order of the manifest."""
         return sorted(self.elements, key=lambda path: self.plan.steps[path].index)
 
+    def in_plan_order(self, paths: Iterable[str]) -> tuple[str, ...]:
+        """Return steps in the order of the manifest."""
+        return tuple(sorted(paths, key=lambda path: self.plan.steps[path].index))
+
+    def note_whether_paused(self) -> None:
+        """Note whether nothing can go on before a signal comes: all that is open waits for one, also in elements."""
+        paused = self._is_paused()
+        if paused != self.header.paused:
+            self.set(paused=paused)
+
+    def _is_paused(self) -> bool:
+        if not (self.waiting or self.elements) or self.ready or self.evaluating or self.held_back:
+            return False
+        if self.header.stage is not Stage.FORWARD or self.header.halting or is_held(self.header):
+            return False
+        if any(path not in self.elements for path in self.active):
+            return False
+        if any(path not in self.waiting and path not in self.elements for path in self.due):
+            return False
+        return all(flight.is_paused for flight in self.elements.values())
+
     def load(self) -> int:
         """Return how many tasks are in flight, and evaluations that lead to one, also in elements."""
         if self._elements_load is None:
@@ -402,6 +430,7 @@ class Draft:
         for of, opened in self.inner.items():
             for path, inner in opened.items():
                 inner.merge()
+                inner.note_whether_paused()
                 if inner._changed() or path not in self.source.elements.get(of, {}):
                     changed = self.filing.elements[path] = inner.state()
                     self._own(of).put(path, changed)
@@ -451,7 +480,8 @@ class Draft:
             elements=self.elements,
             pages=self.pages,
             ready=self.ready,
-            active=tuple(sorted(self.active, key=lambda path: self.plan.steps[path].index)),
+            active=self.in_plan_order(self.active),
+            waiting=self.in_plan_order(self.waiting),
             due=self.due,
             remaining=self.remaining,
             revert=self.revert,

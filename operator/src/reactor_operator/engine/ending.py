@@ -123,7 +123,8 @@ def begin_ending(draft: Draft, goal: Goal) -> None:
     draft.ready = ()
     draft.evaluating.clear()
     draft.revert = ()
-    for path in [path for path, step in draft.steps.items() if step.phase is StepPhase.RETRYING]:
+    retrying = [path for path, step in draft.steps.items() if step.phase is StepPhase.RETRYING]
+    for path in (*retrying, *draft.waiting):
         draft.put(path, phase=StepPhase.CANCELLED, finished_at=draft.now, **NOT_WAITING)
     if goal is Goal.CANCEL:
         abandon_cleanups(draft)

@@ -19,7 +19,8 @@ class StepEvaluated:
     """The shell evaluated `when` (`proceed`) and the arguments of a step; `fallback` is the value of `onError`.
 
     `result` is the value of a transform, `inputs` are those of a compose, `chosen` is the body that a switch chose.
-    `total` is how many elements a map has; None where pages of them are fetched.
+    `total` is how many elements a map has; None where pages of them are fetched. Of an interrupt `correlation` is the
+    id that signals may name it by, and `otherwise` the value that it ends with when it waited too long.
     """
 
     path: str
@@ -31,6 +32,8 @@ class StepEvaluated:
     chosen: str = ""
     total: int | None = None
     fallback: ValueRef | None = None
+    correlation: str = ""
+    otherwise: ValueRef | None = None
     type: Literal["StepEvaluated"] = "StepEvaluated"
 
 
@@ -258,6 +261,38 @@ class SkipRequested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeRequested:
+    """Someone brings the payload that an interrupt waits for; `step` is its path, also in an element of a map.
+
+    `mild`: one that is refused is not to fail the step at once, whatever the interrupt says. `dry_run`: it is judged
+    and changes nothing. `approved`: whoever asks may approve.
+    """
+
+    id: str
+    step: str
+    payload: ValueRef | None = None
+    mild: bool = False
+    dry_run: bool = False
+    approved: bool = False
+    reason: str = ""
+    by: str = ""
+    type: Literal["ResumeRequested"] = "ResumeRequested"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayloadJudged:
+    """The shell compared the payload of a resume with the schema of its interrupt: what is wrong with it, if anything.
+
+    `payload` is what becomes the result: that of the request, or the same of another name.
+    """
+
+    request: ResumeRequested
+    payload: ValueRef | None = None
+    errors: tuple[str, ...] = ()
+    type: Literal["PayloadJudged"] = "PayloadJudged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SuspendRequested:
     """Someone asked the run to hold still; or, not `suspended`, to go on, whatever its spec says."""
 
@@ -308,7 +343,15 @@ class TimePassed:
 
 
 Outcome = TaskSucceeded | TaskSkipped | TaskHalted | TaskContinued | TaskFailed | TaskLost
-Signal = CancelRequested | UndoRequested | RetryRequested | SkipRequested | SuspendRequested | RequestUnreadable
+Signal = (
+    CancelRequested
+    | UndoRequested
+    | RetryRequested
+    | SkipRequested
+    | ResumeRequested
+    | SuspendRequested
+    | RequestUnreadable
+)
 TaskEvent = RequestEvaluated | TaskStarted | TaskWaiting | TaskUploaded | Outcome
 AboutStep = (
     StepEvaluated
@@ -320,4 +363,4 @@ AboutStep = (
     | OutcomesLoaded
     | TaskEvent
 )
-Event = AboutStep | Signal | SpecChanged | NotificationEnded | TimePassed
+Event = AboutStep | Signal | PayloadJudged | SpecChanged | NotificationEnded | TimePassed

@@ -25,6 +25,7 @@ class FactKind(StrEnum):
     RUN_HALTED = "run.halted"
     RUN_UNDONE = "run.undone"
     STEP_FAILED = "step.failed"
+    INTERRUPT_OPENED = "interrupt.opened"
     ROLLBACK_FAILED = "rollback.failed"
 
 

@@ -18,18 +18,19 @@ class Flight(Mapping[str, RunState]):
     """Elements by path. One that is part of a state is never changed: `copy` it first.
 
     load:      tasks in flight, and evaluations that lead to one.
-    suspended: how many elements hold still.
+    suspended: how many elements hold still.            paused: how many wait for signals alone.
     waiting:   elements that may wait for room.        troubled: elements that do not go forward.
     reasoned:  elements that may tell why something in them cannot start now.
     """
 
-    __slots__ = ("_due", "_elements", "load", "reasoned", "suspended", "troubled", "waiting")
+    __slots__ = ("_due", "_elements", "load", "paused", "reasoned", "suspended", "troubled", "waiting")
 
     def __init__(self) -> None:
         self._elements: dict[str, RunState] = {}
         self._due: dict[str, int] = {}
         self.load = 0
         self.suspended = 0
+        self.paused = 0
         self.waiting: dict[str, None] = {}
         self.troubled: dict[str, None] = {}
         self.reasoned: dict[str, None] = {}
@@ -48,7 +49,7 @@ class Flight(Mapping[str, RunState]):
         """Return another one that may be changed."""
         made = Flight()
         made._elements, made._due = self._elements.copy(), self._due.copy()
-        made.load, made.suspended = self.load, self.suspended
+        made.load, made.suspended, made.paused = self.load, self.suspended, self.paused
         made.waiting, made.troubled, made.reasoned = self.waiting.copy(), self.troubled.copy(), self.reasoned.copy()
         return made
 
@@ -62,6 +63,8 @@ class Flight(Mapping[str, RunState]):
         header = element.header
         if header.suspended:
             self.suspended += 1
+        if header.paused:
+            self.paused += 1
         if _may_wait(element):
             self.waiting[path] = None
         if header.stage is not Stage.FORWARD:
@@ -80,10 +83,16 @@ class Flight(Mapping[str, RunState]):
     def _discount(self, path: str, element: RunState) -> None:
         self.load -= load_of(element)
         self.suspended -= element.header.suspended
+        self.paused -= element.header.paused
         self._due.pop(path, None)
         self.waiting.pop(path, None)
         self.troubled.pop(path, None)
         self.reasoned.pop(path, None)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether all that is in flight waits for signals."""
+        return 0 < len(self._elements) == self.paused
 
     def due(self, now: int) -> list[str]:
         """Return the elements that something is due in, or whose deadline has passed: nobody is woken in time to the

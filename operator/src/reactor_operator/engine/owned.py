@@ -34,7 +34,7 @@ def names_told(event: ev.Event) -> frozenset[str]:
     """Return the documents that an event brings, and that have a name."""
     match event:
         case ev.StepEvaluated():
-            return names_of((event.arguments, event.inputs, event.result, event.fallback))
+            return names_of((event.arguments, event.inputs, event.result, event.fallback, event.otherwise))
         case ev.StepEvaluationFailed():
             return names_of((event.fallback, *_details([event.failure])))
         case ev.TaskFailed():
@@ -49,6 +49,8 @@ def names_told(event: ev.Event) -> frozenset[str]:
 
 def _of_step(step: StepState) -> Iterator[ValueRef | None]:
     yield from (step.arguments, step.given, step.request, step.inputs, step.fallback, step.result, step.uploaded)
+    if step.interrupt is not None:
+        yield step.interrupt.otherwise
     yield from _details([step.failure, step.cleanup_failure, step.map.failure if step.map is not None else None])
 
 

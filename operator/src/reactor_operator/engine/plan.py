@@ -21,7 +21,8 @@ class Backoff(StrEnum):
 
 
 class StepKind(StrEnum):
-    """What a step is to the engine: a task of its own, a value, a scope with steps inside, or a map over elements.
+    """What a step is to the engine: a task of its own, a value, a scope with steps inside, a map over elements, or one
+    that waits for a payload from outside.
 
     The body that a switch chooses is a step too: `route[0]`, `route[default]`.
     """
@@ -31,6 +32,7 @@ class StepKind(StrEnum):
     COMPOSE = "compose"
     SWITCH = "switch"
     MAP = "map"
+    INTERRUPT = "interrupt"
 
 
 SCOPES = frozenset({StepKind.COMPOSE, StepKind.SWITCH})
@@ -111,6 +113,7 @@ class MapPlan:
     timeout_ms:  of the whole map.
     reverses:    something in an element can be compensated or undone.
     plain:       an element is one task and nothing else, which sends no request.
+    interrupts:  something in an element may wait for a signal.
     """
 
     element: "Plan"
@@ -127,11 +130,35 @@ class MapPlan:
     timeout_ms: int | None = None
     reverses: bool = False
     plain: bool = field(init=False)
+    interrupts: bool = field(init=False)
 
     def __post_init__(self) -> None:
         steps = list(self.element.steps.values())
         plain = len(steps) == 1 and steps[0].kind is StepKind.TASK and not steps[0].run.has_request
         object.__setattr__(self, "plain", plain)
+        waits = any(one.interrupt is not None or (one.map is not None and one.map.interrupts) for one in steps)
+        object.__setattr__(self, "interrupts", waits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterruptPlan:
+    """How a step waits for a payload from outside.
+
+    timeout_ms:   how long, None: for ever.   active: a timer ends the wait; else the next signal finds that it is over.
+    continues:    the end of the wait is no failure: the step succeeds with another value.
+    judged:       what a payload must be is said by a schema, so each is judged by the shell.
+    strict:       a payload that is refused fails the step; else another one may follow.
+    max_attempts: refused payloads with which the step fails; None: no limit.
+    approvers:    only signals of approved identities count.
+    """
+
+    timeout_ms: int | None = None
+    active: bool = False
+    continues: bool = False
+    judged: bool = False
+    strict: bool = False
+    max_attempts: int | None = None
+    approvers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +170,8 @@ class StepPlan:
     of the steps inside it), `dependents` those that wait for it, `children` the steps right inside it. `reads` are the
     steps, of its scope and those around it, whose results its own sources and conditions read.
     `continues_on_error`: `onError: Continue` was said. `contains_failures`: what fails inside is reversed inside, and
-    does not fail the run before this step has finally failed. `map`: of a map, how it goes over its elements.
+    does not fail the run before this step has finally failed. `map`: of a map, how it goes over its elements;
+    `interrupt`: of a step that waits for a payload, how.
     """
 
     path: str
@@ -160,6 +188,7 @@ class StepPlan:
     continues_on_error: bool = False
     contains_failures: bool = False
     map: MapPlan | None = None
+    interrupt: InterruptPlan | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -175,8 +175,10 @@ def refuse_skip(draft: Draft, event: SkipRequested) -> str:
         if event.step in standing(draft):
             return f"step {event.step} is inside a step that is Ignored: the run goes on without it"
         return refuse_retry(draft, RetryRequested(id=event.id))
-    if phase is not StepPhase.RETRYING:
-        return f"step {event.step} is {phase}: while a run goes on only a step that is Retrying can be skipped"
+    if phase not in {StepPhase.RETRYING, StepPhase.WAITING}:
+        return (
+            f"step {event.step} is {phase}: while a run goes on only a step that is Retrying or Waiting can be skipped"
+        )
     return ""
 
 

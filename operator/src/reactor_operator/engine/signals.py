@@ -6,13 +6,18 @@ Never here: who may ask (the shell has judged that).
 `TABLE` says for each phase of a run which requests make sense in it; `docs/phases.md` is rendered from it.
 """
 
+from dataclasses import replace
 from typing import assert_never
 
+from reactor_operator.engine.actions import JudgePayload
 from reactor_operator.engine.draft import Draft
+from reactor_operator.engine.elements import owner_of
 from reactor_operator.engine.ending import cancel
 from reactor_operator.engine.events import (
     CancelRequested,
+    PayloadJudged,
     RequestUnreadable,
+    ResumeRequested,
     RetryRequested,
     Signal,
     SkipRequested,
@@ -20,8 +25,11 @@ from reactor_operator.engine.events import (
     UndoRequested,
 )
 from reactor_operator.engine.failures import render_message
+from reactor_operator.engine.interrupting import CONSUMED_KEPT, expire, interrupt_plan, is_expired, reject, resume
+from reactor_operator.engine.mapping import opened
+from reactor_operator.engine.plan import StepKind
 from reactor_operator.engine.resuming import refuse_retry, refuse_skip, refuse_undo, retry, skip_step, undo
-from reactor_operator.engine.state import Goal, RunPhase, SignalAnswer, Stage, phase_of
+from reactor_operator.engine.state import Goal, RunPhase, SignalAnswer, Stage, StepPhase, phase_of
 from reactor_operator.engine.suspending import already_so, refuse_suspend, suspend
 
 ANSWERS_KEPT = 20
@@ -37,28 +45,33 @@ GO_ON = "go on"
 """What a suspended run is asked to do; the rows of `TABLE` name the other requests by their action."""
 
 _HELD_OR_NOT = {"suspend": "", GO_ON: ""}
-_OVER = dict.fromkeys(("cancel", "suspend", GO_ON), _ENDED)
+_OVER = dict.fromkeys(("cancel", "suspend", GO_ON, "resume"), _ENDED)
 
 TABLE: dict[RunPhase, dict[str, str]] = {
     RunPhase.PENDING: {
         "cancel": "",
-        **dict.fromkeys(("undo", "retry", "skip"), "the run has not started"),
+        **dict.fromkeys(("undo", "retry", "skip", "resume"), "the run has not started"),
         **_HELD_OR_NOT,
     },
-    RunPhase.RUNNING: {"cancel": "", "undo": "", "retry": _GOES_ON, "skip": "", **_HELD_OR_NOT},
-    RunPhase.SUSPENDED: {"cancel": "", "undo": "", "retry": _GOES_ON, "skip": "", **_HELD_OR_NOT},
+    **{
+        phase: {"cancel": "", "undo": "", "retry": _GOES_ON, "skip": "", "resume": "", **_HELD_OR_NOT}
+        for phase in (RunPhase.RUNNING, RunPhase.PAUSED, RunPhase.SUSPENDED)
+    },
     RunPhase.ROLLING_BACK: {
         "cancel": "",
         "undo": "the run is being rolled back already",
         "retry": "the run is being rolled back: wait for its end",
         "skip": "the run is being rolled back: wait for its end",
+        "resume": "the run is being rolled back: its interrupts are closed",
         **_HELD_OR_NOT,
     },
     RunPhase.RECOVERING: {
         "cancel": "",
         "undo": "",
         "retry": "",
-        "skip": "what the steps did since is not known: retry the run, undo it, or cancel it",
+        **dict.fromkeys(
+            ("skip", "resume"), "what the steps did since is not known: retry the run, undo it, or cancel it"
+        ),
         **_HELD_OR_NOT,
     },
     RunPhase.SUCCEEDED: {"undo": "", "retry": _NOT_FAILED, "skip": _NOTHING_FAILED, **_OVER},
@@ -81,6 +94,8 @@ def action_of(event: Signal) -> str:
             return "retry"
         case SkipRequested():
             return "skip"
+        case ResumeRequested():
+            return "resume"
         case SuspendRequested():
             return "suspend"
         case RequestUnreadable():
@@ -102,6 +117,7 @@ def answer_to(event: Signal, refused: str, now: int, *, note: str) -> SignalAnsw
         reason=refused or note or render_message(event.reason),
         by=event.by[:_NAME_LIMIT],
         at=now,
+        step=event.step if isinstance(event, ResumeRequested) else "",
     )
 
 
@@ -117,17 +133,20 @@ def answer_unstarted(event: Signal, now: int, *, suspended: bool = False) -> Sig
 
 
 def requested(draft: Draft, event: Signal) -> None:
-    """Answer a request. One that was answered before changes nothing."""
-    name, action = event.id[:_NAME_LIMIT], action_of(event)
-    if any(answer.id == name and answer.action == action for answer in draft.header.signals):
+    """Answer a request. One that was answered before changes nothing.
+
+    A resume whose payload is to be judged is answered when it is (`payload_judged`).
+    """
+    if _is_answered(draft, event):
         return
     refused = _refusal(draft, event)
+    if isinstance(event, ResumeRequested) and not refused:
+        _judge(draft, event)
+        return
     reason = render_message(event.reason)
     note = already_so(draft.header.suspended, event) if isinstance(event, SuspendRequested) else ""
-    answer = answer_to(event, refused, draft.now, note=note)
-    draft.set(signals=(*draft.header.signals, answer)[-ANSWERS_KEPT:])
+    _answer(draft, answer_to(event, refused, draft.now, note=note))
     if refused:
-        draft.announce(f"{action.capitalize()}Refused", f"{action} is refused: {refused}", warning=True)
         return
     match event:
         case CancelRequested():
@@ -140,10 +159,86 @@ def requested(draft: Draft, event: Signal) -> None:
             skip_step(draft, event)
         case SuspendRequested():
             suspend(draft, event)
-        case RequestUnreadable():
-            raise AssertionError("a request without a meaning is always refused")
+        case RequestUnreadable() | ResumeRequested():
+            raise AssertionError(f"a request of this kind is answered elsewhere: {event}")
         case _:
             assert_never(event)
+
+
+def _is_answered(draft: Draft, event: Signal) -> bool:
+    name, action = event.id[:_NAME_LIMIT], action_of(event)
+    known = isinstance(event, ResumeRequested) and name in draft.header.consumed
+    return known or any(answer.id == name and answer.action == action for answer in draft.header.signals)
+
+
+def _answer(draft: Draft, answer: SignalAnswer) -> None:
+    draft.set(signals=(*draft.header.signals, answer)[-ANSWERS_KEPT:])
+    if not answer.accepted:
+        words = f"{answer.action} is refused: {'; '.join((answer.reason, *answer.errors))}"
+        draft.announce(f"{answer.action.capitalize()}Refused", words, warning=True)
+
+
+def _judge(draft: Draft, event: ResumeRequested) -> None:
+    """Have a payload compared with the schema of its interrupt, where that has one."""
+    inner = _saga_of(draft, event.step)
+    assert inner is not None
+    if interrupt_plan(inner, event.step).judged:
+        draft.act(JudgePayload(request=event))
+    else:
+        payload_judged(draft, PayloadJudged(request=event, payload=event.payload))
+
+
+def payload_judged(draft: Draft, event: PayloadJudged) -> None:
+    """Answer a resume: its interrupt ends with the payload, or refuses it. It may be closed by now."""
+    request = event.request
+    if _is_answered(draft, request):
+        return
+    refused = _refusal(draft, request)
+    inner = _saga_of(draft, request.step) if not refused else None
+    if inner is None:
+        _answer(draft, answer_to(request, refused, draft.now, note=""))
+        return
+    if request.dry_run:
+        refused, note = ("the payload is invalid", "") if event.errors else ("", "it would be accepted")
+    elif event.errors:
+        refused, note = reject(inner, event), ""
+    else:
+        note = ""
+        resume(inner, event)
+        draft.set(consumed=(*draft.header.consumed, request.id[:_NAME_LIMIT])[-CONSUMED_KEPT:])
+        by = f" by {request.by}" if request.by else ""
+        draft.announce("SignalAccepted", f"Step {request.step} was resumed{by}")
+    _answer(draft, replace(answer_to(request, refused, draft.now, note=note), errors=event.errors))
+
+
+def _saga_of(draft: Draft, path: str) -> Draft | None:
+    """Return what a step is in: the run, or an element in flight. None where it is in neither."""
+    while (owner := owner_of(draft.plan, path)) is not None:
+        if owner[1] not in draft.elements.get(owner[0], {}):
+            return None
+        draft = opened(draft, *owner)
+    return draft if path in draft.plan.steps else None
+
+
+def _refuse_resume(draft: Draft, event: ResumeRequested) -> str:
+    """Return why an interrupt takes no payload now, empty where it does. One that waited too long ends with that."""
+    inner = _saga_of(draft, event.step)
+    if inner is None:
+        return f"the run has no step {event.step}" + (" that is open" if "[" in event.step else "")
+    step = inner.step(event.step)
+    if (kind := inner.plan.steps[event.step].kind) is not StepKind.INTERRUPT:
+        return f"step {event.step} is a {kind}, expected an interrupt"
+    if step.phase is StepPhase.PENDING:
+        return f"interrupt {event.step} is not open yet"
+    if step.phase is not StepPhase.WAITING:
+        return f"interrupt {event.step} is closed: it is {step.phase}"
+    if interrupt_plan(inner, event.step).approvers and not event.approved:
+        return f"interrupt {event.step} takes signals of approvers alone: see docs/interrupts.md"
+    if is_expired(inner, event.step):
+        if not event.dry_run:
+            expire(inner, event.step)
+        return f"interrupt {event.step} is closed: no signal came in time"
+    return ""
 
 
 def _refusal(draft: Draft, event: Signal) -> str:
@@ -170,6 +265,8 @@ def _refusal(draft: Draft, event: Signal) -> str:
             return refuse_retry(draft, event)
         case SkipRequested():
             return refuse_skip(draft, event)
+        case ResumeRequested():
+            return _refuse_resume(draft, event)
         case SuspendRequested():
             return refuse_suspend(draft, event)
         case _:

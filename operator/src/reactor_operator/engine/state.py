@@ -44,6 +44,7 @@ class RunPhase(StrEnum):
 
     PENDING = "Pending"
     RUNNING = "Running"
+    PAUSED = "Paused"
     SUSPENDED = "Suspended"
     ROLLING_BACK = "RollingBack"
     RECOVERING = "Recovering"
@@ -94,7 +95,8 @@ class RollbackState(StrEnum):
 
 
 class Timer(StrEnum):
-    """What happens to a step at `due_at`: its launch times out, its next task starts, or it has waited too long."""
+    """What happens to a step at `due_at`: its launch (or its wait for a signal) times out, its next task starts, or it
+    has waited too long to start."""
 
     TIMEOUT = "Timeout"
     RETRY = "Retry"
@@ -159,6 +161,23 @@ class MapState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InterruptState:
+    """An interrupt that waits for a payload, or has ended.
+
+    correlation: the id that signals may name it by, empty where it has none.
+    expires_at:  when the wait is over, None: never.
+    otherwise:   the value that it ends with then, where that is no failure.
+    rejected:    payloads refused so far, and `rejection` is why the last one was.
+    """
+
+    correlation: str = ""
+    expires_at: int | None = None
+    otherwise: ValueRef | None = None
+    rejected: int = 0
+    rejection: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepState:
     """One step of a run.
 
@@ -172,7 +191,7 @@ class StepState:
     `inputs` are those of a compose by `reactorRef`: what the steps inside it read.
     `failure` is the step's own; `cleanup_failure` that of its compensate or undo.
     `reason` says why the open task cannot start; `pending_until` is when the attempt has waited for that too long.
-    `map` is how far a map has come.
+    `map` is how far a map has come, `interrupt` what is known of a wait for a payload.
     """
 
     phase: StepPhase = StepPhase.PENDING
@@ -206,6 +225,7 @@ class StepState:
     started_at: int | None = None
     finished_at: int | None = None
     map: MapState | None = None
+    interrupt: InterruptState | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +278,7 @@ class Suspension:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalAnswer:
-    """The answer to one request from outside, kept for people to read."""
+    """The answer to one request from outside, kept for people to read. `errors` is what is wrong with a payload."""
 
     id: str
     action: str
@@ -266,6 +286,8 @@ class SignalAnswer:
     reason: str = ""
     by: str = ""
     at: int = 0
+    step: str = ""
+    errors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,6 +327,8 @@ class Header:
     `undone` lists what was compensated or undone, in order; `signals` the newest answers.
     `delete_undone`: whoever asked for the undo wants the run gone once it is undone.
     `taken` says whose outcome this is, where the run took that of another one.
+    `paused`: nothing can go on before a signal comes. `consumed` are the newest requests that resumed an interrupt:
+    none of them resumes another one.
     `told` numbers the facts told to notifications and observers; `notices` says what became of those that were sent.
     """
 
@@ -321,6 +345,8 @@ class Header:
     completions: int = 0
     announcements: int = 0
     suspended: bool = False
+    paused: bool = False
+    consumed: tuple[str, ...] = ()
     suspension: Suspension | None = None
     generation: int = 0
     failing: tuple[str, ...] = ()
@@ -360,7 +386,9 @@ def phase_of(header: Header) -> RunPhase:
     if is_held(header):
         return RunPhase.SUSPENDED
     back = header.goal in {Goal.ROLL_BACK, Goal.UNDO} and header.stage is not Stage.FINISHING
-    return RunPhase.ROLLING_BACK if back else RunPhase.RUNNING
+    if back:
+        return RunPhase.ROLLING_BACK
+    return RunPhase.PAUSED if header.paused and header.stage is Stage.FORWARD else RunPhase.RUNNING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -371,9 +399,9 @@ class RunState:
     `pages` the outcomes of elements, by path of the map and number, as long as not all of a page have ended.
 
     The fields after those follow from them and the plan; they are not stored but made anew on load
-    (`derive.restore`): `ready` steps in plan order, `active` steps that have a task or a cleanup under way, `due`
-    times by path, how many steps `remain` of each scope that is open, and what is left to `revert`. `evaluating` is
-    empty between commits.
+    (`derive.restore`): `ready` steps in plan order, `active` steps that have a task or a cleanup under way, `waiting`
+    ones that are open interrupts, `due` times by path, how many steps `remain` of each scope that is open, and what is
+    left to `revert`. `evaluating` is empty between commits.
     """
 
     header: Header = Header()
@@ -382,6 +410,7 @@ class RunState:
     pages: Mapping[str, Mapping[int, "OutcomePage"]] = field(default_factory=dict)
     ready: tuple[str, ...] = ()
     active: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
     due: Mapping[str, int] = field(default_factory=dict)
     remaining: Mapping[str, int] = field(default_factory=dict)
     revert: tuple[str, ...] = ()

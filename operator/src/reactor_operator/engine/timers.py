@@ -8,9 +8,10 @@ from reactor_operator.engine.draft import STARTS_STEPS, Draft, waits_for_resume
 from reactor_operator.engine.ending import abandon_cleanups, fail_run, rollback_is_late
 from reactor_operator.engine.evolve import evolve
 from reactor_operator.engine.failures import Failure, FailureKind
+from reactor_operator.engine.interrupting import expire
 from reactor_operator.engine.launching import NOT_WAITING, action_plan, start_again
 from reactor_operator.engine.reports import task_failed
-from reactor_operator.engine.state import RunFailure, Timer
+from reactor_operator.engine.state import RunFailure, StepPhase, Timer
 
 
 def fire_due(draft: Draft) -> None:
@@ -33,6 +34,8 @@ def _fire(draft: Draft, path: str) -> None:
             message = f"the map took longer than its timeout of {_seconds(_map_timeout(draft, path))}"
             failure = step.map.failure or Failure(kind=FailureKind.TIMEOUT, message=message)
             draft.put(path, map=evolve(step.map, {"failure": failure}), **NOT_WAITING)
+        case Timer.TIMEOUT if step.phase is StepPhase.WAITING:
+            expire(draft, path)
         case Timer.RETRY if step.task is None:
             start_again(draft, path)
         case Timer.TIMEOUT if step.task is not None:

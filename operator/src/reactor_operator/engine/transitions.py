@@ -6,7 +6,7 @@ In: two phases. Out: whether one may follow the other. A move that is not here i
 from reactor_operator.engine.state import StepPhase as P
 
 LEGAL: dict[P, frozenset[P]] = {
-    P.PENDING: frozenset({P.RUNNING, P.SKIPPED, P.FAILED, P.SUCCEEDED}),
+    P.PENDING: frozenset({P.RUNNING, P.WAITING, P.SKIPPED, P.FAILED, P.SUCCEEDED}),
     P.RUNNING: frozenset({P.SUCCEEDED, P.SKIPPED, P.IGNORED, P.FAILED, P.RETRYING, P.CANCELLED}),
     P.RETRYING: frozenset({P.RUNNING, P.CANCELLED, P.SKIPPED}),
     P.FAILED: frozenset({P.COMPENSATING, P.UNDOING, P.IGNORED, P.ROLLBACK_FAILED}),
@@ -19,7 +19,7 @@ LEGAL: dict[P, frozenset[P]] = {
     P.UNDOING: frozenset({P.UNDONE, P.ROLLBACK_FAILED}),
     P.UNDONE: frozenset({P.IGNORED}),
     P.ROLLBACK_FAILED: frozenset({P.IGNORED}),
-    P.WAITING: frozenset(),
+    P.WAITING: frozenset({P.SUCCEEDED, P.SKIPPED, P.FAILED, P.CANCELLED}),
 }
 
 

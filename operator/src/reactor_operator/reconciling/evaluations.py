@@ -23,6 +23,7 @@ from reactor_operator.engine.actions import (
     EvaluateReturns,
     EvaluateStep,
     Evaluation,
+    JudgePayload,
     LoadOutcomes,
 )
 from reactor_operator.engine.elements import saga_of, step_at
@@ -35,6 +36,7 @@ from reactor_operator.evaluation.environment import Environment
 from reactor_operator.ports import Evaluator
 from reactor_operator.reconciling.documents import Documents
 from reactor_operator.reconciling.environments import Readable
+from reactor_operator.reconciling.interrupts import correlation_of, judge
 from reactor_operator.reconciling.mapped import Page, counts_of, cut_into_pages, read_page, results_document
 from reactor_operator.reconciling.masked import masked
 from reactor_operator.reconciling.pooled import PoolBook, refuse_task
@@ -81,6 +83,8 @@ async def answer(
             event = await answering.request(asked)
         case EvaluatePage():
             event = await answering.page(asked)
+        case JudgePayload(request=request):
+            event = await answering.payload(request)
         case LoadOutcomes(path=path, round=round_, page=page):
             outcomes = await documents.pages.outcomes(path, round_, page)
             event = ev.OutcomesLoaded(path=path, round=round_, page=page, outcomes=outcomes)
@@ -189,11 +193,44 @@ class _Answering:
             case StepKind.COMPOSE:
                 inputs = await self._inputs(node, environment)
                 return inputs if isinstance(inputs, Failure) else replace(proceed, inputs=inputs)
+            case StepKind.INTERRUPT:
+                return await self._interrupt(node, proceed, environment)
             case StepKind.SWITCH:
                 chosen = await self._choose(located, environment)
                 return chosen if isinstance(chosen, Failure) else replace(proceed, chosen=chosen)
             case _:
                 assert_never(node.kind)
+
+    async def _interrupt(
+        self, node: Node, proceed: ev.StepEvaluated, environment: Environment
+    ) -> ev.StepEvaluated | Failure:
+        """Return the id by which an interrupt may be named, and the value that it ends with when nobody sends one."""
+        interrupt = node.step.interrupt
+        assert interrupt is not None
+        correlation = await correlation_of(interrupt, environment, self.evaluator, f"step {node.path}")
+        if isinstance(correlation, Failure):
+            return correlation
+        value = interrupt.on_timeout.value
+        otherwise = self._keep(orjson.dumps(value), "otherwise") if value is not None else None
+        return replace(proceed, correlation=correlation, otherwise=otherwise)
+
+    async def payload(self, request: ev.ResumeRequested) -> ev.PayloadJudged:
+        """Answer whether a payload is what its interrupt waits for."""
+        assert self.known.blueprint is not None
+        plan, state = saga_of(self.known.plan, self.state, request.step)
+        if request.step not in plan.steps:
+            return ev.PayloadJudged(request=request)  # its element has ended, of which the answer tells
+        node = self._at(request.step, state.step(request.step).round).node
+        interrupt = node.step.interrupt
+        assert interrupt is not None
+        assert self.known.blueprint is not None
+        sensitive = node.path in self.known.blueprint.sensitive.results
+        document = await self.documents.one(request.payload) if request.payload is not None else b"null"
+        filled, errors = judge(interrupt, document, sensitive=sensitive)
+        payload = request.payload
+        if not errors and filled != document:
+            payload = self._keep(filled, "result", node.path if sensitive else "")
+        return ev.PayloadJudged(request=request, payload=payload, errors=errors)
 
     async def _elements(self, node: Node, proceed: ev.StepEvaluated, environment: Environment) -> int | Failure | None:
         """Cut what a map goes over into pages and return how many elements there are; None where pages are fetched."""

@@ -20,6 +20,7 @@ import orjson
 from reactor_operator.engine.events import (
     CancelRequested,
     RequestUnreadable,
+    ResumeRequested,
     RetryRequested,
     Signal,
     SkipRequested,
@@ -34,7 +35,7 @@ from reactor_operator.ports import RunObject, RunRef
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry
 
-ACTIONS = ("cancel", "undo", "retry", "skip", "suspend")
+ACTIONS = ("cancel", "undo", "retry", "skip", "resume", "suspend")
 _PREFIX = "reactor.run/"
 _COUNT = "reactor.run/answered."
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -46,11 +47,13 @@ _FIELDS = {
     "undo": frozenset({"reason", "delete"}),
     "retry": frozenset({"reason", "step", "arguments", "assume"}),
     "skip": frozenset({"reason", "step", "payload"}),
+    "resume": frozenset({"reason", "step", "payload", "mode", "dryRun"}),
     "suspend": frozenset({"reason", "suspend"}),
 }
 _EXPECTED = {
     "retry": 'a JSON object such as {"step": "charge"}',
     "skip": 'a JSON object such as {"step": "charge"}',
+    "resume": 'a JSON object such as {"step": "approve", "payload": {"approved": true}}',
     "suspend": 'true, false, or a JSON object such as {"reason": "the courier is away"}',
 }
 _ENVELOPE = frozenset({"id", "action", "by"})
@@ -196,6 +199,22 @@ def _event(name: str, action: str, said: object, by: str, values: dict[str, byte
         case "suspend":
             suspended = _flag(said, "suspend", default=True)
             return SuspendRequested(id=name, reason=reason, by=by, suspended=suspended)
+        case "resume":
+            mode, step = said.get("mode"), _text(said, "step")
+            if mode not in (None, "flexible", "strict"):
+                raise _Unreadable("mode: expected flexible: a signal may ask for the milder mode")
+            if not step:
+                raise _Unreadable("expected step, the interrupt that is resumed")
+            payload = _keep(said["payload"], values) if "payload" in said else None
+            return ResumeRequested(
+                id=name,
+                step=step,
+                payload=payload,
+                mild=mode == "flexible",
+                dry_run=_flag(said, "dryRun"),
+                reason=reason,
+                by=by,
+            )
         case _:
             step = _text(said, "step")
             if not step:

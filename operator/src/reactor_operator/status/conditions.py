@@ -19,7 +19,7 @@ Condition = dict[str, object]
 def render_conditions(
     header: Header, generation: int, message: str, *, stalled: str = "", queued: bool = False
 ) -> list[Condition]:
-    """Return Finished, Complete, Failed, RolledBack, Reconciling and Stalled."""
+    """Return Finished, Complete, Failed, Paused, RolledBack, Reconciling and Stalled."""
     phase = header.phase
     ended = phase in ENDED
     end_at = header.finished_at if ended and header.finished_at is not None else header.started_at
@@ -45,6 +45,7 @@ def render_conditions(
         condition("Finished", ended, end_at, reason, told if ended else ""),
         condition("Complete", succeeded, end_at, reason),
         condition("Failed", unsuccessful, end_at, reason, told if unsuccessful else ""),
+        condition("Paused", phase is RunPhase.PAUSED, header.now if phase is RunPhase.PAUSED else end_at, reason),
         condition("RolledBack", *_rolled_back(header, end_at)),
         condition("Reconciling", not ended and not recovering and not stalled, end_at, reason),
         condition("Stalled", recovering or failed or bool(stalled), header.now if stalled else end_at, reason, stuck),

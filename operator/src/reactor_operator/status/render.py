@@ -7,7 +7,7 @@ to the same bytes and nothing is written for nothing.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 import orjson
 
@@ -35,6 +35,7 @@ from reactor_operator.kube.moments import render_moment
 from reactor_operator.ports import RunRef
 from reactor_operator.status.conditions import render_conditions
 from reactor_operator.status.failures import render_rollback_failures, render_run_failure, wanted_details
+from reactor_operator.status.interrupts import open_interrupts, render_interrupts
 from reactor_operator.status.maps import reason_of
 from reactor_operator.status.steps import render_result, render_steps, shown_values
 
@@ -51,6 +52,7 @@ _VERBS = {
     StepPhase.COMPENSATING: "compensating",
     StepPhase.UNDOING: "undoing",
     StepPhase.RETRYING: "retrying",
+    StepPhase.WAITING: "waiting for a signal:",
 }
 _TROUBLED = frozenset({StepPhase.COMPENSATING, StepPhase.RETRYING})
 
@@ -96,8 +98,11 @@ def render_status(
         "rollback": _rollback(state, values),
         "conditions": render_conditions(header, generation, message, stalled=stalled),
     }
-    if waiting := _names(path for path in plan.steps if path in state.steps and reason_of(state, path)):
+    held_up = (path for path in plan.steps if path in state.steps and reason_of(state, path))
+    if waiting := _names(chain((path for path, _, _ in open_interrupts(plan, state)), held_up)):
         status["waiting"] = waiting
+    if interrupts := render_interrupts(plan, state):
+        status["interrupts"] = interrupts
     if facts.digest:
         status["reactor"] = {
             "name": facts.reactor_name,
@@ -177,6 +182,8 @@ def _message(header: Header, plan: Plan, state: RunState, name: str) -> str:
     if header.goal is Goal.CANCEL:
         names = _names(path for path, step in touched if step.task is not None)
         return f"cancelling, waiting for {names}" if names else "cancelling"
+    if header.phase is RunPhase.PAUSED:
+        return f"waiting for a signal: {_names(path for path, _, _ in open_interrupts(plan, state))}"
     return _joined(held, waiting or _doing(touched) + _trouble(touched))
 
 
@@ -269,6 +276,10 @@ def _signal(answer: SignalAnswer) -> dict[str, object]:
         "phase": "Accepted" if answer.accepted else "Rejected",
         "at": render_moment(answer.at),
     }
+    if answer.step:
+        rendered["step"] = answer.step
     if answer.reason:
         rendered["reason"] = answer.reason
+    if answer.errors:
+        rendered["errors"] = list(answer.errors)
     return rendered | ({"by": answer.by[:_WORDS_LIMIT]} if answer.by else {})
