@@ -15,6 +15,7 @@ from reactor_operator.engine.actions import (
     EvaluateReturns,
     EvaluateStep,
     Evaluation,
+    JudgePayload,
     LoadOutcomes,
     Notify,
     RetireTask,
@@ -189,6 +190,8 @@ class MapsWorld(World):
             case LoadOutcomes(path=path, round=round_, page=page):
                 outcomes = self.store.page((path, round_, page))
                 return ev.OutcomesLoaded(path=path, round=round_, page=page, outcomes=outcomes)
+            case JudgePayload():
+                raise AssertionError("these plans have no interrupts")
             case _:
                 assert_never(asked)
 

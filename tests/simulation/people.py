@@ -81,6 +81,8 @@ def _words_of(event: ev.Signal) -> tuple[str, Said]:
             return "retry", {"assume": dict.fromkeys(event.undone, "undone")} if event.undone else {}
         case ev.SkipRequested():
             return "skip", {"step": event.step}
+        case ev.ResumeRequested():
+            return "resume", {"step": event.step}
         case ev.SuspendRequested():
             return "suspend", {} if event.suspended else {"suspend": False}
         case _:

@@ -16,6 +16,7 @@ from reactor_operator.engine.actions import (
     EvaluateRequest,
     EvaluateReturns,
     EvaluateStep,
+    JudgePayload,
     LoadOutcomes,
     RetireTask,
     StartTask,
@@ -29,6 +30,7 @@ from reactor_operator.engine.plan import (
     FINALLY,
     ROOT,
     ActionPlan,
+    InterruptPlan,
     MapPlan,
     OnFailure,
     Plan,
@@ -83,6 +85,12 @@ def attempts(count: int, **policy: object) -> ActionPlan:
 def step(path: str, needs: Sequence[str] = (), **changes: object) -> StepPlan:
     """Return a step of the graph; its index and dependents are filled in by `plan_of`."""
     return StepPlan(path=path, index=0, needs=tuple(needs), **changes)  # type: ignore[arg-type]
+
+
+def interrupt(path: str, needs: Sequence[str] = (), *, optional: bool = False, **how: object) -> StepPlan:
+    """Return a step that waits for a payload; `how` are fields of an InterruptPlan."""
+    waits = InterruptPlan(**how)  # type: ignore[arg-type]
+    return step(path, needs, kind=StepKind.INTERRUPT, interrupt=waits, continues_on_error=optional)
 
 
 @dataclass(frozen=True)
@@ -236,6 +244,7 @@ class Run:
         self.answers: dict[str, Evaluation] = {}
         self.returns: ev.Event | None = ev.ReturnsEvaluated(result=value("the end"))
         self.results: dict[str, ev.Event] = {}
+        self.bad: dict[str, tuple[str, ...]] = {}
         self.pages: dict[str, list[tuple[int, str | None] | Failure]] = {}
         self.fetched: list[tuple[str, int]] = []
         self.cold: dict[tuple[str, int, int], bytes] = {}
@@ -326,6 +335,11 @@ class Run:
         """Ask the run to hold still, or to go on."""
         return self.feed(ev.SuspendRequested(id=request, reason=reason, by=by, suspended=suspended))
 
+    def is_resumed(self, path: str, payload: str | None = "yes", request: str = "go", **more: Any) -> Self:
+        """Send an interrupt its payload; `bad` says what is wrong with it, by request."""
+        sent = None if payload is None else value(payload)
+        return self.feed(ev.ResumeRequested(id=request, step=path, payload=sent, **{"by": "ann", **more}))
+
     @property
     def answer(self) -> tuple[bool, str]:
         """Whether the newest request was accepted, and the reason."""
@@ -364,6 +378,9 @@ class Run:
                     asked.append(self.results.get(scope, ev.ReturnsEvaluated(scope=scope, result=value(scope))))
                 case EvaluateReturns() if self.returns is not None:
                     asked.append(self.returns)
+                case JudgePayload(request=request):
+                    errors = self.bad.get(request.id, ())
+                    asked.append(ev.PayloadJudged(request=request, payload=request.payload, errors=errors))
                 case Announce():
                     self.told.append(action)
         for answer in asked:
@@ -409,7 +426,7 @@ class Run:
 
     def _check(self, before: RunState, events: tuple[ev.Event, ...]) -> None:
         state = self.state
-        if not any(isinstance(event, ev.TimePassed) for event in events):
+        if not any(isinstance(event, ev.TimePassed) or self._is_to_be_judged(event) for event in events):
             again = decide_together(self.plan, state, events, self.now)
             assert again.state is state, f"{events!s:.200} changed something when told again"
             assert not again.actions
@@ -428,6 +445,11 @@ class Run:
                 for path, one in _elements(state)
             }
             assert restore(self.plan, header, steps, stored, pages) == bare(state)
+
+    def _is_to_be_judged(self, event: ev.Event) -> bool:
+        """Tell whether the payload of a request waits to be judged: until then it is not answered."""
+        answered = [answer.id for answer in self.header.signals]
+        return isinstance(event, ev.ResumeRequested) and event.id not in answered
 
     # What came of it
 

@@ -11,6 +11,7 @@ from reactor_operator.engine.actions import (
     EvaluateReturns,
     EvaluateStep,
     Evaluation,
+    JudgePayload,
     LoadOutcomes,
 )
 from reactor_operator.engine.awaited import is_awaited, is_of_element
@@ -99,6 +100,8 @@ def asked_about(asked: Evaluation) -> str:
             return asked.scope
         case EvaluateRequest():
             return asked.task.path
+        case JudgePayload():
+            return asked.request.step
         case _:
             return asked.path
 

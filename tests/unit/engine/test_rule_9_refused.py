@@ -34,7 +34,7 @@ def not_undone(*names: str) -> Run:
 ROLLED_BACK_WHEN_LOST = "the run was being rolled back when its state was lost: undo it, or cancel it"
 NEVER_BEGAN = "the run could never start, or its definition is lost: start another run"
 STANDS = "step a has not failed: its result stands, and other arguments would change nothing"
-RETRYING_ONLY = "while a run goes on only a step that is Retrying can be skipped"
+RETRYING_ONLY = "while a run goes on only a step that is Retrying or Waiting can be skipped"
 
 REFUSED: dict[str, tuple[Callable[[], Run], str]] = {
     "undo of nothing": (

@@ -6,7 +6,7 @@ import pytest
 
 from reactor_operator.engine.signals import TABLE
 from reactor_operator.engine.state import RunPhase, StepPhase
-from tests.unit.engine.driver import Run, attempts, compose, step, value
+from tests.unit.engine.driver import Run, attempts, compose, interrupt, step, value
 from tests.unit.engine.situations import failed_incomplete, recovering_run, succeeded, undoable
 
 
@@ -55,7 +55,7 @@ def test_a_step_that_waits_for_its_next_attempt_is_given_a_value() -> None:
 @pytest.mark.parametrize(
     ("run", "path", "told"),
     [
-        (Run(step("a")).start(), "a", "step a is Running: while a run goes on only a step that is Retrying"),
+        (Run(step("a")).start(), "a", "step a is Running: while a run goes on only a step that is Retrying or Waiting"),
         (Run(step("a")).start(), "b", "the run has no step b"),
         (Run(step("a"), step("b", ["a"])).start().succeeds("a").fails("b"), "a", "step a is Succeeded: only one that"),
     ],
@@ -76,6 +76,8 @@ def in_phase(phase: RunPhase) -> Run:
             return Run(step("a")).start()
         case RunPhase.SUSPENDED:
             return Run(step("a")).start().is_suspended()
+        case RunPhase.PAUSED:
+            return Run(interrupt("a")).start()
         case RunPhase.ROLLING_BACK:
             return Run(*undoable("a", "b")).start().succeeds("a").fails("b")
         case RunPhase.RECOVERING:
@@ -106,11 +108,13 @@ def ask(run: Run, action: str) -> Run:
             return run.is_held(request="asked")
         case "go on":
             return run.is_held(False, request="asked")
+        case "resume":
+            return run.is_resumed("a", request="asked")
         case _:
             return run.is_carried_over("b" if run.phase is RunPhase.FAILED else "a", request="asked")
 
 
-@pytest.mark.parametrize("action", ["cancel", "undo", "retry", "skip", "suspend", "go on"])
+@pytest.mark.parametrize("action", ["cancel", "undo", "retry", "skip", "resume", "suspend", "go on"])
 @pytest.mark.parametrize("phase", [phase for phase in RunPhase if phase is not RunPhase.PENDING])
 def test_every_pair_of_phase_and_request_is_answered_as_the_table_says(phase: RunPhase, action: str) -> None:
     run = in_phase(phase)
@@ -119,7 +123,7 @@ def test_every_pair_of_phase_and_request_is_answered_as_the_table_says(phase: Ru
     accepted, reason = ask(run, action).answer
     if refused:
         assert (accepted, reason) == (False, refused)
-    elif action == "skip":
+    elif action in {"skip", "resume"}:
         # What else speaks against it is told by tests of its own; a person reads the reason.
         assert accepted or reason
     else:
@@ -128,4 +132,4 @@ def test_every_pair_of_phase_and_request_is_answered_as_the_table_says(phase: Ru
 
 def test_the_table_has_every_phase() -> None:
     assert set(TABLE) == set(RunPhase)
-    assert all(set(row) == {"cancel", "undo", "retry", "skip", "suspend", "go on"} for row in TABLE.values())
+    assert all(set(row) == {"cancel", "undo", "retry", "skip", "resume", "suspend", "go on"} for row in TABLE.values())
