@@ -1,4 +1,4 @@
-"""Interrupts on a real cluster: nothing runs while a run waits, and the payload lets it go on, whichever way it comes."""
+"""Interrupts on a real cluster: nothing runs while a run waits, and it goes on whichever way the payload comes."""
 
 import json
 import subprocess
