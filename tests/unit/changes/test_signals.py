@@ -272,6 +272,24 @@ async def test_a_message_that_another_signal_brought_changes_nothing_and_has_the
     assert (signals.told("a"), signals.told("b")) == (("Accepted", "a"), ("Accepted", "a"))
 
 
+async def test_a_message_that_came_in_another_way_meanwhile_and_was_answered_has_that_answer(
+    signals: SignalTrial,
+) -> None:
+    await signals.world.reconcile()
+    await signals.put_run()
+
+    async def asked_and_answered_meanwhile(entry: Entry, event: Signal) -> Entry:
+        await signals.world.store.append(entry)
+        await signals.world.reconcile()
+        return entry
+
+    signals.prepared = asked_and_answered_meanwhile
+    async with signals.following() as following:
+        following.changed("ADDED", await signals.put(messageId="m", reason="why"))
+        await following.look(TARGET)
+    assert signals.told() == ("Accepted", "why")
+
+
 async def test_a_run_is_asked_for_a_few_things_at_a_time_so_that_it_keeps_every_answer(signals: SignalTrial) -> None:
     await signals.world.reconcile()
     await signals.put_run()
@@ -337,12 +355,9 @@ async def test_what_waits_for_a_run_is_told_to_whoever_opens_it_and_not_what_ano
         assert [request.id for request in following.asked_of(REF)] == ["signal-uid-a"]
 
 
-async def test_a_list_finds_what_no_watch_told_and_what_is_gone(signals: SignalTrial) -> None:
+async def test_a_list_finds_what_no_watch_told(signals: SignalTrial) -> None:
     await signals.put("missed", ttl="99999h")
     async with signals.following(WallClock()) as following:
-        gone = await signals.put("gone")
-        await signals.server.remove(REACTOR_SIGNAL.object("shop", "gone"))
-        following.changed("ADDED", gone)
         running = [asyncio.create_task(following.follow(("shop",))), asyncio.create_task(following.run())]
         await signals.server.wait_until(lambda: signals.told("missed")[0] == "Pending")
         await signals.world.reconcile()
@@ -358,7 +373,28 @@ async def test_a_list_finds_what_no_watch_told_and_what_is_gone(signals: SignalT
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        assert following._roster.uids() == {"uid-missed"}
+
+
+async def test_a_list_finds_one_that_was_answered_long_ago_and_it_goes(signals: SignalTrial) -> None:
+    await signals.put(status={"phase": "Accepted", "answeredAt": "2020-01-01T00:00:00Z"})
+    async with signals.following(WallClock()) as following:
+        running = [asyncio.create_task(following.follow(("shop",))), asyncio.create_task(following.run())]
+        await signals.server.wait_until(lambda: REACTOR_SIGNAL.object("shop", "s") not in signals.server.objects)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def test_a_list_takes_out_what_is_gone(signals: SignalTrial) -> None:
+    async with signals.following() as following:
+        following.changed("ADDED", await signals.put())
+        await signals.server.remove(REACTOR_SIGNAL.object("shop", "s"), tell=False)
+        assert following._roster.uids() == {"uid-s"}
+        listing = asyncio.create_task(following.follow(("shop",)))
+        async with asyncio.timeout(5):
+            while following._roster.uids():  # noqa: ASYNC110 - a roster tells nobody
+                await asyncio.sleep(0.01)
+        listing.cancel()
 
 
 async def test_a_namespace_that_refuses_a_list_stops_no_other(signals: SignalTrial) -> None:
