@@ -19,6 +19,7 @@ from reactor_operator.changes.signal_rules import (
     Seen,
     Wait,
     next_of,
+    request_to,
 )
 from reactor_operator.engine.state import SignalAnswer, StepPhase
 from reactor_operator.ports import RunObject, RunRef
@@ -204,3 +205,22 @@ class TestRefusals:
 @pytest.mark.parametrize("odd", [{}, {"metadata": None, "spec": 3, "status": []}, {"spec": {"runRef": []}}])
 def test_an_odd_object_is_rejected(odd: dict[str, Any]) -> None:
     assert rejected(next_of(parse_signal(odd), replace(NOW, run=None)))
+
+
+def test_a_run_that_recovers_is_told_what_it_owns_alone_and_nothing_that_is_not_for_it_to_answer() -> None:
+    """Whoever creates a signal may write an owner into it."""
+    for mine in (made(owner="run-uid"), made(owner="run-uid", runUid="run-uid")):
+        request = request_to(mine, "run-uid", verified=True)
+        assert request is not None
+        assert request.action == "cancel"
+    for other in (
+        made(),
+        made(owner="another"),
+        made(owner="run-uid", runUid="another"),
+        made(owner="run-uid", delete=True),
+        made(owner="run-uid", action="suspend"),
+        made({"phase": "Accepted"}, owner="run-uid"),
+    ):
+        assert request_to(other, "run-uid", verified=True) is None
+    approving = made(owner="run-uid", action="resume", step="a", asApprover=True, requestedBy="ann")
+    assert request_to(approving, "run-uid", verified=False) is None

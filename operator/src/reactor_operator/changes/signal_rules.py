@@ -98,7 +98,7 @@ def next_of(signal: SignalObject, seen: Seen) -> Next:
     spec = signal.checked.spec
     if spec is None:
         return _rejected(*map(str, signal.checked.problems))
-    refused = _refusal(spec, seen)
+    refused = _refusal(spec, seen.verified, seen.actions)
     if refused:
         return _rejected(refused)
     found = _of_run(signal, spec, seen)
@@ -108,18 +108,26 @@ def next_of(signal: SignalObject, seen: Seen) -> Next:
     return found
 
 
-def _refusal(spec: SignalSpec, seen: Seen) -> str:
+def _refusal(spec: SignalSpec, verified: bool, actions: tuple[str, ...]) -> str:
     """Return why no run is asked at all, empty where one is."""
     if spec.run_ref is None:
         return "spec.correlationId: no interrupt waits by an id; name its run, with spec.runRef"
-    if spec.action.value not in seen.actions:
-        return f"spec.action: found {spec.action.value}, expected one of {', '.join(seen.actions)}"
-    if spec.as_approver and not seen.verified:
+    if spec.action.value not in actions:
+        return f"spec.action: found {spec.action.value}, expected one of {', '.join(actions)}"
+    if spec.as_approver and not verified:
         return (
             "spec.asApprover: nothing here sees to it that it is true; whoever runs the operator can have it seen to, "
             "with admissionPolicy.enabled of its chart"
         )
     return ""
+
+
+def request_to(signal: SignalObject, uid: str, *, verified: bool) -> Request | None:
+    """Return what a signal that a run owns asks of it; None where that is not for the run to answer, or nothing."""
+    spec = signal.checked.spec
+    if spec is None or signal.owner != uid or spec.run_uid not in (None, uid) or _refusal(spec, verified, ACTIONS):
+        return None
+    return request_from(signal, spec)
 
 
 def request_from(signal: SignalObject, spec: SignalSpec) -> Request:

@@ -28,7 +28,7 @@ from reactor_operator.changes.signal_rules import (
     Wait,
     asked_by,
     next_of,
-    request_from,
+    request_to,
     told,
 )
 from reactor_operator.changes.signal_writer import SignalWriter
@@ -103,11 +103,8 @@ class SignalChanges:
         """
         if not self._roster.is_complete(ref.namespace):
             raise Unavailable(f"not every ReactorSignal of namespace {ref.namespace} is known yet")
-        return [
-            request_from(known.signal, known.signal.checked.spec)
-            for known in self._roster.of(ref)
-            if known.signal.checked.spec is not None and known.signal.owner == ref.uid
-        ]
+        asked = (request_to(one.signal, ref.uid, verified=self._verified) for one in self._roster.of(ref))
+        return [request for request in asked if request is not None]
 
     async def run(self) -> None:
         """Look at what was marked, or is due, until cancelled."""
