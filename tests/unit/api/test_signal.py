@@ -43,7 +43,7 @@ def test_each_action_takes_the_fields_that_are_its_own_and_no_others(action: Sig
 @pytest.mark.parametrize("action", [action for action in SignalAction if action.value in ACTIONS])
 def test_what_a_signal_says_is_what_every_other_way_in_may_say(action: SignalAction) -> None:
     """One function takes all requests, and it would refuse a field that it does not know."""
-    said = checked(action=action.value, **{name: VALUES[name] for name in FIELDS[action]}).said
+    said = checked(action=action.value, requestedBy="ann", **{name: VALUES[name] for name in FIELDS[action]}).said
     request = request_of("1", action.value, {"step": "charge", **said} if "step" in FIELDS[action] else said, "ann")
     assert said.keys() == FIELDS[action] - {"asApprover"}
     assert type(request.event).__name__ == f"{action.value.capitalize()}Requested"
