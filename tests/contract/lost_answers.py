@@ -2,7 +2,18 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from reactor_operator.store.port import Appended, Claimed, Commit, Entry, OpenTask, Snapshot, Store, StoreUnavailable
+from reactor_operator.store.port import (
+    Appended,
+    Claimed,
+    Closed,
+    Commit,
+    Entry,
+    Held,
+    OpenTask,
+    Snapshot,
+    Store,
+    StoreUnavailable,
+)
 
 
 class LostAnswers:
@@ -32,6 +43,9 @@ class LostAnswers:
 
     async def claimed(self, name: str) -> Claimed | None:
         return await self._store.claimed(name)
+
+    async def find_correlation(self, name: str) -> Held | Closed | None:
+        return await self._store.find_correlation(name)
 
     async def append(self, entry: Entry) -> Appended:
         answer = await self._store.append(entry)

@@ -42,6 +42,7 @@ class TestCost:
         await store.load(RUN)
         await store.open_task(RUN, TASK)
         await store.claimed("key/1")
+        await store.find_correlation("order-1")
         await store.forget(RUN)
         await store.claim_epoch(0)
         await store.incarnation()
@@ -60,6 +61,7 @@ class TestCost:
             "load": lambda: store.load(RUN),
             "open_task": lambda: store.open_task(RUN, TASK),
             "claimed": lambda: store.claimed("key/1"),
+            "find_correlation": lambda: store.find_correlation("order-1"),
             "append": lambda: store.append(OUTCOME),
             "append_all": lambda: store.append_all([OUTCOME, replace(OUTCOME, run="another")]),
             "get_values": lambda: store.get_values(RUN, frozenset({"v"})),
@@ -118,10 +120,10 @@ class TestKeys:
         self, redis_server: RedisServer, store: RedisStore, installation: str
     ) -> None:
         pattern = f"reactor:{installation}:*"
-        await store.commit(replace(opening(), pages={"p": b"1"}))
+        await store.commit(replace(opening(), pages={"p": b"1"}, correlations={"order-1": "approve.1"}))
         await store.append(OUTCOME)
         await store.put_values(RUN, {"x": b"1"})
-        assert redis_server.command("KEYS", pattern).count(RUN.encode()) == 7
+        assert redis_server.command("KEYS", pattern).count(RUN.encode()) == 8
         await store.forget(RUN)
         assert redis_server.command("KEYS", pattern).split(b"\r\n")[2::2] == [f"reactor:{installation}:epoch".encode()]
 
@@ -190,12 +192,41 @@ class TestKeys:
         await store.forget("other")
         assert 50_000 < left_ms() <= 60_000
 
+    async def test_a_correlation_id_is_a_key_of_its_own_which_redis_drops_when_the_time_of_its_closing_is_over(
+        self, redis_server: RedisServer, store: RedisStore, installation: str
+    ) -> None:
+        key = f"reactor:{installation}:correlation:order-1"
+
+        def left_ms() -> int:
+            return int(redis_server.command("PTTL", key)[1:])
+
+        def commit(revision: int, path: str | None) -> Commit:
+            return Commit(
+                run=RUN, revision=revision, epoch=1, correlations={"order-1": path}, closed_kept_ms=60_000, active=False
+            )
+
+        of_the_run = {f"{{{RUN}}}:header".encode(), b"epoch"}
+        await store.commit(commit(0, "approve.1"))
+        assert left_ms() == -1
+        held = {b"correlation:order-1", f"{{{RUN}}}:correlations".encode()}
+        assert keys_of(redis_server, installation) == of_the_run | held
+        await store.commit(commit(1, None))
+        assert 50_000 < left_ms() <= 60_000
+        assert keys_of(redis_server, installation) == of_the_run | {b"correlation:order-1"}
+        await store.commit(commit(2, "approve.2"))
+        assert left_ms() == -1
+        await store.commit(commit(3, None))
+        await store.forget(RUN)
+        assert 50_000 < left_ms() <= 60_000
+        assert keys_of(redis_server, installation) == {b"epoch", b"correlation:order-1"}
+
     async def test_installations_that_share_a_redis_do_not_see_each_other(
         self, redis_server: RedisServer, store: RedisStore
     ) -> None:
         other = RedisStore(redis_server.url, "somebody-else")
-        await store.commit(opening())
+        await store.commit(replace(opening(), correlations={"order-1": "approve.1"}))
         assert await other.load(RUN) is None
+        assert await other.find_correlation("order-1") is None
         assert await other.append(OUTCOME) is Appended.UNKNOWN
         assert await other.active_runs() == frozenset()
         assert await other.incarnation() != await store.incarnation()

@@ -6,8 +6,9 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
+import redis.exceptions
 
-from reactor_operator.store.port import Appended, StoreUnavailable
+from reactor_operator.store.port import Appended, Closed, Held, StoreUnavailable
 from reactor_operator.store.redis import RedisStore
 from reactor_operator.store.redis_connection import NotDurable, RedisOptions
 from tests.contract.newer_redis import NewerRedis, newer_redis
@@ -63,11 +64,26 @@ class TestDurability:
         await store.incarnation()
         await store.commit(opening())
         await store.append(OUTCOME)
-        await store.commit(queueing(["a"], revision=1))
+        await store.commit(queueing(["a"], revision=1, correlations={"order-1": "approve.1"}))
+        await store.commit(opening(revision=2, correlations={"order-1": None}))
+        assert isinstance(await store.find_correlation("order-1"), Closed)
         assert leased(await store.lease(POOL, "w", 1, 60_000)) == [["a"]]
         async with asyncio.timeout(10), aclosing(store.rings()) as rings:
             assert await anext(rings) == RUN
         await store.forget(RUN)
+        await store.close()
+
+    async def test_without_the_right_to_ask_for_the_time_a_commit_that_lets_a_name_go_changes_nothing(
+        self, own_server: RedisServer
+    ) -> None:
+        own_server.command("ACL", "SETUSER", "reactor", "on", ">secret", "~reactor:*", "&reactor:*", "+@all", "-time")
+        store = RedisStore(own_server.url.replace("//", "//reactor:secret@"), "test")
+        await store.commit(opening(correlations={"order-1": "approve.1"}))
+        before = await store.load(RUN)
+        with pytest.raises(redis.exceptions.RedisError, match="can't run this command"):
+            await store.commit(opening(revision=1, correlations={"order-1": None}))
+        assert await store.load(RUN) == before
+        assert await store.find_correlation("order-1") == Held(run=RUN, path="approve.1")
         await store.close()
 
     async def test_a_newer_redis_is_asked_to_wait_for_the_disk_in_the_same_round_trip(

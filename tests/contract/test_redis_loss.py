@@ -1,11 +1,18 @@
 """Redis that is killed, emptied, full, a replica or away: nothing is lost that was acknowledged."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
-from reactor_operator.store.port import Appended, Commit, StaleRevision, StoreUnavailable
+from reactor_operator.store.port import (
+    Appended,
+    Closed,
+    Commit,
+    CorrelationTaken,
+    Held,
+    StaleRevision,
+    StoreUnavailable,
+)
 from reactor_operator.store.redis import RedisStore
 from reactor_operator.store.redis_connection import RedisOptions
 from tests.contract.newer_redis import newer_redis
@@ -47,6 +54,22 @@ class TestLoss:
             while not (told := await store.expired(9)):
                 pass
         assert told == ((RUN, b),)
+        await store.close()
+
+    async def test_correlation_ids_survive_a_kill(self, own_server: RedisServer) -> None:
+        store = RedisStore(own_server.url, "test")
+        await store.commit(opening(correlations={"order-1": "approve.1", "order-2": "confirm.1"}))
+        await store.commit(opening(revision=1, correlations={"order-2": None}))
+        closed = await store.find_correlation("order-2")
+        own_server.kill()
+        with pytest.raises(StoreUnavailable):
+            await store.find_correlation("order-1")
+        own_server.start()
+        assert await store.find_correlation("order-1") == Held(run=RUN, path="approve.1")
+        assert isinstance(closed, Closed)
+        assert await store.find_correlation("order-2") == closed
+        with pytest.raises(CorrelationTaken, match="order-1"):
+            await store.commit(opening(run="another", correlations={"order-1": "approve.1"}))
         await store.close()
 
     async def test_leases_whose_answer_was_lost_run_out(self, redis_server: RedisServer, installation: str) -> None:
@@ -112,11 +135,18 @@ class TestLoss:
 
     async def test_a_full_redis_refuses_whole_commits_and_can_still_forget(self, own_server: RedisServer) -> None:
         store = RedisStore(own_server.url, "test")
-        await store.commit(replace(opening(), queued={POOL: ((TASK,),)}))
+        await store.commit(opening(queued={POOL: ((TASK,),)}, correlations={"order-1": "approve.1"}))
         own_server.command("CONFIG", "SET", "maxmemory", "1")
         with pytest.raises(StoreUnavailable, match="OutOfMemory"):
             await store.commit(
-                Commit(run=RUN, revision=1, epoch=1, closes=frozenset({TASK}), acknowledged=frozenset({"a"}))
+                Commit(
+                    run=RUN,
+                    revision=1,
+                    epoch=1,
+                    closes=frozenset({TASK}),
+                    acknowledged=frozenset({"a"}),
+                    correlations={"order-1": None, "order-2": "approve.1"},
+                )
             )
         with pytest.raises(StoreUnavailable, match="OutOfMemory"):
             await store.append(OUTCOME)
@@ -124,10 +154,13 @@ class TestLoss:
         assert found is not None
         assert (found.revision, found.inbox, found.actions) == (1, (), {"a": b"1"})
         assert await store.open_task(RUN, TASK) is not None
+        assert await store.find_correlation("order-1") == Held(run=RUN, path="approve.1")
+        assert await store.find_correlation("order-2") is None
         with pytest.raises(StoreUnavailable, match="OutOfMemory"):
             await store.lease(POOL, "w", 1, 60_000)
         await store.forget(RUN)
         assert await store.load(RUN) is None
+        assert await store.find_correlation("order-1") is None
         assert await store.depths() == {}
         await store.close()
 
@@ -165,6 +198,7 @@ class TestLoss:
             store.forget(RUN),
             store.active_runs(),
             store.get_pages(RUN, frozenset({"p"})),
+            store.find_correlation("order-1"),
             store.append_all([OUTCOME]),
             store.lease(POOL, "w", 1, 1),
             store.extend(POOL, "w", frozenset({"run/task"}), 1),

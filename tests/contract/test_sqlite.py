@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reactor_operator.store.port import Claim, Claimed, Commit, StoreUnavailable
+from reactor_operator.store.port import Claim, Claimed, Commit, Held, StoreUnavailable
 from reactor_operator.store.sqlite import NoPools, NotAStore, SqliteStore
 
 RUN = "run"
@@ -73,6 +73,30 @@ async def test_claims_whose_time_is_over_are_deleted_a_hundred_at_a_time(tmp_pat
         claim = Claim(name=f"new/{number}", body=b"", keep_ms=1)
         await store.commit(Commit(run=f"new-{number}", revision=0, epoch=1, claim=claim))
         assert file.execute("SELECT count(*) FROM claims WHERE run = 'gone'").fetchone() == (left,)
+    file.close()
+    await store.close()
+
+
+async def test_a_file_that_was_made_before_there_were_correlation_ids_takes_them(tmp_path: Path) -> None:
+    store = await store_changed_by(tmp_path / "run.db", "DROP TABLE correlations")
+    await store.commit(Commit(run="new", revision=0, epoch=1, correlations={"order-1": "approve.1"}))
+    assert await store.find_correlation("order-1") == Held(run="new", path="approve.1")
+    await store.close()
+
+
+async def test_names_whose_closing_is_long_ago_are_deleted_a_hundred_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    store = SqliteStore(path)
+    await store.commit(Commit(run=RUN, revision=0, epoch=1))
+    with sqlite3.connect(path) as file:
+        rows = [(f"order-{i}".encode(), "gone", "approve.1", 1, 1) for i in range(250)]
+        file.executemany("INSERT INTO correlations(name, run, path, closed_at, until) VALUES(?, ?, ?, ?, ?)", rows)
+    assert await store.find_correlation("order-1") is None
+    for revision, left in enumerate((150, 50, 0), start=1):
+        taken = {f"new-{revision}": "approve.1"}
+        await store.commit(Commit(run=RUN, revision=revision, epoch=1, correlations=taken))
+        assert file.execute("SELECT count(*) FROM correlations WHERE run = 'gone'").fetchone() == (left,)
+    assert file.execute("SELECT count(*) FROM correlations").fetchone() == (3,)
     file.close()
     await store.close()
 

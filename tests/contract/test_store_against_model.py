@@ -14,9 +14,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import (
     Appended,
+    Closed,
     Commit,
     CommitRefused,
+    CorrelationTaken,
     Entry,
+    Held,
     InboxAhead,
     OldEpoch,
     OpenTask,
@@ -33,6 +36,12 @@ TASKS = ("a.run.1.1.1", "a.run.1.2.1", "b.undo.1.1.1")
 NAMES = st.sampled_from(("header", "a", "b"))
 DIGESTS = st.sampled_from(("d1", "d2", "d"))
 BODIES = st.binary(max_size=4)
+OTHER = "other"
+CORRELATIONS = ("order", "order\x00", "\ud800")
+PATHS = st.sampled_from(("approve.1", "approve.2", "rows[7]/confirm.1"))
+TAKEN_AND_LET_GO = st.dictionaries(st.sampled_from(CORRELATIONS), st.none() | PATHS)
+PASSED_ON = st.just(frozenset[str]()) | st.frozensets(st.sampled_from(CORRELATIONS))
+KEPT_MS = st.sampled_from((0, 3_600_000))
 TASK_SETS = st.frozensets(st.sampled_from(TASKS))
 
 
@@ -141,6 +150,38 @@ class Model:
     """How many entries there were at each commit."""
 
 
+@dataclass
+class Names:
+    """Two runs: each commit of theirs, in order, and each time that one was forgotten (None)."""
+
+    said: list[tuple[str, Commit | None]] = field(default_factory=list)
+
+    def find(self, name: str) -> tuple[type[Held | Closed], str, str] | None:
+        """Return what is known of a name, whoever it is of."""
+        found: tuple[type[Held | Closed], str, str] | None = None
+        for run, commit in self.said:
+            is_ours = found is not None and found[:2] == (Held, run)
+            if commit is None:
+                found = None if is_ours else found
+            elif (path := commit.correlations.get(name)) is not None:
+                found = (Held, run, path)
+            elif name in commit.correlations and found is not None and is_ours:
+                found = (Closed, run, found[2]) if commit.closed_kept_ms else None
+        return found
+
+    def taken(self, commit: Commit) -> tuple[str, ...]:
+        """Return those that the commit would take and may not."""
+        return tuple(
+            name
+            for name, path in commit.correlations.items()
+            if path is not None
+            and (found := self.find(name)) is not None
+            and found[0] is Held
+            and found != (Held, commit.run, path)
+            and not (found[1] == commit.run and name in commit.passed_on)
+        )
+
+
 class StoreMachine(RuleBasedStateMachine):
     """Calls a store and the model alike."""
 
@@ -153,6 +194,8 @@ class StoreMachine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.model = Model()
+        self.names = Names()
+        self.others = 0
         self.store = type(self).open_store()
 
     @rule(
@@ -168,6 +211,9 @@ class StoreMachine(RuleBasedStateMachine):
         actions=st.dictionaries(NAMES, BODIES),
         acknowledged=st.frozensets(NAMES),
         active=st.sampled_from((True, True, True, False)),
+        correlations=TAKEN_AND_LET_GO,
+        passed_on=PASSED_ON,
+        kept_ms=KEPT_MS,
     )
     def commit(
         self,
@@ -183,6 +229,9 @@ class StoreMachine(RuleBasedStateMachine):
         actions: Mapping[str, bytes],
         acknowledged: frozenset[str],
         active: bool,
+        correlations: Mapping[str, str | None],
+        passed_on: frozenset[str],
+        kept_ms: int,
     ) -> None:
         commit = Commit(
             run=RUN,
@@ -198,15 +247,53 @@ class StoreMachine(RuleBasedStateMachine):
             actions=actions,
             acknowledged=acknowledged,
             active=active,
+            correlations=correlations,
+            passed_on=passed_on,
+            closed_kept_ms=kept_ms,
         )
         refusal = self.model.refusal(commit)
         if refusal is not None:
             with pytest.raises(refusal):
                 self.runner.run(self.store.commit(commit))
             return
+        if self.is_refused_for_names(commit):
+            return
         self.model.known.append(len(self.model.entries))
         self.model.apply(commit)
         assert self.runner.run(self.store.commit(commit)) == len(self.model.commits)
+
+    def is_refused_for_names(self, commit: Commit) -> bool:
+        """Tell it, where the store refuses it as the model does; what is not refused is noted."""
+        taken = self.names.taken(commit)
+        if not taken:
+            self.names.said.append((commit.run, commit))
+            return False
+        with pytest.raises(CorrelationTaken) as problem:
+            self.runner.run(self.store.commit(commit))
+        assert problem.value.names == taken
+        return True
+
+    @rule(correlations=TAKEN_AND_LET_GO, passed_on=PASSED_ON, kept_ms=KEPT_MS)
+    def another_run_commits(
+        self, correlations: Mapping[str, str | None], passed_on: frozenset[str], kept_ms: int
+    ) -> None:
+        commit = Commit(
+            run=OTHER,
+            revision=self.others,
+            epoch=self.model.epoch,
+            correlations=correlations,
+            passed_on=passed_on,
+            closed_kept_ms=kept_ms,
+            active=False,
+        )
+        if not self.is_refused_for_names(commit):
+            self.others = self.runner.run(self.store.commit(commit))
+
+    @rule()
+    def forget_another_run(self) -> None:
+        self.runner.run(self.store.forget(OTHER))
+        self.names.said.append((OTHER, None))
+        self.others = 0
 
     @rule(entry=ENTRIES)
     def append(self, entry: Entry) -> None:
@@ -229,6 +316,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule()
     def forget(self) -> None:
         self.runner.run(self.store.forget(RUN))
+        self.names.said.append((RUN, None))
         self.model = Model(epoch=self.model.epoch)
 
     @invariant()
@@ -247,6 +335,12 @@ class StoreMachine(RuleBasedStateMachine):
             self.model.commits[-1].active or bool(expected.actions) or bool(expected.inbox)
         )
         assert self.runner.run(self.store.active_runs()) == (frozenset({RUN}) if is_active else frozenset())
+
+    @invariant()
+    def every_name_is_known_as_the_history_says(self) -> None:
+        for name in CORRELATIONS:
+            found = self.runner.run(self.store.find_correlation(name))
+            assert (found and (type(found), found.run, found.path)) == self.names.find(name)
 
     def teardown(self) -> None:
         self.runner.run(self.store.close())

@@ -45,8 +45,8 @@ async def next_ring(rings: AsyncIterator[str]) -> str:
     return await anext(rings)
 
 
-def opening(revision: int = 0) -> Commit:
-    return first(revision=revision, records={"header": b"h"}, opens={TASK: b"r"}, actions={"a": b"1"})
+def opening(revision: int = 0, **changes: object) -> Commit:
+    return first(revision=revision, records={"header": b"h"}, opens={TASK: b"r"}, actions={"a": b"1"}, **changes)
 
 
 POOL = "shop/fast"

@@ -11,8 +11,10 @@ from random import Random
 from reactor_operator.store.port import (
     Appended,
     Claimed,
+    Closed,
     Commit,
     Entry,
+    Held,
     InboxAhead,
     OldEpoch,
     OpenTask,
@@ -68,6 +70,9 @@ class FaultyStore:
 
     async def claimed(self, name: str) -> Claimed | None:
         return await self.shared.claimed(name)
+
+    async def find_correlation(self, name: str) -> Held | Closed | None:
+        return await self.shared.find_correlation(name)
 
     async def append(self, entry: Entry) -> Appended:
         """Hand in a request; what pods tell is appended by their own ways."""

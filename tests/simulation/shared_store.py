@@ -7,7 +7,7 @@ trace. Never here: a fault of a call (`faulty_store.py`).
 from collections.abc import AsyncIterator, Mapping, Sequence
 from random import Random
 
-from reactor_operator.store.port import Appended, Claimed, Commit, Entry, OpenTask, Snapshot
+from reactor_operator.store.port import Appended, Claimed, Closed, Commit, Entry, Held, OpenTask, Snapshot
 from tests.simulation.checkpoints import Checkpoints
 from tests.simulation.disks import Disk
 from tests.simulation.trace import Trace, told_commit, told_snapshot, told_values
@@ -36,6 +36,13 @@ class SharedStore:
         with self._checkpoints.waiting():
             found = await self.disk.now.claimed(name)
         self._trace.note("claimed", name, found)
+        return found
+
+    async def find_correlation(self, name: str) -> Held | Closed | None:
+        """Return what is known of a name. When it closed is told by the store's own clock: the trace leaves it out."""
+        with self._checkpoints.waiting():
+            found = await self.disk.now.find_correlation(name)
+        self._trace.note("correlation", name, type(found).__name__, *((found.run, found.path) if found else ()))
         return found
 
     async def append(self, entry: Entry) -> Appended:

@@ -56,6 +56,8 @@ def told_commit(commit: Commit) -> str:
         sorted(commit.dropped),
         _told(commit.pages),
         sorted(commit.queued.items()),
+        sorted((name, path or "") for name, path in commit.correlations.items()),
+        sorted(commit.passed_on),
     )
 
 

@@ -8,14 +8,17 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reactor_operator.store.bell import Bell
+from reactor_operator.store.memory_correlations import MemoryCorrelations
 from reactor_operator.store.memory_pools import MemoryPools, MemoryTask, now_ms
 from reactor_operator.store.port import (
     Appended,
     Claim,
     Claimed,
+    Closed,
     Commit,
     Depth,
     Entry,
+    Held,
     InboxAhead,
     KeyTaken,
     Lease,
@@ -57,6 +60,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._runs: dict[str, _Run] = {}
         self._claims: dict[str, _Claim] = {}
+        self._correlations = MemoryCorrelations()
         self._values: dict[str, dict[str, bytes]] = {}
         self._epoch = 0
         self._incarnation = secrets.token_hex(16)
@@ -89,7 +93,11 @@ class MemoryStore:
             if task is not None and task.last_position > consumed:
                 raise InboxAhead(f"run {commit.run}: the inbox holds an entry for task {key}, which this would close")
         if commit.claim is not None:
+            self._check_key(commit, commit.claim)
+        self._correlations.check(commit)
+        if commit.claim is not None:
             self._take(commit, commit.claim)
+        self._correlations.apply(commit)
         self._epoch = commit.epoch
         self._runs[commit.run] = found
         _apply(found, commit)
@@ -108,6 +116,7 @@ class MemoryStore:
         self._runs.pop(run, None)
         self._values.pop(run, None)
         self._pools.forget(run)
+        self._correlations.forget(run)
         for claim in self._claims.values():
             if run in claim.runs:
                 claim.runs.remove(run)
@@ -125,6 +134,10 @@ class MemoryStore:
         """Return a claim that is held."""
         claim = self._claims.get(name)
         return None if claim is None or _is_over(claim) else claim.held
+
+    async def find_correlation(self, name: str) -> Held | Closed | None:
+        """Return who holds a name, or that it closed."""
+        return self._correlations.find(name)
 
     async def append(self, entry: Entry) -> Appended:
         """Check an entry and record it."""
@@ -208,6 +221,12 @@ class MemoryStore:
     async def close(self) -> None:
         """Release nothing: the runs stay readable, as they would in a file."""
 
+    def _check_key(self, commit: Commit, claim: Claim) -> None:
+        before = self._claims.get(claim.name)
+        if before is None or _is_over(before) or claim.shared or commit.revision > 0 or before.held.run == commit.run:
+            return
+        raise KeyTaken(f"run {commit.run}: run {before.held.run} holds the claim {claim.name}")
+
     def _take(self, commit: Commit, claim: Claim) -> None:
         for name in [name for name, found in self._claims.items() if _is_over(found)]:
             del self._claims[name]
@@ -219,8 +238,6 @@ class MemoryStore:
             before.until = None
         elif before is not None and before.held.run == commit.run:
             before.held = said
-        elif before is not None and commit.revision == 0:
-            raise KeyTaken(f"run {commit.run}: run {before.held.run} holds the claim {claim.name}")
 
 
 def _is_over(claim: _Claim) -> bool:

@@ -14,6 +14,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+CLOSED_KEPT_MS = 24 * 3_600_000
+_NAMES_TOLD = 3
+_NAME_TOLD = 200
+
 
 class CommitRefused(Exception):
     """The commit was not applied; load again and decide anew."""
@@ -33,6 +37,16 @@ class InboxAhead(CommitRefused):
 
 class KeyTaken(CommitRefused):
     """Another run holds the claim that the commit would take."""
+
+
+class CorrelationTaken(CommitRefused):
+    """Other open interrupts have correlation ids that the commit would take. `names`: all of these, in its order."""
+
+    def __init__(self, run: str, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        told = [repr(name[:_NAME_TOLD]) + "…" * (len(name) > _NAME_TOLD) for name in self.names[:_NAMES_TOLD]]
+        more = f" and {len(self.names) - len(told)} more" if len(self.names) > len(told) else ""
+        super().__init__(f"run {run}: another run, or another step of this one, holds {', '.join(told)}{more}")
 
 
 class StoreUnavailable(Exception):
@@ -100,6 +114,23 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Of a correlation id: the run (its uid) whose interrupt is open under it, and the path of that step."""
+
+    run: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """Of a correlation id that nobody holds: who held it last, and when (ms, by the store's clock) it was let go."""
+
+    run: str
+    path: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
     """What one reconcile decided, applied at once.
 
@@ -114,6 +145,11 @@ class Commit:
     actions:         outbox additions by id, in order.      acknowledged: outbox ids that are done.
     queued:          what is put in the queues of pools (`NAMESPACE/NAME`), at their ends: chunks of tasks that this
                      commit opens, which one worker does one after the other.
+    correlations:    names of open interrupts: the path of the step (with its round) that takes each; None lets it go.
+                     Refused (`CorrelationTaken`) where another run, or another path of this one, holds one that would
+                     be taken. To take what the path has, or let go what the run does not hold, changes nothing.
+    passed_on:       names among those taken that this run lets go before, from whichever step had them.
+    closed_kept_ms:  for how long (by the store's clock) it stays known of names that are let go that they closed.
     claim:           taken (or shared) by a run's first commit, which is refused (`KeyTaken`) where another run holds
                      it. Later commits of the run that holds it renew what is said.
     active:          False once the run has ended and its outbox may be forgotten when empty.
@@ -132,6 +168,9 @@ class Commit:
     actions: Mapping[str, bytes] = field(default_factory=dict)
     acknowledged: frozenset[str] = frozenset()
     queued: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    correlations: Mapping[str, str | None] = field(default_factory=dict)
+    passed_on: frozenset[str] = frozenset()
+    closed_kept_ms: int = CLOSED_KEPT_MS
     claim: Claim | None = None
     active: bool = True
 
@@ -175,6 +214,7 @@ class RunStore(Protocol):
         """Delete everything stored of a run: records, inbox, outbox, tasks and values. Repeating it changes nothing.
 
         A claim that it has, and no other stored run, stays for the claim's `keep_ms` from now on, by the store's clock.
+        Correlation ids that it holds are free; of those that it let go stays known, in their time, that they closed.
         """
 
     async def active_runs(self) -> frozenset[str]:
@@ -193,6 +233,16 @@ class Claims(Protocol):
 
     async def claimed(self, name: str) -> Claimed | None:
         """Return a claim, None where nobody holds it or its time is over. Raises StoreUnavailable."""
+
+
+class Correlations(Protocol):
+    """Which interrupt is open under which correlation id. Commits take the names and let them go.
+
+    A name is any text, compared as it is written: what is in it, and how long it may be, is for the caller to say.
+    """
+
+    async def find_correlation(self, name: str) -> Held | Closed | None:
+        """Return who holds a name, else that it closed, where that is still known. Raises StoreUnavailable."""
 
 
 class Inbox(Protocol):
@@ -324,7 +374,7 @@ class Authority(Protocol):
         """Return the random id of this store: another one means that state may have been lost."""
 
 
-class Store(RunStore, RunIndex, Claims, Inbox, Values, Pages, Authority, Protocol):
+class Store(RunStore, RunIndex, Claims, Correlations, Inbox, Values, Pages, Authority, Protocol):
     """All of it, as the three implementations offer it."""
 
     async def close(self) -> None:

@@ -18,8 +18,10 @@ import structlog
 from reactor_operator.store.port import (
     Appended,
     Claimed,
+    Closed,
     Commit,
     Entry,
+    Held,
     OpenTask,
     Snapshot,
     StoreUnavailable,
@@ -78,7 +80,7 @@ class RedisStore(RedisPools):
         )
         answer = await self._redis.write_script(self._commit, keys, commit_arguments(commit, self._keys.prefix))
         if answer[0] != b"committed":
-            refuse(commit, answer[0].decode(), answer[1].decode())
+            refuse(commit, answer[0].decode(), answer[1:])
         return commit.revision + 1
 
     async def forget(self, run: str) -> None:
@@ -106,6 +108,14 @@ class RedisStore(RedisPools):
         """Return a claim that is held; Redis drops those whose time is over."""
         run, body, document = await self._redis.read("HMGET", self._keys.claim(name), "run", "body", "document")
         return None if run is None else Claimed(run=run.decode(), body=body, document=document)
+
+    async def find_correlation(self, name: str) -> Held | Closed | None:
+        """Return who holds a name, or that it closed; Redis drops those whose time is over."""
+        run, path, at = await self._redis.read("HMGET", self._keys.correlation(name), "run", "path", "at")
+        if run is None:
+            return None
+        held = Held(run=run.decode(), path=path.decode())
+        return held if at is None else Closed(run=held.run, path=held.path, at=int(at))
 
     async def append(self, entry: Entry) -> Appended:
         """Check an entry and record it."""

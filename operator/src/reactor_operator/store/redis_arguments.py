@@ -7,8 +7,18 @@ Never here: a call of Redis.
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from reactor_operator.store.port import Claim, Commit, Entry, InboxAhead, KeyTaken, OldEpoch, StaleRevision
+from reactor_operator.store.port import (
+    Claim,
+    Commit,
+    CorrelationTaken,
+    Entry,
+    InboxAhead,
+    KeyTaken,
+    OldEpoch,
+    StaleRevision,
+)
 from reactor_operator.store.redis_connection import Argument
+from reactor_operator.store.redis_keys import stored_name
 
 
 def flat(found: Mapping[str, bytes]) -> list[Argument]:
@@ -35,6 +45,8 @@ def commit_arguments(commit: Commit, prefix: str) -> list[Argument]:
         flat(commit.actions),
         _queued_arguments(commit.queued),
         _claim_arguments(commit.claim),
+        _let_go_arguments(commit),
+        _taken_arguments(commit),
     ):
         arguments.append(len(members))
         arguments.extend(members)
@@ -71,17 +83,33 @@ def _claim_arguments(claim: Claim | None) -> list[Argument]:
     return [int(claim.shared), claim.keep_ms, claim.body, *([claim.document] if claim.document is not None else [])]
 
 
-def refuse(commit: Commit, answer: str, detail: str) -> NoReturn:
+def _let_go_arguments(commit: Commit) -> list[Argument]:
+    names = [stored_name(name) for name, path in commit.correlations.items() if path is None]
+    return [commit.closed_kept_ms, *names] if names else []
+
+
+def _taken_arguments(commit: Commit) -> list[Argument]:
+    arguments: list[Argument] = []
+    for name, path in commit.correlations.items():
+        if path is not None:
+            arguments += (stored_name(name), path, int(name in commit.passed_on))
+    return arguments
+
+
+def refuse(commit: Commit, answer: str, details: Sequence[bytes]) -> NoReturn:
     """Raise what `commit.lua` answered."""
-    match answer:
-        case "old-epoch":
-            raise OldEpoch(f"run {commit.run}: epoch {commit.epoch} was replaced by {detail}")
-        case "stale-revision":
-            raise StaleRevision(f"run {commit.run}: decided on revision {commit.revision}, stored is {detail}")
-        case "inbox-ahead":
-            raise InboxAhead(f"run {commit.run}: the inbox holds an entry for task {detail}, which this would close")
-        case "key-taken":
+    told = [detail.decode(errors="surrogatepass") for detail in details]
+    match answer, told:
+        case "old-epoch", [epoch]:
+            raise OldEpoch(f"run {commit.run}: epoch {commit.epoch} was replaced by {epoch}")
+        case "stale-revision", [revision]:
+            raise StaleRevision(f"run {commit.run}: decided on revision {commit.revision}, stored is {revision}")
+        case "inbox-ahead", [task]:
+            raise InboxAhead(f"run {commit.run}: the inbox holds an entry for task {task}, which this would close")
+        case "key-taken", [run]:
             assert commit.claim is not None
-            raise KeyTaken(f"run {commit.run}: run {detail} holds the claim {commit.claim.name}")
+            raise KeyTaken(f"run {commit.run}: run {run} holds the claim {commit.claim.name}")
+        case "correlation-taken", names:
+            raise CorrelationTaken(commit.run, names)
         case _:
-            raise AssertionError(f"commit.lua answered {answer!r}, which nobody expects")
+            raise AssertionError(f"commit.lua answered {answer!r} {told}, which nobody expects")

@@ -52,15 +52,16 @@ class Durability(Enum):
 class Script:
     """A Lua script from `redis_scripts/`, named by its SHA-1 as Redis does.
 
-    Its second line may be `--include NAME`, where the text of another file is put in its place.
+    The lines after the first may be `--include NAME`: the text of another file is put in the place of each.
     """
 
     def __init__(self, name: str) -> None:
         flags, _, text = _script_text(name).partition(b"\n")
-        if text.startswith(_INCLUDE):
+        shared = b""
+        while text.startswith(_INCLUDE):
             included, _, text = text.removeprefix(_INCLUDE).partition(b"\n")
-            text = _script_text(included.decode()) + text
-        self.text = flags + b"\n" + text
+            shared += _script_text(included.decode())
+        self.text = flags + b"\n" + shared + text
         self.sha = hashlib.sha1(self.text, usedforsecurity=False).hexdigest()
 
 

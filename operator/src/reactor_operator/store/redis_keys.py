@@ -5,7 +5,12 @@ In: an installation, a run, a pool. Out: keys. Never here: a key that neither `f
 
 from dataclasses import dataclass
 
-PARTS_OF_A_RUN = ("header", "records", "inbox", "outbox", "tasks", "values", "pages")
+PARTS_OF_A_RUN = ("header", "records", "inbox", "outbox", "tasks", "values", "pages", "correlations")
+
+
+def stored_name(name: str) -> bytes:
+    """Return a correlation id in bytes: any text, also what is not valid Unicode."""
+    return name.encode(errors="surrogatepass")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,10 @@ class Keys:
     def claim(self, name: str) -> str:
         """A name that a run holds."""
         return f"{self.prefix}claim:{name}"
+
+    def correlation(self, name: str) -> bytes:
+        """A name of an open interrupt, or of one that closed."""
+        return f"{self.prefix}correlation:".encode() + stored_name(name)
 
     def of_run(self, run: str, *parts: str) -> tuple[str, ...]:
         """Parts of a run."""

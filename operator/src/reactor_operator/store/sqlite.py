@@ -15,9 +15,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from reactor_operator.store import sqlite_correlations
 from reactor_operator.store import sqlite_statements as statements
 from reactor_operator.store.bell import Bell
-from reactor_operator.store.port import Appended, Claimed, Commit, Entry, OpenTask, Snapshot, StoreUnavailable
+from reactor_operator.store.port import (
+    Appended,
+    Claimed,
+    Closed,
+    Commit,
+    Entry,
+    Held,
+    OpenTask,
+    Snapshot,
+    StoreUnavailable,
+)
 
 _APPLICATION_ID = 0x52435452  # "RCTR": says in the file's header whose it is
 _SCHEMA_VERSION = 1
@@ -73,6 +84,10 @@ class SqliteStore:
     async def claimed(self, name: str) -> Claimed | None:
         """Return a claim that is held."""
         return await self._transact("DEFERRED", lambda db: statements.claimed(db, name))
+
+    async def find_correlation(self, name: str) -> Held | Closed | None:
+        """Return who holds a name, or that it closed."""
+        return await self._transact("DEFERRED", lambda db: sqlite_correlations.find_correlation(db, name))
 
     async def append(self, entry: Entry) -> Appended:
         """Check an entry and record it."""

@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 
+from reactor_operator.store import sqlite_correlations as correlations
 from reactor_operator.store.port import (
     Appended,
     Claim,
@@ -43,6 +44,7 @@ ADDED = (
     "CREATE TABLE IF NOT EXISTS claimants(run TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS claimants_by_name ON claimants(name)",
     "CREATE TABLE IF NOT EXISTS pages(run TEXT, name TEXT, body BLOB NOT NULL, PRIMARY KEY(run, name))",
+    *correlations.ADDED,
 )
 """What a file of the same version may lack, for it was made before there were any."""
 _NAMES_PER_QUERY = 500
@@ -87,6 +89,7 @@ def commit(db: sqlite3.Connection, commit: Commit) -> int:
             raise InboxAhead(f"run {run}: the inbox holds an entry for task {task}, which this would close")
     if commit.claim is not None:
         _take(db, commit, commit.claim)
+    correlations.check(db, commit)
     if commit.epoch > epoch:
         db.execute("UPDATE store SET value = ? WHERE name = 'epoch'", (commit.epoch,))
     db.execute(
@@ -159,6 +162,7 @@ def forget(db: sqlite3.Connection, run: str) -> None:
     """Delete a run from every table."""
     for table in ("runs", "records", "inbox", "outbox", "tasks", "seen", "documents", "pages"):
         db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - the names stand in this line
+    correlations.forget(db, run)
     row = db.execute("SELECT name FROM claimants WHERE run = ?", (run,)).fetchone()
     if row is not None:
         db.execute("DELETE FROM claimants WHERE run = ?", (run,))
@@ -268,3 +272,4 @@ def _apply(db: sqlite3.Connection, commit: Commit) -> None:
         )
     db.executemany("DELETE FROM documents WHERE run = ? AND digest = ?", [(run, digest) for digest in commit.dropped])
     put_values(db, run, commit.values)
+    correlations.apply(db, commit)

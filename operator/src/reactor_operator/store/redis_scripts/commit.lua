@@ -1,14 +1,19 @@
 #!lua
 --include pools
+--include correlations
 -- Applies a commit, or refuses it and writes nothing.
--- KEYS: header records inbox outbox tasks values pages epoch active claim depths
+-- KEYS: header records inbox outbox tasks values pages correlations epoch active claim depths
 -- ARGV: run revision epoch inbox_position active prefix, then lists, each a count and its members:
 --       records (name body)* removed* dropped* values (digest body)* pages (name body)* removed pages*
 --       opens (task record)* closes* acknowledged* actions (id body)*
 --       queued (pool tasks chunks chunk*)*
 --       claim: nothing, or shared keep_ms body, and a document where there is one
--- Answers {"committed"}, {"old-epoch", stored}, {"stale-revision", stored}, {"inbox-ahead", task} or {"key-taken", run}.
-local header, records, inbox, outbox, tasks, values, pages, epoch_key, active_key, claim_key, depths = unpack(KEYS)
+--       correlations that are let go: nothing, or kept_ms name*
+--       correlations that are taken (name path passed_on)*
+-- Answers {"committed"}, {"old-epoch", stored}, {"stale-revision", stored}, {"inbox-ahead", task}, {"key-taken", run} or
+-- {"correlation-taken", name*}.
+local header, records, inbox, outbox, tasks, values, pages, names_key = unpack(KEYS, 1, 8)
+local epoch_key, active_key, claim_key, depths = unpack(KEYS, 9)
 local run, revision, epoch, inbox_position = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local active, prefix = ARGV[5] == "1", ARGV[6]
 
@@ -37,6 +42,8 @@ local acknowledged_first, acknowledged_last = take_list()
 local actions_first, actions_last = take_list()
 local queued_first, queued_last = take_list()
 local claim_first, claim_last = take_list()
+local let_go_first, let_go_last = take_list()
+local taken_first, taken_last = take_list()
 
 local stored_epoch = tonumber(redis.call("GET", epoch_key) or "0")
 if epoch < stored_epoch then
@@ -66,6 +73,17 @@ if shared == "0" and holder and holder ~= run and revision == 0 then
   return {"key-taken", holder}
 end
 local holds = shared == "0" and (not holder or holder == run)
+local refusal = {"correlation-taken"}
+for i = taken_first, taken_last, 3 do
+  if is_taken(correlation_key(prefix, ARGV[i]), run, ARGV[i + 1], ARGV[i + 2]) then
+    refusal[#refusal + 1] = ARGV[i]
+  end
+end
+if #refusal > 1 then
+  return refusal
+end
+-- Asked for before anything is written: it is a right of its own.
+local let_go_at = let_go_last >= let_go_first and string.format("%d", now_ms())
 
 local sequence = tonumber(stored[3] or "0")
 redis.call("HSET", header, "revision", string.format("%d", revision + 1), "active", ARGV[5])
@@ -194,6 +212,12 @@ end
 if (holds or (shared == "1" and holder)) and redis.call("HSETNX", header, "claim", claim_key) == 1 then
   redis.call("HINCRBY", claim_key, "runs", 1)
   redis.call("PERSIST", claim_key)
+end
+for i = let_go_first + 1, let_go_last do
+  let_name_go(names_key, correlation_key(prefix, ARGV[i]), ARGV[i], let_go_at, ARGV[let_go_first])
+end
+for i = taken_first, taken_last, 3 do
+  take_name(names_key, correlation_key(prefix, ARGV[i]), ARGV[i], run, ARGV[i + 1])
 end
 if active or redis.call("EXISTS", outbox, inbox) > 0 then
   redis.call("SADD", active_key, run)
