@@ -13,7 +13,7 @@ reason. `false` of a suspend lets the run go on; other text is no reason there, 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 
@@ -157,9 +157,12 @@ def parse_status_requests(requests: object) -> list[Request]:
     return found[:_LIMIT]
 
 
-def request_of(name: str, action: str, said: Mapping[str, object], by: str) -> Request:
-    """Return a request that the command line makes."""
-    return _request(name, action, said, by, [])
+def request_of(name: str, action: str, said: Mapping[str, object], by: str, *, approved: bool = False) -> Request:
+    """Return a request that is an object of nobody: of the command line, or by HTTP. `approved`: `by` may approve."""
+    made = _request(name, action, said, by, [])
+    if approved and isinstance(made.event, ResumeRequested):
+        return replace(made, event=replace(made.event, approved=True))
+    return made
 
 
 def _request(
