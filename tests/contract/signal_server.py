@@ -31,6 +31,7 @@ STEPS: list[dict[str, object]] = [
     {"name": "later", "waitFor": ["approve"], "interrupt": {}},
     {"name": "ship", "run": RUN, "waitFor": ["approve", "sign", "secret", "later"]},
 ]
+_LOOK_SECONDS = 0.02
 KEYS = Keyring((Key(b"1" * 32),))
 RESUME = {"namespace": "shop", "run": "r", "action": "resume", "step": "approve", "payload": {"approved": True}}
 
@@ -41,10 +42,12 @@ class WaitingRun(World):
     async def get_reactor(self, namespace: str, name: str) -> ReactorObject | None:
         return ReactorObject(namespace=namespace, name=name, uid="reactor-uid", generation=1, spec={"steps": STEPS})
 
-    async def follow(self) -> None:
-        """Reconcile whenever the bell rings, until cancelled."""
-        async for _ in self.store.rings():
+    async def follow(self, stop: asyncio.Event) -> None:
+        """Reconcile every few milliseconds. Not by the bell: to end that while redis-py connects may take for ever."""
+        while not stop.is_set():
             await self.reconcile()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _LOOK_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +84,13 @@ class Signals:
     @contextlib.asynccontextmanager
     async def answered(self) -> AsyncIterator[None]:
         """The operator answers, until the block ends."""
-        following = asyncio.create_task(self.run.follow())
+        stop = asyncio.Event()
+        following = asyncio.create_task(self.run.follow(stop))
         try:
             yield
         finally:
-            following.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await following
+            stop.set()
+            await following
 
 
 @contextlib.asynccontextmanager
