@@ -23,7 +23,7 @@ from reactor_operator.reconciling.definition import RECORD, decode_definition
 from reactor_operator.reconciling.encrypted_requests import encrypted_request
 from reactor_operator.reconciling.records import read_header
 from reactor_operator.reconciling.signals import request_of
-from reactor_operator.store.port import Appended, Inbox, RunStore
+from reactor_operator.store.port import Appended, Inbox, RunStore, Snapshot
 
 ACCEPTED, PENDING, REFUSED, UNUSABLE = 200, 202, 409, 422
 _TAKES_A_STEP = frozenset({"resume", "skip"})
@@ -71,7 +71,7 @@ class Handover:
             return _rendered(known, name, ref.name)
         if wrong:
             return _rejected(REFUSED, name, ref.name, wrong)
-        return await self._append(name, ask, said, ref)
+        return await self._append(name, replace(ask, said=said), ref, snapshot)
 
     async def look(self, name: str, ref: RunRef) -> Answer | None:
         """Return what became of a request, None where the run knows of none of the name. Raises StoreUnavailable."""
@@ -79,15 +79,15 @@ class Handover:
         known = isinstance(found, SignalAnswer) or found is Unanswered.WAITS
         return _rendered(found, name, ref.name) if known else None
 
-    async def _append(self, name: str, ask: Ask, said: Mapping[str, object], ref: RunRef) -> Answer:
-        request = request_of(name, ask.action, said, ask.by, approved=ask.approved)
+    async def _append(self, name: str, ask: Ask, ref: RunRef, before: Snapshot) -> Answer:
+        request = request_of(name, ask.action, ask.said, ask.by, approved=ask.approved)
         if isinstance(request.event, RequestUnreadable):
             return _rejected(UNUSABLE, name, ref.name, request.event.reason, (request.event.reason,))
         entry = await encrypted_request(request.entry_for(ref), request.event, self._store, self._keys)
         if entry is None or await self._store.append(entry) is Appended.UNKNOWN:
             return _rejected(REFUSED, name, ref.name, _NOT_STORED)
         since = time.perf_counter()
-        found = await self._answers.wait(Asked(ref.uid, name, ask.action))
+        found = await self._answers.wait(Asked(ref.uid, name, ask.action), before)
         return replace(_rendered(found, name, ref.name), waited_seconds=time.perf_counter() - since)
 
 

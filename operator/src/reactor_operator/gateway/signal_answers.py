@@ -12,9 +12,9 @@ import orjson
 
 from reactor_operator.engine.state import Header, SignalAnswer
 from reactor_operator.reconciling.records import read_header
-from reactor_operator.store.port import RunStore, Snapshot
+from reactor_operator.store.port import RunStore, Snapshot, StoreUnavailable
 
-_WAITING_AT_ONCE = 256
+WAITING_AT_ONCE = 256
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 0.5
 _GROWTH = 1.5
@@ -50,36 +50,49 @@ class SignalAnswers:
 
     async def find(self, asked: Asked) -> Found:
         """Return what is known of a request now. Raises StoreUnavailable."""
-        return _find(await self._store.load(asked.run), asked)
-
-    async def wait(self, asked: Asked) -> Found:
-        """Return the answer as soon as there is one; at the latest after the longest wait what is known then.
-
-        Where very many wait, nobody else does. Raises StoreUnavailable.
-        """
         snapshot = await self._store.load(asked.run)
-        found = _find(snapshot, asked)
-        if self._waiting >= _WAITING_AT_ONCE:
+        return _found(snapshot, read_header(snapshot), asked)
+
+    async def wait(self, asked: Asked, before: Snapshot) -> Found:
+        """Return the answer to a request that is recorded, as soon as there is one; after the longest wait that it
+        waits. Where very many wait, nobody else does.
+
+        `before` is the run as it was read before. A store that is away meanwhile is no end: the request stands.
+        """
+        header = read_header(before)
+        if header is not None and (answer := answer_in(header, asked)) is not None:
+            return answer
+        found = Unanswered.WAITS
+        if self._waiting >= WAITING_AT_ONCE:
             return found
         self._waiting += 1
         try:
             async with asyncio.timeout(self._wait_seconds):
-                pause = _FIRST_PAUSE_SECONDS
-                while found is Unanswered.WAITS and snapshot is not None:
-                    await asyncio.sleep(pause)
-                    pause = min(pause * _GROWTH, _LONGEST_PAUSE_SECONDS)
-                    snapshot = await self._store.load(asked.run, snapshot.revision)
-                    if snapshot is None or snapshot.records is not None:
-                        found = _find(snapshot, asked)
+                return await self._look(asked, header, before.revision)
         except TimeoutError:
-            pass
+            return found
         finally:
             self._waiting -= 1
-        return found
+
+    async def _look(self, asked: Asked, header: Header | None, revision: int) -> Found:
+        """Look until there is more to say than that the request waits: the whole run only where it has changed."""
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                snapshot = await self._store.load(asked.run, revision)
+            except StoreUnavailable:
+                pause = _LONGEST_PAUSE_SECONDS
+            else:
+                if snapshot is None or snapshot.records is not None:
+                    header = read_header(snapshot)
+                revision = snapshot.revision if snapshot is not None else 0
+                if (found := _found(snapshot, header, asked)) is not Unanswered.WAITS:
+                    return found
+            await asyncio.sleep(pause)
+            pause = min(pause * _GROWTH, _LONGEST_PAUSE_SECONDS)
 
 
-def _find(snapshot: Snapshot | None, asked: Asked) -> Found:
-    header = read_header(snapshot)
+def _found(snapshot: Snapshot | None, header: Header | None, asked: Asked) -> Found:
     if snapshot is None or header is None:
         return Unanswered.GONE
     if (answer := answer_in(header, asked)) is not None:
