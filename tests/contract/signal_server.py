@@ -9,8 +9,11 @@ from typing import Any, cast
 import httpx
 from prometheus_client import CollectorRegistry
 
+from reactor_operator.api.sources import Source
 from reactor_operator.encryption import Key, Keyring
+from reactor_operator.engine.failures import Failure
 from reactor_operator.engine.state import Header
+from reactor_operator.evaluation.environment import Environment
 from reactor_operator.gateway.signals import SignalAccess
 from reactor_operator.ports import ReactorObject
 from reactor_operator.reconciling.records import read_header
@@ -19,13 +22,14 @@ from tests.contract.gateway_server import KEY, ServedStore, running_gateway
 from tests.contract.people import APPROVE, SIGNAL, People
 from tests.unit.reconciling.conftest import REF, RUN, World
 
+CORRELATION_ID = "order/7"
 SCHEMA = {
     "type": "object",
     "required": ["approved"],
     "properties": {"approved": {"type": "boolean"}, "by": {"type": "string", "minLength": 1}},
 }
 STEPS: list[dict[str, object]] = [
-    {"name": "approve", "interrupt": {"payloadSchema": SCHEMA}},
+    {"name": "approve", "interrupt": {"payloadSchema": SCHEMA, "correlationId": f"'{CORRELATION_ID}'"}},
     {"name": "sign", "interrupt": {"approvers": True}},
     {"name": "secret", "interrupt": {}, "sensitive": True},
     {"name": "later", "waitFor": ["approve"], "interrupt": {}},
@@ -41,6 +45,11 @@ class WaitingRun(World):
 
     async def get_reactor(self, namespace: str, name: str) -> ReactorObject | None:
         return ReactorObject(namespace=namespace, name=name, uid="reactor-uid", generation=1, spec={"steps": STEPS})
+
+    async def evaluate_sources(
+        self, sources: Mapping[str, Source], environment: Environment, subject: str
+    ) -> Mapping[str, object] | Failure:
+        return dict.fromkeys(sources, CORRELATION_ID)
 
     async def follow(self, stop: asyncio.Event) -> None:
         """Reconcile every few milliseconds. Not by the bell: to end that while redis-py connects may take for ever."""

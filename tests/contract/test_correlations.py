@@ -35,6 +35,9 @@ HOSTILE = (
     "line\nbreak\r\n",
     f"{{{A}}}:header",
     "*?[a-z]\\",
+    "?",
+    "??",
+    "\ufffd",
     "'; DROP TABLE correlations; --",
     "\u00e9",
     "e\u0301",
@@ -134,8 +137,14 @@ class TestRefusing:
             await store.commit(commit(B, correlations=wanted))
         assert problem.value.names == ("order-4", "order-3", "order-2", "order-1")
         assert str(problem.value) == (
-            f"run {B}: another run, or another step of this one, holds 'order-4', 'order-3', 'order-2' and 1 more"
+            f"run {B}: another run, or another step of this one, has correlation id "
+            "'order-4', 'order-3', 'order-2' and 1 more"
         )
+
+    def test_it_is_told_in_few_words_that_can_be_printed(self) -> None:
+        assert len(str(CorrelationTaken(A, ["x" * 1_024] * 1_000))) < 1_000
+        told = str(CorrelationTaken(A, ["a\x1b[31m\n\ud800", "b"]))
+        assert told.endswith(r"has correlation id 'a\x1b[31m\n\ud800', 'b'")
 
     async def test_what_another_path_of_the_run_holds_is_refused(self, store: Store) -> None:
         await store.commit(commit(correlations={NAME: APPROVE}))

@@ -5,15 +5,13 @@ import asyncio
 import pytest
 
 from reactor_operator.engine.events import ResumeRequested
-from reactor_operator.reconciling.correlations import correlation_name, held_path
 from reactor_operator.store.codec import decode_event
 from reactor_operator.store.memory import MemoryStore
-from reactor_operator.store.port import Commit
 from tests.contract.gateway_server import ServedStore
-from tests.contract.signal_server import RESUME, Signals, signalling
+from tests.contract.signal_server import CORRELATION_ID, RESUME, Signals, signalling
 from tests.unit.reconciling.conftest import REF
 
-BY_ID = {"namespace": "shop", "reactor": "x", "correlationId": "order/7", "action": "resume"}
+BY_ID = {"namespace": "shop", "reactor": "x", "correlationId": CORRELATION_ID, "action": "resume"}
 CANCEL = {"namespace": "shop", "run": "r", "action": "cancel"}
 
 
@@ -161,20 +159,12 @@ class TestPending:
 
 
 class TestCorrelationIds:
-    async def _hold(self, store: ServedStore, path: str | None) -> None:
-        found = await store.load(REF.uid)
-        assert found is not None
-        names = {correlation_name("shop", "x", "order/7"): path}
-        await store.commit(Commit(run=REF.uid, revision=found.revision, epoch=1, correlations=names))
-
     async def test_the_interrupt_that_waits_under_an_id_is_resumed(self, signals: Signals) -> None:
-        await self._hold(signals.store, held_path("approve", 1))
         answer = await signals.post(BY_ID, payload={"approved": True}, messageId="m-1")
         assert answer.json() == {"id": "m-1", "run": "r", "answer": "accepted"}
         assert (await signals.header()).signals[-1].step == "approve"
 
     async def test_a_step_beside_the_id_must_be_the_one_that_waits(self, signals: Signals) -> None:
-        await self._hold(signals.store, held_path("approve", 1))
         answer = await signals.post(BY_ID, payload={"approved": True}, step="sign")
         assert (answer.status_code, answer.json()["answer"]) == (409, "rejected")
         assert "found 'sign', expected 'approve'" in answer.json()["reason"]
@@ -182,9 +172,7 @@ class TestCorrelationIds:
     async def test_one_that_is_closed_says_so_and_a_message_that_was_answered_is_answered_again(
         self, signals: Signals
     ) -> None:
-        await self._hold(signals.store, held_path("approve", 1))
         first = await signals.post(BY_ID, payload={"approved": True}, messageId="m-1")
-        await self._hold(signals.store, None)
         again = await signals.post(BY_ID, payload={"approved": True}, messageId="m-1")
         assert again.json() == first.json()
         other = await signals.post(BY_ID, payload={"approved": True}, messageId="m-2")
@@ -192,11 +180,9 @@ class TestCorrelationIds:
 
     @pytest.mark.parametrize("changed", [{"correlationId": "order/8"}, {"reactor": "y"}])
     async def test_one_that_nobody_has_is_not_found(self, signals: Signals, changed: dict[str, object]) -> None:
-        await self._hold(signals.store, held_path("approve", 1))
         assert (await signals.post({**BY_ID, **changed})).status_code == 404
 
     async def test_one_of_another_namespace_is_not_found(self, signals: Signals) -> None:
-        await self._hold(signals.store, held_path("approve", 1))
         answer = await signals.post(BY_ID, token="token-of-cy", namespace="bank")
         assert answer.status_code == 404
 

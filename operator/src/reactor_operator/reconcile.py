@@ -47,6 +47,7 @@ from reactor_operator.reconciling.reporting import Reporter
 from reactor_operator.reconciling.silence import Mute
 from reactor_operator.store.port import (
     CommitRefused,
+    CorrelationTaken,
     InboxAhead,
     KeyTaken,
     StaleRevision,
@@ -126,10 +127,10 @@ class Reconciler:
         for _ in range(_TRIES):
             try:
                 return await self._reconcile(ref)
-            except (StaleRevision, InboxAhead, KeyTaken):
+            except (StaleRevision, InboxAhead, KeyTaken, CorrelationTaken):
                 self._memory.unsure.add(ref.uid)
             except ValueLost:
-                with suppress(StaleRevision, InboxAhead, KeyTaken):
+                with suppress(StaleRevision, InboxAhead, KeyTaken, CorrelationTaken):
                     await self._recovery.recover(ref)
                 self._memory.unsure.add(ref.uid)
             except CannotDecrypt as problem:

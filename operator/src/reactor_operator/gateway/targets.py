@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from reactor_operator.gateway.bodies import Refusal
-from reactor_operator.reconciling.correlations import correlation_name, step_of
+from reactor_operator.reconciling.correlations import correlation_name, parse_holder
 from reactor_operator.store.port import Closed, Correlations, Held
 
 
@@ -49,6 +49,6 @@ class Targets:
         found = await self._correlations.find_correlation(correlation_name(namespace, reactor, id_))
         match found:
             case Held() | Closed():
-                return Target(run=found.run, step=step_of(found.path), closed=isinstance(found, Closed))
+                return Target(run=found.run, step=parse_holder(found.path)[0], closed=isinstance(found, Closed))
             case None:
                 raise Refusal(404, f"no interrupt of reactor {namespace}/{reactor} waits under the id {id_!r}")

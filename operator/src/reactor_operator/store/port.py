@@ -46,7 +46,9 @@ class CorrelationTaken(CommitRefused):
         self.names = tuple(names)
         told = [repr(name[:_NAME_TOLD]) + "…" * (len(name) > _NAME_TOLD) for name in self.names[:_NAMES_TOLD]]
         more = f" and {len(self.names) - len(told)} more" if len(self.names) > len(told) else ""
-        super().__init__(f"run {run}: another run, or another step of this one, holds {', '.join(told)}{more}")
+        super().__init__(
+            f"run {run}: another run, or another step of this one, has correlation id {', '.join(told)}{more}"
+        )
 
 
 class StoreUnavailable(Exception):
