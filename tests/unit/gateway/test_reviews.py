@@ -1,22 +1,37 @@
 """What the API server is asked about callers and runs, what its answers mean, and for how long they are kept."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from reactor_operator.encryption import NO_KEYS
 from reactor_operator.gateway.bodies import Refusal
 from reactor_operator.gateway.cluster import ACCESS_REVIEWS, TOKEN_REVIEWS, ClusterReviews, ClusterRuns
 from reactor_operator.gateway.reviews import KEPT_SECONDS, Caller, KeptReviews, Right
 from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.errors import ApiUnavailable
 from reactor_operator.kube.paths import REACTOR_RUN
+from reactor_operator.running.gateway import signal_access
+from reactor_operator.settings import GatewaySettings
 from tests.contract.people import SIGNAL, People
 from tests.unit.kube.api_server import ApiServer, Json
 
 ANN = Caller(name="ann", uid="7", groups=("shop", "system:authenticated"), extra={"scopes": ("a", "b")})
 RIGHT = Right(verb="update", resource="reactorruns", subresource="approval", namespace="shop")
+SETTINGS = GatewaySettings(
+    installation="reactor",
+    redis_url="redis://nowhere",
+    token_key=b"k" * 16,
+    keys=NO_KEYS,
+    log_level="info",
+    pod_name="gateway-1",
+    pod_namespace="system",
+    signals=True,
+)
 USER = {"username": "ann", "uid": "7", "groups": list(ANN.groups), "extra": {"scopes": ["a", "b"]}}
 
 
@@ -120,6 +135,34 @@ class TestClusterRuns:
         answer(server, code, {"kind": "Status", "reason": "Other", "message": "no CRD"})
         with pytest.raises(ApiUnavailable):
             await ClusterRuns(client).find_run("shop", "r")
+
+
+class TestOfTheProcess:
+    async def test_where_signals_are_on_it_asks_the_api_server_with_its_own_credentials(
+        self, server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        named = {"name": "here", "context": {"cluster": "here", "user": "gateway"}}
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "here",
+            "contexts": [named],
+            "clusters": [{"name": "here", "cluster": {"server": server.url}}],
+            "users": [{"name": "gateway", "user": {"token": server.token}}],
+        }
+        (tmp_path / "config").write_text(json.dumps(config))
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+        answer(server, 201, {"status": {"authenticated": True, "user": USER}})
+        async with signal_access(SETTINGS) as access:
+            assert access is not None
+            assert await access.reviews.identify("secret") == ANN
+            assert await access.runs.find_run("shop", "r") is None
+        assert [path for _, path, _ in server.requests] == [TOKEN_REVIEWS, REACTOR_RUN.object("shop", "r")]
+
+    async def test_where_they_are_off_it_knows_of_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("KUBECONFIG", "/nowhere")
+        async with signal_access(replace(SETTINGS, signals=False)) as access:
+            assert access is None
 
 
 class TestKept:

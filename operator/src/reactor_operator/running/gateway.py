@@ -36,7 +36,7 @@ async def run_gateway(settings: GatewaySettings, stop: asyncio.Event) -> None:
     registry = CollectorRegistry()
     store = RedisStore(settings.redis_url, settings.installation)
     try:
-        async with _signals(settings) as signals, asyncio.TaskGroup() as group:
+        async with signal_access(settings) as signals, asyncio.TaskGroup() as group:
             app = create_app(store, settings.token_key, WallClock(), registry, settings.keyring, signals=signals)
             operations = create_operations_app(registry, store_answers(store))
             tasks = [
@@ -52,7 +52,7 @@ async def run_gateway(settings: GatewaySettings, stop: asyncio.Event) -> None:
 
 
 @asynccontextmanager
-async def _signals(settings: GatewaySettings) -> AsyncIterator[SignalAccess | None]:
+async def signal_access(settings: GatewaySettings) -> AsyncIterator[SignalAccess | None]:
     """Give what signals need of the API server, None where nobody may send any. Raises NoAccess."""
     if not settings.signals:
         yield None
