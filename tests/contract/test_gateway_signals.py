@@ -64,9 +64,8 @@ class TestAnswers:
         ("body", "wrong"),
         [
             ({**CANCEL, "payload": 1}, "unknown field 'payload' in cancel, expected reason"),
-            ({**RESUME, "mode": "harsh"}, "mode: expected flexible: a signal may ask for the milder mode"),
             ({**RESUME, "payload": "x" * 70_000}, "found 70002 bytes of JSON, expected at most 65536"),
-            ({**CANCEL, "action": "retry", "assume": {"a": "gone"}}, "assume: expected an object of steps"),
+            ({**CANCEL, "action": "retry", "arguments": {}}, "arguments without a step: expected step"),
         ],
     )
     async def test_what_no_run_could_read_reaches_none(

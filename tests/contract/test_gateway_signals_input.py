@@ -53,6 +53,8 @@ async def test_a_body_of_2_mib_is_too_large(signals: Signals) -> None:
         ("step", {}, "step: found an object, expected text"),
         ("arguments", [], "arguments: found a list of 0, expected an object"),
         ("assume", "standing", "assume: found 'standing', expected an object"),
+        ("assume", {"charge": "gone"}, "assume.charge: found 'gone', expected one of 'standing' or 'undone'"),
+        ("mode", "strict", "mode: found 'strict', expected one of 'flexible'"),
         ("delete", "yes", "delete: found 'yes', expected"),
         ("dryRun", 1, "dryRun: found 1, expected"),
         ("asApprover", "true", "asApprover: found 'true', expected"),

@@ -190,8 +190,8 @@ class MapsWorld(World):
             case LoadOutcomes(path=path, round=round_, page=page):
                 outcomes = self.store.page((path, round_, page))
                 return ev.OutcomesLoaded(path=path, round=round_, page=page, outcomes=outcomes)
-            case JudgePayload():
-                raise AssertionError("these plans have no interrupts")
+            case JudgePayload(request=request):
+                return self.judge(request)
             case _:
                 assert_never(asked)
 

@@ -14,6 +14,7 @@ from reactor_operator.engine.actions import (
     EvaluateRequest,
     EvaluateReturns,
     EvaluateStep,
+    JudgePayload,
     RetireTask,
     StartTask,
 )
@@ -267,6 +268,8 @@ class World:
                     answers.append(self.request(task))
                 case EvaluateReturns(scope=scope):
                     answers.append(self.returns(scope))
+                case JudgePayload(request=request):
+                    answers.append(self.judge(request))
                 case Announce():
                     pass
         for answer in answers:
@@ -301,6 +304,10 @@ class World:
             failure = Failure(kind=FailureKind.EXPRESSION, message="no such key")
             return ev.ReturnsEvaluationFailed(scope=scope, failure=failure)
         return ev.ReturnsEvaluated(scope=scope, result=None)
+
+    def judge(self, request: ev.ResumeRequested) -> ev.Event:
+        """Answer whether a payload is what an interrupt waits for; these plans have none (`interrupts_world`)."""
+        raise AssertionError(f"no interrupt is open: {request}")
 
     def start(self, order: StartTask) -> None:
         """A task is launched: everything that must be true of a launch is true of this one."""
@@ -352,4 +359,5 @@ def asked_anew(events: Iterable[ev.Event], decision: Decision) -> bool:
     asked |= {action.scope for action in decision.actions if isinstance(action, EvaluateReturns)}
     told = {event.path for event in events if isinstance(event, ev.StepEvaluated | ev.StepEvaluationFailed)}
     told |= {event.scope for event in events if isinstance(event, ev.ReturnsEvaluated | ev.ReturnsEvaluationFailed)}
-    return not asked.isdisjoint(told)
+    judged = any(isinstance(action, JudgePayload) for action in decision.actions)  # until then it is not answered
+    return judged or not asked.isdisjoint(told)

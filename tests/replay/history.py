@@ -18,7 +18,7 @@ from typing import Any
 from reactor_operator.api.blueprint import blueprint_of
 from reactor_operator.api.check import check_spec
 from reactor_operator.api.planning import plan_of
-from reactor_operator.engine.actions import Effect, EngineAction, Evaluation
+from reactor_operator.engine.actions import Effect, EngineAction, Evaluation, JudgePayload
 from reactor_operator.engine.draft import Decision
 from reactor_operator.engine.events import Event
 from reactor_operator.engine.plan import Plan
@@ -93,6 +93,8 @@ def describe(before: Header | None, events: Sequence[Event], now: int, decision:
 
 def _asked(action: EngineAction) -> Document:
     """Render an evaluation, which is answered inside the fold and therefore has no form in the store."""
+    if isinstance(action, JudgePayload):
+        return {"type": type(action).__name__, "request": action.request.id}
     names = ("path", "round", "page", "scope", "task")
     told = {name: getattr(action, name) for name in names if hasattr(action, name)}
     return {"type": type(action).__name__, **{name: getattr(value, "key", value) for name, value in told.items()}}

@@ -2,7 +2,7 @@
 
 In: the scenarios. Out: `histories/NAME.json` for each. A file that no scenario writes any more is left alone: it is a
 history that an earlier version wrote, and today's code has to finish it all the same.
-Never here: what happens in a scenario (see `scenarios` and `map_scenarios`).
+Never here: what happens in a scenario (see `scenarios`, `map_scenarios`, `interrupt_scenarios`).
 """
 
 import re
@@ -10,12 +10,12 @@ import sys
 from collections.abc import Sequence
 
 from reactor_operator.engine.state import Stage
-from tests.replay import map_scenarios, scenarios
+from tests.replay import interrupt_scenarios, map_scenarios, scenarios
 from tests.replay.history import FOLDER, History, parse_history, render_history
 from tests.replay.recorded_run import RecordedRun
 from tests.unit.engine.driver import START
 
-SCENARIOS = {**scenarios.SCENARIOS, **map_scenarios.SCENARIOS}
+SCENARIOS = {**scenarios.SCENARIOS, **map_scenarios.SCENARIOS, **interrupt_scenarios.SCENARIOS}
 UID = "run-1"
 _DIGEST = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}(?=:)")
 """References to values are cut to eight letters, which are enough for people; the engine never looks inside one."""

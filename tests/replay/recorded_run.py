@@ -30,6 +30,17 @@ class RecordedRun(Run):
         self.history: list[HistoryStep] = []
         self._begin(plan_from(spec), uid)
 
+    def opens(self, path: str, *, correlation: str = "", otherwise: str | None = None) -> "RecordedRun":
+        """Say what an interrupt is evaluated to when it opens."""
+        self.answers[path] = lambda path, round_: ev.StepEvaluated(
+            path=path,
+            round=round_,
+            proceed=True,
+            correlation=correlation,
+            otherwise=None if otherwise is None else value(otherwise),
+        )
+        return self
+
     def gives(self, path: str) -> "RecordedRun":
         """End the open task of an element well, with a result that has a name."""
         task = self.open[path]

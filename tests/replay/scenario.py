@@ -45,7 +45,7 @@ def container(command: str) -> Document:
 def step(name: str, *after: str, **more: object) -> Document:
     """Return a step that runs a handler of its name after others."""
     waits = {"waitFor": list(after)} if after else {}
-    body = {} if {"run", "compose", "switch", "transform", "map"} & more.keys() else {"run": python(name)}
+    body = {} if {"run", "compose", "switch", "transform", "map", "interrupt"} & more.keys() else {"run": python(name)}
     return {"name": name, **waits, **body, **more}
 
 

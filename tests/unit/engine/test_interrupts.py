@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from reactor_operator.engine import events as ev
+from reactor_operator.engine.decide import decide_together
 from reactor_operator.engine.facts import FactKind
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.interrupting import CONSUMED_KEPT
@@ -336,6 +337,14 @@ class TestInMaps:
         assert run.phase is RunPhase.PAUSED
         run.is_resumed("rows[0]/lines[0]").is_resumed("rows[0]/lines[1]", request="two")
         assert (run.answer, list(run.open)) == ((True, ""), ["rows[0]/after"])
+
+    def test_elements_that_find_no_room_are_not_held_back_before_a_commit(self) -> None:
+        """Where the next fold had nothing to begin, an element within an element stayed Running though all waits."""
+        run = Run(mapped("rows", mapped("lines", interrupt("ask"), batch_size=1), step("after", ["lines"])))
+        run.start(paths={"rows": elements(1), "rows[0]/lines": elements(2)})
+        trial = ev.ResumeRequested(id="trial", step="rows[0]/lines[0]", dry_run=True)
+        tried = decide_together(run.plan, run.state, [trial], run.now, begins=False)
+        assert (tried.wake_at, tried.state.header.phase) == (None, RunPhase.PAUSED)
 
     def test_a_timeout_fails_its_element_and_with_it_the_map(self) -> None:
         run = Run(mapped("m", interrupt("ask", timeout_ms=MINUTE, active=True))).start(m=elements(2)).wakes()

@@ -207,11 +207,11 @@ def _fill(draft: Draft, path: str, advance: Advance) -> None:
         state = progress_of(draft, path)
         if state.opened == state.known and not _next_of_array(draft, path):
             break
-        if not draft.begins:
-            draft.hold_back()
-            break
         count = _room_for(draft, path, plan)
         if not count:
+            break
+        if not draft.begins:
+            draft.hold_back()
             break
         _begin(draft, path, range(state.opened, state.opened + count), advance)
         note(draft, path, opened=state.opened + count)

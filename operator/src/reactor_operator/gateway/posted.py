@@ -4,7 +4,6 @@ In: bytes from anyone whom the API server knows. Out: a `PostedSignal`, or a `Re
 Never here: what the run makes of it; which fields go with which action is known to all ways in alike (`reconciling`).
 """
 
-from enum import StrEnum
 from typing import Annotated
 
 import orjson
@@ -25,6 +24,7 @@ from reactor_operator.api.model import (
     Text,
 )
 from reactor_operator.api.problems import Problem
+from reactor_operator.api.signal import MAX_ASSUMED, Assumed, SignalAction, SignalMode
 from reactor_operator.gateway.bodies import Refusal
 from reactor_operator.outcomes.members import has_too_many_members
 
@@ -35,16 +35,6 @@ _ENVELOPE = {"namespace", "run", "reactor", "correlation_id", "run_uid", "action
 _Namespace = Annotated[str, Field(strict=True, min_length=1, max_length=63, pattern=DNS_LABEL)]
 
 
-class PostedAction(StrEnum):
-    """What may be asked for here."""
-
-    RESUME = "resume"
-    CANCEL = "cancel"
-    UNDO = "undo"
-    RETRY = "retry"
-    SKIP = "skip"
-
-
 class PostedSignal(Model):
     """One request to a run, which is named, or found by the correlation id of an interrupt that is open in it."""
 
@@ -53,13 +43,13 @@ class PostedSignal(Model):
     run_uid: Optional[Annotated[str, Field(strict=True, min_length=1, max_length=128)]] = None
     reactor: Optional[ObjectName] = None
     correlation_id: Optional[Annotated[str, Field(strict=True, min_length=1, max_length=253, pattern=PRINTABLE)]] = None
-    action: PostedAction
+    action: SignalAction
     step: Optional[Path] = None
     payload: Json = None
     arguments: Optional[Object] = None
-    assume: Optional[Object] = None
+    assume: Optional[Annotated[dict[Path, Assumed], Field(max_length=MAX_ASSUMED)]] = None
     delete: Optional[Boolean] = None
-    mode: Optional[Annotated[str, Field(strict=True, max_length=63)]] = None
+    mode: Optional[SignalMode] = None
     reason: Optional[Text] = None
     message_id: Optional[Annotated[str, Field(strict=True, min_length=1, max_length=200, pattern=PRINTABLE)]] = None
     dry_run: Optional[Boolean] = None
@@ -103,7 +93,7 @@ def _misplaced(posted: PostedSignal) -> list[Problem]:
     elif by_id:
         names = (("reactor", posted.reactor), ("correlationId", posted.correlation_id))
         problems += [Problem(name, "found none, expected both of them", "Required") for name, at in names if at is None]
-    if posted.as_approver and posted.action is not PostedAction.RESUME:
+    if posted.as_approver and posted.action is not SignalAction.RESUME:
         problems.append(Problem("asApprover", f"found it in a {posted.action.value}, expected a resume", "Misplaced"))
     return problems
 

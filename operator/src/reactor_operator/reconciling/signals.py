@@ -158,11 +158,11 @@ def parse_status_requests(requests: object) -> list[Request]:
 
 
 def request_of(name: str, action: str, said: Mapping[str, object], by: str, *, approved: bool = False) -> Request:
-    """Return a request that is an object of nobody: of the command line, or by HTTP. `approved`: `by` may approve."""
-    made = _request(name, action, said, by, [])
-    if approved and isinstance(made.event, ResumeRequested):
-        return replace(made, event=replace(made.event, approved=True))
-    return made
+    """Return a request that comes by itself; `approved`: whoever asks is known to be one who may approve."""
+    asked = _request(name, action, said, by, [])
+    if not approved or not isinstance(asked.event, ResumeRequested):
+        return asked
+    return replace(asked, event=replace(asked.event, approved=True))
 
 
 def _request(
