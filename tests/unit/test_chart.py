@@ -91,6 +91,16 @@ def test_the_operator_makes_deployments_and_never_deletes_one_or_writes_a_pool()
     assert "secrets" not in granted
 
 
+def test_the_gateway_reviews_callers_and_reads_runs_where_signals_are_on_and_has_no_token_where_they_are_off() -> None:
+    gateway = (TEMPLATES / "gateway.yaml").read_text()
+    assert "automountServiceAccountToken: {{ $values.signals.enabled }}" in gateway
+    assert gateway.count("automountServiceAccountToken: false") == 1  # of the account: other pods get none either
+    rights = (TEMPLATES / "gateway-rbac.yaml").read_text()
+    assert rights.startswith("{{- if and .Values.rbac.create .Values.gateway.signals.enabled }}")
+    assert "name: system:auth-delegator" in rights
+    assert rules(rights) == {"reactorruns": {"get"}}
+
+
 def test_every_kind_is_installed_with_the_chart() -> None:
     shipped = {path.name for path in (ROOT / "charts" / "reactor-operator" / "files" / "crds").iterdir()}
     assert shipped == {path.name for path in (ROOT / "crds").iterdir()}

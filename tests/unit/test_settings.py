@@ -54,6 +54,13 @@ def test_keys_for_sensitive_values_come_from_a_file_and_stay_out_of_words(
     assert "0123456789" not in str(bad.value)
 
 
+def test_signals_by_http_are_off_unless_the_gateway_is_told(environment: dict[str, str]) -> None:
+    assert not load_gateway_settings(environment).signals
+    assert load_gateway_settings({**environment, "REACTOR_HTTP_SIGNALS": "true"}).signals
+    with pytest.raises(BadSettings, match="REACTOR_HTTP_SIGNALS: found 'yes', expected one of true, false"):
+        load_gateway_settings({**environment, "REACTOR_HTTP_SIGNALS": "yes"})
+
+
 def test_no_namespaces_means_all(environment: dict[str, str]) -> None:
     assert load_operator_settings({**environment, "REACTOR_NAMESPACES": ""}).namespaces == ()
 

@@ -36,6 +36,7 @@ class GatewaySettings:
     installation: the name under which keys are kept in Redis and the Lease is called.
     redis_url:    with the password in it.       token_key: signs the tokens of tasks and the seals of pods.
     keys:         encrypt sensitive values; none where the chart names no file.
+    signals:      of the gateway: people and programs may send signals by HTTP, for which it asks the API server.
     """
 
     installation: str
@@ -45,6 +46,7 @@ class GatewaySettings:
     log_level: str
     pod_name: str
     pod_namespace: str
+    signals: bool = False
 
     @property
     def keyring(self) -> Keyring:
@@ -81,8 +83,9 @@ def load_gateway_settings(environment: Mapping[str, str]) -> GatewaySettings:
     """Return the settings of the gateway. Raises BadSettings."""
     reading = _Reading(environment)
     shared = _shared(reading)
+    signals = reading.take("REACTOR_HTTP_SIGNALS", _one_of(("true", "false")), default="false")
     reading.finish()
-    return shared
+    return replace(shared, signals=signals == "true")
 
 
 def load_operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
