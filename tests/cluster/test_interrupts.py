@@ -68,7 +68,7 @@ def test_an_entry_of_the_status_and_the_command_resume_too(namespace: Namespace)
         return done.returncode, done.stdout + done.stderr
 
     code, told = command('{"ok": "yes"}')
-    assert (code, 'payload.ok: "yes" is not of type "boolean"' in told) == (2, True), told
+    assert (code, "payload.ok: 'yes' is not of type" in told) == (2, True), told
     code, told = command('{"ok": true}')
     assert (code, "resume accepted" in told) == (0, True), told
     assert namespace.wait_finished("commanded-1")["phase"] == "Succeeded"

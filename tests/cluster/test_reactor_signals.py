@@ -81,7 +81,7 @@ def test_a_step_that_failed_is_given_a_value_of_any_kind(namespace: Namespace) -
     send(namespace, signal("skip", "given-1", "skip", step="a", payload={"by": ["hand", None, 1]}))
     assert wait_answer(namespace, "skip")["phase"] == "Accepted"
     status = namespace.wait_status("given-1", "it goes on", status_is("Succeeded"))
-    assert phases_of(status) == {"a": "Succeeded"}
+    assert phases_of(status) == {"a": "Skipped"}
     assert status["result"] == {"by": ["hand", None, 1]}
 
 
@@ -156,5 +156,5 @@ def test_nobody_but_the_operator_answers(namespace: Namespace) -> None:
     with pytest.raises(KubectlFailed, match="is written by system:serviceaccount"):
         namespace.kubectl("patch", "rctsig", "forged", "--subresource=status", "--type=merge", "-p", patch)
     namespace.kubectl("create", "rolebinding", "probe", "--clusterrole=admin", "--user=ann")
-    with pytest.raises(KubectlFailed, match="cannot patch resource"):
+    with pytest.raises(KubectlFailed, match="cannot (get|patch) resource"):
         namespace.kubectl("patch", "rctsig", "forged", "--subresource=status", "--type=merge", "-p", patch, "--as=ann")
