@@ -156,5 +156,5 @@ def test_nobody_but_the_operator_answers(namespace: Namespace) -> None:
     with pytest.raises(KubectlFailed, match="is written by system:serviceaccount"):
         namespace.kubectl("patch", "rctsig", "forged", "--subresource=status", "--type=merge", "-p", patch)
     namespace.kubectl("create", "rolebinding", "probe", "--clusterrole=admin", "--user=ann")
-    with pytest.raises(KubectlFailed, match="cannot (get|patch) resource"):
+    with pytest.raises(KubectlFailed, match=r"cannot (get|patch) resource"):
         namespace.kubectl("patch", "rctsig", "forged", "--subresource=status", "--type=merge", "-p", patch, "--as=ann")
