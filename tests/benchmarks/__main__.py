@@ -18,6 +18,7 @@ from tests.benchmarks.cluster.installation import find_installation
 from tests.benchmarks.cluster.latency import COMPARED, measure_latency
 from tests.benchmarks.cluster.memory import measure_memory
 from tests.benchmarks.cluster.place import Place, a_place
+from tests.benchmarks.cluster.resuming import measure_resume
 from tests.benchmarks.cluster.writes import measure_writes
 from tests.benchmarks.cold_start import measure_cold_start
 from tests.benchmarks.decide import measure_decide
@@ -36,19 +37,20 @@ _TROUBLE = (BenchmarkFailed, ApiError, Unavailable, TimeoutError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How often things are repeated: ratios, CPU workloads, folds of a run, process starts, runs that are counted; and
-    how many tasks go through queues."""
+    """How often things are repeated: ratios, CPU workloads, folds of a run, process starts, runs that are counted, runs
+    that are resumed; and how many tasks go through queues."""
 
     ratios: int
     workloads: int
     folds: int
     starts: int
     counted: int
+    resumed: int
     tasks: int
 
 
-FULL = Effort(ratios=5, workloads=3, folds=200, starts=10, counted=5, tasks=20_000)
-QUICK = Effort(ratios=2, workloads=1, folds=30, starts=3, counted=2, tasks=2_000)
+FULL = Effort(ratios=5, workloads=3, folds=200, starts=10, counted=5, resumed=200, tasks=20_000)
+QUICK = Effort(ratios=2, workloads=1, folds=30, starts=3, counted=2, resumed=20, tasks=2_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,11 @@ _ON_CLUSTER = (
         rows=frozenset({"writes"}),
         measure=lambda place, _, effort: measure_writes(place, effort.counted),
         limit_seconds=600,
+    ),
+    _OnCluster(
+        rows=frozenset({"resume-p50", "resume-p99"}),
+        measure=lambda place, _, effort: measure_resume(place, effort.resumed),
+        limit_seconds=1_200,
     ),
     _OnCluster(
         rows=frozenset({"memory-idle", "memory-finished"}),

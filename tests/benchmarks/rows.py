@@ -33,6 +33,8 @@ ROWS = (
     Row(name="writes", title="API writes by the operator per one-step run", unit="requests", must=6, aim=5),
     Row(name="memory-idle", title="operator memory, idle", unit="MiB", must=120),
     Row(name="memory-finished", title="operator memory, 1,000 finished runs listed", unit="MiB", must=200),
+    Row(name="resume-p50", title="annotation that resumes a run to its next pod, median of 200", unit="ms", must=60),
+    Row(name="resume-p99", title="annotation that resumes a run to its next pod, p99 of 200", unit="ms", must=250),
     Row(name="decide", title="decide on a 100-step graph, per event", unit="µs", must=60, aim=25),
     Row(name="plan", title="plan a 10,000-step reactor", unit="s", must=1.0),
     Row(name="plan-linear", title="plan of 10,000 steps ÷ of 1,000 steps", must=13),
