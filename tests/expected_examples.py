@@ -20,6 +20,7 @@ class Expected:
     """The end of one run: its phase, some members of its result, what was reversed in order, and phases of steps.
 
     maps: how many elements of maps there were, and how they ended.
+    resumes: the payloads that are sent once the run waits for signals alone, by interrupt.
     """
 
     phase: str
@@ -28,6 +29,7 @@ class Expected:
     failure: str = ""
     steps: Mapping[str, str] = field(default_factory=dict)
     maps: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    resumes: Mapping[str, object] = field(default_factory=dict)
 
     def check(self, status: Mapping[str, Any]) -> None:
         """Compare with a status."""
@@ -194,6 +196,28 @@ EXPECTED: dict[str, dict[str, Expected]] = {
             undone=("archive",),
             steps={"archive": "Undone", "seats": "Failed"},
             maps={"archive": {"total": 12, "failed": 3, "undone": 9}},
+        ),
+    },
+    "10-approval": {
+        "chairs-approved": Expected(
+            phase="Succeeded",
+            result={"order": "order-p-17", "approvedBy": "ann"},
+            steps={"approval": "Succeeded"},
+            resumes={"approval": {"approved": True, "by": "ann"}},
+        ),
+        "yacht-declined": Expected(
+            phase="Failed",
+            failure="ann declined p-18: no harbour",
+            undone=("budget",),
+            steps={"approval": "Succeeded", "budget": "Undone"},
+            resumes={"approval": {"approved": False, "by": "ann", "note": "no harbour"}},
+        ),
+    },
+    "12-reservation-expiry": {
+        "seat-expired": Expected(
+            phase="Succeeded",
+            result={"seat": "7C", "sold": False},
+            steps={"payment": "Succeeded", "settle[0]": "Skipped"},
         ),
     },
 }

@@ -1,5 +1,6 @@
 """Every example on a cluster, applied as its README says."""
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -50,6 +51,10 @@ def test_an_example_ends_as_its_readme_says(
 ) -> None:
     apply_example(namespace, claims, example, runtime_image)
     for run, expected in EXPECTED[example].items():
+        for step, payload in expected.resumes.items():
+            namespace.kubectl("wait", f"rctrun/{run}", "--for=condition=Paused", "--timeout=120s")
+            said = json.dumps({"step": step, "payload": payload})
+            namespace.kubectl("annotate", "rctrun", run, f"reactor.run/resume={said}")
         expected.check(namespace.wait_finished(run, 600 if example in VOLUMES else 120))
 
 

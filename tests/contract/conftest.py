@@ -14,6 +14,7 @@ from reactor_operator.store.sqlite import SqliteStore
 from tests.contract.gateway_server import Gateway, ServedStore, open_task, running_gateway
 from tests.contract.lost_answers import LostAnswers, PatientCaller
 from tests.contract.redis_server import RedisServer
+from tests.contract.signal_server import Signals, signalling
 
 
 class StoreWithPools(Store, Pools, Protocol):
@@ -64,14 +65,27 @@ async def pools(request: pytest.FixtureRequest, installation: str) -> AsyncItera
     await store.close()
 
 
+@pytest.fixture
+async def gateway(served_store: ServedStore) -> AsyncIterator[Gateway]:
+    async with running_gateway(served_store) as running:
+        yield running
+
+
 @pytest.fixture(params=["memory", "redis"])
-async def gateway(request: pytest.FixtureRequest, installation: str) -> AsyncIterator[Gateway]:
+async def served_store(request: pytest.FixtureRequest, installation: str) -> AsyncIterator[ServedStore]:
+    """A store that a gateway serves."""
     store: ServedStore = MemoryStore()
     if request.param == "redis":
         store = RedisStore(request.getfixturevalue("redis_server").url, installation)
-    async with running_gateway(store) as running:
-        yield running
+    yield store
     await store.close()
+
+
+@pytest.fixture
+async def signals(served_store: ServedStore) -> AsyncIterator[Signals]:
+    """A gateway that takes signals for a run whose operator answers."""
+    async with signalling(served_store) as running, running.answered():
+        yield running
 
 
 @pytest.fixture

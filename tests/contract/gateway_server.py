@@ -16,6 +16,7 @@ from reactor_operator.engine.values import reference_to
 from reactor_operator.gateway.app import create_app
 from reactor_operator.gateway.record import OpenRecord, encode_record
 from reactor_operator.gateway.serve import listen, serve
+from reactor_operator.gateway.signals import SignalAccess
 from reactor_operator.gateway.tokens import task_token
 from reactor_operator.store.port import Commit, Pools, Store
 
@@ -77,13 +78,19 @@ def address(task: Task, verb: str) -> str:
 
 @contextlib.asynccontextmanager
 async def running_gateway(
-    store: ServedStore, keys: Keyring = NO_KEYS, lease_seconds: float = 30.0, port: int = 0
+    store: ServedStore,
+    keys: Keyring = NO_KEYS,
+    lease_seconds: float = 30.0,
+    port: int = 0,
+    signals: SignalAccess | None = None,
 ) -> AsyncIterator[Gateway]:
     """Serve until the block ends. What is sealed is sealed with KEY."""
     with listen("127.0.0.1", port) as listener:
         port = listener.getsockname()[1]
         registry = CollectorRegistry()
-        app = create_app(store, KEY, StoppedClock(), registry, replace(keys, sealing=KEY), lease_seconds)
+        app = create_app(
+            store, KEY, StoppedClock(), registry, replace(keys, sealing=KEY), lease_seconds, signals=signals
+        )
         serving = asyncio.create_task(serve(app, "127.0.0.1", port, listener))
         async with httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}", timeout=20, verify=False, trust_env=False

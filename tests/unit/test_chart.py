@@ -1,4 +1,5 @@
-"""The chart as it is written, without helm: whom it lets write what of a status, and who may do what with pools."""
+"""The chart as it is written, without helm: whom it lets write what of a status, and who may do what with pools and
+signals."""
 
 import re
 from pathlib import Path
@@ -24,12 +25,12 @@ def test_the_policy_keeps_every_field_of_the_status_but_its_requests_from_people
 
 
 def test_people_who_start_runs_may_add_to_the_requests_where_the_policy_keeps_the_rest_from_them() -> None:
-    view, edit, admin = re.split(r"^---$", (TEMPLATES / "roles.yaml").read_text(), flags=re.MULTILINE)
+    view, edit, approve, admin = re.split(r"^---$", (TEMPLATES / "roles.yaml").read_text(), flags=re.MULTILINE)
     for role in (edit, admin):
         (granted,) = re.findall(r"{{- if \.Values\.admissionPolicy\.enabled }}.*?{{- end }}", role, flags=re.DOTALL)
         assert PATCH in granted
         assert role.count("reactorruns/status") == 1
-    assert "reactorruns/status" not in view
+    assert "reactorruns/status" not in view + approve
 
 
 def rules(text: str) -> dict[str, set[str]]:
@@ -43,14 +44,43 @@ def rules(text: str) -> dict[str, set[str]]:
 
 
 def test_people_see_pools_who_may_view_scale_them_who_may_edit_and_write_them_who_may_write_reactors() -> None:
-    view, edit, admin = (
+    view, edit, approve, admin = (
         rules(role) for role in re.split(r"^---$", (TEMPLATES / "roles.yaml").read_text(), flags=re.MULTILINE)
     )
     look = {"get", "list", "watch"}
     assert (view["reactorpools"], "reactorpools/scale" in view) == (look, False)
     assert (edit["reactorpools"], edit["reactorpools/scale"]) == (look, {"get", "update", "patch"})
     assert admin["reactorpools"] == admin["reactors"] > look
-    assert "reactorpools/status" not in view | edit | admin
+    assert "reactorpools/status" not in view | edit | approve | admin
+
+
+def test_people_see_signals_who_may_view_send_them_who_may_edit_and_approve_by_a_role_of_its_own() -> None:
+    view, edit, approve, admin = (
+        rules(role) for role in re.split(r"^---$", (TEMPLATES / "roles.yaml").read_text(), flags=re.MULTILINE)
+    )
+    look = {"get", "list", "watch"}
+    assert [role["reactorsignals"] - look for role in (view, edit, approve)] == [
+        set(),
+        {"create", "delete"},
+        {"create"},
+    ]
+    assert all(look <= role["reactorsignals"] for role in (view, edit, approve, admin))
+    assert approve["reactorruns/approval"] == {"update"}
+    assert "reactorruns/approval" not in view | edit | admin
+    assert "reactorsignals/status" not in view | edit | approve | admin
+
+
+def test_the_operator_answers_signals_and_makes_none() -> None:
+    granted = rules((TEMPLATES / "rbac.yaml").read_text())
+    assert granted["reactorsignals"] == {"get", "list", "watch", "patch", "delete"}
+    assert granted["reactorsignals/status"] == {"patch"}
+
+
+def test_the_operator_is_told_whether_the_policy_is_there_that_makes_true_who_asks() -> None:
+    assert (
+        "- {name: REACTOR_ADMISSION_POLICY, value: {{ .Values.admissionPolicy.enabled | quote }}}"
+        in (TEMPLATES / "operator.yaml").read_text()
+    )
 
 
 def test_the_operator_makes_deployments_and_never_deletes_one_or_writes_a_pool() -> None:
@@ -61,7 +91,17 @@ def test_the_operator_makes_deployments_and_never_deletes_one_or_writes_a_pool()
     assert "secrets" not in granted
 
 
+def test_the_gateway_reviews_callers_and_reads_runs_where_signals_are_on_and_has_no_token_where_they_are_off() -> None:
+    gateway = (TEMPLATES / "gateway.yaml").read_text()
+    assert "automountServiceAccountToken: {{ $values.signals.enabled }}" in gateway
+    assert gateway.count("automountServiceAccountToken: false") == 1  # of the account: other pods get none either
+    rights = (TEMPLATES / "gateway-rbac.yaml").read_text()
+    assert rights.startswith("{{- if and .Values.rbac.create .Values.gateway.signals.enabled }}")
+    assert "name: system:auth-delegator" in rights
+    assert rules(rights) == {"reactorruns": {"get"}}
+
+
 def test_every_kind_is_installed_with_the_chart() -> None:
     shipped = {path.name for path in (ROOT / "charts" / "reactor-operator" / "files" / "crds").iterdir()}
     assert shipped == {path.name for path in (ROOT / "crds").iterdir()}
-    assert "reactorpools.reactor.run.yaml" in shipped
+    assert {"reactorpools.reactor.run.yaml", "reactorsignals.reactor.run.yaml"} <= shipped

@@ -54,6 +54,13 @@ def test_keys_for_sensitive_values_come_from_a_file_and_stay_out_of_words(
     assert "0123456789" not in str(bad.value)
 
 
+def test_signals_by_http_are_off_unless_the_gateway_is_told(environment: dict[str, str]) -> None:
+    assert not load_gateway_settings(environment).signals
+    assert load_gateway_settings({**environment, "REACTOR_HTTP_SIGNALS": "true"}).signals
+    with pytest.raises(BadSettings, match="REACTOR_HTTP_SIGNALS: found 'yes', expected one of true, false"):
+        load_gateway_settings({**environment, "REACTOR_HTTP_SIGNALS": "yes"})
+
+
 def test_no_namespaces_means_all(environment: dict[str, str]) -> None:
     assert load_operator_settings({**environment, "REACTOR_NAMESPACES": ""}).namespaces == ()
 
@@ -134,3 +141,12 @@ def test_a_ttl_of_finished_runs_is_taken_and_unset_means_never(environment: dict
     assert load_operator_settings(said).ttl_after_finished_ms == 72 * 3_600_000
     with pytest.raises(BadSettings, match="REACTOR_TTL_AFTER_FINISHED"):
         load_operator_settings({**environment, "REACTOR_TTL_AFTER_FINISHED": "a while"})
+
+
+def test_who_asks_is_not_taken_for_true_unless_the_chart_says_that_a_policy_sees_to_it(
+    environment: dict[str, str],
+) -> None:
+    assert not load_operator_settings(environment).admission_policy
+    assert load_operator_settings({**environment, "REACTOR_ADMISSION_POLICY": "true"}).admission_policy
+    with pytest.raises(BadSettings, match="REACTOR_ADMISSION_POLICY"):
+        load_operator_settings({**environment, "REACTOR_ADMISSION_POLICY": "yes"})

@@ -45,8 +45,10 @@ from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.reconciling.recovery import Recovery
 from reactor_operator.reconciling.reporting import Reporter
 from reactor_operator.reconciling.silence import Mute
+from reactor_operator.reconciling.standing import Signalled, Standing, nothing_signalled, standing_of
 from reactor_operator.store.port import (
     CommitRefused,
+    CorrelationTaken,
     InboxAhead,
     KeyTaken,
     StaleRevision,
@@ -85,6 +87,7 @@ class Reconciler:
         teller: Teller | None = None,
         keyring: Keyring = NO_KEYS,
         pools: PoolBook | None = None,
+        signalled: Signalled = nothing_signalled,
     ) -> None:
         self._store = store
         self._effects = Effects(launcher, board, pools=pools is not None)
@@ -113,9 +116,10 @@ class Reconciler:
             keyring=keyring,
             start_deadline_ms=settings.start_deadline_ms,
             plan_of=lambda definition: self._commits.compile(definition)[1],
+            signalled=signalled,
         )
         self._first_commit = FirstCommit(self._commits, first_look, definitions, self._reporter)
-        self._recovery = Recovery(self._commits, definitions)
+        self._recovery = Recovery(self._commits, definitions, signalled)
 
     async def reconcile(self, ref: RunRef) -> int | None:
         """Move the run as far as it goes now and return when to look again (int ms), None where nothing is due.
@@ -126,10 +130,10 @@ class Reconciler:
         for _ in range(_TRIES):
             try:
                 return await self._reconcile(ref)
-            except (StaleRevision, InboxAhead, KeyTaken):
+            except (StaleRevision, InboxAhead, KeyTaken, CorrelationTaken):
                 self._memory.unsure.add(ref.uid)
             except ValueLost:
-                with suppress(StaleRevision, InboxAhead, KeyTaken):
+                with suppress(StaleRevision, InboxAhead, KeyTaken, CorrelationTaken):
                     await self._recovery.recover(ref)
                 self._memory.unsure.add(ref.uid)
             except CannotDecrypt as problem:
@@ -197,6 +201,15 @@ class Reconciler:
         if known is None or ref.uid in self._memory.unsure:
             return None
         return step_at(known.plan, known.state, task.path).task == task
+
+    async def standing(self, ref: RunRef) -> Standing | None:
+        """Return what the run, as stored, has answered and has still to read; None where nothing is stored of it.
+
+        Raises StoreUnavailable.
+        """
+        known = None if ref.uid in self._memory.unsure else self._memory.known.get(ref.uid)
+        snapshot = await self._store.load(ref.uid, known.revision if known is not None else 0)
+        return None if snapshot is None else standing_of(snapshot, known, self._commits.read)
 
     async def _reconcile(self, ref: RunRef) -> int | None:
         memory = self._memory

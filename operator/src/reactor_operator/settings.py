@@ -36,6 +36,7 @@ class GatewaySettings:
     installation: the name under which keys are kept in Redis and the Lease is called.
     redis_url:    with the password in it.       token_key: signs the tokens of tasks and the seals of pods.
     keys:         encrypt sensitive values; none where the chart names no file.
+    signals:      of the gateway: people and programs may send signals by HTTP, for which it asks the API server.
     """
 
     installation: str
@@ -45,6 +46,7 @@ class GatewaySettings:
     log_level: str
     pod_name: str
     pod_namespace: str
+    signals: bool = False
 
     @property
     def keyring(self) -> Keyring:
@@ -59,6 +61,7 @@ class OperatorSettings:
     key_retention_ms:      how long a business key is kept after the last run that has it is gone.
     ttl_after_finished_ms: for runs of which neither they nor their reactor say one; None: they are never deleted.
     signing_keys: the folder that has the keys which sign notifications; None: there are none.
+    admission_policy: whether a policy of the cluster refuses a ReactorSignal that says something untrue of who asks.
     """
 
     shared: GatewaySettings
@@ -73,14 +76,16 @@ class OperatorSettings:
     key_retention_ms: int
     ttl_after_finished_ms: int | None = None
     signing_keys: Path | None = None
+    admission_policy: bool = False
 
 
 def load_gateway_settings(environment: Mapping[str, str]) -> GatewaySettings:
     """Return the settings of the gateway. Raises BadSettings."""
     reading = _Reading(environment)
     shared = _shared(reading)
+    signals = reading.take("REACTOR_HTTP_SIGNALS", _one_of(("true", "false")), default="false")
     reading.finish()
-    return shared
+    return replace(shared, signals=signals == "true")
 
 
 def load_operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
@@ -99,6 +104,8 @@ def load_operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
         key_retention_ms=reading.take("REACTOR_KEY_RETENTION", parse_duration, default="720h"),
         ttl_after_finished_ms=reading.take("REACTOR_TTL_AFTER_FINISHED", _duration_or_never, default=_NEVER),
         signing_keys=reading.take("REACTOR_SIGNING_KEYS", _folder_or_none, default=_NO_FILE),
+        admission_policy=reading.take("REACTOR_ADMISSION_POLICY", _one_of(("true", "false")), default="false")
+        == "true",
     )
     reading.finish()
     return settings

@@ -7,14 +7,17 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from reactor_operator.api.crd import main, render_pool, render_reactor, render_run, render_yaml
+from reactor_operator.api.crd import main, render_pool, render_reactor, render_run, render_signal, render_yaml
 from reactor_operator.api.pool import PoolSpec
 from reactor_operator.api.reactor import ReactorSpec
+from reactor_operator.api.signal import SignalSpec
 
 Node = Mapping[str, Any]
 PRESERVE = "x-kubernetes-preserve-unknown-fields"
 EACH = pytest.mark.parametrize(
-    "definition", [render_reactor(), render_run(), render_pool()], ids=["reactors", "reactorruns", "reactorpools"]
+    "definition",
+    [render_reactor(), render_run(), render_pool(), render_signal()],
+    ids=["reactors", "reactorruns", "reactorpools", "reactorsignals"],
 )
 
 
@@ -66,8 +69,11 @@ def test_what_has_no_type_may_be_null_and_keeps_everything(definition: Node) -> 
             assert node[PRESERVE], path
 
 
-def test_typed_objects_of_a_reactor_keep_unknown_fields_so_that_they_can_be_named() -> None:
-    for path, node in walk(schema_of(render_reactor())["properties"]["spec"]):
+@pytest.mark.parametrize("definition", [render_reactor(), render_signal()])
+def test_typed_objects_of_a_reactor_and_of_a_signal_keep_unknown_fields_so_that_they_can_be_named(
+    definition: Node,
+) -> None:
+    for path, node in walk(schema_of(definition)["properties"]["spec"]):
         if "properties" in node:
             assert node.get(PRESERVE), path
 
@@ -93,7 +99,7 @@ def test_a_definition_stays_below_200_kib(definition: Node) -> None:
 @EACH
 def test_the_kinds_are_found_under_their_short_names_and_category(definition: Node) -> None:
     names = definition["spec"]["names"]
-    assert names["shortNames"] in (["rct"], ["rctrun"], ["rctpool"])
+    assert names["shortNames"] in (["rct"], ["rctrun"], ["rctpool"], ["rctsig"])
     assert names["categories"] == ["reactor"]
     assert definition["spec"]["versions"][0]["subresources"]["status"] == {}
 
@@ -163,11 +169,35 @@ def test_secrets_of_a_pool_are_a_set_by_name_and_key() -> None:
         assert spec[field]["items"]["required"] == ["name", "key"]
 
 
+def test_a_signal_never_changes_and_names_its_run_in_one_way() -> None:
+    spec = schema_of(render_signal())["properties"]["spec"]
+    first, _ = spec["x-kubernetes-validations"]
+    assert (first["rule"], "create another" in first["message"]) == ("self == oldSelf", True)
+    assert spec["oneOf"] == [{"required": ["runRef"]}, {"required": ["correlationId"]}]
+    assert spec["required"] == ["action"]
+    assert spec["properties"]["action"]["enum"] == ["resume", "cancel", "undo", "retry", "skip"]
+
+
+def test_the_payload_of_a_signal_is_anything_and_null_too() -> None:
+    payload = schema_of(render_signal())["properties"]["spec"]["properties"]["payload"]
+    assert (payload["nullable"], payload[PRESERVE], "type" in payload) == (True, True, False)
+
+
+def test_a_signal_shows_what_it_asks_of_which_run_and_what_became_of_it() -> None:
+    columns = render_signal()["spec"]["versions"][0]["additionalPrinterColumns"]
+    shown = [column["name"] for column in columns if "priority" not in column]
+    assert shown == ["Run", "Action", "Step", "Phase", "Age"]
+
+
 def test_models_and_schema_have_the_same_fields() -> None:
     def names(model: type[BaseModel]) -> set[str]:
         return {field.alias or name for name, field in model.model_fields.items()}
 
-    for definition, model in ((render_reactor(), ReactorSpec), (render_pool(), PoolSpec)):
+    for definition, model in (
+        (render_reactor(), ReactorSpec),
+        (render_pool(), PoolSpec),
+        (render_signal(), SignalSpec),
+    ):
         assert set(schema_of(definition)["properties"]["spec"]["properties"]) == names(model)
 
 
@@ -177,6 +207,7 @@ def test_rendering_writes_one_readable_file_for_each_kind(tmp_path: Any) -> None
         "reactorpools.reactor.run.yaml",
         "reactorruns.reactor.run.yaml",
         "reactors.reactor.run.yaml",
+        "reactorsignals.reactor.run.yaml",
     ]
     text = (tmp_path / "reactors.reactor.run.yaml").read_text(encoding="utf-8")
     assert yaml.safe_load(text) == render_reactor()

@@ -13,7 +13,7 @@ from reactor_operator.changes.runs import RunChanges
 from reactor_operator.changes.served import Served
 from reactor_operator.changes.turns import Turns
 from reactor_operator.kube.fields import JsonObject
-from reactor_operator.kube.paths import REACTOR, REACTOR_POOL, REACTOR_RUN
+from reactor_operator.kube.paths import REACTOR, REACTOR_POOL, REACTOR_RUN, REACTOR_SIGNAL
 from reactor_operator.ports import ReactorObject
 from reactor_operator.status.reactors import ReactorJudge
 from tests.unit.kube.api_server import ApiServer, Json
@@ -53,6 +53,7 @@ _DISCOVERY: Json = {
         ("reactors", "Reactor"),
         ("reactorruns", "ReactorRun"),
         ("reactorpools", "ReactorPool"),
+        ("reactorsignals", "ReactorSignal"),
     ),
 }
 
@@ -66,6 +67,7 @@ class Told:
         self.judged_once = asyncio.Event()
         self.gone_once = asyncio.Event()
         self.pool_once = asyncio.Event()
+        self.signal_once = asyncio.Event()
 
     async def changed(self, kind: str | None, object_: JsonObject) -> None:
         self.events.append((kind, object_["metadata"]["name"]))
@@ -86,6 +88,10 @@ class Told:
         self.events.append((kind, object_["metadata"]["name"]))
         self.pool_once.set()
 
+    def signal_changed(self, kind: str | None, object_: JsonObject) -> None:
+        self.events.append((kind, object_["metadata"]["name"]))
+        self.signal_once.set()
+
 
 @pytest_asyncio.fixture
 async def server() -> AsyncIterator[Discovered]:
@@ -101,6 +107,7 @@ def watch(server: ApiServer, client: Any, told: Told, namespaces: tuple[str, ...
         turns=cast("Turns", told),
         judge=cast("ReactorJudge", told),
         pool_changed=told.pool_changed,
+        signal_changed=told.signal_changed,
         started=lambda: None,
     )
 
@@ -119,12 +126,14 @@ async def test_all_kinds_are_told_and_nothing_is_written(server: Discovered, nam
                 await told.changed_once.wait()
                 await server.put(REACTOR_POOL.object("shop", "p"), {"kind": REACTOR_POOL.name, "spec": {}})
                 await told.pool_once.wait()
+                await server.put(REACTOR_SIGNAL.object("shop", "s"), {"kind": REACTOR_SIGNAL.name, "spec": {}})
+                await told.signal_once.wait()
                 await server.remove(REACTOR.object("shop", "x"))
                 await told.gone_once.wait()
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
-    assert {("ADDED", "r"), ("ADDED", "p")} <= set(told.events)
+    assert {("ADDED", "r"), ("ADDED", "p"), ("ADDED", "s")} <= set(told.events)
     assert server.writes == []
 
 

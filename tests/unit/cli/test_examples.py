@@ -37,13 +37,31 @@ def read(address: str) -> Any:
         return json.load(answer)
 
 
-def run_example(example: str, *settings: str, seconds: float = 60) -> tuple[int, dict[str, Any]]:
+REACTOR = str(Path(sys.executable).with_name("reactor"))
+
+
+def run_example(
+    example: str, *settings: str, seconds: float = 60, state: Path | None = None
+) -> tuple[int, dict[str, Any]]:
     """Run an example with these inputs; return the exit code, and the status of each run by name."""
-    command = [str(Path(sys.executable).with_name("reactor")), "run", str(EXAMPLES / example), "-o", "json"]
+    command = [REACTOR, "run", str(EXAMPLES / example), "-o", "json"]
     inputs = [word for setting in settings for word in ("--set", setting)]
-    done = subprocess.run([*command, *inputs], capture_output=True, text=True, check=False, timeout=seconds)
+    kept = [] if state is None else ["--state", str(state)]
+    done = subprocess.run([*command, *inputs, *kept], capture_output=True, text=True, check=False, timeout=seconds)
     document = json.loads(done.stdout)
     return done.returncode, {run["metadata"]["name"]: run["status"] for run in document.get("items", [document])}
+
+
+def resume(example: str, state: Path) -> None:
+    """Send each run of an example the payloads that it waits for; each command tells how its run ended."""
+    for name, expected in EXPECTED[example].items():
+        for step, payload in expected.resumes.items():
+            said = ["--step", step, "--payload", json.dumps(payload)]
+            where = ["--state", str(state), "--manifests", str(EXAMPLES / example)]
+            done = subprocess.run(
+                [REACTOR, "resume", name, *said, *where], capture_output=True, check=False, timeout=60
+            )
+            assert done.returncode == (1 if expected.phase == "Failed" else 0), done.stderr
 
 
 @pytest.mark.timeout(300)
@@ -51,7 +69,13 @@ def run_example(example: str, *settings: str, seconds: float = 60) -> tuple[int,
 def test_an_example_ends_as_its_readme_says(example: str, tmp_path: Path) -> None:
     with services_of(example) as services:
         settings = [f"services={services}"] if services else [f"folder={tmp_path}"] if example in VOLUMES else []
-        code, runs = run_example(example, *settings, seconds=240)
+        state = None
+        if any(expected.resumes for expected in EXPECTED[example].values()):
+            state, settings = tmp_path / "state", []
+            code, runs = run_example(example, seconds=240, state=state)
+            assert (code, {run["phase"] for run in runs.values()}) == (3, {"Paused"})
+            resume(example, state)
+        code, runs = run_example(example, *settings, seconds=240, state=state)
     assert set(runs) == set(EXPECTED[example])
     for name, expected in EXPECTED[example].items():
         expected.check(runs[name])

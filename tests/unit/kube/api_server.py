@@ -178,6 +178,9 @@ class ApiServer:
             uid = body.get("metadata", {}).get("uid")
             if uid not in (None, found["metadata"]["uid"]):
                 return _status(409, "Conflict", "Precondition failed: UID in precondition")
+            version = body.get("metadata", {}).get("resourceVersion")
+            if version not in (None, found["metadata"]["resourceVersion"]):
+                return _status(409, "Conflict", "the object has been modified")
             changed = _merge(changed, body)
         if status:
             changed = {**found, "status": changed.get("status")}
@@ -252,7 +255,7 @@ class ApiServer:
 
 _PLURALS = {
     *("pods", "jobs", "events", "configmaps", "leases", "deployments"),
-    *("reactorruns", "reactors", "reactorpools"),
+    *("reactorruns", "reactors", "reactorpools", "reactorsignals"),
 }
 
 

@@ -27,6 +27,7 @@ from reactor_operator.ports import (
     Unavailable,
 )
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
+from reactor_operator.reconciling.signals import Request
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import Appended, Entry
@@ -38,7 +39,8 @@ STEPS = [{"name": "a", "run": RUN}, {"name": "b", "run": RUN, "waitFor": ["a"]}]
 
 
 class World:
-    """Every port but the store. `status` is what people were told, `annotations` what they ask; `away`: no Events."""
+    """Every port but the store. `status` is what people were told, `annotations` what they ask, `signals` what they ask
+    by objects of their own; `away`: no Events."""
 
     def __init__(
         self,
@@ -51,6 +53,7 @@ class World:
         self.store = store if store is not None else MemoryStore()
         self.status: Mapping[str, object] = {}
         self.annotations: Mapping[str, str] = {}
+        self.signals: list[Request] = []
         self.started: list[Task] = []
         self.away = False
         self.clock = FixedClock(1_000)
@@ -66,6 +69,7 @@ class World:
             settings=settings or ReconcileSettings(),
             teller=teller,
             keyring=keyring,
+            signalled=lambda ref: self.signals,
         )
 
     def take_over(self) -> "World":

@@ -7,7 +7,7 @@ import pytest
 
 from reactor_operator.api.reactor import Step
 from reactor_operator.encryption import NO_KEYS, Key, Keyring
-from reactor_operator.engine.events import RetryRequested, SkipRequested
+from reactor_operator.engine.events import ResumeRequested, RetryRequested, SkipRequested
 from reactor_operator.engine.failures import Failure, FailureKind
 from reactor_operator.evaluation.compared import render_compared
 from reactor_operator.evaluation.environment import Environment, ReadSensitive
@@ -122,6 +122,8 @@ async def entry_of(
     [
         ("skip", {"step": "c", "payload": "CANARY"}, True),
         ("skip", {"step": "b", "payload": "plain"}, False),
+        ("resume", {"step": "c", "payload": "CANARY"}, True),
+        ("resume", {"step": "b", "payload": "plain"}, False),
         ("retry", {"step": "b", "arguments": {"card": "CANARY"}}, True),
         ("retry", {"step": "c", "arguments": {"x": "plain"}}, False),
     ],
@@ -136,6 +138,7 @@ async def test_what_a_request_brings_is_encrypted_where_it_takes_the_place_of_so
     event = decode_event(entry.body)
     ref = event.value if isinstance(event, SkipRequested) else None
     ref = event.arguments if isinstance(event, RetryRequested) else ref
+    ref = event.payload if isinstance(event, ResumeRequested) else ref
     assert ref is not None
     assert ref.encrypted is is_encrypted
     assert set(entry.values) == {ref.digest}
@@ -149,6 +152,7 @@ async def test_what_a_request_brings_is_encrypted_where_it_takes_the_place_of_so
     ("action", "said"),
     [
         ("skip", {"step": "cc", "payload": "CANARY"}),
+        ("resume", {"step": "cc", "payload": "CANARY"}),
         ("retry", {"step": "bb", "arguments": {"card": "CANARY"}}),
         ("retry", {"step": "", "arguments": {"card": "CANARY"}}),
     ],

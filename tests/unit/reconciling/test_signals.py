@@ -100,7 +100,7 @@ def test_a_count_that_somebody_else_wrote_is_begun_anew(count: str) -> None:
 
 
 def test_other_annotations_are_no_requests() -> None:
-    assert parse_annotations({"reactor.run/cancelled": "x", f"{KEY}.": "x", "reactor.run/resume": "x"}) == []
+    assert parse_annotations({"reactor.run/cancelled": "x", f"{KEY}.": "x", "reactor.run/resumed": "x"}) == []
 
 
 @given(st.dictionaries(st.sampled_from([KEY, f"{KEY}.1", f"{KEY}.{'x' * 300}"]) | st.text(), st.text()))
@@ -221,7 +221,7 @@ def test_an_entry_that_is_no_request_is_answered_too(one: object) -> None:
     (request,) = parse_status_requests([one])
     event = event_of(request)
     assert isinstance(event, RequestUnreadable)
-    assert "expected an id and an action, one of cancel, undo, retry, skip, suspend" in event.reason
+    assert "expected an id and an action, one of cancel, undo, retry, skip, resume, suspend" in event.reason
     assert request.id
 
 

@@ -93,6 +93,7 @@ def test_a_run_shows_where_it_is_and_what_it_is_pinned_to() -> None:
         "Failed": "False",
         "RolledBack": "False",
         "Reconciling": "True",
+        "Paused": "False",
         "Stalled": "False",
     }
 

@@ -15,7 +15,8 @@ import yaml
 from reactor_operator.api.pool import DEFAULT_REPLICAS, PoolSpec
 from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.api.run import RunSpec
-from reactor_operator.api.status import PoolStatus, ReactorStatus, RunStatus
+from reactor_operator.api.signal import SignalSpec
+from reactor_operator.api.status import PoolStatus, ReactorStatus, RunStatus, SignalStatus
 from reactor_operator.api.structural import structural_schema
 
 GROUP = "reactor.run"
@@ -122,6 +123,36 @@ def render_pool() -> dict[str, Any]:
     )
 
 
+def render_signal() -> dict[str, Any]:
+    """Return the definition of the kind ReactorSignal. What it does not know it keeps: a pruned `dryrun` would act."""
+    spec = structural_schema(SignalSpec, keep_unknown=True)
+    spec["x-kubernetes-validations"] = [
+        {"rule": "self == oldSelf", "message": "spec cannot be changed: create another ReactorSignal"},
+        {
+            "rule": "has(self.reactorRef) == has(self.correlationId)",
+            "message": "spec.reactorRef and spec.correlationId go together",
+        },
+    ]
+    return _definition(
+        kind="ReactorSignal",
+        singular="reactorsignal",
+        short="rctsig",
+        description="One request to a ReactorRun, answered in its status.",
+        spec=spec,
+        status=structural_schema(SignalStatus, keep_unknown=False),
+        columns=[
+            _column("Run", ".spec.runRef.name"),
+            _column("Action", ".spec.action"),
+            _column("Step", ".spec.step"),
+            _column("Phase", ".status.phase"),
+            _column("Age", ".metadata.creationTimestamp", kind="date"),
+            _column("By", ".spec.requestedBy", wide=True),
+            _column("Reason", ".status.reason", wide=True),
+        ],
+        selectable=(".spec.runRef.name", ".spec.action", ".status.phase"),
+    )
+
+
 def render_yaml(definition: dict[str, Any]) -> str:
     """Return the definition as text, the same on every machine."""
     return _HEADER + yaml.dump(definition, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120)
@@ -190,7 +221,7 @@ def _definition(
 
 def main(directory: str) -> None:
     """Write one file for each kind into `directory`."""
-    for definition in (render_reactor(), render_run(), render_pool()):
+    for definition in (render_reactor(), render_run(), render_pool(), render_signal()):
         name = definition["metadata"]["name"].partition(".")[0]
         Path(directory, f"{name}.{GROUP}.yaml").write_text(render_yaml(definition), encoding="utf-8")
 

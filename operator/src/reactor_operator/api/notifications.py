@@ -39,6 +39,7 @@ class EventName(StrEnum):
     RUN_HALTED = FactKind.RUN_HALTED.value
     RUN_UNDONE = FactKind.RUN_UNDONE.value
     STEP_FAILED = FactKind.STEP_FAILED.value
+    INTERRUPT_OPENED = FactKind.INTERRUPT_OPENED.value
     ROLLBACK_FAILED = FactKind.ROLLBACK_FAILED.value
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from reactor_operator.api.model import Boolean, Integer, Json, Model, Object, Optional
+from reactor_operator.api.signal import SignalPhase
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.state import RunPhase, StepPhase
 
@@ -294,3 +295,16 @@ class PoolStatus(Model):
         default=None,
         description="Ready (a worker is, or none is wanted), Progressing (workers come or go), Stalled (they cannot).",
     )
+
+
+class SignalStatus(Model):
+    """The answer to a signal."""
+
+    phase: Optional[SignalPhase] = Field(
+        default=None, description="Pending until it is Accepted, Rejected or, not answered in time, Expired."
+    )
+    reason: Optional[Message] = Field(default=None, description="Why, or what it waits for.")
+    errors: Optional[Annotated[tuple[Message, ...], Field(max_length=100)]] = Field(
+        default=None, description="Everything that was wrong with it."
+    )
+    answered_at: Optional[Moment] = Field(default=None, description="When it was answered.")

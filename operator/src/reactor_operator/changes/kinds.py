@@ -1,8 +1,8 @@
 """Our own kinds, watched by kopf: async event handlers that return nothing and mark what changed.
 
-In: events of Reactors, ReactorRuns and ReactorPools. Out: calls of `RunChanges`, `Turns`, `ReactorJudge` and whoever
-follows pools. Never here: create or update handlers, daemons, timers or indices of kopf (each writes annotations or
-finalizers, or costs a task per object).
+In: events of Reactors, ReactorRuns, ReactorPools and ReactorSignals. Out: calls of `RunChanges`, `Turns`,
+`ReactorJudge` and whoever follows pools and signals. Never here: create or update handlers, daemons, timers or indices
+of kopf (each writes annotations or finalizers, or costs a task per object).
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from reactor_operator.changes.turns import Turns
 from reactor_operator.kube.access import Access
 from reactor_operator.kube.definitions import parse_reactor
 from reactor_operator.kube.fields import JsonObject, map_at
-from reactor_operator.kube.paths import REACTOR, REACTOR_POOL, REACTOR_RUN
+from reactor_operator.kube.paths import REACTOR, REACTOR_POOL, REACTOR_RUN, REACTOR_SIGNAL
 from reactor_operator.ports import Unavailable
 from reactor_operator.status.reactors import ReactorJudge
 
@@ -29,6 +29,9 @@ _IDLE_SECONDS = 100.0
 _CONNECT_SECONDS = 10
 _AGAIN_SECONDS = 5.0
 _log = structlog.get_logger("reactor_operator.changes")
+
+Changed = Callable[[str | None, JsonObject], None]
+"""Takes in one event of an object: ADDED, MODIFIED, DELETED, or None for what was there at the start."""
 
 
 class KindWatch:
@@ -42,7 +45,8 @@ class KindWatch:
         runs: RunChanges,
         turns: Turns,
         judge: ReactorJudge,
-        pool_changed: Callable[[str | None, JsonObject], None],
+        pool_changed: Changed,
+        signal_changed: Changed,
         started: Callable[[], None],
     ) -> None:
         """`started` is called once kopf runs: it takes the handlers of signals for itself, and is to give them back."""
@@ -52,6 +56,7 @@ class KindWatch:
         self._turns = turns
         self._judge = judge
         self._pool_changed = pool_changed
+        self._signal_changed = signal_changed
         self._started = started
         self._retries: set[asyncio.Task[None]] = set()
 
@@ -101,6 +106,10 @@ class KindWatch:
         @kopf.on.event(REACTOR_POOL.group, REACTOR_POOL.version, REACTOR_POOL.plural, registry=registry)
         async def pool_changed(event: Mapping[str, Any], **_: Any) -> None:
             self._pool_changed(event["type"], event["object"])
+
+        @kopf.on.event(REACTOR_SIGNAL.group, REACTOR_SIGNAL.version, REACTOR_SIGNAL.plural, registry=registry)
+        async def signal_changed(event: Mapping[str, Any], **_: Any) -> None:
+            self._signal_changed(event["type"], event["object"])
 
         return registry
 

@@ -12,7 +12,7 @@ import structlog
 
 from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.errors import ApiError
-from reactor_operator.kube.paths import REACTOR, REACTOR_POOL, REACTOR_RUN
+from reactor_operator.kube.paths import REACTOR, REACTOR_POOL, REACTOR_RUN, REACTOR_SIGNAL
 from reactor_operator.ports import Unavailable
 
 _AGAIN_SECONDS = 5.0
@@ -66,7 +66,7 @@ class Served:
                     _log.warning("a namespace could not be asked", namespace=namespace, problem=str(problem))
 
     async def _is_served(self, namespace: str | None) -> bool:
-        for kind in (REACTOR, REACTOR_RUN, REACTOR_POOL):
+        for kind in (REACTOR, REACTOR_RUN, REACTOR_POOL, REACTOR_SIGNAL):
             try:
                 found = await self._client.get(kind.collection(namespace) + "?limit=1")
             except ApiError as problem:

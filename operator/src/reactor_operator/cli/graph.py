@@ -134,7 +134,7 @@ def words_of_node(node: nodes.Node) -> str:
         return words_of_map(step.map)
     if step.compose is not None:
         return f"Reactor {step.compose.reactor_ref.name}" if step.compose.reactor_ref is not None else "compose"
-    return "transform"
+    return "waits for a signal" if step.interrupt is not None else "transform"
 
 
 def words_of_map(mapped: Map) -> str:

@@ -224,6 +224,22 @@ def list_(
     raise typer.Exit(list_command(target, reactor=reactor, all_namespaces=all_namespaces, output=output))
 
 
+@app.command("inbox")
+def inbox(
+    reactor: ReactorName = None,
+    all_namespaces: Annotated[bool, typer.Option("-A", "--all-namespaces", help="Runs of all namespaces.")] = False,
+    output: Format = Output.TEXT,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """List what waits for a signal, the longest wait first; as JSON or YAML with the schemas of the payloads."""
+    from reactor_operator.cli.inbox import inbox_command
+
+    target = ClusterOptions(namespace, context, kubeconfig)
+    raise typer.Exit(inbox_command(target, reactor=reactor, all_namespaces=all_namespaces, output=output))
+
+
 @app.command("get")
 def get(
     run: RunName,

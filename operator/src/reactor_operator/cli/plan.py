@@ -115,6 +115,8 @@ def _notes(node: Node, planned: StepPlan) -> Iterator[str]:
         yield f"{planned.run.retries.max_attempts} attempts"
     if step.timeout is not None:
         yield f"timeout {step.timeout}"
+    if step.interrupt is not None and step.interrupt.timeout is not None:
+        yield f"at most {step.interrupt.timeout}"
     if node.kind is StepKind.TASK and (pool := effective(node.scope.reactor, step).pool) is not None:
         yield f"pool {pool}"
     if planned.map is not None:

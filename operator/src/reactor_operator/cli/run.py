@@ -9,7 +9,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -116,10 +116,21 @@ class RunCommand:
                 if answer is not None:
                     refuse_rejected(answer)
                 await self._delete_undone(store, run, progress)
+        for left in done:
+            for line in self._how_to_resume(left):
+                progress.say(line)
         self._print(done)
         if self.asked is not None and done and done[-1].phase == self.asked.wanted:
             return EXIT_OK
         return EXIT_INTERRUPTED if killed else exit_code_of(done)
+
+    def _how_to_resume(self, run: RunView) -> Iterator[str]:
+        """Say how a run that waits for signals goes on."""
+        for waits in run.interrupts:
+            if self.state is None:
+                yield f"{waits} of {run.name} waits for a signal: with --state FILE the run could go on later"
+            else:
+                yield f"to go on: reactor resume {run.name} --step {waits} --payload JSON --state {self.state}"
 
     async def _delete_undone(self, store: Store, run: LaptopRun, progress: Progress) -> None:
         """Delete a run that was undone to be deleted."""

@@ -110,6 +110,13 @@ class RunView:
         return EXIT_FAILED if self.ended else EXIT_PAUSED
 
     @property
+    def interrupts(self) -> list[str]:
+        """The steps that wait for a signal, where nothing else goes on."""
+        if self.phase != "Paused":
+            return []
+        return [printable(text_at(one, "step")) for one in maps_at(self.status, "interrupts")]
+
+    @property
     def message(self) -> str:
         """What the status says in one sentence."""
         return printable(text_at(self.status, "message"))

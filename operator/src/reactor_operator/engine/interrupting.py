@@ -5,16 +5,19 @@ Never here: who may ask and whether a payload is what its schema says (the shell
 Source of the rules: DESIGN 6.
 """
 
+from collections.abc import Iterator
+
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.draft import Draft
+from reactor_operator.engine.elements import plan_at
 from reactor_operator.engine.ending import fail_for_good
 from reactor_operator.engine.evolve import evolve
 from reactor_operator.engine.facts import FactKind
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
 from reactor_operator.engine.forward import complete
 from reactor_operator.engine.launching import NOT_WAITING
-from reactor_operator.engine.plan import InterruptPlan
-from reactor_operator.engine.state import InterruptState, StepPhase, Timer
+from reactor_operator.engine.plan import InterruptPlan, Plan, StepPlan
+from reactor_operator.engine.state import InterruptState, RunState, StepPhase, StepState, Timer
 
 CONSUMED_KEPT = 256
 """Requests that resumed an interrupt, of which a run knows that they must not resume another."""
@@ -96,3 +99,14 @@ def reject(draft: Draft, event: ev.PayloadJudged) -> str:
         return "the payload is invalid: send another one"
     left = plan.max_attempts - rejected
     return f"the payload is invalid: send another one ({left} attempt{'' if left == 1 else 's'} left)"
+
+
+def open_interrupts(plan: Plan, state: RunState) -> Iterator[tuple[str, StepPlan, StepState]]:
+    """Yield the interrupts that wait for a signal: those of the run, then those in elements of its maps."""
+    for path in state.waiting:
+        yield path, plan.steps[path], state.step(path)
+    for of, flight in state.elements.items():
+        mapped = plan.steps[of].map
+        if mapped is not None and mapped.interrupts:
+            for key, element in flight.items():
+                yield from open_interrupts(plan_at(mapped, of, key), element)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A body to send with 200. `held` is its turn, to be given back once it is sent.
+    """A body to send with `code`. `held` is its turn, to be given back once it is sent.
 
     waited_seconds: for so long there was nothing to answer; no work of ours.
     """
@@ -18,3 +18,4 @@ class Answer:
     content_type: str = "application/json"
     held: AsyncExitStack = field(default_factory=AsyncExitStack)
     waited_seconds: float = 0.0
+    code: int = 200

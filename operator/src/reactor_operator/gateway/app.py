@@ -1,8 +1,8 @@
-"""The gateway's HTTP application: what tasks and workers of pools speak to (docs/protocol.md).
+"""The gateway's HTTP application: what tasks and workers of pools speak to (docs/protocol.md), and who sends signals.
 
-In: requests from pods. Out: answers by the protocol's table, one line of log for what is our fault.
-Never here: anything about one route (`tasks`, `pools`), or trust in a request before `requests` or `pool_requests` has
-seen its token.
+In: requests from pods, people and programs. Out: answers by the protocol's tables, a line of log for what is our fault.
+Never here: anything about one route (`tasks`, `pools`, `signals`), or trust in a request before `requests`,
+`pool_requests` or `callers` has seen its token.
 """
 
 import asyncio
@@ -25,10 +25,11 @@ from reactor_operator.gateway.bodies import Refusal
 from reactor_operator.gateway.lingering import LingeringResponse
 from reactor_operator.gateway.metrics import GatewayMetrics
 from reactor_operator.gateway.pools import LEASE_SECONDS, PoolService, PoolStore
+from reactor_operator.gateway.signals import SignalAccess, SignalService, SignalStore
 from reactor_operator.gateway.tasks import TaskService, TaskStore
 from reactor_operator.gateway.tokens import SHORTEST_KEY
 from reactor_operator.gateway.turns import HeldResponse, Turns
-from reactor_operator.ports import Clock
+from reactor_operator.ports import Clock, Unavailable
 from reactor_operator.store.port import StoreUnavailable
 
 _BODY_UNWANTED = 413
@@ -38,7 +39,7 @@ _LARGE_BODIES_AT_ONCE = 2
 _log = structlog.get_logger("reactor_operator.gateway")
 
 
-class GatewayStore(TaskStore, PoolStore, Protocol):
+class GatewayStore(TaskStore, PoolStore, SignalStore, Protocol):
     """What the gateway needs of the store."""
 
 
@@ -52,10 +53,13 @@ def create_app(
     registry: CollectorRegistry | None = None,
     keys: Keyring = NO_KEYS,
     lease_seconds: float = LEASE_SECONDS,
+    *,
+    signals: SignalAccess | None = None,
 ) -> Starlette:
     """Return the application. `registry` is where its series go (see `operations`); `keys` open and encrypt values.
 
     lease_seconds: for how long a worker of a pool has a task before it says that it lives.
+    signals:       None: nobody may send any here.
     """
     if len(token_key) < SHORTEST_KEY:
         raise ValueError(f"token key: found {len(token_key)} bytes, expected at least {SHORTEST_KEY}")
@@ -70,24 +74,30 @@ def create_app(
     async def ask_of_pool(request: Request) -> Answer:
         return await pools.answer(pool_requests.parse_pool_request(request, token_key))
 
-    def answering(ask: Ask, verbs: Mapping[str, str]) -> Callable[[Request], Awaitable[Response]]:
+    def answering(ask: Ask, verb_of: Callable[[str], str]) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             started = time.perf_counter()
             response, waited = await _answer(request, ask)
-            verb = verbs.get(request.scope["path"].rpartition("/")[2], "")
+            verb = verb_of(request.scope["path"].rpartition("/")[2])
             metrics.observe(verb, response.status_code, time.perf_counter() - started - waited)
             return response
 
         return answer
 
-    of_tasks = answering(ask_of_task, {verb: verb for verb in requests.METHODS})
-    of_pools = answering(ask_of_pool, {verb: f"pool {verb}" for verb in pool_requests.METHODS})
-    return Starlette(
-        routes=[
-            Route("/v1/tasks/{rest:path}", of_tasks, methods=_EVERY_METHOD),
-            Route("/v1/pools/{rest:path}", of_pools, methods=_EVERY_METHOD),
+    of_tasks = answering(ask_of_task, lambda word: word if word in requests.METHODS else "")
+    of_pools = answering(ask_of_pool, lambda word: f"pool {word}" if word in pool_requests.METHODS else "")
+    routes = [
+        Route("/v1/tasks/{rest:path}", of_tasks, methods=_EVERY_METHOD),
+        Route("/v1/pools/{rest:path}", of_pools, methods=_EVERY_METHOD),
+    ]
+    if signals is not None:
+        service = SignalService(store, keys, signals)
+        posting, looking = answering(service.post, lambda _: "signal"), answering(service.look, lambda _: "signal look")
+        routes += [
+            Route("/v1/signals", posting, methods=_EVERY_METHOD),
+            Route("/v1/signals/{rest:path}", looking, methods=_EVERY_METHOD),
         ]
-    )
+    return Starlette(routes=routes)
 
 
 async def _answer(request: Request, ask: Ask) -> tuple[Response, float]:
@@ -95,19 +105,27 @@ async def _answer(request: Request, ask: Ask) -> tuple[Response, float]:
     try:
         found = await ask(request)
     except Refusal as refusal:
-        return _error(refusal.code, str(refusal), refusal.headers), 0.0
+        return _error(refusal.code, str(refusal), refusal.headers, refusal.errors), 0.0
     except StoreUnavailable as problem:
         _log.warning("the store is away; the request is to be repeated", problem=str(problem))
         return _error(503, "the store is away; repeat the request", {"Retry-After": _RETRY_AFTER_SECONDS}), 0.0
     except CannotDecrypt as problem:
         _log.error("a key is missing; the request is to be repeated", problem=str(problem))
         return _error(503, "the gateway lacks a key; repeat the request", {"Retry-After": _RETRY_AFTER_SECONDS}), 0.0
+    except Unavailable as problem:
+        _log.warning("the API server is away; the request is to be repeated", problem=str(problem))
+        return _error(503, "the API server is away; repeat the request", {"Retry-After": _RETRY_AFTER_SECONDS}), 0.0
     except Exception:
         _log.exception("a request failed; this is a bug", method=request.method, path=request.url.path)
         return _error(500, "the gateway failed; repeat the request"), 0.0
-    return HeldResponse(found.body, found.content_type, found.held), found.waited_seconds
+    return HeldResponse(found.body, found.content_type, found.held, found.code), found.waited_seconds
 
 
-def _error(code: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
+def _error(code: int, message: str, headers: Mapping[str, str] | None = None, errors: tuple[str, ...] = ()) -> Response:
     kind = LingeringResponse if code == _BODY_UNWANTED else Response
-    return kind(orjson.dumps({"error": message}), code, headers=headers, media_type="application/json")
+    return kind(
+        orjson.dumps({"error": message} | ({"errors": errors} if errors else {})),
+        code,
+        headers=headers,
+        media_type="application/json",
+    )

@@ -15,12 +15,15 @@ _BODY_SECONDS = 120.0
 
 
 class Refusal(Exception):
-    """The request is answered with an error; the text goes to the task."""
+    """The request is answered with an error; the text goes to whoever sent it, `errors` beside it."""
 
-    def __init__(self, code: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, code: int, message: str, headers: Mapping[str, str] | None = None, *, errors: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.headers = headers
+        self.errors = errors
 
 
 async def read_body(http: Request, limit: int) -> bytes:

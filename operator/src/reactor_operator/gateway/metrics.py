@@ -14,10 +14,14 @@ class GatewayMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._answers = Counter(
-            "reactor_gateway_requests", "Requests of tasks by verb and answer.", ("verb", "code"), registry=registry
+            "reactor_gateway_requests", "Requests by verb and answer.", ("verb", "code"), registry=registry
         )
         self._seconds = Histogram(
-            "reactor_gateway_request_seconds", "Time to answer a task.", ("verb",), buckets=_BUCKETS, registry=registry
+            "reactor_gateway_request_seconds",
+            "Time to answer a request.",
+            ("verb",),
+            buckets=_BUCKETS,
+            registry=registry,
         )
 
     def observe(self, verb: str, code: int, seconds: float) -> None:

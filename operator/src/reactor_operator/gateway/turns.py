@@ -34,8 +34,8 @@ class Turns:
 class HeldResponse(Response):
     """Keeps its turn until it is sent. Who has not read it after a minute is cut off, and asks again."""
 
-    def __init__(self, body: bytes, media_type: str, held: AsyncExitStack) -> None:
-        super().__init__(body, media_type=media_type)
+    def __init__(self, body: bytes, media_type: str, held: AsyncExitStack, code: int = 200) -> None:
+        super().__init__(body, code, media_type=media_type)
         self._held = held
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

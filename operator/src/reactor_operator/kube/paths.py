@@ -44,6 +44,7 @@ LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases")
 REACTOR = Kind("reactor.run", "v1alpha1", "Reactor", "reactors")
 REACTOR_RUN = Kind("reactor.run", "v1alpha1", "ReactorRun", "reactorruns")
 REACTOR_POOL = Kind("reactor.run", "v1alpha1", "ReactorPool", "reactorpools")
+REACTOR_SIGNAL = Kind("reactor.run", "v1alpha1", "ReactorSignal", "reactorsignals")
 
 
 def resource_of(path: str) -> str:

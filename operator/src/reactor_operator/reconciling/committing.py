@@ -5,7 +5,7 @@ Never here: whether a run is opened, goes on or recovers; an order performed.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reactor_operator.api.blueprint import Blueprint
 from reactor_operator.encryption import Keyring
@@ -13,6 +13,7 @@ from reactor_operator.engine import events as ev
 from reactor_operator.engine.plan import Plan
 from reactor_operator.engine.state import RunState, Stage
 from reactor_operator.ports import About, Clock, Evaluator, Teller
+from reactor_operator.reconciling.correlations import OpenIds, changed_ids
 from reactor_operator.reconciling.definition import Definition, compile_definition
 from reactor_operator.reconciling.documents import DocumentCache, Documents
 from reactor_operator.reconciling.keys import Keys
@@ -75,7 +76,7 @@ class Commits:
     def over(self, known: KnownRun) -> Pass:
         """Begin a pass over a run that is stored."""
         documents = Documents(known.definition.run.uid, self.store, self._cache, self.keyring)
-        return Pass(known=known, documents=documents)
+        return Pass(known=known, documents=documents, ids=OpenIds(self.store, known.definition.run.uid))
 
     def over_new(self, definition: Definition, state: RunState) -> Pass:
         """Begin a pass over a run that is not stored yet."""
@@ -103,6 +104,9 @@ class Commits:
             pools=self.pools is not None,
             claim=share or await self.keys.claim_for(known, decided.state, passing.documents),
         )
+        correlations, passed_on = changed_ids(known, decided.state)
+        if correlations:
+            commit = replace(commit, correlations=correlations, passed_on=passed_on)
         if decided.state.header.stage is not Stage.OVER:
             self.places.hold(commit.run)
         await self.store.commit(commit)

@@ -34,9 +34,10 @@ from reactor_operator.engine.values import ValueRef, reference_to
 from reactor_operator.evaluation.compared import render_compared
 from reactor_operator.evaluation.environment import Environment
 from reactor_operator.ports import Evaluator
+from reactor_operator.reconciling.correlations import OpenIds, correlation_name, holder_name, ids_of
 from reactor_operator.reconciling.documents import Documents
 from reactor_operator.reconciling.environments import Readable
-from reactor_operator.reconciling.interrupts import correlation_of, judge
+from reactor_operator.reconciling.interrupts import correlation_of, judge, refuse_claim
 from reactor_operator.reconciling.mapped import Page, counts_of, cut_into_pages, read_page, results_document
 from reactor_operator.reconciling.masked import masked
 from reactor_operator.reconciling.pooled import PoolBook, refuse_task
@@ -67,12 +68,13 @@ async def answer(
     evaluator: Evaluator,
     documents: Documents,
     pools: PoolBook | None = None,
+    ids: OpenIds | None = None,
 ) -> Answered:
-    """Evaluate what the engine asked for; `pools` are those that there are.
+    """Evaluate what the engine asked for; `pools` are those that there are, `ids` those that interrupts ask for.
 
     Raises StoreUnavailable where a document cannot be read now.
     """
-    answering = _Answering(known, state, evaluator, documents, Readable(known, state, documents), pools)
+    answering = _Answering(known, state, evaluator, documents, Readable(known, state, documents), pools, ids)
     event: ev.Event
     match asked:
         case EvaluateStep():
@@ -103,6 +105,7 @@ class _Answering:
     documents: Documents
     readable: Readable
     book: PoolBook | None
+    ids: OpenIds | None
     values: dict[str, bytes] = field(default_factory=dict)
     pages: dict[str, bytes] = field(default_factory=dict)
     element: str = ""
@@ -210,9 +213,20 @@ class _Answering:
         correlation = await correlation_of(interrupt, environment, self.evaluator, f"step {node.path}")
         if isinstance(correlation, Failure):
             return correlation
+        if correlation and (other := await self._other_holder(node, proceed, correlation)):
+            return refuse_claim(f"step {node.path}", correlation, other)
         value = interrupt.on_timeout.value
         otherwise = self._keep(orjson.dumps(value), "otherwise") if value is not None else None
         return replace(proceed, correlation=correlation, otherwise=otherwise)
+
+    async def _other_holder(self, node: Node, proceed: ev.StepEvaluated, correlation: str) -> str:
+        """Return who else has an open interrupt of this id, empty where nobody has."""
+        if self.ids is None:
+            return ""
+        definition = self.known.definition
+        name = correlation_name(definition.run.namespace, node.scope.name or definition.reactor_name, correlation)
+        open_here = ids_of(self.known, self.known.plan, self.state)
+        return await self.ids.other_holder(name, holder_name(proceed.path, proceed.round), open_here)
 
     async def payload(self, request: ev.ResumeRequested) -> ev.PayloadJudged:
         """Answer whether a payload is what its interrupt waits for."""

@@ -10,18 +10,19 @@ from dataclasses import dataclass, field
 from reactor_operator.encryption import Keyring
 from reactor_operator.engine.decide import stillborn, withdrawn
 from reactor_operator.engine.draft import Decision
-from reactor_operator.engine.events import CancelRequested, SuspendRequested
+from reactor_operator.engine.events import CancelRequested, Signal, SuspendRequested
 from reactor_operator.engine.failures import Failure, render_message
 from reactor_operator.engine.plan import Plan
 from reactor_operator.engine.state import SignalAnswer
 from reactor_operator.engine.taking import take
 from reactor_operator.kube.fields import maps_at
-from reactor_operator.ports import Definitions, RunObject
+from reactor_operator.ports import Definitions, RunObject, Unavailable
 from reactor_operator.reconciling.definition import Definition, without_steps
 from reactor_operator.reconciling.keys import Conflict, HeldByItself, Keys, Settled
 from reactor_operator.reconciling.opening import CannotOpen, Opened, OpenLater, judge
 from reactor_operator.reconciling.places import Places
 from reactor_operator.reconciling.signals import parse_requests
+from reactor_operator.reconciling.standing import Signalled, nothing_signalled
 from reactor_operator.reconciling.unstarted import answers_to, in_order
 from reactor_operator.status.render import render_pending
 from reactor_operator.store.port import Claim
@@ -70,13 +71,16 @@ class FirstLook:
         keyring: Keyring,
         start_deadline_ms: int,
         plan_of: Callable[[Definition], Plan],
+        signalled: Signalled = nothing_signalled,
     ) -> None:
+        """`signalled` is asked for cancels alone: all else that is an object waits until the run starts."""
         self._definitions = definitions
         self._keys = keys
         self._places = places
         self._keyring = keyring
         self._start_deadline_ms = start_deadline_ms
         self._plan_of = plan_of
+        self._signalled = signalled
 
     async def look(self, run: RunObject, now: int) -> Begins | Ends | Waits | Lost:
         """Return what becomes of a run. Where it begins it keeps its place. Raises Unavailable, StoreUnavailable."""
@@ -84,6 +88,7 @@ class FirstLook:
         if isinstance(found, Ends | Lost):
             return found
         asked = [one.event for one in in_order(parse_requests(run), run.status)]
+        asked += self._cancels_signalled(run)
         answers = answers_to(asked, now, suspended=run.spec.get("suspend") is True)
         cancel = next((event for event in asked if isinstance(event, CancelRequested)), None)
         if cancel is not None and not isinstance(found, CannotOpen):
@@ -100,6 +105,13 @@ class FirstLook:
                 return Waits(found.until, _pending(run, found, answers))
             case CannotOpen():
                 return self._dead(found.definition, found.failure, now)
+
+    def _cancels_signalled(self, run: RunObject) -> list[Signal]:
+        try:
+            asked = self._signalled(run.ref)
+        except Unavailable:
+            return []  # one that is not known yet has the run looked at again
+        return [one.event for one in asked if isinstance(one.event, CancelRequested)]
 
     async def _judge(self, run: RunObject, now: int) -> Opened | CannotOpen | OpenLater | Ends | Lost:
         """Judge what the run names, then its business key."""

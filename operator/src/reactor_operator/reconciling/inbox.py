@@ -33,7 +33,8 @@ def refused_if_old(event: ev.Event, refusal: str) -> ev.Event:
     """
     if isinstance(event, ev.SuspendRequested) and event.suspended:
         return event
-    if isinstance(event, ev.UndoRequested | ev.RetryRequested | ev.SkipRequested | ev.SuspendRequested):
+    sets_going = ev.UndoRequested | ev.RetryRequested | ev.SkipRequested | ev.ResumeRequested | ev.SuspendRequested
+    if isinstance(event, sets_going):
         return ev.RequestUnreadable(id=event.id, action=action_of(event), reason=refusal, by=event.by)
     return event
 

@@ -43,6 +43,12 @@ async def correlation_of(
     return masked(failure, environment)
 
 
+def refuse_claim(subject: str, correlation: str, other: str) -> Failure:
+    """Return the failure of an interrupt whose id somebody else has."""
+    message = f"{subject}: {_FIELD}: {render_found(correlation)} is open already, at {other}: expected an id of its own"
+    return Failure(kind=FailureKind.KEY_CONFLICT, message=render_message(message), retryable=False)
+
+
 def judge(interrupt: Interrupt, document: bytes, *, sensitive: bool) -> tuple[bytes, tuple[str, ...]]:
     """Return a payload with the defaults of its schema, and what is wrong with it, which repeats nothing sensitive."""
     if interrupt.payload_schema is None:

@@ -16,6 +16,7 @@ from reactor_operator.engine.draft import Filing
 from reactor_operator.engine.facts import Fact
 from reactor_operator.engine.state import RunState
 from reactor_operator.ports import Evaluator
+from reactor_operator.reconciling.correlations import OpenIds
 from reactor_operator.reconciling.documents import Documents
 from reactor_operator.reconciling.effects import Performed
 from reactor_operator.reconciling.evaluations import answer
@@ -34,6 +35,7 @@ class Pass:
 
     known: KnownRun
     documents: Documents
+    ids: OpenIds | None = None
     acknowledged: set[str] = field(default_factory=set)
     again_at: int | None = None
     wake_at: int | None = None
@@ -103,7 +105,7 @@ class Pass:
             elif isinstance(one, EvaluateStep) and (event := await simple.answer(one)) is not None:
                 events.append(event)
             else:
-                told = await answer(one, self.known, state, evaluator, self.documents, pools)
+                told = await answer(one, self.known, state, evaluator, self.documents, pools, self.ids)
                 self.documents.add(told.values)
                 self.documents.pages.add(told.pages)
                 values.update(told.values)

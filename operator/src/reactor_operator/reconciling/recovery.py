@@ -15,6 +15,7 @@ from reactor_operator.reconciling.inbox import ASKED_BEFORE, NEEDS_WHAT_IS_LOST,
 from reactor_operator.reconciling.notices import answered
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.reconciling.signals import parse_requests
+from reactor_operator.reconciling.standing import Signalled, nothing_signalled
 from reactor_operator.reconciling.told import told_end, told_recovering, told_sequence
 from reactor_operator.store.port import Snapshot
 
@@ -22,9 +23,10 @@ from reactor_operator.store.port import Snapshot
 class Recovery:
     """Compares what is stored of runs with what is known of them besides, and stops those of which some is lost."""
 
-    def __init__(self, commits: Commits, definitions: Definitions) -> None:
+    def __init__(self, commits: Commits, definitions: Definitions, signalled: Signalled = nothing_signalled) -> None:
         self._commits = commits
         self._definitions = definitions
+        self._signalled = signalled
 
     async def read(self, ref: RunRef, snapshot: Snapshot, committed: int) -> KnownRun | None:
         """Read a run that is not known, or changed behind our back; compare it with what people were told of it and
@@ -74,11 +76,12 @@ class Recovery:
         """Start nothing more. Saved before it is told: once the status shows it, nothing else knows of the loss.
 
         The inbox is as old as the state. A request in it was made, and perhaps done, before the loss: it is no answer
-        to it, and must not be taken for one. No more is one that still stands on the object (`run`): that is taken
-        away only after its answer was told. An end stands where no more than a document is gone; in an older copy it
-        may be one that the run was taken up after.
+        to it, and must not be taken for one. No more is one that still stands on the object (`run`), or is an object
+        itself: only after its answer was told is the first taken away, and the other one answered. An end stands where
+        no more than a document is gone; in an older copy it may be one that the run was taken up after.
         """
-        asked = [*events_of(inbox), *(one.event for one in (parse_requests(run) if run is not None else ()))]
+        standing = [*parse_requests(run), *self._signalled(run.ref)] if run is not None else []
+        asked = [*events_of(inbox), *(one.event for one in standing)]
         header = known.state.header
         if header.stage is not Stage.OVER or refusal == ASKED_BEFORE:
             header = replace(recovering(header, self._commits.clock.now()), finished_at=None)

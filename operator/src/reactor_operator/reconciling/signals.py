@@ -13,7 +13,7 @@ reason. `false` of a suspend lets the run go on; other text is no reason there, 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 
@@ -157,9 +157,12 @@ def parse_status_requests(requests: object) -> list[Request]:
     return found[:_LIMIT]
 
 
-def request_of(name: str, action: str, said: Mapping[str, object], by: str) -> Request:
-    """Return a request that the command line makes."""
-    return _request(name, action, said, by, [])
+def request_of(name: str, action: str, said: Mapping[str, object], by: str, *, approved: bool = False) -> Request:
+    """Return a request that comes by itself; `approved`: whoever asks is known to be one who may approve."""
+    asked = _request(name, action, said, by, [])
+    if not approved or not isinstance(asked.event, ResumeRequested):
+        return asked
+    return replace(asked, event=replace(asked.event, approved=True))
 
 
 def _request(

@@ -1,17 +1,23 @@
 """The gateway as a process: its application and its operations port, until told to stop.
 
-In: `GatewaySettings`. Out: nothing. Never here: the API server; the gateway knows Redis only.
+In: `GatewaySettings`. Out: nothing. Never here: the API server where nobody may send signals; tasks need Redis only.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import structlog
 from prometheus_client import CollectorRegistry
 
 from reactor_operator.gateway.app import create_app
+from reactor_operator.gateway.cluster import ClusterReviews, ClusterRuns
 from reactor_operator.gateway.operations import create_operations_app
 from reactor_operator.gateway.readiness import store_answers
 from reactor_operator.gateway.serve import serve
+from reactor_operator.gateway.signals import SignalAccess
+from reactor_operator.kube.access import load_access
+from reactor_operator.kube.client import KubeClient
 from reactor_operator.running.clock import WallClock
 from reactor_operator.running.parts import forever
 from reactor_operator.settings import GatewaySettings
@@ -19,6 +25,8 @@ from reactor_operator.store.redis import RedisStore
 
 TASKS_PORT = 8080
 OPERATIONS_PORT = 8081
+_REVIEWS_AT_ONCE = 16
+_REVIEW_SECONDS = 5.0
 _ANY_ADDRESS = ""
 _log = structlog.get_logger("reactor_operator.gateway")
 
@@ -28,8 +36,8 @@ async def run_gateway(settings: GatewaySettings, stop: asyncio.Event) -> None:
     registry = CollectorRegistry()
     store = RedisStore(settings.redis_url, settings.installation)
     try:
-        async with asyncio.TaskGroup() as group:
-            app = create_app(store, settings.token_key, WallClock(), registry, settings.keyring)
+        async with signal_access(settings) as signals, asyncio.TaskGroup() as group:
+            app = create_app(store, settings.token_key, WallClock(), registry, settings.keyring, signals=signals)
             operations = create_operations_app(registry, store_answers(store))
             tasks = [
                 group.create_task(forever("tasks", serve(app, _ANY_ADDRESS, TASKS_PORT))),
@@ -41,3 +49,14 @@ async def run_gateway(settings: GatewaySettings, stop: asyncio.Event) -> None:
                 task.cancel()
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def signal_access(settings: GatewaySettings) -> AsyncIterator[SignalAccess | None]:
+    """Give what signals need of the API server, None where nobody may send any. Raises NoAccess."""
+    if not settings.signals:
+        yield None
+        return
+    access = await load_access()
+    async with KubeClient(access, timeout_seconds=_REVIEW_SECONDS, connections=_REVIEWS_AT_ONCE) as client:
+        yield SignalAccess(reviews=ClusterReviews(client), runs=ClusterRuns(client))

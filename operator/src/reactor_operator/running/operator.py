@@ -23,9 +23,11 @@ from reactor_operator.changes.queue import ReconcileQueue
 from reactor_operator.changes.runs import RunChanges
 from reactor_operator.changes.served import Served
 from reactor_operator.changes.siblings import ToldRuns
+from reactor_operator.changes.signals import SignalChanges
 from reactor_operator.changes.stalls import Stalls
 from reactor_operator.changes.sweep import Sweeper
 from reactor_operator.changes.turns import Turns
+from reactor_operator.engine.events import Signal
 from reactor_operator.engine.identity import Task
 from reactor_operator.evaluation.evaluator import ProcessEvaluator
 from reactor_operator.gateway.operations import create_operations_app
@@ -49,6 +51,7 @@ from reactor_operator.running.parts import forever
 from reactor_operator.settings import OperatorSettings
 from reactor_operator.status.board import ClusterBoard
 from reactor_operator.status.reactors import ReactorJudge
+from reactor_operator.store.port import Entry
 from reactor_operator.store.redis import RedisStore
 from reactor_operator.tasks.cluster import ClusterLauncher, Sighting
 from reactor_operator.tasks.manifest_spec import TaskSettings
@@ -174,22 +177,44 @@ async def _work(
         teller=teller,
         pools=pools,
         keyring=settings.shared.keyring,
+        signalled=lambda ref: signals.asked_of(ref),
     )
-    queue = ReconcileQueue(reconciler.reconcile, clock, metrics)
+
+    async def reconcile(ref: RunRef) -> int | None:
+        again_at = await reconciler.reconcile(ref)
+        signals.moved(ref)
+        return again_at
+
+    queue = ReconcileQueue(reconcile, clock, metrics)
     expiry = Expiry(client, definitions, store, clock, default_ttl_ms=settings.ttl_after_finished_ms)
     trimmer = Trimmer(client, definitions, store, told)
     turns = Turns(queue, told, trimmer)
+
+    async def prepared(entry: Entry, event: Signal) -> Entry | None:
+        return await encrypted_request(entry, event, store, settings.shared.keyring)
+
     runs = RunChanges(
         queue=queue,
         board=board,
         inbox=store,
         outlived=reconciler.outlived,
-        prepared=lambda entry, event: encrypted_request(entry, event, store, settings.shared.keyring),
+        prepared=prepared,
         client=client,
         definitions=definitions,
         expiry=expiry,
         turns=turns,
         active=await store.active_runs(),
+    )
+
+    signals = SignalChanges(
+        client=client,
+        inbox=store,
+        standing=reconciler.standing,
+        clock=clock,
+        mark=runs.mark,
+        outlived=reconciler.outlived,
+        prepared=prepared,
+        verified=settings.admission_policy,
     )
 
     def forgotten(ref: RunRef) -> None:
@@ -231,6 +256,7 @@ async def _work(
         turns=turns,
         judge=ReactorJudge(client, clock),
         pool_changed=pools.changed,
+        signal_changed=signals.changed,
         started=listen,
     )
 
@@ -246,6 +272,8 @@ async def _work(
         "kinds": kinds.run(),
         "rings": runs.follow_rings(store.rings()),
         "runs": runs.run(),
+        "signals": signals.run(),
+        "lists of signals": signals.follow(namespaces),
         "incarnation": follow_incarnation(store, incarnation, distrust),
         "expiry": expiry.run(),
         "history": trimmer.run(),

@@ -3,10 +3,9 @@
 In: the plan and the state of a run. Out: JSON objects, elements of maps among them. Never here: more than `SHOWN`.
 """
 
-from collections.abc import Iterator
 from itertools import islice
 
-from reactor_operator.engine.elements import plan_at
+from reactor_operator.engine.interrupting import open_interrupts
 from reactor_operator.engine.plan import Plan, StepPlan
 from reactor_operator.engine.state import RunState, StepState
 from reactor_operator.kube.fields import JsonObject
@@ -14,17 +13,6 @@ from reactor_operator.kube.moments import render_moment
 
 SHOWN = 100
 """Open interrupts that a status lists."""
-
-
-def open_interrupts(plan: Plan, state: RunState) -> Iterator[tuple[str, StepPlan, StepState]]:
-    """Yield the interrupts that wait for a signal: those of the run, then those in elements of its maps."""
-    for path in state.waiting:
-        yield path, plan.steps[path], state.step(path)
-    for of, flight in state.elements.items():
-        mapped = plan.steps[of].map
-        if mapped is not None and mapped.interrupts:
-            for key, element in flight.items():
-                yield from open_interrupts(plan_at(mapped, of, key), element)
 
 
 def render_interrupts(plan: Plan, state: RunState) -> list[JsonObject]:

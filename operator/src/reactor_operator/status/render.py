@@ -12,6 +12,7 @@ from itertools import chain, islice
 import orjson
 
 from reactor_operator.api.duration import render_duration
+from reactor_operator.engine.interrupting import open_interrupts
 from reactor_operator.engine.plan import Plan
 from reactor_operator.engine.state import (
     DONE,
@@ -35,7 +36,7 @@ from reactor_operator.kube.moments import render_moment
 from reactor_operator.ports import RunRef
 from reactor_operator.status.conditions import render_conditions
 from reactor_operator.status.failures import render_rollback_failures, render_run_failure, wanted_details
-from reactor_operator.status.interrupts import open_interrupts, render_interrupts
+from reactor_operator.status.interrupts import render_interrupts
 from reactor_operator.status.maps import reason_of
 from reactor_operator.status.steps import render_result, render_steps, shown_values
 
