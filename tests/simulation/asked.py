@@ -14,7 +14,7 @@ from reactor_operator.ports import RunObject
 Answer = tuple[str, str, str]
 """The run, the id and the action that are answered."""
 PREFIX = "reactor.run/"
-ACTIONS = ("cancel", "undo", "retry", "skip", "suspend")
+ACTIONS = ("cancel", "undo", "retry", "skip", "resume", "suspend")
 
 
 @dataclass(frozen=True, eq=False)

@@ -183,6 +183,7 @@ class FakeCluster:
             self._outdated.add(ref.uid)
         self.runs[ref.uid] = replace(run, status=status)
         self.ledger.requests.told(ref.uid, status, lost=ref.uid in self.ledger.lost)
+        self.ledger.resumes.told(ref.uid, status, lost=ref.uid in self.ledger.lost)
         self.ledger.requests.taken_away(run, self.runs[ref.uid])
         self.told_first.setdefault(ref.uid, status)
         if str(status.get("message", "")).startswith("waiting: "):

@@ -75,6 +75,7 @@ class Fault(StrEnum):
     ASKED_IN_STATUS = "asked by an entry of the status"
     ASKED_AGAIN = "asked once more for the same"
     REQUEST = "run undone, retried, suspended or a step of it skipped on request"
+    RESUME_RACED = "resumed at the moment of its timeout"
     DELETE_RUN = "run deleted"
     STORE_EMPTIED = "store emptied"
     STORE_ROLLED_BACK = "store rolled back"
@@ -111,6 +112,10 @@ class Seen(StrEnum):
     ELEMENT_STOPPED = "element of a map stopped with it"
     TOO_MANY_FAILED = "map failed for too many elements"
     PAGE_AHEAD = "page fetched while elements are in flight"
+    RESUME_ACCEPTED = "interrupt resumed"
+    RESUME_REFUSED = "resume of a closed interrupt refused"
+    PAYLOAD_REFUSED = "payload refused"
+    INTERRUPT_TIMED_OUT = "interrupt closed after its time"
     KEY_REFUSED = "run refused for what another with its key did"
 
 

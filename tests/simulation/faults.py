@@ -76,9 +76,12 @@ class Faults:
         struck = await self._do[fault]()
         self._left[fault] -= struck
         if struck and fault in _ASKING:
-            follows = self._random.choice(_AFTER_ASKING)
-            self._soon = (follows, self._random.randrange(30))
+            self.follow()
         return struck
+
+    def follow(self) -> None:
+        """Let something go wrong soon, for somebody has asked for something."""
+        self._soon = (self._random.choice(_AFTER_ASKING), self._random.randrange(30))
 
     async def stop(self) -> None:
         """Nothing more goes wrong: nodes answer again, people remove the pods that they made unbelievable."""

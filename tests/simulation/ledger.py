@@ -19,6 +19,7 @@ from tests.simulation.coverage import Coverage, Seen
 from tests.simulation.documents import Documents
 from tests.simulation.mapped_moments import Moments
 from tests.simulation.pods import Pod
+from tests.simulation.resumes import Resumes
 
 _ENDED = frozenset(phase.value for phase in ENDED)
 _DONE = (ev.TaskSucceeded, ev.TaskSkipped, ev.TaskContinued, ev.TaskHalted)
@@ -45,6 +46,7 @@ class Ledger:
     limits:      how many runs of a reactor may be active.
     reactor_of:  the reactor of each run.
     requests:    what people asked, and what they were answered.
+    resumes:     what was sent to interrupts, and what came of it.
     _active:     runs that are active, and as the how-manieth one of this world each was taken up again (0: it was not).
     """
 
@@ -61,6 +63,7 @@ class Ledger:
     requests: Asked = field(default_factory=Asked)
     documents: Documents = field(default_factory=Documents)
     moments: Moments = field(init=False)
+    resumes: Resumes = field(init=False)
     _active: dict[str, int] = field(default_factory=dict)
     _ended: set[str] = field(default_factory=set)
     _looked: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -83,6 +86,7 @@ class Ledger:
 
     def __post_init__(self) -> None:
         self.moments = Moments(self.coverage)
+        self.resumes = Resumes(self.coverage)
 
     def looked(self, owner: str, run: str) -> None:
         """An operator looks at a run: what it decides of it is decided from here on."""
@@ -102,6 +106,7 @@ class Ledger:
         self.documents.committed(commit)
         if run not in self.lost:
             self.moments.committed(commit)
+            self.resumes.committed(commit)
         for key in commit.opens:
             if run not in self.lost:
                 assert (run, key) not in self._closed, f"O2: {run}: {key} was closed and is opened again"
@@ -240,6 +245,7 @@ class Ledger:
         """The store forgot something of a run: what was recorded may be recorded again; nothing else is excused."""
         self.lost.add(run)
         self.moments.lose(run)
+        self.resumes.lose(run)
         self._recovering.discard(run)
         if not detectable:
             self.spared.add(run)

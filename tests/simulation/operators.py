@@ -23,13 +23,17 @@ Work = tuple[str, str]
 
 @dataclass
 class Operator:
-    """`dirty` says from when on each kind of work is due; `late` holds news that are still on their way."""
+    """`dirty` says from when on each kind of work is due; `late` holds news that are still on their way.
+
+    `skew_ms` is how far its clock is ahead.
+    """
 
     name: str
     epoch: int
     store: FaultyStore
     connection: Connection
     reconciler: Reconciler
+    skew_ms: int = 0
     requests: Requests = field(init=False)
     dirty: dict[Work, int] = field(default_factory=dict)
     late: list[tuple[int, str]] = field(default_factory=list)
@@ -77,7 +81,7 @@ class Operator:
             if problem is None:
                 wake_at = task.result()
                 if wake_at is not None:
-                    self._mark(work, wake_at)
+                    self._mark(work, wake_at - self.skew_ms if work[0] == "reconcile" else wake_at)
             elif isinstance(problem, OldEpoch):
                 self.alive = False
             elif isinstance(problem, Unavailable | StoreUnavailable):

@@ -13,6 +13,7 @@ from reactor_operator.engine.state import DONE, ENDED, RunPhase, StepPhase
 from reactor_operator.reconciling.records import KnownRun
 from tests.simulation.ledger import Act
 from tests.simulation.mapped_oracles import check_maps
+from tests.simulation.resumes import check_resumed
 from tests.simulation.world import World
 
 
@@ -32,6 +33,7 @@ async def check(world: World) -> None:
         check_acts(known, acts, asked=asked, skipped=skipped)
         if not asked:  # a repeated rollback has an order of its own
             check_rollback(known, acts)
+        check_resumed(known, world.ledger.resumes)
         await check_maps(world, known, acts, asked=asked)
         assert not known.outbox, f"O4: orders of {run.ref.name} are left"
     for pod in world.cluster.pods.values():

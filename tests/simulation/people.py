@@ -9,6 +9,7 @@ from random import Random
 import orjson
 
 from reactor_operator.engine import events as ev
+from reactor_operator.engine.values import ValueRef, reference_to
 from tests.simulation.asked import PREFIX
 from tests.simulation.cluster import FakeCluster
 from tests.simulation.coverage import Fault
@@ -23,6 +24,7 @@ class People:
         self._cluster = cluster
         self._random = random
         self._said: dict[str, list[tuple[ev.Signal, str, str]]] = {}
+        self._payloads: dict[ValueRef, object] = {}
 
     def ask(self, uid: str, event: ev.Signal, name: str) -> None:
         """Ask in one of the ways that there are, or once more what was asked before."""
@@ -36,9 +38,22 @@ class People:
         else:
             self.annotate(uid, event, name if dice < 0.75 else "")
 
+    def write(self, payload: object) -> ValueRef:
+        """Write a payload down; a request refers to it."""
+        ref = reference_to(orjson.dumps(payload))
+        self._payloads[ref] = payload
+        return ref
+
+    def say(self, uid: str, event: ev.Signal, name: str, *, in_status: bool) -> None:
+        """Ask under an id, as an entry of the status where there can be one, else by an annotation."""
+        if in_status and isinstance(self._cluster.runs[uid].status.get("requests"), list):
+            self._add_to_status(uid, event, name)
+        else:
+            self.annotate(uid, event, name)
+
     def annotate(self, uid: str, event: ev.Signal, name: str) -> None:
         """Ask by an annotation, with an id or (an empty `name`) without."""
-        _, said = _words_of(event)
+        said = self._details_of(event)
         value = orjson.dumps(said).decode() if said else self._random.choice(["", "true", "{}"])
         self._said.setdefault(uid, []).append((event, name, value))
         self._annotate(uid, event, name, value)
@@ -54,7 +69,7 @@ class People:
         self._note(uid, event, key, name)
 
     def _add_to_status(self, uid: str, event: ev.Signal, name: str) -> None:
-        action, said = _words_of(event)
+        (action, _), said = _words_of(event), self._details_of(event)
         run = self._cluster.runs[uid]
         there = run.status["requests"]
         assert isinstance(there, list)
@@ -62,6 +77,12 @@ class People:
         requests = [*there, {**said, "id": name, "action": action, "by": "ann"}]
         self._cluster.runs[uid] = replace(run, status={**run.status, "requests": requests})
         self._note(uid, event, f"status/{name}", name)
+
+    def _details_of(self, event: ev.Signal) -> Said:
+        _, said = _words_of(event)
+        if isinstance(event, ev.ResumeRequested) and event.payload is not None:
+            return said | {"payload": self._payloads[event.payload]}
+        return said
 
     def _note(self, uid: str, event: ev.Signal, place: str, name: str) -> None:
         self._cluster.trace.note("ask", uid, place)
@@ -82,7 +103,8 @@ def _words_of(event: ev.Signal) -> tuple[str, Said]:
         case ev.SkipRequested():
             return "skip", {"step": event.step}
         case ev.ResumeRequested():
-            return "resume", {"step": event.step}
+            mode = {"mode": "flexible"} if event.mild else {}
+            return "resume", {"step": event.step, **mode, **({"dryRun": True} if event.dry_run else {})}
         case ev.SuspendRequested():
             return "suspend", {} if event.suspended else {"suspend": False}
         case _:

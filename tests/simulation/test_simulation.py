@@ -14,6 +14,9 @@ in any of them is a failure too (`coverage.py`, `conftest.py`). Rows of FAULTS a
 | F10 | the leader paused 30 s, replaced while it goes on, or cut off for 30 s from the API server or the store alone |
 | F13 | a status emptied, as it once was, nonsense, or ahead; annotations of a run; labels, owner, seal of a pod |
 | F14 | a foreign pod under a task's name |
+
+In some worlds steps wait for people (`waiting.py`), who resume them in every way that there is, twice, with what is
+refused, and at the moment of the timeout (`resuming.py`); in some the clock steps with each new operator (`clocks.py`).
 """
 
 import os

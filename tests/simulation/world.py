@@ -15,11 +15,13 @@ from reactor_operator.evaluation.evaluator import ProcessEvaluator
 from reactor_operator.ports import ReactorObject, RunObject, RunRef
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
 from reactor_operator.reconciling.records import KnownRun, read_run
+from reactor_operator.reconciling.told import told_sequence
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry
 from tests.simulation.asked import places_in
 from tests.simulation.asking import Asking
 from tests.simulation.checkpoints import Checkpoints
+from tests.simulation.clocks import SKEWS_MS, SkewedClock
 from tests.simulation.cluster import FakeCluster
 from tests.simulation.connection import Connection
 from tests.simulation.coverage import Coverage, Fault, Seen
@@ -30,6 +32,8 @@ from tests.simulation.ledger import Ledger
 from tests.simulation.operators import RELIST_MS, Operator
 from tests.simulation.people import People
 from tests.simulation.pods import Script
+from tests.simulation.resumes import check_waits
+from tests.simulation.resuming import Resumers
 from tests.simulation.shared_store import SharedStore
 from tests.simulation.trace import Trace
 
@@ -40,11 +44,15 @@ _ENDED = frozenset(phase.value for phase in ENDED)
 
 @dataclass(frozen=True, kw_only=True)
 class Mischief:
-    """What may go wrong: how often each fault is tried, how many calls fail, whether pods may be slow to start."""
+    """What may go wrong: how often each fault is tried, how many calls fail, whether pods may be slow to start.
+
+    skewed: the clocks of operators differ.
+    """
 
     faults: Mapping[Fault, int] = field(default_factory=dict)
     fault_rate: float = 0.0
     slow: bool = False
+    skewed: bool = False
 
 
 class World:
@@ -68,6 +76,8 @@ class World:
         self.shared = SharedStore(disk or MemoryDisk(), self.checkpoints, self.trace)
         self.cluster = FakeCluster(self.shared, self.ledger, Script(seed, slow=mischief.slow), self.trace)
         self.people = People(self.cluster, Random(seed ^ 0xA5CED))
+        self._clocks = Random(seed ^ 0xC10C)
+        self.resumers = Resumers(self, Random(seed ^ 0x5E5A3E), trusted=not mischief.slow)
         self.faults = Faults(self, dict(mischief.faults))
         self.operators: list[Operator] = []
         self.evaluator = ProcessEvaluator()
@@ -141,6 +151,7 @@ class World:
         name = f"operator-{epoch}"
         store = FaultyStore(name, self.cluster, self.checkpoints)
         connection = Connection(name, self.cluster, self.checkpoints)
+        skew_ms = self._clocks.choice(SKEWS_MS) if self.mischief.skewed else 0
         reconciler = Reconciler(
             store=store,
             definitions=connection,
@@ -148,11 +159,11 @@ class World:
             board=connection,
             evaluator=Asking(name, self.evaluator, self.checkpoints),
             siblings=connection,
-            clock=connection,
+            clock=SkewedClock(connection, skew_ms),
             epoch=epoch,
             settings=ReconcileSettings(),
         )
-        operator = Operator(name, epoch, store, connection, reconciler)
+        operator = Operator(name, epoch, store, connection, reconciler, skew_ms)
         for uid in self.cluster.runs:
             operator.mark(uid)
         self.operators.append(operator)
@@ -161,6 +172,8 @@ class World:
         """Let one thing happen; time passes only when nothing else can."""
         dice = self.random.random()
         if await self.faults.strike_soon() or (dice < 0.04 and await self.faults.strike()):
+            return
+        if self.resumers.act():
             return
         if self._later and dice < 0.10:
             self._apply_run(*self._later.pop())
@@ -254,10 +267,18 @@ class World:
                 self.people.annotate(uid, ev.CancelRequested(id="", reason="changed my mind"), "recovered")
             elif run.status.get("phase") == "Suspended":
                 self.people.annotate(uid, ev.SuspendRequested(id="", suspended=False), "")
+            if run.status.get("phase") == "Paused":
+                await self._check_waits(uid, run)
+        self.resumers.resume_all()
         for uid, ref in self.cluster.deleted.items():
             await self.shared.forget(uid)
             for operator in self.operators:
                 operator.reconciler.forget(ref)
+
+    async def _check_waits(self, uid: str, run: RunObject) -> None:
+        known = await self.known(uid)
+        if known is not None and known.revision == told_sequence(run):
+            check_waits(run.status, known)
 
     def _is_moving(self) -> bool:
         now = self.cluster.now_ms

@@ -4,7 +4,7 @@ In: a seed. Out: a `Sketch`, from which the same world is made again and again. 
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from tests.simulation.coverage import Fault
@@ -12,6 +12,7 @@ from tests.simulation.disks import Disk, StoreKind
 from tests.simulation.mapped import with_map
 from tests.simulation.reactors import UNSOUND, random_reactor
 from tests.simulation.trace import Trace
+from tests.simulation.waiting import with_interrupts
 from tests.simulation.world import Mischief, World
 
 _MOST = {
@@ -48,6 +49,10 @@ _OFTEN = {Fault.REQUEST: 3}
 _LOSSES = {Fault.STORE_EMPTIED, Fault.STORE_ROLLED_BACK}
 MAPS = 0.35
 """In how many of the reactors a step goes over elements."""
+WAITS, WAITS_COMPARABLE = 0.3, 0.1
+"""In how many of the reactors a step waits for people."""
+SKEWED = 0.3
+"""In how many of the worlds that are not comparable the clocks of operators differ."""
 _KINDS = (StoreKind.MEMORY, StoreKind.SQLITE, StoreKind.MEMORY, StoreKind.REDIS)
 _KIND = os.environ.get("REACTOR_STORE")
 
@@ -79,8 +84,15 @@ def sketch_of(seed: int) -> Sketch:
     for name, spec in reactors.items():
         if mapping.random() < MAPS:
             reactors[name] = with_map(mapping, spec, comparable=comparable)
+    waiting = Random(seed ^ 0x57A17)
+    share = WAITS_COMPARABLE if comparable else WAITS
+    for name, spec in reactors.items():
+        if waiting.random() < share:
+            reactors[name] = with_interrupts(waiting, spec, comparable=comparable)
     reactors["unsound"] = dict(UNSOUND)
     mischief = mischief_of(random, comparable=comparable)
+    if not comparable and waiting.random() < SKEWED:
+        mischief = replace(mischief, skewed=True)
     return Sketch(seed=seed, comparable=comparable, reactors=reactors, mischief=mischief)
 
 
