@@ -10,6 +10,7 @@ from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import StartTask
 from reactor_operator.engine.draft import Decision
 from reactor_operator.engine.plan import InterruptPlan, Plan, StepKind, StepPlan
+from reactor_operator.engine.signals import ANSWERS_KEPT
 from reactor_operator.engine.state import RunPhase, RunState, Stage, is_held
 from reactor_operator.engine.values import reference_to
 from tests.property.maps_world import MapsWorld
@@ -43,12 +44,22 @@ class WaitingWorld(World):
             self.resume(self.random.choice(waiting))
         elif dice < 0.15:
             self.resume(self.random.choice([*self.plan.steps, *self.waits.ever, "nowhere", "nowhere[3]/at-all"]))
+        elif self.waits.consumed and dice < 0.152:
+            self.forget_answers()
         elif self.sent and dice < 0.18:
             self.send(self.random.choice(self.sent))
         elif not self.open and waiting and not held and dice < 0.6:
             self.pass_over()
         else:
             super().move()
+
+    def forget_answers(self) -> None:
+        """So many others ask that nothing is remembered of the answers before, and what was consumed is sent again."""
+        for number in range(ANSWERS_KEPT):
+            self.feed(ev.SkipRequested(id=f"forget-{len(self.sent)}-{number}", step="nowhere"))
+        for request in self.sent:
+            if request.id in self.waits.consumed:
+                self.send(request)
 
     def pass_over(self) -> None:
         """Time passes though nothing is in flight: an interrupt may be open for too long, of which only people hear."""

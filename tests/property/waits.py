@@ -52,6 +52,9 @@ class Waits:
             if answer.action == "resume" and answer.accepted and not requests[answer.id].dry_run:
                 assert answer.step in was, f"{answer.id} resumed {answer.step}, which was not open"
                 assert answer.step not in is_, f"{answer.step} was resumed, and is open"
+                expires_at = _expiry_of(was[answer.step][1])
+                late = expires_at is not None and expires_at <= max(now, before.header.now)
+                assert not late, f"{answer.id} resumed {answer.step}, which nobody had resumed in time"
                 assert answer.step not in taken, f"{answer.step} took two payloads"
                 assert answer.id not in self.consumed, f"{answer.id} resumes {answer.step}, and was consumed before"
                 self.consumed.add(answer.id)
@@ -85,6 +88,11 @@ class Waits:
             again = self.answered[key] > 1 and len(self.answered) <= _ANSWERS_KEPT
             assert not again, f"{key} is answered a second time: {answer}"
         return new
+
+
+def _expiry_of(step: StepState) -> int | None:
+    assert step.interrupt is not None
+    return step.interrupt.expires_at
 
 
 def _requests_in(event: ev.Event) -> list[ev.ResumeRequested]:

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from reactor_operator.engine.failures import FailureKind
+from reactor_operator.engine.interrupting import open_interrupts
 from reactor_operator.engine.state import Header, StepPhase
 from reactor_operator.engine.values import ValueRef
 from reactor_operator.kube.fields import maps_at, text_at
 from reactor_operator.reconciling.records import KnownRun
-from reactor_operator.status.interrupts import open_interrupts
 from reactor_operator.store.codec import decode_header, decode_step
 from reactor_operator.store.port import Commit
 from tests.simulation.coverage import Coverage, Seen
