@@ -130,6 +130,14 @@ async def test_an_operator_that_takes_over_finds_the_interrupt_as_it_was() -> No
     assert (await later.resume({"approved": True}))["phase"] == "Accepted"
 
 
+async def test_of_a_run_whose_state_was_lost_nothing_is_told_to_wait_any_more() -> None:
+    before = await Asking().go()
+    lost = Asking(MemoryStore())
+    lost.status = before.status
+    await lost.go()
+    assert (lost.status["phase"], lost.status["interrupts"], lost.status["waiting"]) == ("Recovering", [], "")
+
+
 @pytest.mark.parametrize("value", [None, "", 7, "x" * (CORRELATION_LIMIT + 1), "a\nb", "\x1b[2J"])
 async def test_an_id_that_is_none_fails_its_step(value: object) -> None:
     world = Asking()

@@ -25,6 +25,8 @@ _LOST = (
 _TOLD_OF_A_LOST_RUN = frozenset(
     {"phase", "message", "observedGeneration", "store", "conditions", "finishedAt", "signals"}
 )
+_CLOSED_BY_A_LOSS: Mapping[str, object] = {"interrupts": [], "waiting": ""}
+"""Nothing waits for a signal any more, whatever was told before."""
 
 
 class Reporter:
@@ -73,7 +75,8 @@ class Reporter:
         status = render_status(facts, known.plan, known.state, values, stalled=stalled)
         if definition.lost:
             # What was told of the steps before the loss is all that is left of them.
-            status = {name: value for name, value in status.items() if name in _TOLD_OF_A_LOST_RUN}
+            told = {name: value for name, value in status.items() if name in _TOLD_OF_A_LOST_RUN}
+            status = {**told, **_CLOSED_BY_A_LOSS}
         return status
 
 
