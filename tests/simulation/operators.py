@@ -49,6 +49,7 @@ class Operator:
             remove=self.connection.take_away,
             mark=lambda ref: self._mark(("reconcile", ref.uid), 0),
             outlived=self.reconciler.outlived,
+            standing=self.reconciler.standing,
         )
 
     def mark(self, run: str, at: int = 0) -> None:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 BAD = {"approved": "perhaps"}
 SHARE = 0.08
 """How often somebody who could resume something does, each time that something happens."""
-STANDING = 2
-"""Requests of a run with which people wait for answers before they ask more: only the newest ones are told."""
+STANDING = 40
+"""Requests of a run that may stand unanswered at once: more than it keeps answers."""
 
 
 class Resumers:

@@ -19,6 +19,7 @@ from reactor_operator.kube.definitions import ClusterDefinitions
 from reactor_operator.kube.paths import REACTOR_RUN
 from reactor_operator.ports import RunRef
 from reactor_operator.reconciling.definition import RECORD, Definition, encode_definition
+from reactor_operator.reconciling.standing import Standing
 from reactor_operator.status.board import ClusterBoard
 from reactor_operator.store.codec import decode_event
 from reactor_operator.store.memory import MemoryStore
@@ -60,6 +61,7 @@ class Trial:
         self.swept: list[RunRef] = []
         self.prepared: Prepare = as_it_is
         self.outlived: set[RunRef] = set()
+        self.standing: Standing | None = None
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[RunChanges]:
@@ -81,6 +83,7 @@ class Trial:
                 active=self.active,
                 outlived=self.outlived.__contains__,
                 prepared=self.prepared,
+                standing=self._stand,
             )
             self.sweeper = Sweeper(
                 definitions,
@@ -92,6 +95,9 @@ class Trial:
             )
             runs.sweeper = self.sweeper
             yield runs
+
+    async def _stand(self, _: RunRef) -> Standing | None:
+        return self.standing
 
     async def put(self, **fields: Json) -> Json:
         """Put the run on the server as it is now, and return it."""

@@ -4,6 +4,8 @@ import asyncio
 from typing import ClassVar
 
 from reactor_operator.engine.events import Signal
+from reactor_operator.engine.state import SignalAnswer
+from reactor_operator.reconciling.standing import Standing
 from reactor_operator.store.port import Entry
 from tests.unit.changes.followed import FINISHED, PATH, REF, Trial
 from tests.unit.kube.api_server import Json
@@ -28,6 +30,22 @@ class TestCancel:
             (asked,) = await trial.cancels()
             answered = {"phase": "Running", "signals": [{"id": asked.id, "action": "cancel"}]}
             await runs.changed("MODIFIED", await trial.put(metadata=self.asked, status=answered))
+        assert trial.server.objects[PATH]["metadata"]["annotations"] == {"reactor.run/answered.cancel": "1"}
+
+    async def test_one_whose_answer_is_not_kept_any_more_is_removed(self, trial: Trial) -> None:
+        """A run keeps twenty answers: of more requests at once some are told in no status."""
+        await trial.store_run()
+        async with trial.following() as runs:
+            await runs.changed("MODIFIED", await trial.put(metadata=self.asked))
+            (asked,) = await trial.cancels()
+            trial.standing = Standing(unread=frozenset({(asked.id, "cancel")}))
+            await runs.changed("MODIFIED", await trial.put(metadata=self.asked))
+            assert "reactor.run/cancel" in trial.server.objects[PATH]["metadata"]["annotations"]
+            trial.standing = Standing(answers=(SignalAnswer(id=asked.id, action="cancel", accepted=True),))
+            await runs.changed("MODIFIED", await trial.put(metadata=self.asked))
+            assert "reactor.run/cancel" in trial.server.objects[PATH]["metadata"]["annotations"]
+            trial.standing = Standing()
+            await runs.changed("MODIFIED", await trial.put(metadata=self.asked))
         assert trial.server.objects[PATH]["metadata"]["annotations"] == {"reactor.run/answered.cancel": "1"}
 
     async def test_what_was_answered_and_removed_may_be_asked_for_again_in_the_same_words(self, trial: Trial) -> None:

@@ -20,6 +20,7 @@ from reactor_operator.kube.fields import maps_at, text_at
 from reactor_operator.kube.paths import REACTOR_RUN
 from reactor_operator.ports import RunObject, RunRef
 from reactor_operator.reconciling.signals import Request, parse_requests
+from reactor_operator.reconciling.standing import Standing
 from reactor_operator.reconciling.unstarted import is_kept
 from reactor_operator.store.port import Appended, Entry
 
@@ -48,6 +49,15 @@ class Announcing(Protocol):
         """Publish it. Repeating it changes nothing. Raises Unavailable."""
 
 
+Stand = Callable[[RunRef], Awaitable[Standing | None]]
+"""Tells how a run stands in the store, None where nothing is stored of it. Raises StoreUnavailable."""
+
+
+async def unknown(_: RunRef) -> Standing | None:
+    """Tell that nothing is known of any run."""
+    return None
+
+
 Remove = Callable[[RunRef, Request], Awaitable[None]]
 """Takes a request away from the object of its run, if it is still what was read. Raises Unavailable."""
 
@@ -58,6 +68,7 @@ class Requests:
     mark:     has a run reconciled.
     outlived: tells whether a run has ended of which the store only has an older state, so that nobody decides on it.
     prepared: as in `RunChanges`.
+    standing: tells which answers a run keeps, and what it has still to read.
     """
 
     def __init__(
@@ -69,6 +80,7 @@ class Requests:
         mark: Callable[[RunRef], None],
         outlived: Callable[[RunRef], bool],
         prepared: Prepare = as_it_is,
+        standing: Stand = unknown,
     ) -> None:
         self._inbox = inbox
         self._board = board
@@ -76,6 +88,7 @@ class Requests:
         self._mark = mark
         self._outlived = outlived
         self._prepared = prepared
+        self._standing = standing
 
     async def take_up(self, run: RunObject) -> bool:
         """Take up all that is asked of a run now. False: look again later. Raises Unavailable, StoreUnavailable."""
@@ -101,11 +114,20 @@ class Requests:
             await self._board.announce(run.ref, _refusal(run, asked))
             await self._remove(run.ref, asked)
             return True
+        if answer is Appended.REPEATED and not keep and await self._is_forgotten(run.ref, asked):
+            await self._remove(run.ref, asked)
+            return True
         if answer in {Appended.REPEATED, Appended.UNKNOWN}:
             # Recorded before this process began, and perhaps not read yet; or nothing is stored yet of a run that waits
             # for its Reactor or its turn, and is answered as it is opened.
             self._mark(run.ref)
         return answer is not Appended.UNKNOWN and not ended  # of one that ended it may turn out that it is outlived
+
+    async def _is_forgotten(self, ref: RunRef, asked: Request) -> bool:
+        """Tell whether a request was answered, and the answers to others have taken the place of that one."""
+        standing = await self._standing(ref)
+        named = (asked.id, asked.action)
+        return standing is not None and named not in standing.unread and standing.answer_to(named) is None
 
 
 def removal_through(client: KubeClient) -> Remove:

@@ -14,7 +14,7 @@ import structlog
 
 from reactor_operator.changes.expiry import Expiry
 from reactor_operator.changes.queue import ReconcileQueue
-from reactor_operator.changes.requests import Prepare, Requests, as_it_is, removal_through
+from reactor_operator.changes.requests import Prepare, Requests, Stand, as_it_is, removal_through, unknown
 from reactor_operator.changes.sweep import Sweeper
 from reactor_operator.changes.turns import Turns
 from reactor_operator.engine.events import SpecChanged
@@ -49,9 +49,10 @@ class RunChanges:
         active: frozenset[str],
         outlived: Callable[[RunRef], bool] = lambda ref: False,
         prepared: Prepare = as_it_is,
+        standing: Stand = unknown,
     ) -> None:
-        """`outlived` tells of which runs nobody decides any more; `prepared` encrypts what is sensitive in a request
-        before it is appended; None: the run is not stored."""
+        """`outlived` tells of which runs nobody decides any more; `standing` as in `Requests`; `prepared` encrypts what
+        is sensitive in a request before it is appended; None: the run is not stored."""
         self._queue = queue
         self._board = board
         self._inbox = inbox
@@ -66,6 +67,7 @@ class RunChanges:
             mark=queue.mark,
             outlived=outlived,
             prepared=prepared,
+            standing=standing,
         )
         self._roster: dict[str, RunRef] = {}
         self._versions: dict[str, str] = {}

@@ -7,7 +7,7 @@ Never here: an answer that is the run's to give, or a bad signal that keeps anot
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from reactor_operator.api.signal import SignalPhase
 from reactor_operator.changes.metrics import ChangeMetrics
 from reactor_operator.changes.queue import ReconcileQueue
-from reactor_operator.changes.requests import Entrance, Prepare, as_it_is
+from reactor_operator.changes.requests import Entrance, Prepare, Stand, as_it_is
 from reactor_operator.changes.signal_object import SignalObject, parse_signal
 from reactor_operator.changes.signal_roster import Known, SignalRoster
 from reactor_operator.changes.signal_rules import (
@@ -40,7 +40,6 @@ from reactor_operator.kube.fields import JsonObject
 from reactor_operator.kube.paths import REACTOR_RUN, REACTOR_SIGNAL
 from reactor_operator.ports import Clock, RunObject, RunRef, Unavailable
 from reactor_operator.reconciling.signals import Request
-from reactor_operator.reconciling.standing import Standing
 from reactor_operator.store.port import Appended, StoreUnavailable
 
 LIST_SECONDS = 60.0
@@ -50,9 +49,6 @@ AT_ONCE = 8
 _GATHER_MS = 100
 _FORGOTTEN = "this was asked of the run before, and its answer is not kept any more: look at the status of the run"
 _log = structlog.get_logger("reactor_operator.changes")
-
-Stand = Callable[[RunRef], Awaitable[Standing | None]]
-"""Tells how a run stands in the store, None where nothing is stored of it. Raises StoreUnavailable."""
 
 
 class SignalChanges:

@@ -199,6 +199,7 @@ async def _work(
         inbox=store,
         outlived=reconciler.outlived,
         prepared=prepared,
+        standing=reconciler.standing,
         client=client,
         definitions=definitions,
         expiry=expiry,
