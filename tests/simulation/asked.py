@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from reactor_operator.engine.actions import Announce
+from reactor_operator.engine.signals import ANSWERS_KEPT
+from reactor_operator.engine.state import Header
 from reactor_operator.kube.fields import maps_at, text_at
 from reactor_operator.ports import RunObject
 
@@ -21,7 +23,7 @@ ACTIONS = ("cancel", "undo", "retry", "skip", "resume", "suspend")
 class Ask:
     """One request. `place`: its annotation, or `status/ID`; `name`: its id, empty where it has none of its own.
 
-    before: what had been answered of the run when it was made; an answer to one without an id is none of these.
+    before: what had been answered of the run when it was made; no answer to it is one of these, if it has no id.
     """
 
     run: str
@@ -35,23 +37,25 @@ class Ask:
 class Asked:
     """All requests of a world.
 
-    standing: those that are on their objects, by run and place.
+    standing: those that are on their objects, by run and place: the same thing may be said there more than once.
     excused:  runs of which somebody changed what tells answers and requests apart: a status, a count.
+    _kept:    the answers that a run keeps, of which its status is made.
     """
 
     asks: list[Ask] = field(default_factory=list)
-    standing: dict[tuple[str, str], Ask] = field(default_factory=dict)
+    standing: dict[tuple[str, str], list[Ask]] = field(default_factory=dict)
     excused: set[str] = field(default_factory=set)
     withdrawn: set[Ask] = field(default_factory=set)
     _answers: dict[Answer, tuple[str, str]] = field(default_factory=dict)
+    _kept: dict[str, frozenset[Answer]] = field(default_factory=dict)
     _announced: set[str] = field(default_factory=set)
 
     def made(self, run: str, action: str, place: str, name: str) -> None:
         """Somebody asks."""
-        before = frozenset(answer for answer in self._answers if answer[0] == run)
+        before = self._kept.get(run, frozenset()) | {answer for answer in self._answers if answer[0] == run}
         ask = Ask(run, action, place, name, before)
         self.asks.append(ask)
-        self.standing[run, place] = ask
+        self.standing.setdefault((run, place), []).append(ask)
 
     def told(self, run: str, status: Mapping[str, object], *, lost: bool) -> None:
         """People read answers: each request has one, and keeps it.
@@ -65,6 +69,10 @@ class Asked:
             first = self._answers.setdefault(answer, said)
             same = first == said or first[0] == said[0] == "Rejected"
             assert same or lost or run in self.excused, f"{answer} is answered twice: {first}, then {said}"
+
+    def committed(self, run: str, header: Header) -> None:
+        """A run answered something, or nothing new."""
+        self._kept[run] = frozenset((run, one.id, one.action) for one in header.signals)
 
     def announced(self, run: str, announcement: Announce) -> None:
         """People read in an Event that something is refused, of which no status can tell."""
@@ -82,8 +90,11 @@ class Asked:
         self.withdrawn.update(self._gone(before, after))
 
     def is_answered(self, ask: Ask) -> bool:
-        """Tell whether people were told what came of it."""
-        if ask.run in self._announced:
+        """Tell whether people were told what came of it, or could have been: a run keeps its last answers, and those
+        that it gave since may have taken the place of this one before its status was written.
+        """
+        kept = self._kept.get(ask.run, frozenset())
+        if ask.run in self._announced or (len(kept) == ANSWERS_KEPT and not kept & ask.before):
             return True
         if ask.name:
             return (ask.run, ask.name, ask.action) in self._answers
@@ -100,8 +111,7 @@ class Asked:
 
     def _gone(self, before: RunObject, after: RunObject) -> list[Ask]:
         gone = sorted(places_in(before) - places_in(after))
-        found = [self.standing.pop((before.ref.uid, place), None) for place in gone]
-        return [ask for ask in found if ask is not None]
+        return [ask for place in gone for ask in self.standing.pop((before.ref.uid, place), ())]
 
 
 def places_in(run: RunObject) -> set[str]:

@@ -102,7 +102,7 @@ class Ledger:
         assert commit.epoch >= self.epoch, (
             f"F10: epoch {commit.epoch} committed {run} after {self.epoch} had taken over"
         )
-        self._note_stage(commit, owner)
+        self._note_header(commit, owner)
         self.documents.committed(commit)
         if run not in self.lost:
             self.moments.committed(commit)
@@ -121,12 +121,13 @@ class Ledger:
         elif run not in self._active:
             self._activated(run, owner)
 
-    def _note_stage(self, commit: Commit, owner: str) -> None:
-        """F11: a run that recovers waits for a person, who asks after the object was read for the last time before."""
+    def _note_header(self, commit: Commit, owner: str) -> None:
+        """Note what a run answered. F11: one that recovers waits for somebody who asks after its object was read."""
         run, header = commit.run, commit.records.get("header")
         if header is None:
             return
         told = decode_header(header)
+        self.requests.committed(run, told)
         stage = told.stage
         if stage is Stage.RECOVERING and run not in self._recovering:
             self._recovering.add(run)

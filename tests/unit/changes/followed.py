@@ -62,6 +62,7 @@ class Trial:
         self.prepared: Prepare = as_it_is
         self.outlived: set[RunRef] = set()
         self.standing: Standing | None = None
+        self.goes_back = False  # the store loses all while a run is read
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[RunChanges]:
@@ -96,7 +97,9 @@ class Trial:
             runs.sweeper = self.sweeper
             yield runs
 
-    async def _stand(self, _: RunRef) -> Standing | None:
+    async def _stand(self, ref: RunRef) -> Standing | None:
+        if self.goes_back:
+            await self.store.forget(ref.uid)
         return self.standing
 
     async def put(self, **fields: Json) -> Json:

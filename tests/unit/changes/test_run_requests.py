@@ -48,6 +48,14 @@ class TestCancel:
             await runs.changed("MODIFIED", await trial.put(metadata=self.asked))
         assert trial.server.objects[PATH]["metadata"]["annotations"] == {"reactor.run/answered.cancel": "1"}
 
+    async def test_one_that_a_store_lost_while_the_run_was_read_stays(self, trial: Trial) -> None:
+        await trial.store_run()
+        trial.standing, trial.goes_back = Standing(), True
+        async with trial.following() as runs:
+            for _ in range(2):
+                await runs.changed("MODIFIED", await trial.put(metadata=self.asked))
+        assert "reactor.run/cancel" in trial.server.objects[PATH]["metadata"]["annotations"]
+
     async def test_what_was_answered_and_removed_may_be_asked_for_again_in_the_same_words(self, trial: Trial) -> None:
         await trial.store_run()
         signals: list[Json] = []

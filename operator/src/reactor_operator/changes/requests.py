@@ -114,7 +114,7 @@ class Requests:
             await self._board.announce(run.ref, _refusal(run, asked))
             await self._remove(run.ref, asked)
             return True
-        if answer is Appended.REPEATED and not keep and await self._is_forgotten(run.ref, asked):
+        if answer is Appended.REPEATED and not keep and await self._is_forgotten(run.ref, asked, entry):
             await self._remove(run.ref, asked)
             return True
         if answer in {Appended.REPEATED, Appended.UNKNOWN}:
@@ -123,11 +123,16 @@ class Requests:
             self._mark(run.ref)
         return answer is not Appended.UNKNOWN and not ended  # of one that ended it may turn out that it is outlived
 
-    async def _is_forgotten(self, ref: RunRef, asked: Request) -> bool:
-        """Tell whether a request was answered, and the answers to others have taken the place of that one."""
+    async def _is_forgotten(self, ref: RunRef, asked: Request, entry: Entry | None) -> bool:
+        """Tell whether a recorded request was answered, and the answers to others have taken the place of that one.
+
+        It is recorded still after the run was read: else the store went back to a state from before it.
+        """
         standing = await self._standing(ref)
         named = (asked.id, asked.action)
-        return standing is not None and named not in standing.unread and standing.answer_to(named) is None
+        if standing is None or entry is None or named in standing.unread or standing.answer_to(named) is not None:
+            return False
+        return await self._inbox.append(entry) is Appended.REPEATED
 
 
 def removal_through(client: KubeClient) -> Remove:
