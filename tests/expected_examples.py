@@ -213,6 +213,21 @@ EXPECTED: dict[str, dict[str, Expected]] = {
             resumes={"approval": {"approved": False, "by": "ann", "note": "no harbour"}},
         ),
     },
+    "11-report-webhook": {
+        "october-published": Expected(
+            phase="Succeeded",
+            result={"month": "2026-10", "rows": 1234},
+            steps={"report": "Succeeded"},
+            resumes={"report": {"month": "2026-10", "status": "ready", "rows": 1234}},
+        ),
+        "november-withdrawn": Expected(
+            phase="Failed",
+            failure="there is no report of 2026-11: no sales",
+            undone=("request",),
+            steps={"report": "Succeeded", "request": "Undone"},
+            resumes={"report": {"month": "2026-11", "status": "failed", "reason": "no sales"}},
+        ),
+    },
     "12-reservation-expiry": {
         "seat-expired": Expected(
             phase="Succeeded",

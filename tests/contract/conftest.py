@@ -84,7 +84,7 @@ async def served_store(request: pytest.FixtureRequest, installation: str) -> Asy
 @pytest.fixture
 async def signals(served_store: ServedStore) -> AsyncIterator[Signals]:
     """A gateway that takes signals for a run whose operator answers."""
-    async with signalling(served_store) as running, running.answered():
+    async with signalling(served_store) as running, running.run.answering():
         yield running
 
 

@@ -18,6 +18,7 @@ from reactor_operator.gateway.record import OpenRecord, encode_record
 from reactor_operator.gateway.serve import listen, serve
 from reactor_operator.gateway.signals import SignalAccess
 from reactor_operator.gateway.tokens import task_token
+from reactor_operator.gateway.webhooks import WebhookAccess
 from reactor_operator.store.port import Commit, Pools, Store
 
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -83,13 +84,15 @@ async def running_gateway(
     lease_seconds: float = 30.0,
     port: int = 0,
     signals: SignalAccess | None = None,
+    webhooks: WebhookAccess | None = None,
 ) -> AsyncIterator[Gateway]:
     """Serve until the block ends. What is sealed is sealed with KEY."""
     with listen("127.0.0.1", port) as listener:
         port = listener.getsockname()[1]
         registry = CollectorRegistry()
+        sealing = replace(keys, sealing=KEY)
         app = create_app(
-            store, KEY, StoppedClock(), registry, replace(keys, sealing=KEY), lease_seconds, signals=signals
+            store, KEY, StoppedClock(), registry, sealing, lease_seconds, signals=signals, webhooks=webhooks
         )
         serving = asyncio.create_task(serve(app, "127.0.0.1", port, listener))
         async with httpx.AsyncClient(

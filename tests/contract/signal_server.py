@@ -58,6 +58,17 @@ class WaitingRun(World):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _LOOK_SECONDS)
 
+    @contextlib.asynccontextmanager
+    async def answering(self) -> AsyncIterator[None]:
+        """The operator answers, until the block ends."""
+        stop = asyncio.Event()
+        following = asyncio.create_task(self.follow(stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            await following
+
 
 @dataclass(frozen=True, slots=True)
 class Signals:
@@ -89,17 +100,6 @@ class Signals:
         header = read_header(await self.store.load(REF.uid))
         assert header is not None
         return header
-
-    @contextlib.asynccontextmanager
-    async def answered(self) -> AsyncIterator[None]:
-        """The operator answers, until the block ends."""
-        stop = asyncio.Event()
-        following = asyncio.create_task(self.run.follow(stop))
-        try:
-            yield
-        finally:
-            stop.set()
-            await following
 
 
 @contextlib.asynccontextmanager

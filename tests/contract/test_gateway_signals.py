@@ -135,7 +135,7 @@ class TestPending:
     async def test_the_answer_comes_while_it_is_waited_for(self, served_store: ServedStore) -> None:
         async with signalling(served_store) as signals:
             waiting = asyncio.create_task(signals.post(RESUME, messageId="m-1"))
-            async with signals.answered():
+            async with signals.run.answering():
                 assert (await waiting).json()["answer"] == "accepted"
 
     @pytest.mark.parametrize(

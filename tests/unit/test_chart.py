@@ -91,14 +91,14 @@ def test_the_operator_makes_deployments_and_never_deletes_one_or_writes_a_pool()
     assert "secrets" not in granted
 
 
-def test_the_gateway_reviews_callers_and_reads_runs_where_signals_are_on_and_has_no_token_where_they_are_off() -> None:
+def test_the_gateway_reads_runs_for_signals_and_reactors_for_webhooks_and_without_both_has_no_token() -> None:
     gateway = (TEMPLATES / "gateway.yaml").read_text()
-    assert "automountServiceAccountToken: {{ $values.signals.enabled }}" in gateway
+    assert "automountServiceAccountToken: {{ or $values.signals.enabled (not (empty $webhooks)) }}" in gateway
     assert gateway.count("automountServiceAccountToken: false") == 1  # of the account: other pods get none either
     rights = (TEMPLATES / "gateway-rbac.yaml").read_text()
-    assert rights.startswith("{{- if and .Values.rbac.create .Values.gateway.signals.enabled }}")
+    assert "{{- if and .Values.rbac.create (or .Values.gateway.signals.enabled $webhooks) }}" in rights
     assert "name: system:auth-delegator" in rights
-    assert rules(rights) == {"reactorruns": {"get"}}
+    assert rules(rights) == {"reactorruns": {"get"}, "reactors": {"get"}}
 
 
 def test_every_kind_is_installed_with_the_chart() -> None:

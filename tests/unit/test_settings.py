@@ -150,3 +150,17 @@ def test_who_asks_is_not_taken_for_true_unless_the_chart_says_that_a_policy_sees
     assert load_operator_settings({**environment, "REACTOR_ADMISSION_POLICY": "true"}).admission_policy
     with pytest.raises(BadSettings, match="REACTOR_ADMISSION_POLICY"):
         load_operator_settings({**environment, "REACTOR_ADMISSION_POLICY": "yes"})
+
+
+def test_webhooks_are_off_until_a_folder_has_their_keys(environment: dict[str, str], tmp_path: Path) -> None:
+    settings = load_gateway_settings(environment)
+    assert (settings.webhook_keys, settings.webhook_rate) == (None, 10.0)
+    said = {"REACTOR_WEBHOOK_KEYS": str(tmp_path / "later"), "REACTOR_WEBHOOKS_PER_SECOND": "0.5"}
+    settings = load_gateway_settings({**environment, **said})
+    assert (settings.webhook_keys, settings.webhook_rate) == (tmp_path / "later", 0.5)
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "nan", "1e3", "many"])
+def test_a_rate_that_lets_nobody_through_is_refused(environment: dict[str, str], rate: str) -> None:
+    with pytest.raises(BadSettings, match=r"REACTOR_WEBHOOKS_PER_SECOND: found .*, expected how many in a second"):
+        load_gateway_settings({**environment, "REACTOR_WEBHOOKS_PER_SECOND": rate})

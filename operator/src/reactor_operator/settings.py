@@ -37,6 +37,8 @@ class GatewaySettings:
     redis_url:    with the password in it.       token_key: signs the tokens of tasks and the seals of pods.
     keys:         encrypt sensitive values; none where the chart names no file.
     signals:      of the gateway: people and programs may send signals by HTTP, for which it asks the API server.
+    webhook_keys: of the gateway: the folder that has the keys of webhooks; None: nobody may deliver.
+    webhook_rate: of the gateway: how many deliveries in a second each webhook takes.
     """
 
     installation: str
@@ -47,6 +49,8 @@ class GatewaySettings:
     pod_name: str
     pod_namespace: str
     signals: bool = False
+    webhook_keys: Path | None = None
+    webhook_rate: float = 10.0
 
     @property
     def keyring(self) -> Keyring:
@@ -84,8 +88,10 @@ def load_gateway_settings(environment: Mapping[str, str]) -> GatewaySettings:
     reading = _Reading(environment)
     shared = _shared(reading)
     signals = reading.take("REACTOR_HTTP_SIGNALS", _one_of(("true", "false")), default="false")
+    folder = reading.take("REACTOR_WEBHOOK_KEYS", _folder_or_none, default=_NO_FILE)
+    rate = reading.take("REACTOR_WEBHOOKS_PER_SECOND", _rate, default="10")
     reading.finish()
-    return replace(shared, signals=signals == "true")
+    return replace(shared, signals=signals == "true", webhook_keys=folder, webhook_rate=rate)
 
 
 def load_operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
@@ -227,6 +233,13 @@ def _image(text: str) -> str:
     if not text or any(character.isspace() for character in text):
         raise ValueError(f"found {text!r}, expected an image such as reactor-runtime:0.1.0")
     return text
+
+
+def _rate(text: str) -> float:
+    rate = float(text) if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text, re.ASCII) else 0.0
+    if rate <= 0:
+        raise ValueError(f"found {text!r}, expected how many in a second, such as 10 or 0.5")
+    return rate
 
 
 def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:

@@ -270,7 +270,7 @@ RULES: list[tuple[str, Mapping[str, Any], str, str]] = [
         "InvalidValue",
     ),
     ("a boolean key", {"steps": [{"name": "a", "run": PYTHON, True: 1}]}, "spec.steps[0]", "InvalidKey"),
-    ("what is not built", spec(step("a"), webhooks=[]), "spec.webhooks", "UnknownField"),
+    ("what is not built", spec(step("a"), schedule="0 * * * *"), "spec.schedule", "UnknownField"),
     ("no run at all", spec(step("a"), maxActiveRuns=0), "spec.maxActiveRuns", "InvalidValue"),
     ("a limit that is no number", spec(step("a"), maxActiveRuns="3"), "spec.maxActiveRuns", "InvalidValue"),
     ("a limit of null", spec(step("a"), maxActiveRuns=None), "spec.maxActiveRuns", "InvalidValue"),

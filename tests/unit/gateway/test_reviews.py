@@ -9,13 +9,14 @@ import pytest
 import pytest_asyncio
 
 from reactor_operator.encryption import NO_KEYS
+from reactor_operator.evaluation.evaluator import ProcessEvaluator
 from reactor_operator.gateway.bodies import Refusal
-from reactor_operator.gateway.cluster import ACCESS_REVIEWS, TOKEN_REVIEWS, ClusterReviews, ClusterRuns
+from reactor_operator.gateway.cluster import ACCESS_REVIEWS, TOKEN_REVIEWS, ClusterReactors, ClusterReviews, ClusterRuns
 from reactor_operator.gateway.reviews import KEPT_SECONDS, Caller, KeptReviews, Right
 from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.errors import ApiUnavailable
-from reactor_operator.kube.paths import REACTOR_RUN
-from reactor_operator.running.gateway import signal_access
+from reactor_operator.kube.paths import REACTOR, REACTOR_RUN
+from reactor_operator.running.gateway import api_server, signal_access, webhook_access
 from reactor_operator.settings import GatewaySettings
 from tests.contract.people import SIGNAL, People
 from tests.unit.kube.api_server import ApiServer, Json
@@ -153,7 +154,8 @@ class TestOfTheProcess:
         (tmp_path / "config").write_text(json.dumps(config))
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
         answer(server, 201, {"status": {"authenticated": True, "user": USER}})
-        async with signal_access(SETTINGS) as access:
+        async with api_server(SETTINGS) as client:
+            access = signal_access(SETTINGS, client)
             assert access is not None
             assert await access.reviews.identify("secret") == ANN
             assert await access.runs.find_run("shop", "r") is None
@@ -161,8 +163,38 @@ class TestOfTheProcess:
 
     async def test_where_they_are_off_it_knows_of_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("KUBECONFIG", "/nowhere")
-        async with signal_access(replace(SETTINGS, signals=False)) as access:
-            assert access is None
+        settings = replace(SETTINGS, signals=False)
+        async with api_server(settings) as client:
+            assert (client, signal_access(settings, client)) == (None, None)
+            assert webhook_access(settings, client, ProcessEvaluator()) is None
+
+    async def test_of_signals_and_webhooks_each_is_on_for_itself(self, client: KubeClient, tmp_path: Path) -> None:
+        settings = replace(SETTINGS, signals=False, webhook_keys=tmp_path, webhook_rate=3.0)
+        assert signal_access(settings, client) is None
+        access = webhook_access(settings, client, ProcessEvaluator())
+        assert access is not None
+        assert (access.folder, access.per_second) == (tmp_path, 3.0)
+        assert webhook_access(SETTINGS, client, ProcessEvaluator()) is None
+
+
+class TestClusterReactors:
+    async def test_a_reactor_is_found_by_its_name(self, server: ApiServer, client: KubeClient) -> None:
+        await server.put(REACTOR.object("shop", "order"), {"spec": {"webhooks": []}})
+        found = await ClusterReactors(client).get_reactor("shop", "order")
+        assert found is not None
+        assert found.spec == {"webhooks": []}
+        assert await ClusterReactors(client).get_reactor("shop", "other") is None
+
+    async def test_one_of_a_namespace_that_is_not_watched_is_none(self, server: ApiServer, client: KubeClient) -> None:
+        answer(server, 403, {"kind": "Status", "reason": "Forbidden", "message": "cannot get reactors"})
+        assert await ClusterReactors(client).get_reactor("bank", "order") is None
+
+    async def test_where_reactors_cannot_be_read_nothing_is_said_of_them(
+        self, server: ApiServer, client: KubeClient
+    ) -> None:
+        answer(server, 500, {"kind": "Status", "reason": "Other", "message": "no"})
+        with pytest.raises(ApiUnavailable):
+            await ClusterReactors(client).get_reactor("shop", "order")
 
 
 class TestKept:

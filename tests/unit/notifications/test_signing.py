@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reactor_operator.notifications.signing import KeyUnusable, SigningKeys, sign
+from reactor_operator.named_keys import KeyUnusable
+from reactor_operator.notifications.signing import SigningKeys, sign
 
 KEY = "0123456789abcdef0123456789abcdef"
 

@@ -7,8 +7,9 @@ The shape is judged by the models, then the rules that look across fields and st
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from reactor_operator.api.blueprint import CannotLayOut, blueprint_of, composed_names
 from reactor_operator.api.bodies import MAX_STEPS
@@ -20,6 +21,7 @@ from reactor_operator.api.graph import Graph, Names, finals_graph, graph_of
 from reactor_operator.api.hidden_mounts import hidden_mounts
 from reactor_operator.api.map_rules import Inside
 from reactor_operator.api.map_windows import narrowed_windows
+from reactor_operator.api.model import Model
 from reactor_operator.api.notifications import MAX_NOTIFICATIONS, Notification, notifications_problems
 from reactor_operator.api.placement_rules import placement_problems, placement_warnings
 from reactor_operator.api.problems import Problem
@@ -31,7 +33,10 @@ from reactor_operator.api.source_rules import returns_problems
 from reactor_operator.api.sources import Source
 from reactor_operator.api.steps import default_environment_problems, step_problems, step_warnings, steps_inside
 from reactor_operator.api.taint import sensitive_problems, sensitivity_of
+from reactor_operator.api.webhook_rules import webhooks_problems
+from reactor_operator.api.webhooks import MAX_WEBHOOKS, Webhook
 
+M = TypeVar("M", bound=Model)
 _ABOUT_PLACES = re.compile(r"\.(placement|poolRef)\b")
 """Fields that are judged together: where one of them has a wrong shape, another one may only seem to lack."""
 
@@ -72,7 +77,8 @@ def _check(document: object) -> CheckedReactor:
     placed = not any(_ABOUT_PLACES.search(problem.path) for problem in problems)
     warnings: list[Problem] = []
     every = [*parts.steps.values(), *parts.finals.values()]
-    maps = Inside(every=_names_of_maps(every))
+    within = [step for outer in every for step in steps_inside(outer)]
+    maps = Inside(every=frozenset(step.name for step in within if step.map is not None))
     for index, step in parts.steps.items():
         problems += step_problems(step, f"spec.steps[{index}]", inside=maps)
         problems += placement_problems(step, parts.defaults, f"spec.steps[{index}]") if placed else ()
@@ -92,6 +98,7 @@ def _check(document: object) -> CheckedReactor:
     if parts.returns is not None:
         problems += returns_problems(parts.returns, "spec.returns")
     problems += notifications_problems(parts.notifications, "spec.notifications")
+    problems += webhooks_problems(parts.webhooks, within, "spec.webhooks")
     if parts.two_schemas:
         message = "found it beside inputsSchema, expected only one of them"
         problems.append(Problem("spec.inputsSchemaFrom", message, "InvalidValue"))
@@ -107,10 +114,6 @@ def _check(document: object) -> CheckedReactor:
     if spec is not None and not problems and mentions_sensitive(document) and not composed_names(spec):
         problems += _sensitive(spec)
     return CheckedReactor(None if problems else spec, tuple(dict.fromkeys(problems)), tuple(warnings))
-
-
-def _names_of_maps(steps: Iterable[Step]) -> frozenset[str]:
-    return frozenset(step.name for outer in steps for step in steps_inside(outer) if step.map is not None)
 
 
 def _sensitive(spec: ReactorSpec) -> list[Problem]:
@@ -133,6 +136,7 @@ class _Parts:
     defaults: Defaults
     returns: Source | None
     notifications: Mapping[int, Notification]
+    webhooks: Mapping[int, Webhook]
     inputs_schema: Mapping[str, object] | None
     two_schemas: bool
 
@@ -146,6 +150,7 @@ class _Parts:
             defaults=spec.defaults,
             returns=spec.returns,
             notifications=dict(enumerate(spec.notifications)),
+            webhooks=dict(enumerate(spec.webhooks)),
             inputs_schema=spec.inputs_schema,
             two_schemas=spec.inputs_schema is not None and spec.inputs_schema_from is not None,
         )
@@ -165,7 +170,8 @@ class _Parts:
             finals=finals,
             defaults=defaults or Defaults(),
             returns=check_model(Source, spec["returns"], base="")[0] if "returns" in spec else None,
-            notifications=_sound_notifications(spec.get("notifications")),
+            notifications=_sound(Notification, spec.get("notifications"), MAX_NOTIFICATIONS),
+            webhooks=_sound(Webhook, spec.get("webhooks"), MAX_WEBHOOKS),
             inputs_schema=schema if isinstance(schema, dict) else None,
             two_schemas=schema is not None and spec.get("inputsSchemaFrom") is not None,
         )
@@ -179,9 +185,10 @@ def _salvage(listed: object) -> tuple[list[object], dict[int, Step]]:
     return names, {index: step for index, step in sound.items() if step is not None}
 
 
-def _sound_notifications(listed: object) -> dict[int, Notification]:
-    written = listed[:MAX_NOTIFICATIONS] if isinstance(listed, list) else []
-    judged = {index: check_model(Notification, one, base="")[0] for index, one in enumerate(written)}
+def _sound(model: type[M], listed: object, most: int) -> dict[int, M]:
+    """Return the first `most` objects of a list that are sound, by place."""
+    written = listed[:most] if isinstance(listed, list) else []
+    judged = {index: check_model(model, one, base="")[0] for index, one in enumerate(written)}
     return {index: one for index, one in judged.items() if one is not None}
 
 

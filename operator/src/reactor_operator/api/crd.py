@@ -40,7 +40,7 @@ _IMMUTABLE = (
 def render_reactor() -> dict[str, Any]:
     """Return the definition of the kind Reactor."""
     spec = structural_schema(ReactorSpec, keep_unknown=True)
-    for named in ("steps", "notifications"):
+    for named in ("steps", "notifications", "webhooks"):
         spec["properties"][named] |= {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
     return _definition(
         kind="Reactor",

@@ -41,7 +41,7 @@ class Inside:
         return (INDEX,) if self.places_only else (ELEMENT, INDEX)
 
 
-NOWHERE = Inside()
+NOWHERE: Inside = Inside()
 
 
 def element_problems(source: Source, path: str, inside: Inside) -> Iterator[Problem]:

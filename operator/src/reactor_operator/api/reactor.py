@@ -32,6 +32,7 @@ from reactor_operator.api.model import (
 )
 from reactor_operator.api.notifications import MAX_NOTIFICATIONS, Notification
 from reactor_operator.api.sources import KeyRef, Source
+from reactor_operator.api.webhooks import MAX_WEBHOOKS, Webhook
 from reactor_operator.engine.identity import Action
 from reactor_operator.engine.plan import OnFailure
 
@@ -271,6 +272,10 @@ class ReactorSpec(Model):
     )
     notifications: Annotated[tuple[Notification, ...], Field(max_length=MAX_NOTIFICATIONS)] = Field(
         default=(), description="Events of runs that are told to endpoints outside. They never change how a run goes."
+    )
+
+    webhooks: Annotated[tuple[Webhook, ...], Field(max_length=MAX_WEBHOOKS)] = Field(
+        default=(), description="Deliveries from outside that resume interrupts of this reactor, each at its address."
     )
 
     @cached_property

@@ -77,6 +77,14 @@ class ProcessEvaluator:
         values = await self._evaluate(asked, environment, subject)
         return values if isinstance(values, Failure) else _resolve(sources, environment, values, subject)
 
+    async def evaluate_expressions(
+        self, expressions: Mapping[str, str], environment: Environment, subject: str
+    ) -> Mapping[str, object] | Failure:
+        """Return the values of `expressions` by the field that each is written in."""
+        asked = [_Asked(field, text) for field, text in expressions.items()]
+        values = await self._evaluate(asked, environment, subject)
+        return values if isinstance(values, Failure) else {one.field: values[one.expression] for one in asked}
+
     async def choose(self, conditions: Sequence[str], environment: Environment, subject: str) -> int | Failure | None:
         """Return the place of the first condition that is true, None where none is; those after it are not asked.
 

@@ -1,8 +1,8 @@
-"""The gateway's HTTP application: what tasks and workers of pools speak to (docs/protocol.md), and who sends signals.
+"""The gateway's HTTP application: what tasks and workers of pools speak to (docs/protocol.md), and who resumes runs.
 
 In: requests from pods, people and programs. Out: answers by the protocol's tables, a line of log for what is our fault.
-Never here: anything about one route (`tasks`, `pools`, `signals`), or trust in a request before `requests`,
-`pool_requests` or `callers` has seen its token.
+Never here: anything about one route (`tasks`, `pools`, `signals`, `webhooks`), or trust in a request before `requests`,
+`pool_requests`, `callers` or `proofs` has seen its token or signature.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ from reactor_operator.gateway.signals import SignalAccess, SignalService, Signal
 from reactor_operator.gateway.tasks import TaskService, TaskStore
 from reactor_operator.gateway.tokens import SHORTEST_KEY
 from reactor_operator.gateway.turns import HeldResponse, Turns
+from reactor_operator.gateway.webhooks import WebhookAccess, WebhookService, WebhookStore
 from reactor_operator.ports import Clock, Unavailable
 from reactor_operator.store.port import StoreUnavailable
 
@@ -39,7 +40,7 @@ _LARGE_BODIES_AT_ONCE = 2
 _log = structlog.get_logger("reactor_operator.gateway")
 
 
-class GatewayStore(TaskStore, PoolStore, SignalStore, Protocol):
+class GatewayStore(TaskStore, PoolStore, SignalStore, WebhookStore, Protocol):
     """What the gateway needs of the store."""
 
 
@@ -55,11 +56,12 @@ def create_app(
     lease_seconds: float = LEASE_SECONDS,
     *,
     signals: SignalAccess | None = None,
+    webhooks: WebhookAccess | None = None,
 ) -> Starlette:
     """Return the application. `registry` is where its series go (see `operations`); `keys` open and encrypt values.
 
     lease_seconds: for how long a worker of a pool has a task before it says that it lives.
-    signals:       None: nobody may send any here.
+    signals, webhooks: None: nobody may send any here.
     """
     if len(token_key) < SHORTEST_KEY:
         raise ValueError(f"token key: found {len(token_key)} bytes, expected at least {SHORTEST_KEY}")
@@ -97,6 +99,9 @@ def create_app(
             Route("/v1/signals", posting, methods=_EVERY_METHOD),
             Route("/v1/signals/{rest:path}", looking, methods=_EVERY_METHOD),
         ]
+    if webhooks is not None:
+        delivering = answering(WebhookService(store, keys, clock, webhooks).post, lambda _: "webhook")
+        routes.append(Route("/v1/webhooks/{rest:path}", delivering, methods=_EVERY_METHOD))
     return Starlette(routes=routes)
 
 

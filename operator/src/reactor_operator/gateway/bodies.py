@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 BODY_LIMIT = 32 * 1024 * 1024
 OUTCOME_LIMIT = BODY_LIMIT + 1024
 """A result of exactly BODY_LIMIT is allowed, and the document around it needs a little room."""
-_BODY_SECONDS = 120.0
+BODY_SECONDS = 120.0
 
 
 class Refusal(Exception):
@@ -26,20 +26,21 @@ class Refusal(Exception):
         self.errors = errors
 
 
-async def read_body(http: Request, limit: int) -> bytes:
-    """Return the body. Raises Refusal (413) as soon as it is known to be longer than `limit` bytes."""
+async def read_body(http: Request, limit: int, seconds: float = BODY_SECONDS) -> bytes:
+    """Return the body. Raises Refusal: 413 as soon as it is known to be longer than `limit` bytes, 408 where it takes
+    longer than `seconds`."""
     announced = announced_size(http)
     if announced is not None and announced > limit:
         raise _too_large(limit)
     body = bytearray()
     try:
-        async with asyncio.timeout(_BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             async for part in http.stream():
                 body += part
                 if len(body) > limit:
                     raise _too_large(limit)
     except TimeoutError:
-        raise Refusal(408, f"the body did not arrive within {_BODY_SECONDS:g} s", {"Connection": "close"}) from None
+        raise Refusal(408, f"the body did not arrive within {seconds:g} s", {"Connection": "close"}) from None
     except ClientDisconnect:
         raise Refusal(400, "the connection ended before the body did") from None
     return bytes(body)

@@ -1,15 +1,17 @@
-"""The API server as the gateway asks it, with rights of its own: callers, what they may do, and which run has a name.
+"""The API server as the gateway asks it, with rights of its own: callers, what they may do, runs by name, reactors.
 
-In: tokens, rights, names. Out: the words of TokenReview and SubjectAccessReview, uids. Never here: a write, a cache, or
-a read that stands for one that the caller could not make: what they may do is reviewed before.
+In: tokens, rights, names. Out: the words of TokenReview and SubjectAccessReview, uids, reactors. Never here: a write, a
+cache, or an answer to whoever did not prove to be allowed it.
 """
 
 from reactor_operator.gateway.bodies import Refusal
 from reactor_operator.gateway.reviews import Caller, Right
 from reactor_operator.kube.client import KubeClient
+from reactor_operator.kube.definitions import parse_reactor
 from reactor_operator.kube.errors import Forbidden, refusals_as_unavailable
 from reactor_operator.kube.fields import JsonObject, flag_at, map_at, text_at
-from reactor_operator.kube.paths import REACTOR_RUN
+from reactor_operator.kube.paths import REACTOR, REACTOR_RUN
+from reactor_operator.ports import ReactorObject
 
 TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105
 ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
@@ -73,6 +75,24 @@ class ClusterRuns:
                     raise
                 raise Refusal(404, f"namespace {namespace} is not one that this installation watches") from None
         return text_at(found, "metadata", "uid") or None
+
+
+class ClusterReactors:
+    """Reactors by name, as the API server has them now."""
+
+    def __init__(self, client: KubeClient) -> None:
+        self._client = client
+
+    async def get_reactor(self, namespace: str, name: str) -> ReactorObject | None:
+        """Return a reactor, None also where the gateway may not look. Raises Unavailable."""
+        with refusals_as_unavailable(f"get Reactor {namespace}/{name}"):
+            try:
+                found = await self._client.get(REACTOR.object(namespace, name))
+            except Forbidden as problem:
+                if problem.status != _FORBIDDEN:
+                    raise
+                return None  # the namespace is not one that this installation watches
+        return None if found is None else parse_reactor(found)
 
 
 def _texts(found: object) -> tuple[str, ...]:

@@ -6,14 +6,13 @@ Never here: a judgement of our own. Where the API server says nothing, nobody is
 
 import hashlib
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
+
+from reactor_operator.gateway.kept import Kept
 
 KEPT_SECONDS = 5.0
-_KEPT_AT_MOST = 1_024
-V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +55,8 @@ class KeptReviews:
 
     def __init__(self, reviews: Reviews, now: Callable[[], float] = time.monotonic) -> None:
         self._reviews = reviews
-        self._callers = _Kept[Caller](now)
-        self._rights = _Kept[bool](now)
+        self._callers = Kept[Caller](KEPT_SECONDS, now)
+        self._rights = Kept[bool](KEPT_SECONDS, now)
 
     async def identify(self, token: str) -> Caller | None:
         """Return whose token it is."""
@@ -73,21 +72,3 @@ class KeptReviews:
         if not known and (known := await self._reviews.allows(caller, right)):
             self._rights.keep((caller, right), known)
         return known
-
-
-class _Kept(Generic[V]):
-    """The newest answers, each for `KEPT_SECONDS`."""
-
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
-        self._answers: OrderedDict[object, tuple[float, V]] = OrderedDict()
-
-    def get(self, key: object) -> V | None:
-        found = self._answers.get(key)
-        return found[1] if found is not None and self._now() < found[0] else None
-
-    def keep(self, key: object, answer: V) -> None:
-        self._answers.pop(key, None)
-        self._answers[key] = (self._now() + KEPT_SECONDS, answer)
-        if len(self._answers) > _KEPT_AT_MOST:
-            self._answers.popitem(last=False)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from reactor_operator.gateway.bodies import Refusal
 from reactor_operator.reconciling.correlations import correlation_name, parse_holder
-from reactor_operator.store.port import Closed, Correlations, Held
+from reactor_operator.store.port import Closed, Correlations
 
 
 class Runs(Protocol):
@@ -46,9 +46,18 @@ class Targets:
 
         Raises Refusal (404), StoreUnavailable.
         """
-        found = await self._correlations.find_correlation(correlation_name(namespace, reactor, id_))
-        match found:
-            case Held() | Closed():
-                return Target(run=found.run, step=parse_holder(found.path)[0], closed=isinstance(found, Closed))
-            case None:
-                raise Refusal(404, f"no interrupt of reactor {namespace}/{reactor} waits under the id {id_!r}")
+        found = await target_under(self._correlations, namespace, reactor, id_)
+        if found is None:
+            raise Refusal(404, f"no interrupt of reactor {namespace}/{reactor} waits under the id {id_!r}")
+        return found
+
+
+async def target_under(correlations: Correlations, namespace: str, reactor: str, id_: str) -> Target | None:
+    """Return the run in which an interrupt of a reactor waits under an id, or did not long ago; None where none did.
+
+    Raises StoreUnavailable.
+    """
+    found = await correlations.find_correlation(correlation_name(namespace, reactor, id_))
+    if found is None:
+        return None
+    return Target(run=found.run, step=parse_holder(found.path)[0], closed=isinstance(found, Closed))

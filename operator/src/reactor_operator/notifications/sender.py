@@ -15,9 +15,10 @@ from reactor_operator.engine.actions import Notify
 from reactor_operator.engine.events import NotificationEnded
 from reactor_operator.engine.identity import digest_of
 from reactor_operator.engine.launching import base_delay_ms
+from reactor_operator.named_keys import KeyUnusable
 from reactor_operator.notifications.posting import Post
 from reactor_operator.notifications.run_event import CONTENT_TYPE, event_of, render_cloud_event
-from reactor_operator.notifications.signing import HEADER, KeyUnusable, SigningKeys, sign
+from reactor_operator.notifications.signing import HEADER, SigningKeys, sign
 from reactor_operator.ports import About, Clock
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry, Inbox, StoreUnavailable

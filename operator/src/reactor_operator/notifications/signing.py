@@ -13,16 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reactor_operator.gateway.tokens import SHORTEST_KEY
+from reactor_operator.named_keys import KeyUnusable, long_enough, read_key
 
 HEADER = "Reactor-Signature"
 VARIABLE_PREFIX = "REACTOR_SIGNING_KEY_"
 FOLDER_VARIABLE = "REACTOR_SIGNING_KEYS"
-_LARGEST_KEY = 65_536
-
-
-class KeyUnusable(Exception):
-    """There is no such key, or it is too short; the message says where it was looked for."""
+_KIND = "signing key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,22 +39,12 @@ class SigningKeys:
 
     def find(self, name: str) -> bytes:
         """Return a key. A line end after it is not part of it. Raises KeyUnusable."""
-        key = self._read(name)
-        if len(key) < SHORTEST_KEY:
-            found = f"has {len(key)} bytes, expected a random key of at least {SHORTEST_KEY}"
-            raise KeyUnusable(f"signing key '{name}' {found}")
-        return key
+        return long_enough(self._read(name), name, _KIND)
 
     def _read(self, name: str) -> bytes:
         variable = VARIABLE_PREFIX + name.upper().replace("-", "_")
-        if self.folder is not None:
-            try:
-                with (self.folder / name).open("rb") as file:
-                    return file.read(_LARGEST_KEY).rstrip(b"\r\n")
-            except FileNotFoundError:
-                pass
-            except OSError as problem:
-                raise KeyUnusable(f"signing key '{name}' cannot be read: {problem.strerror}") from None
+        if self.folder is not None and (key := read_key(self.folder, name, _KIND)) is not None:
+            return key
         if variable in self.variables:
             return self.variables[variable].encode("utf-8", "surrogateescape").rstrip(b"\r\n")
         if self.by_variable:

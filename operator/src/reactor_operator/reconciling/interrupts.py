@@ -34,13 +34,19 @@ async def correlation_of(
     if isinstance(found, Failure):
         return masked(found, environment)
     value = found[_FIELD]
-    if isinstance(value, str) and 0 < len(value) <= CORRELATION_LIMIT and printable(value, keep="") == value:
+    fault = correlation_fault(value)
+    if isinstance(value, str) and fault is None:
         return value
-    message = (
-        f"{subject}: {_FIELD}: found {render_found(value)}, expected a text of 1 to {CORRELATION_LIMIT} characters"
-    )
+    message = f"{subject}: {_FIELD}: {fault}"
     failure = Failure(kind=FailureKind.INVALID_ARGUMENTS, message=render_message(message), retryable=False)
     return masked(failure, environment)
+
+
+def correlation_fault(value: object) -> str | None:
+    """Return why a value is no correlation id, None where it is one."""
+    if isinstance(value, str) and 0 < len(value) <= CORRELATION_LIMIT and printable(value, keep="") == value:
+        return None
+    return f"found {render_found(value)}, expected a text of 1 to {CORRELATION_LIMIT} characters"
 
 
 def refuse_claim(subject: str, correlation: str, other: str) -> Failure:

@@ -1,6 +1,7 @@
 """The gateway as a process: its application and its operations port, until told to stop.
 
-In: `GatewaySettings`. Out: nothing. Never here: the API server where nobody may send signals; tasks need Redis only.
+In: `GatewaySettings`. Out: nothing. Never here: the API server where nobody may send signals or deliveries; tasks need
+Redis only.
 """
 
 import asyncio
@@ -10,12 +11,14 @@ from contextlib import asynccontextmanager
 import structlog
 from prometheus_client import CollectorRegistry
 
+from reactor_operator.evaluation.evaluator import ProcessEvaluator
 from reactor_operator.gateway.app import create_app
-from reactor_operator.gateway.cluster import ClusterReviews, ClusterRuns
+from reactor_operator.gateway.cluster import ClusterReactors, ClusterReviews, ClusterRuns
 from reactor_operator.gateway.operations import create_operations_app
 from reactor_operator.gateway.readiness import store_answers
 from reactor_operator.gateway.serve import serve
 from reactor_operator.gateway.signals import SignalAccess
+from reactor_operator.gateway.webhooks import WebhookAccess
 from reactor_operator.kube.access import load_access
 from reactor_operator.kube.client import KubeClient
 from reactor_operator.running.clock import WallClock
@@ -36,8 +39,12 @@ async def run_gateway(settings: GatewaySettings, stop: asyncio.Event) -> None:
     registry = CollectorRegistry()
     store = RedisStore(settings.redis_url, settings.installation)
     try:
-        async with signal_access(settings) as signals, asyncio.TaskGroup() as group:
-            app = create_app(store, settings.token_key, WallClock(), registry, settings.keyring, signals=signals)
+        async with api_server(settings) as client, evaluator() as expressions, asyncio.TaskGroup() as group:
+            signals = signal_access(settings, client)
+            webhooks = webhook_access(settings, client, expressions)
+            app = create_app(
+                store, settings.token_key, WallClock(), registry, settings.keyring, signals=signals, webhooks=webhooks
+            )
             operations = create_operations_app(registry, store_answers(store))
             tasks = [
                 group.create_task(forever("tasks", serve(app, _ANY_ADDRESS, TASKS_PORT))),
@@ -52,11 +59,42 @@ async def run_gateway(settings: GatewaySettings, stop: asyncio.Event) -> None:
 
 
 @asynccontextmanager
-async def signal_access(settings: GatewaySettings) -> AsyncIterator[SignalAccess | None]:
-    """Give what signals need of the API server, None where nobody may send any. Raises NoAccess."""
-    if not settings.signals:
+async def api_server(settings: GatewaySettings) -> AsyncIterator[KubeClient | None]:
+    """Give the API server, None where nobody may send anything that needs it. Raises NoAccess."""
+    if not settings.signals and settings.webhook_keys is None:
         yield None
         return
     access = await load_access()
     async with KubeClient(access, timeout_seconds=_REVIEW_SECONDS, connections=_REVIEWS_AT_ONCE) as client:
-        yield SignalAccess(reviews=ClusterReviews(client), runs=ClusterRuns(client))
+        yield client
+
+
+@asynccontextmanager
+async def evaluator() -> AsyncIterator[ProcessEvaluator]:
+    """Give what evaluates the expressions of webhooks: one process, which is there once there is one to evaluate."""
+    expressions = ProcessEvaluator(workers=1)
+    try:
+        yield expressions
+    finally:
+        await expressions.close()
+
+
+def signal_access(settings: GatewaySettings, client: KubeClient | None) -> SignalAccess | None:
+    """Return what signals need of the API server, None where nobody may send any."""
+    if client is None or not settings.signals:
+        return None
+    return SignalAccess(reviews=ClusterReviews(client), runs=ClusterRuns(client))
+
+
+def webhook_access(
+    settings: GatewaySettings, client: KubeClient | None, expressions: ProcessEvaluator
+) -> WebhookAccess | None:
+    """Return what webhooks need, None where they have no keys."""
+    if client is None or settings.webhook_keys is None:
+        return None
+    return WebhookAccess(
+        reactors=ClusterReactors(client),
+        folder=settings.webhook_keys,
+        expressions=expressions,
+        per_second=settings.webhook_rate,
+    )
