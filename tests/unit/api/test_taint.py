@@ -35,6 +35,10 @@ def transform(name: str, **source: Any) -> dict[str, Any]:
     return {"name": name, "transform": source}
 
 
+def waiting(correlation: str) -> dict[str, Any]:
+    return {"name": "ask", "interrupt": {"correlationId": correlation}}
+
+
 READS = [
     ("an input", {"input": "card"}, True),
     ("a part of an input", {"input": "card.number"}, True),
@@ -189,6 +193,12 @@ SHOWN = [
     (step("a", arguments=ARGUMENTS, undo=container(env=ENV)), "spec.steps[0].undo.container.env[1].argument"),
     (step("a", sensitive=True, run=container()), "spec.steps[0].run.container.output"),
     (step("a", arguments={"x": {"value": "y", "sensitive": True}}), "spec.steps[0].arguments.x.sensitive"),
+    (waiting("inputs.card"), "spec.steps[0].interrupt.correlationId"),
+    (waiting("string(inputs)"), "spec.steps[0].interrupt.correlationId"),
+    (
+        {"name": "rows", "map": {"source": {"value": [1]}, "steps": [waiting("inputs.card")]}},
+        "spec.steps[0].map.steps[0].interrupt.correlationId",
+    ),
 ]
 
 
@@ -221,3 +231,12 @@ def test_problems_of_sensitive_inputs_do_not_say_what_was_found() -> None:
     assert {problem.path for problem in problems} == {"spec.inputs.card", "spec.inputs.n.pin"}
     assert "CANARY" not in str(problems)
     assert "4711" not in str(problems)
+
+
+def test_an_interrupt_may_have_an_id_of_what_anybody_may_see() -> None:
+    assert check(waiting("inputs.who"), step("a", sensitive=True), inputsSchema=SCHEMA).problems == ()
+
+
+def test_an_id_that_is_made_of_a_sensitive_result_is_refused() -> None:
+    problems = check(step("a", sensitive=True), waiting("results.a.id"), inputsSchema=SCHEMA).problems
+    assert found(problems) == {("spec.steps[1].interrupt.correlationId", "SensitiveValue")}

@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 
 from reactor_operator.engine import events as ev
+from reactor_operator.engine.actions import Notify
 from reactor_operator.engine.decide import decide_together
 from reactor_operator.engine.facts import FactKind
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.interrupting import CONSUMED_KEPT
 from reactor_operator.engine.plan import Endpoint, NotificationPlan
 from reactor_operator.engine.signals import ANSWERS_KEPT
-from reactor_operator.engine.state import RunPhase, StepPhase
+from reactor_operator.engine.state import ElementPhase, RunPhase, StepPhase
 from tests.unit.engine.driver import (
     DONE_ONCE,
     MINUTE,
@@ -323,6 +324,39 @@ class TestInMaps:
         run.is_resumed("m[0]", request="zero").is_resumed("m[2]", request="two")
         assert run.phase is RunPhase.SUCCEEDED
         assert [one.result for one in run.outcomes("m").values()] == [value("yes")] * 3
+
+    def test_one_may_be_skipped_and_its_value_is_the_result_of_the_element(self) -> None:
+        run = Run(mapped("m", interrupt("ask"), batch_size=1), step("after", ["m"])).start(m=elements(2))
+        assert run.is_carried_over("m[0]", "by hand").answer == (True, "")
+        assert run.in_flight("m") == ["m[1]"]
+        assert run.is_resumed("m[0]", request="late").answer[0] is False
+        assert run.is_carried_over("m[0]", request="again").answer == (False, "the run has no step m[0] that is open")
+        run.is_carried_over("m[1]", request="null")
+        assert list(run.open) == ["after"]
+        told = [(one.phase, one.result) for one in run.outcomes("m").values()]
+        assert told == [(ElementPhase.SKIPPED, value("by hand")), (ElementPhase.SKIPPED, None)]
+
+    def test_a_step_beside_others_may_be_skipped(self) -> None:
+        body = (step("before"), interrupt("ask", ["before"]), step("after", ["ask"], run=attempts(2)))
+        run = Run(mapped("m", *body)).start(m=elements(1))
+        refused = (
+            "step m[0]/before is Running: while a run goes on only a step that is Retrying or Waiting can be skipped"
+        )
+        assert run.is_carried_over("m[0]/before", request="1").answer == (False, refused)
+        run.succeeds("m[0]/before").is_carried_over("m[0]/ask", "x", request="2")
+        assert (run.answer, list(run.open)) == ((True, ""), ["m[0]/after"])
+        run.fails("m[0]/after").is_carried_over("m[0]/after", "y", request="3")
+        assert (run.answer, run.phase) == ((True, ""), RunPhase.SUCCEEDED)
+
+    def test_people_are_told_of_each(self) -> None:
+        to = NotificationPlan(
+            name="mail", kinds=frozenset({FactKind.INTERRUPT_OPENED}), endpoint=Endpoint(url="http://x")
+        )
+        inner = mapped("rows", mapped("lines", interrupt("ask")), step("after", ["lines"]))
+        run = Run(inner, notifications=(to,)).start(paths={"rows": elements(1), "rows[0]/lines": elements(2)})
+        (fact,) = run.last.facts
+        assert (fact.step, fact.sequence) == ("rows[0]/lines[1]", 3)
+        assert [one for one in run.last.actions if isinstance(one, Notify)]
 
     def test_steps_around_it_go_on_in_each_element(self) -> None:
         body = (step("before"), interrupt("ask", ["before"]), step("after", ["ask"]))

@@ -43,6 +43,7 @@ class Sensitivity:
     requests:  paths of steps with the action whose request it is.
     elements:  paths of maps whose elements are.
     maps:      paths of all maps of the run.
+    correlations: paths of interrupts whose correlation id is.
     """
 
     inputs: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -52,6 +53,7 @@ class Sensitivity:
 
     elements: frozenset[str] = frozenset()
     maps: frozenset[str] = frozenset()
+    correlations: frozenset[str] = frozenset()
 
     def of_task(self, path: str, action: Action) -> Sensitive:
         """Return what is sensitive of the tasks of one action."""

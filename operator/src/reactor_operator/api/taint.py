@@ -28,14 +28,15 @@ Schemas = Mapping[str, Mapping[str, object] | None]
 """Schemas of inputs that ConfigMaps hold, by the name of the reactor; the run's own has none."""
 
 _INPUT, _ARGUMENT, _RESULT, _REQUEST, _ELEMENT = "input", "argument", "result", "request", "element"
+_CORRELATION = "correlation"
 _DECLARED = "declared"
 """A result that is called sensitive, by its step or by one around whose result it is: they are one document."""
 _BESIDE = ("result", "failure", ELEMENT, INDEX)
 _WHOLE = ""
 
 Place = tuple[str, str, str]
-"""What is marked: an input, argument, result, request, or the elements of a map; the path of its step; and its name,
-the whole of it: empty. Inside maps paths are templates: what holds for one element holds for all."""
+"""What is marked: an input, argument, result, request, correlation id, or the elements of a map; the path of its step;
+and its name, the whole of it: empty. Inside maps paths are templates: what holds for one element holds for all."""
 
 
 def sensitivity_of(blueprint: Blueprint, schemas: Schemas | None = None) -> Sensitivity:
@@ -45,8 +46,15 @@ def sensitivity_of(blueprint: Blueprint, schemas: Schemas | None = None) -> Sens
 
 
 def sensitive_problems(blueprint: Blueprint, sensitive: Sensitivity) -> Iterator[Problem]:
-    """Yield sensitive values that would be seen in a pod: in its manifest, or in what kubelet tells of its end."""
+    """Yield sensitive values that would be seen: in a pod (its manifest, or what kubelet tells of its end), or in the
+    status of a run.
+    """
     for path, node in blueprint.nodes.items() if sensitive is not NOTHING else ():
+        if path in sensitive.correlations:
+            message = (
+                "reads what is sensitive, and an id is seen in the status: expected one that is made of other values"
+            )
+            yield Problem(f"{node.field_path}.interrupt.correlationId", message, "SensitiveValue")
         if node.kind is not StepKind.TASK:
             continue
         for action in Action:
@@ -127,6 +135,7 @@ class _Marks:
             results=frozenset(path for kind, path, _ in self._marked if kind == _RESULT),
             requests=frozenset((path, Action(name)) for kind, path, name in self._marked if kind == _REQUEST),
             elements=frozenset(path for kind, path, _ in self._marked if kind == _ELEMENT),
+            correlations=frozenset(path for kind, path, _ in self._marked if kind == _CORRELATION),
             maps=frozenset(path for path, node in self._blueprint.nodes.items() if node.kind is StepKind.MAP),
         )
 
@@ -153,6 +162,8 @@ class _Marks:
             spec = step.action(action)
             for _, source in spec.http.sources() if spec is not None and spec.http is not None else ():
                 self._source(source, node.scope, node.path, (_REQUEST, node.path, action.value))
+        if node.kind is StepKind.INTERRUPT and step.interrupt is not None and step.interrupt.correlation is not None:
+            self._source(step.interrupt.correlation, node.scope, node.path, (_CORRELATION, node.path, _WHOLE))
         if step.transform is not None and node.kind is StepKind.TRANSFORM:
             self._source(step.transform, node.scope, node.path, own)
         for _, body in node.bodies:

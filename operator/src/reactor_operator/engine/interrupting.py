@@ -40,7 +40,7 @@ def open_interrupt(draft: Draft, event: ev.StepEvaluated) -> None:
         due_at=expires_at if timed else None,
         interrupt=InterruptState(correlation=event.correlation, expires_at=expires_at, otherwise=event.otherwise),
     )
-    draft.tell(FactKind.INTERRUPT_OPENED, step=path, message=event.correlation)
+    draft.root.tell(FactKind.INTERRUPT_OPENED, step=path, message=event.correlation)
 
 
 def interrupt_plan(draft: Draft, path: str) -> InterruptPlan:

@@ -162,11 +162,16 @@ def retry(draft: Draft, event: RetryRequested) -> None:
     draft.announce("Retrying", "Going on after a retry" + (f": {event.reason}" if event.reason else ""))
 
 
-def refuse_skip(draft: Draft, event: SkipRequested) -> str:
-    """Return why a step cannot be skipped, empty where it can."""
-    if event.step not in draft.plan.steps:
-        return f"the run has no step {event.step}"
-    phase = draft.step(event.step).phase
+def no_such_step(path: str) -> str:
+    """Return what is said of a path at which the run has nothing now."""
+    return f"the run has no step {path}" + (" that is open" if "[" in path else "")
+
+
+def refuse_skip(draft: Draft, inner: Draft | None, event: SkipRequested) -> str:
+    """Return why a step cannot be skipped, empty where it can. `inner`: the run or element in flight that it is in."""
+    if inner is None:
+        return no_such_step(event.step)
+    phase = inner.step(event.step).phase
     if event.step in draft.plan.finals:
         return f"step {event.step} is a finally step: it runs at every end, and its failure changes nothing"
     if draft.header.stage is Stage.OVER:
@@ -182,15 +187,15 @@ def refuse_skip(draft: Draft, event: SkipRequested) -> str:
     return ""
 
 
-def skip_step(draft: Draft, event: SkipRequested) -> None:
-    """Give a step a value, and go on with it."""
+def skip_step(draft: Draft, inner: Draft, event: SkipRequested) -> None:
+    """Give a step a value, and go on with it. `inner`: what it is in."""
     if draft.header.stage is Stage.OVER:
         take_up(draft, {})
     else:
-        draft.put(event.step, **NOT_WAITING)
-    if event.step in draft.ready:
-        draft.take_ready(event.step)
-    skip(draft, event.step, event.value)
+        inner.put(event.step, **NOT_WAITING)
+    if event.step in inner.ready:
+        inner.take_ready(event.step)
+    skip(inner, event.step, event.value)
     words = f"Step {event.step} was given a value" + (f": {event.reason}" if event.reason else "")
     draft.announce("StepSkipped", words)
 

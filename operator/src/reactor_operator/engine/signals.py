@@ -28,7 +28,15 @@ from reactor_operator.engine.failures import render_message
 from reactor_operator.engine.interrupting import CONSUMED_KEPT, expire, interrupt_plan, is_expired, reject, resume
 from reactor_operator.engine.mapping import opened
 from reactor_operator.engine.plan import StepKind
-from reactor_operator.engine.resuming import refuse_retry, refuse_skip, refuse_undo, retry, skip_step, undo
+from reactor_operator.engine.resuming import (
+    no_such_step,
+    refuse_retry,
+    refuse_skip,
+    refuse_undo,
+    retry,
+    skip_step,
+    undo,
+)
 from reactor_operator.engine.state import Goal, RunPhase, SignalAnswer, Stage, StepPhase, phase_of
 from reactor_operator.engine.suspending import already_so, refuse_suspend, suspend
 
@@ -156,7 +164,9 @@ def requested(draft: Draft, event: Signal) -> None:
         case RetryRequested():
             retry(draft, event)
         case SkipRequested():
-            skip_step(draft, event)
+            inner = _saga_of(draft, event.step)
+            assert inner is not None
+            skip_step(draft, inner, event)
         case SuspendRequested():
             suspend(draft, event)
         case RequestUnreadable() | ResumeRequested():
@@ -224,7 +234,7 @@ def _refuse_resume(draft: Draft, event: ResumeRequested) -> str:
     """Return why an interrupt takes no payload now, empty where it does. One that waited too long ends with that."""
     inner = _saga_of(draft, event.step)
     if inner is None:
-        return f"the run has no step {event.step}" + (" that is open" if "[" in event.step else "")
+        return no_such_step(event.step)
     step = inner.step(event.step)
     if (kind := inner.plan.steps[event.step].kind) is not StepKind.INTERRUPT:
         return f"step {event.step} is a {kind}, expected an interrupt"
@@ -264,7 +274,7 @@ def _refusal(draft: Draft, event: Signal) -> str:
         case RetryRequested():
             return refuse_retry(draft, event)
         case SkipRequested():
-            return refuse_skip(draft, event)
+            return refuse_skip(draft, _saga_of(draft, event.step), event)
         case ResumeRequested():
             return _refuse_resume(draft, event)
         case SuspendRequested():
