@@ -77,6 +77,10 @@ def test_a_payload_may_be_in_a_file(laptop: Laptop, tmp_path: Path) -> None:
     [
         ("@no-such-file", "--payload @no-such-file: cannot be read"),
         ("{", "--payload: expected JSON"),
+        ("NaN", "--payload: expected JSON, found 'NaN': NaN is no JSON"),
+        ("[" * 5_000 + "]" * 5_000, "it is nested too deeply"),
+        ('{"ok": true, "more": ' + "[" * 300 + "]" * 300 + "}", "nested"),
+        (f'"{"x" * 2_000_000}"', "resume is refused: found 2000002 bytes of JSON, expected at most 65536"),
         (NO, 'payload.ok: 1 is not of type "boolean"'),
     ],
 )

@@ -3,13 +3,13 @@
 In: options. Out: `Asked`; the answer, or CommandError where it is a refusal. Never here: how the request is handed in.
 """
 
-import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from reactor_operator.cli.errors import CommandError
+from reactor_operator.cli.inputs import json_of
 from reactor_operator.engine.failures import printable
 from reactor_operator.kube.fields import JsonObject, maps_at, text_at
 
@@ -53,7 +53,7 @@ def parse_json(option: str, text: str | None) -> object:
     if text is None:
         return None
     try:
-        return json.loads(text)
+        return json_of(text)
     except ValueError as problem:
         raise CommandError(f"{option}: expected JSON, found {text[:80]!r}: {problem}") from None
 

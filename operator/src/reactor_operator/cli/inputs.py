@@ -70,9 +70,17 @@ def parse_setting(setting: str) -> tuple[Keys, object]:
     if not equals or not keys or isinstance(keys[0], int):
         raise CommandError(f"--set {setting}: expected KEY=VALUE, such as orderId=o-7 or items[0].quantity=2")
     try:
-        return keys, json.loads(text, parse_int=parse_scalar, parse_float=parse_scalar, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
+        return keys, json_of(text)
+    except ValueError:
         return keys, text
+
+
+def json_of(text: str) -> object:
+    """Return the JSON that somebody typed. Raises ValueError, also where it is nested too deeply, or has NaN."""
+    try:
+        return json.loads(text, parse_int=parse_scalar, parse_float=parse_scalar, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def _parse_keys(path: str) -> Keys:

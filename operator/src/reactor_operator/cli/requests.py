@@ -52,15 +52,23 @@ def retry(
 
 
 def skip(
-    step: Annotated[str, typer.Argument(metavar="STEP", help="The step that failed, or waits for its next attempt.")],
+    step: Annotated[
+        str,
+        typer.Argument(metavar="STEP", help="The step that failed, or waits: for its next attempt, or for a signal."),
+    ],
     payload: Annotated[
-        str, typer.Option("--payload", metavar="JSON", help="The value that the step is given. Unset: null.")
+        str,
+        typer.Option(
+            "--payload",
+            metavar="JSON|@FILE",
+            help="The value that the step is given; - is standard input. Unset: null.",
+        ),
     ] = "null",
 ) -> Said:
     """Give a step that failed a value, and go on with the run."""
-    from reactor_operator.cli.asked import parse_json
+    from reactor_operator.cli.asked import parse_json, read_payload
 
-    return {"step": step, "payload": parse_json("--payload", payload)}
+    return {"step": step, "payload": parse_json("--payload", read_payload(payload))}
 
 
 def resume(
