@@ -1,13 +1,10 @@
 """A gateway that takes deliveries for a reactor whose run waits, and whose operator answers when it is told to."""
 
-import base64
 import contextlib
-import hashlib
-import hmac
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import httpx
 import orjson
@@ -18,6 +15,7 @@ from reactor_operator.ports import ReactorObject, Unavailable
 from reactor_operator.store.memory import MemoryStore
 from tests.contract.gateway_server import KEY, NOW, Gateway, ServedStore, running_gateway
 from tests.contract.signal_server import KEYS, STEPS, WaitingRun
+from tests.contract.signed import signed
 
 KEY_OF_REPORTS = b"0123456789abcdef0123456789abcdef"
 WEBHOOK: dict[str, object] = {
@@ -48,18 +46,6 @@ class Reactors:
         return ReactorObject(namespace=namespace, name=name, uid="reactor-uid", generation=1, spec=spec)
 
 
-def signed(
-    body: bytes, *, id_: str = "msg_1", key: bytes = KEY_OF_REPORTS, second: int = NOW // 1_000
-) -> dict[str, str]:
-    """Return the headers of Standard Webhooks."""
-    made = hmac.new(key, f"{id_}.{second}.".encode() + body, hashlib.sha256).digest()
-    return {
-        "Webhook-Id": id_,
-        "Webhook-Timestamp": str(second),
-        "Webhook-Signature": f"v1,{base64.b64encode(made).decode()}",
-    }
-
-
 @dataclass(frozen=True, slots=True)
 class Deliveries:
     """What a test needs to deliver something, and to look behind it."""
@@ -75,11 +61,13 @@ class Deliveries:
         *,
         to: str = "shop/x/reports",
         headers: dict[str, str] | None = None,
-        **proof: Any,
+        key: bytes = KEY_OF_REPORTS,
+        second: int = NOW // 1_000,
+        id_: str = "msg_1",
     ) -> httpx.Response:
         """Deliver a document, or bytes as they are."""
         body = said if isinstance(said, bytes) else orjson.dumps(said)
-        sent = {**signed(body, **proof), **(headers or {})}
+        sent = {**signed(body, key, second, id_=id_), **(headers or {})}
         return await self.gateway.client.post(f"/v1/webhooks/{to}", content=body, headers=sent)
 
 

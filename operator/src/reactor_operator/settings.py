@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from reactor_operator.api.duration import parse_duration
 from reactor_operator.encryption import NO_KEYS, Keyring, parse_keys
-from reactor_operator.gateway.tokens import SHORTEST_KEY
+from reactor_operator.named_keys import SHORTEST_KEY
 
 T = TypeVar("T")
 LOG_LEVELS = ("debug", "info", "warning", "error")

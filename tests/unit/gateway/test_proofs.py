@@ -1,9 +1,5 @@
 """Proofs of deliveries: two ways to sign, and what is refused."""
 
-import base64
-import hashlib
-import hmac
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +7,7 @@ from hypothesis import strategies as st
 from reactor_operator.gateway.bodies import Refusal
 from reactor_operator.gateway.proofs import WINDOW_SECONDS, parse_proof, verify
 from reactor_operator.notifications.signing import sign
+from tests.contract.signed import signed
 
 KEY = b"0123456789abcdef0123456789abcdef"
 OTHER = b"another-key-another-key-another-"
@@ -22,13 +19,7 @@ BODY = b'{"id": "r-1"}'
 def standard(
     body: bytes = BODY, *, key: bytes = KEY, name: str = "msg_1", second: object = SECOND, after: str = ""
 ) -> dict[str, str]:
-    """Return the headers of Standard Webhooks."""
-    made = hmac.new(key, f"{name}.{second}.".encode() + body, hashlib.sha256).digest()
-    return {
-        "webhook-id": name,
-        "webhook-timestamp": str(second),
-        "webhook-signature": f"v1,{base64.b64encode(made).decode()}{after}",
-    }
+    return signed(body, key, second, id_=name, after=after)
 
 
 def ours(body: bytes = BODY, *, key: bytes = KEY, second: int = SECOND) -> dict[str, str]:

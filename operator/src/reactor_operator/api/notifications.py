@@ -15,7 +15,7 @@ from pydantic import Field
 from reactor_operator.api.actions import Retries
 from reactor_operator.api.duration import parse_duration
 from reactor_operator.api.model import DNS_LABEL, Model, Optional, StepName, Timeout
-from reactor_operator.api.problems import Problem, render_found
+from reactor_operator.api.problems import Problem, duplicate_names, render_found
 from reactor_operator.engine.facts import FactKind
 
 MAX_NOTIFICATIONS = 10
@@ -78,13 +78,9 @@ class Notification(Model):
 
 def notifications_problems(sound: Mapping[int, Notification], path: str) -> Iterator[Problem]:
     """Yield what is wrong with notifications whose shape is right, by their place in the list at `path`."""
-    first: dict[str, int] = {}
+    yield from duplicate_names({index: one.name for index, one in sound.items()}, path)
     for index, one in sound.items():
         at = f"{path}[{index}]"
-        place = first.setdefault(one.name, index)
-        if place != index:
-            message = f"found {one.name!r} again, expected another name: {path}[{place}] has it"
-            yield Problem(f"{at}.name", message, "DuplicateName")
         if (fault := _url_fault(one.http.url)) is not None:
             yield Problem(f"{at}.http.url", fault, "InvalidValue")
         if parse_duration(one.http.timeout) > parse_duration(LONGEST_TIMEOUT):

@@ -4,7 +4,7 @@ In: what a check found. Out: frozen problems. Never here: how one is shown, or h
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -70,3 +70,13 @@ def _printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def duplicate_names(names: Mapping[int, str], path: str) -> Iterator[Problem]:
+    """Yield the names that stand more than once in the list at `path`, by their place in it."""
+    first: dict[str, int] = {}
+    for index, name in names.items():
+        place = first.setdefault(name, index)
+        if place != index:
+            message = f"found {name!r} again, expected another name: {path}[{place}] has it"
+            yield Problem(f"{path}[{index}].name", message, "DuplicateName")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from reactor_operator.api.expressions import VARIABLES, expression_references
 from reactor_operator.api.interrupts import Interrupt
-from reactor_operator.api.problems import Problem, nearest
+from reactor_operator.api.problems import Problem, duplicate_names, nearest
 from reactor_operator.api.reactor import Step
 from reactor_operator.api.source_rules import expression_problems
 from reactor_operator.api.webhooks import BODY, HEADERS, Webhook
@@ -19,13 +19,9 @@ def webhooks_problems(sound: Mapping[int, Webhook], steps: Iterable[Step], path:
     steps: all of the reactor, also those that are written inside others.
     """
     interrupts = {step.name: step.interrupt for step in steps if step.interrupt is not None}
-    first: dict[str, int] = {}
+    yield from duplicate_names({index: one.name for index, one in sound.items()}, path)
     for index, one in sound.items():
         at = f"{path}[{index}]"
-        place = first.setdefault(one.name, index)
-        if place != index:
-            message = f"found {one.name!r} again, expected another name: {path}[{place}] has it"
-            yield Problem(f"{at}.name", message, "DuplicateName")
         for field, text in one.expressions.items():
             yield from _expression_problems(text, f"{at}.{field}")
         yield from _target_problems(one, interrupts, at)

@@ -27,9 +27,9 @@ from reactor_operator.gateway.metrics import GatewayMetrics
 from reactor_operator.gateway.pools import LEASE_SECONDS, PoolService, PoolStore
 from reactor_operator.gateway.signals import SignalAccess, SignalService, SignalStore
 from reactor_operator.gateway.tasks import TaskService, TaskStore
-from reactor_operator.gateway.tokens import SHORTEST_KEY
 from reactor_operator.gateway.turns import HeldResponse, Turns
 from reactor_operator.gateway.webhooks import WebhookAccess, WebhookService, WebhookStore
+from reactor_operator.named_keys import SHORTEST_KEY
 from reactor_operator.ports import Clock, Unavailable
 from reactor_operator.store.port import StoreUnavailable
 

@@ -8,7 +8,6 @@ import hashlib
 import hmac
 from functools import lru_cache
 
-SHORTEST_KEY = 16
 _PROOF_BYTES = 16
 
 
