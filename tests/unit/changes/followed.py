@@ -33,7 +33,7 @@ FINISHED_MS = 1_795_348_800_000
 FINISHED = {"phase": "Succeeded", "finishedAt": "2026-11-22T12:00:00Z"}
 
 
-class MarkingQueue(ReconcileQueue):
+class MarkingQueue(ReconcileQueue[RunRef]):
     """Keeps the marks, and reconciles nothing."""
 
     def __init__(self, clock: FixedClock) -> None:

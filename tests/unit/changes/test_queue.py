@@ -43,7 +43,7 @@ class Recorder:
 
 
 @asynccontextmanager
-async def running(recorder: Recorder, **options: int) -> AsyncIterator[ReconcileQueue]:
+async def running(recorder: Recorder, **options: int) -> AsyncIterator[ReconcileQueue[RunRef]]:
     queue = ReconcileQueue(recorder.reconcile, WallClock(), ChangeMetrics(CollectorRegistry()), **options)
     task = asyncio.create_task(queue.run())
     try:

@@ -7,7 +7,7 @@ A, B = RunRef("shop", "a", "uid-a"), RunRef("shop", "b", "uid-b")
 
 
 def test_runs_are_due_in_the_order_of_their_times_and_once() -> None:
-    times = Timetable()
+    times: Timetable[RunRef] = Timetable()
     times.put(A, 20)
     times.put(B, 10)
     assert times.take_due(9) == []
@@ -18,7 +18,7 @@ def test_runs_are_due_in_the_order_of_their_times_and_once() -> None:
 
 
 def test_the_last_time_counts() -> None:
-    times = Timetable()
+    times: Timetable[RunRef] = Timetable()
     for at in (10, 30, 20):
         times.put(A, at)
     assert times.take_due(19) == []
@@ -27,7 +27,7 @@ def test_the_last_time_counts() -> None:
 
 
 def test_a_run_that_was_dropped_is_not_due() -> None:
-    times = Timetable()
+    times: Timetable[RunRef] = Timetable()
     times.put(A, 10)
     times.drop(A)
     assert times.take_due(10) == []
@@ -35,10 +35,19 @@ def test_a_run_that_was_dropped_is_not_due() -> None:
 
 
 def test_a_run_that_is_timed_again_and_again_takes_no_more_room() -> None:
-    times = Timetable()
+    times: Timetable[RunRef] = Timetable()
     for _ in range(10_000):
         times.drop(A)
         times.put(A, 10**12)
     assert len(times) == 1
     assert len(times._heap) < 100
     assert times.take_due(10**12) == [A]
+
+
+def test_of_two_that_are_due_at_once_and_have_no_uid_the_first_is_first() -> None:
+    """Signals are looked at by the name of their run, whose uid is not known."""
+    times: Timetable[RunRef] = Timetable()
+    named = [RunRef("shop", name, "") for name in ("b", "a", "c")]
+    for ref in named:
+        times.put(ref, 10)
+    assert times.take_due(10) == named

@@ -45,7 +45,7 @@ class Expiry:
         self._definitions = definitions
         self._store = store
         self._clock = clock
-        self._times = Timetable()
+        self._times: Timetable[RunRef] = Timetable()
         self._pinned: dict[str, int | None] = {}
         self._to_go: dict[str, bool] = {}
         self._wake = asyncio.Event()

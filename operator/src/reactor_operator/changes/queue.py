@@ -1,22 +1,38 @@
 """Which runs to reconcile, and when: a set of dirty runs, a heap of times, at most one reconcile per run at once.
 
 In: marks from watches, the inbox and timers. Out: calls of `reconcile`, many runs side by side. Never here: what a run
-is. A reconcile that fails is repeated after a growing pause; it never stops another run.
+is; what else has a namespace and a name may be looked at so too. A reconcile that fails is repeated after a growing
+pause; it never stops another run.
 """
 
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, Protocol, TypeVar
 
 import structlog
 
 from reactor_operator.changes.metrics import ChangeMetrics
 from reactor_operator.changes.timetable import Timetable
-from reactor_operator.ports import Clock, RunRef, Unavailable
+from reactor_operator.ports import Clock, Unavailable
 from reactor_operator.store.port import OldEpoch, StoreUnavailable
 
-Reconcile = Callable[[RunRef], Awaitable[int | None]]
+
+class Named(Hashable, Protocol):
+    """What is reconciled: a run, by its `RunRef`, or another thing that logs can name."""
+
+    @property
+    def namespace(self) -> str:
+        """Its namespace."""
+
+    @property
+    def name(self) -> str:
+        """Its name there."""
+
+
+Key = TypeVar("Key", bound=Named)
+Reconcile = Callable[[Key], Awaitable[int | None]]
 
 AT_ONCE = 64
 _FIRST_PAUSE_MS = 500
@@ -25,24 +41,26 @@ _LONGEST_SLEEP_SECONDS = 30.0
 _log = structlog.get_logger("reactor_operator.changes")
 
 
-class ReconcileQueue:
+class ReconcileQueue(Generic[Key]):
     """Calls `reconcile` for each marked run."""
 
-    def __init__(self, reconcile: Reconcile, clock: Clock, metrics: ChangeMetrics, *, at_once: int = AT_ONCE) -> None:
+    def __init__(
+        self, reconcile: Reconcile[Key], clock: Clock, metrics: ChangeMetrics, *, at_once: int = AT_ONCE
+    ) -> None:
         self._reconcile = reconcile
         self._clock = clock
         self._metrics = metrics
         self._at_once = at_once
-        self._dirty: dict[RunRef, None] = {}
-        self._running: dict[RunRef, asyncio.Task[None]] = {}
-        self._again: set[RunRef] = set()
-        self._gone: set[RunRef] = set()
-        self._times = Timetable()
-        self._failures: dict[RunRef, int] = {}
+        self._dirty: dict[Key, None] = {}
+        self._running: dict[Key, asyncio.Task[None]] = {}
+        self._again: set[Key] = set()
+        self._gone: set[Key] = set()
+        self._times: Timetable[Key] = Timetable()
+        self._failures: dict[Key, int] = {}
         self._wake = asyncio.Event()
         self._fatal: BaseException | None = None
 
-    def mark(self, ref: RunRef) -> None:
+    def mark(self, ref: Key) -> None:
         """Reconcile the run as soon as there is room; while it is being reconciled, once more after that."""
         self._gone.discard(ref)
         if ref in self._running:
@@ -51,14 +69,14 @@ class ReconcileQueue:
             self._dirty[ref] = None
             self._wake.set()
 
-    def mark_at(self, ref: RunRef, at: int) -> None:
+    def mark_at(self, ref: Key, at: int) -> None:
         """Reconcile the run at `at` (int ms) at the latest. The earliest time that was asked for counts."""
         before = self._times.at(ref)
         if before is None or at < before:
             self._times.put(ref, at)
             self._wake.set()
 
-    def forget(self, ref: RunRef) -> None:
+    def forget(self, ref: Key) -> None:
         """Drop every mark and time of a run that is gone; what is under way ends and is not followed up."""
         if ref in self._running:
             self._gone.add(ref)
@@ -91,7 +109,7 @@ class ReconcileQueue:
                 task.cancel()
             await asyncio.gather(*self._running.values(), return_exceptions=True)
 
-    async def _one(self, ref: RunRef) -> None:
+    async def _one(self, ref: Key) -> None:
         started = time.perf_counter()
         self._times.drop(ref)
         try:
@@ -118,7 +136,7 @@ class ReconcileQueue:
                     self.mark(ref)
             self._wake.set()
 
-    def _retry_later(self, ref: RunRef, problem: Exception, *, expected: bool) -> None:
+    def _retry_later(self, ref: Key, problem: Exception, *, expected: bool) -> None:
         failures = self._failures.get(ref, 0)
         self._failures[ref] = failures + 1
         pause = min(_FIRST_PAUSE_MS << min(failures, 16), _LONGEST_PAUSE_MS)

@@ -39,7 +39,7 @@ class RunChanges:
     def __init__(
         self,
         *,
-        queue: ReconcileQueue,
+        queue: ReconcileQueue[RunRef],
         board: ClusterBoard,
         inbox: Inbox,
         client: KubeClient,

@@ -19,7 +19,7 @@ AT_ONCE = 4
 class Turns:
     """Keeps what was told of runs, and marks those whose turn it may be."""
 
-    def __init__(self, queue: ReconcileQueue, told: ToldRuns, trimmer: Trimmer) -> None:
+    def __init__(self, queue: ReconcileQueue[RunRef], told: ToldRuns, trimmer: Trimmer) -> None:
         self._queue = queue
         self._told = told
         self._trimmer = trimmer
