@@ -29,7 +29,7 @@ from reactor_operator.ports import (
     Teller,
     Unavailable,
 )
-from reactor_operator.reconciling.committing import Commits, about, worth_flushing
+from reactor_operator.reconciling.committing import Commits, Opened, about, nobody_waits, worth_flushing
 from reactor_operator.reconciling.effects import Effects
 from reactor_operator.reconciling.first_commit import FirstCommit
 from reactor_operator.reconciling.first_look import FirstLook
@@ -88,6 +88,7 @@ class Reconciler:
         keyring: Keyring = NO_KEYS,
         pools: PoolBook | None = None,
         signalled: Signalled = nothing_signalled,
+        opened: Opened = nobody_waits,
     ) -> None:
         self._store = store
         self._effects = Effects(launcher, board, pools=pools is not None)
@@ -108,6 +109,7 @@ class Reconciler:
             epoch=epoch,
             pending_timeout_ms=settings.pending_timeout_ms,
             pools=pools,
+            opened=opened,
         )
         first_look = FirstLook(
             definitions=definitions,
@@ -227,6 +229,8 @@ class Reconciler:
         if known is None:
             memory.drop(ref.uid)
             return None
+        if snapshot.records is not None:
+            self._commits.tell_open(known)
         memory.keep(known)  # also where nothing is decided: whoever looks for its pods asks what is known
         passing = self._commits.over(known)
         passing.acknowledged = memory.acknowledged.pop(ref.uid, set())

@@ -4,7 +4,7 @@ import asyncio
 from typing import ClassVar
 
 from reactor_operator.engine.events import Signal
-from reactor_operator.engine.state import SignalAnswer
+from reactor_operator.engine.state import Header, SignalAnswer
 from reactor_operator.reconciling.standing import Standing
 from reactor_operator.store.port import Entry
 from tests.unit.changes.followed import FINISHED, PATH, REF, Trial
@@ -41,7 +41,9 @@ class TestCancel:
             trial.standing = Standing(unread=frozenset({(asked.id, "cancel")}))
             await runs.changed("MODIFIED", await trial.put(metadata=self.asked))
             assert "reactor.run/cancel" in trial.server.objects[PATH]["metadata"]["annotations"]
-            trial.standing = Standing(answers=(SignalAnswer(id=asked.id, action="cancel", accepted=True),))
+            trial.standing = Standing(
+                header=Header(signals=(SignalAnswer(id=asked.id, action="cancel", accepted=True),))
+            )
             await runs.changed("MODIFIED", await trial.put(metadata=self.asked))
             assert "reactor.run/cancel" in trial.server.objects[PATH]["metadata"]["annotations"]
             trial.standing = Standing()

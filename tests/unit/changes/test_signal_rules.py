@@ -21,7 +21,7 @@ from reactor_operator.changes.signal_rules import (
     next_of,
     request_to,
 )
-from reactor_operator.engine.state import SignalAnswer, StepPhase
+from reactor_operator.engine.state import Header, SignalAnswer, StepPhase
 from reactor_operator.ports import RunObject, RunRef
 from reactor_operator.reconciling.signals import ACTIONS
 from reactor_operator.reconciling.standing import Standing
@@ -133,13 +133,13 @@ class TestAnswers:
     def test_the_answer_of_the_run_is_that_of_the_signal(self) -> None:
         for accepted, phase in ((True, SignalPhase.ACCEPTED), (False, SignalPhase.REJECTED)):
             answer = SignalAnswer(id="m", action="cancel", accepted=accepted, reason="why")
-            seen = replace(NOW, standing=Standing(answers=(answer,)))
+            seen = replace(NOW, standing=Standing(header=Header(signals=(answer,))))
             assert next_of(made(messageId="m"), seen) == Answer(phase=phase, reason="why")
             assert isinstance(next_of(made(messageId="m", action="undo"), seen), HandIn)
 
     def test_it_is_told_also_after_its_time(self) -> None:
         answer = SignalAnswer(id="m", action="cancel", accepted=True)
-        seen = replace(NOW, standing=Standing(answers=(answer,)), now=CREATED_MS + 2 * DAY_MS)
+        seen = replace(NOW, standing=Standing(header=Header(signals=(answer,))), now=CREATED_MS + 2 * DAY_MS)
         assert next_of(made(messageId="m"), seen) == Answer(phase=SignalPhase.ACCEPTED, reason="")
 
     def test_one_that_is_answered_stays_for_its_time_from_then_on(self) -> None:

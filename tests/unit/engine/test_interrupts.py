@@ -7,6 +7,7 @@ import pytest
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Notify
 from reactor_operator.engine.decide import decide_together
+from reactor_operator.engine.evolve import evolve
 from reactor_operator.engine.facts import FactKind
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.interrupting import CONSUMED_KEPT
@@ -85,6 +86,18 @@ class TestResume:
     def test_what_is_no_open_interrupt_is_refused(self, path: str, told: str) -> None:
         run = Run(interrupt("a"), step("b"), interrupt("later", ["b"])).start()
         assert run.is_resumed(path).answer == (False, told)
+
+    def test_what_was_found_under_an_id_is_for_the_round_in_which_it_was_found(self) -> None:
+        run = waiting(timeout_ms=MINUTE, active=True).wakes().is_retried()
+        told = (False, "interrupt a is closed: what waited under the id was its round 1")
+        assert run.is_resumed("a", round=1).answer == told
+        assert run.at("a") is StepPhase.WAITING
+        assert run.is_resumed("a", request="again", round=2).answer == (True, "")
+
+    def test_what_was_found_under_an_id_is_over_also_before_it_opens_anew(self) -> None:
+        run = Run(compose("s", interrupt("a"), step("x"), run=attempts(2))).start().fails("s/x")
+        assert run.at("s/a") is StepPhase.PENDING
+        assert "what waited under the id" in run.is_resumed("s/a", round=1).answer[1]
 
     def test_approvers_are_asked_for(self) -> None:
         run = waiting(approvers=True)
@@ -301,6 +314,14 @@ class TestClosing:
         run = waiting(timeout_ms=MINUTE, active=True).is_carried_over("a", "by hand")
         assert (run.at("a"), run.step("a").result, list(run.open)) == (StepPhase.SKIPPED, value("by hand"), ["b"])
         assert run.later(2 * MINUTE).at("a") is StepPhase.SKIPPED
+
+    def test_a_skip_of_what_was_found_under_an_id_is_for_an_open_interrupt_of_that_round_alone(self) -> None:
+        told = (False, "interrupt a is closed: what waited under the id was its round 1")
+        asked = ev.SkipRequested(id="skip", step="a", round=1)
+        run = waiting(timeout_ms=MINUTE, active=True).wakes()
+        assert (run.phase, run.feed(asked).answer) == (RunPhase.FAILED, told)
+        assert (run.is_retried().feed(evolve(asked, {"id": "2"})).answer, run.at("a")) == (told, StepPhase.WAITING)
+        assert run.feed(evolve(asked, {"id": "3", "round": 2})).answer == (True, "")
 
     def test_an_undo_closes_it_and_takes_back_what_was_before(self) -> None:
         run = Run(step("first", undo=DONE_ONCE), interrupt("a", ["first"])).start().succeeds("first")

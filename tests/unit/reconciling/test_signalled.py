@@ -51,7 +51,8 @@ async def test_how_a_run_stands_is_what_was_committed_and_what_is_still_to_be_re
     standing = await world.reconciler.standing(REF)
     assert standing is not None
     assert standing.unread == {("signal-3", "skip")}
-    assert standing.answers == ()
+    assert standing.header.signals == ()
+    assert standing.run == REF
     assert [standing.phase_of(path) for path in ("a", "b", "c", "a[0]/b")] == [
         StepPhase.RUNNING,
         StepPhase.PENDING,

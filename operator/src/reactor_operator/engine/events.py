@@ -250,10 +250,14 @@ class RetryRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkipRequested:
-    """Someone gives a step that failed, or waits for its next attempt, a value: the run goes on with it."""
+    """Someone gives a step that failed, or waits for its next attempt, a value: the run goes on with it.
+
+    `round`: as in `ResumeRequested`.
+    """
 
     id: str
     step: str
+    round: int = 0
     value: ValueRef | None = None
     reason: str = ""
     by: str = ""
@@ -265,11 +269,13 @@ class ResumeRequested:
     """Someone brings the payload that an interrupt waits for; `step` is its path, also in an element of a map.
 
     `mild`: one that is refused is not to fail the step at once, whatever the interrupt says. `dry_run`: it is judged
-    and changes nothing. `approved`: whoever asks may approve.
+    and changes nothing. `approved`: whoever asks may approve. `round`: the one in which the interrupt was found open
+    under its correlation id; a later one may wait under another id. 0: it was named, and any round will do.
     """
 
     id: str
     step: str
+    round: int = 0
     payload: ValueRef | None = None
     mild: bool = False
     dry_run: bool = False

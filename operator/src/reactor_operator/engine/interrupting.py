@@ -101,6 +101,11 @@ def reject(draft: Draft, event: ev.PayloadJudged) -> str:
     return f"the payload is invalid: send another one ({left} attempt{'' if left == 1 else 's'} left)"
 
 
+def over_already(path: str, round_: int) -> str:
+    """Say of an interrupt that was found open in a round that it is so no more."""
+    return f"interrupt {path} is closed: what waited under the id was its round {round_}"
+
+
 def open_interrupts(plan: Plan, state: RunState) -> Iterator[tuple[str, StepPlan, StepState]]:
     """Yield the interrupts that wait for a signal: those of the run, then those in elements of its maps."""
     for path in state.waiting:

@@ -12,6 +12,7 @@ from reactor_operator.engine.ending import abandon_cleanups, begin_ending, go_ba
 from reactor_operator.engine.events import RetryRequested, SkipRequested
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.forward import skip
+from reactor_operator.engine.interrupting import over_already
 from reactor_operator.engine.launching import NOT_WAITING
 from reactor_operator.engine.plan import FINALLY, StepKind
 from reactor_operator.engine.renewing import STANDS, anew_of, standing, take_up
@@ -171,7 +172,10 @@ def refuse_skip(draft: Draft, inner: Draft | None, event: SkipRequested) -> str:
     """Return why a step cannot be skipped, empty where it can. `inner`: the run or element in flight that it is in."""
     if inner is None:
         return no_such_step(event.step)
-    phase = inner.step(event.step).phase
+    step = inner.step(event.step)
+    phase = step.phase
+    if event.round and (event.round != step.round or phase is not StepPhase.WAITING):
+        return over_already(event.step, event.round)
     if event.step in draft.plan.finals:
         return f"step {event.step} is a finally step: it runs at every end, and its failure changes nothing"
     if draft.header.stage is Stage.OVER:

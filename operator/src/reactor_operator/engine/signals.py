@@ -25,7 +25,15 @@ from reactor_operator.engine.events import (
     UndoRequested,
 )
 from reactor_operator.engine.failures import render_message
-from reactor_operator.engine.interrupting import CONSUMED_KEPT, expire, interrupt_plan, is_expired, reject, resume
+from reactor_operator.engine.interrupting import (
+    CONSUMED_KEPT,
+    expire,
+    interrupt_plan,
+    is_expired,
+    over_already,
+    reject,
+    resume,
+)
 from reactor_operator.engine.mapping import opened
 from reactor_operator.engine.plan import StepKind
 from reactor_operator.engine.resuming import (
@@ -238,6 +246,8 @@ def _refuse_resume(draft: Draft, event: ResumeRequested) -> str:
     step = inner.step(event.step)
     if (kind := inner.plan.steps[event.step].kind) is not StepKind.INTERRUPT:
         return f"step {event.step} is a {kind}, expected an interrupt"
+    if event.round not in (0, step.round):
+        return over_already(event.step, event.round)
     if step.phase is StepPhase.PENDING:
         return f"interrupt {event.step} is not open yet"
     if step.phase is not StepPhase.WAITING:

@@ -22,11 +22,10 @@ from reactor_operator.ports import RunRef
 from reactor_operator.reconciling.definition import RECORD, decode_definition
 from reactor_operator.reconciling.encrypted_requests import encrypted_request
 from reactor_operator.reconciling.records import read_header
-from reactor_operator.reconciling.signals import request_of
+from reactor_operator.reconciling.signals import request_of, said_at
 from reactor_operator.store.port import Appended, Inbox, RunStore, Snapshot
 
 ACCEPTED, PENDING, REFUSED, UNUSABLE = 200, 202, 409, 422
-_TAKES_A_STEP = frozenset({"resume", "skip"})
 _NOT_STORED = "nothing is stored of the run: it has not started yet, or is gone"
 _FORGOTTEN = "a request of this id was answered before, and its answer is not kept: nothing was changed"
 
@@ -37,7 +36,10 @@ class HandoverStore(RunStore, Inbox, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """What somebody asks. `id` is empty where they gave none: then `words` are what tells the request from others."""
+    """What somebody asks. `id` is empty where they gave none: then `words` are what tells the request from others.
+
+    round: as in `request_of`.
+    """
 
     id: str
     words: bytes = field(repr=False)
@@ -45,6 +47,7 @@ class Ask:
     said: Mapping[str, object] = field(repr=False)
     by: str
     approved: bool = False
+    round: int = 0
 
 
 class Handover:
@@ -63,7 +66,7 @@ class Handover:
             return _rejected(REFUSED, ask.id, "", _NOT_STORED)
         ref = decode_definition(snapshot.records[RECORD]).run
         name = ask.id or _drawn_id(ask, header)
-        said, wrong = _with_step(ask, target)
+        said, wrong = said_at(target.step, ask.said, ask.action) if target.step else (ask.said, "")
         if target.closed:
             known = await self._answers.find(Asked(ref.uid, name, ask.action))
             if known is Unanswered.FORGOTTEN:
@@ -71,7 +74,7 @@ class Handover:
             return _rendered(known, name, ref.name)
         if wrong:
             return _rejected(REFUSED, name, ref.name, wrong)
-        return await self._append(name, replace(ask, said=said), ref, snapshot)
+        return await self._append(name, replace(ask, said=said, round=target.round), ref, snapshot)
 
     async def look(self, name: str, ref: RunRef) -> Answer | None:
         """Return what became of a request, None where the run knows of none of the name. Raises StoreUnavailable."""
@@ -80,7 +83,7 @@ class Handover:
         return _rendered(found, name, ref.name) if known else None
 
     async def _append(self, name: str, ask: Ask, ref: RunRef, before: Snapshot) -> Answer:
-        request = request_of(name, ask.action, ask.said, ask.by, approved=ask.approved)
+        request = request_of(name, ask.action, ask.said, ask.by, approved=ask.approved, round_=ask.round)
         if isinstance(request.event, RequestUnreadable):
             return _rejected(UNUSABLE, name, ref.name, request.event.reason, (request.event.reason,))
         entry = await encrypted_request(request.entry_for(ref), request.event, self._store, self._keys)
@@ -89,15 +92,6 @@ class Handover:
         since = time.perf_counter()
         found = await self._answers.wait(Asked(ref.uid, name, ask.action), before)
         return replace(_rendered(found, name, ref.name), waited_seconds=time.perf_counter() - since)
-
-
-def _with_step(ask: Ask, target: Target) -> tuple[Mapping[str, object], str]:
-    """Return what is said to the run, with the interrupt that was found; a text says what is wrong with the step."""
-    step = ask.said.get("step", "")
-    if not target.step or ask.action not in _TAKES_A_STEP or step == target.step:
-        return ask.said, ""
-    wrong = f"step: found {step!r}, expected {target.step!r}, which waits under the id, or none" if step else ""
-    return {**ask.said, "step": target.step}, wrong
 
 
 def _drawn_id(ask: Ask, header: Header) -> str:

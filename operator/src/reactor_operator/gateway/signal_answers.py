@@ -12,6 +12,7 @@ import orjson
 
 from reactor_operator.engine.state import Header, SignalAnswer
 from reactor_operator.reconciling.records import read_header
+from reactor_operator.reconciling.standing import answer_in
 from reactor_operator.store.port import RunStore, Snapshot, StoreUnavailable
 
 WAITING_AT_ONCE = 256
@@ -60,7 +61,7 @@ class SignalAnswers:
         `before` is the run as it was read before. A store that is away meanwhile is no end: the request stands.
         """
         header = read_header(before)
-        if header is not None and (answer := answer_in(header, asked)) is not None:
+        if header is not None and (answer := answer_in(header, asked.id, asked.action)) is not None:
             return answer
         found = Unanswered.WAITS
         if self._waiting >= WAITING_AT_ONCE:
@@ -95,18 +96,8 @@ class SignalAnswers:
 def _found(snapshot: Snapshot | None, header: Header | None, asked: Asked) -> Found:
     if snapshot is None or header is None:
         return Unanswered.GONE
-    if (answer := answer_in(header, asked)) is not None:
+    if (answer := answer_in(header, asked.id, asked.action)) is not None:
         return answer
     named = orjson.dumps(asked.id)
     waits = any(named in body for _, body in snapshot.inbox)
     return Unanswered.WAITS if waits else Unanswered.FORGOTTEN
-
-
-def answer_in(header: Header, asked: Asked) -> SignalAnswer | None:
-    """Return the newest answer to a request; of a resume that was accepted the run knows longer than of others."""
-    for answer in reversed(header.signals):
-        if answer.id == asked.id and asked.action in ("", answer.action):
-            return answer
-    if asked.id in header.consumed and asked.action in ("", "resume"):
-        return SignalAnswer(id=asked.id, action="resume", accepted=True)
-    return None

@@ -20,10 +20,12 @@ class Runs(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A run by its uid. `step` is the interrupt that was found; `closed`: it takes nothing more under its id."""
+    """A run by its uid. `step` is the interrupt that was found, in a round; `closed`: it takes nothing more under its
+    id."""
 
     run: str
     step: str = ""
+    round: int = 0
     closed: bool = False
 
 
@@ -60,4 +62,5 @@ async def target_under(correlations: Correlations, namespace: str, reactor: str,
     found = await correlations.find_correlation(correlation_name(namespace, reactor, id_))
     if found is None:
         return None
-    return Target(run=found.run, step=parse_holder(found.path)[0], closed=isinstance(found, Closed))
+    step, round_ = parse_holder(found.path)
+    return Target(run=found.run, step=step, round=round_, closed=isinstance(found, Closed))

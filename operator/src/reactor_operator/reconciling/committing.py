@@ -4,7 +4,7 @@ In: a run as it is known or is to be known, and what happened. Out: the pass, wi
 Never here: whether a run is opened, goes on or recovers; an order performed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from reactor_operator.api.blueprint import Blueprint
@@ -13,7 +13,7 @@ from reactor_operator.engine import events as ev
 from reactor_operator.engine.plan import Plan
 from reactor_operator.engine.state import RunState, Stage
 from reactor_operator.ports import About, Clock, Evaluator, Teller
-from reactor_operator.reconciling.correlations import OpenIds, changed_ids
+from reactor_operator.reconciling.correlations import OpenIds, changed_ids, ids_of
 from reactor_operator.reconciling.definition import Definition, compile_definition
 from reactor_operator.reconciling.documents import DocumentCache, Documents
 from reactor_operator.reconciling.keys import Keys
@@ -24,6 +24,13 @@ from reactor_operator.reconciling.pooled import PoolBook
 from reactor_operator.reconciling.records import Decided, KnownRun, make_commit, read_run
 from reactor_operator.store.port import Claim, Snapshot, Store
 
+Opened = Callable[[Collection[str]], None]
+"""Is told the names of correlation ids under which interrupts are open, as soon as it is stored. May be told twice."""
+
+
+def nobody_waits(_: Collection[str]) -> None:
+    """Tell nobody."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Commits:
@@ -32,6 +39,7 @@ class Commits:
     epoch:              of this operator; a newer one makes its commits fail.
     pools:              those that there are; None where their tasks are launched like others, and no chunks of them.
     pending_timeout_ms: how long a task waits for a place to start, where its reactor does not say.
+    opened:             is told of interrupts that are open now.
     """
 
     store: Store
@@ -45,6 +53,7 @@ class Commits:
     epoch: int
     pending_timeout_ms: int
     pools: PoolBook | None = None
+    opened: Opened = nobody_waits
     _cache: DocumentCache = field(default_factory=DocumentCache)
 
     def distrust(self) -> None:
@@ -110,6 +119,7 @@ class Commits:
         if decided.state.header.stage is not Stage.OVER:
             self.places.hold(commit.run)
         await self.store.commit(commit)
+        self.opened([name for name, holder in correlations.items() if holder is not None])
         passing.documents.drop(commit.dropped)
         passing.documents.pages.drop(decided.filing.sources)
         passing.known = after
@@ -118,6 +128,11 @@ class Commits:
         self.places.stored(after.definition.run.uid)
         if decided.facts:
             self.teller.tell(about(after), decided.facts)
+
+    def tell_open(self, known: KnownRun) -> None:
+        """Tell of all interrupts of a run that was read: the answer to the commit that opened one may have been lost,
+        with whoever made it too."""
+        self.opened(list(ids_of(known, known.plan, known.state)))
 
 
 def worth_flushing(passing: Pass) -> bool:

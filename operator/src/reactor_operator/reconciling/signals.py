@@ -56,6 +56,7 @@ _EXPECTED = {
     "resume": 'a JSON object such as {"step": "approve", "payload": {"approved": true}}',
     "suspend": 'true, false, or a JSON object such as {"reason": "the courier is away"}',
 }
+_OF_AN_INTERRUPT = frozenset({"resume", "skip"})
 _ENVELOPE = frozenset({"id", "action", "by"})
 
 
@@ -157,12 +158,29 @@ def parse_status_requests(requests: object) -> list[Request]:
     return found[:_LIMIT]
 
 
-def request_of(name: str, action: str, said: Mapping[str, object], by: str, *, approved: bool = False) -> Request:
-    """Return a request that comes by itself; `approved`: whoever asks is known to be one who may approve."""
+def request_of(
+    name: str, action: str, said: Mapping[str, object], by: str, *, approved: bool = False, round_: int = 0
+) -> Request:
+    """Return a request that comes by itself. `approved`: whoever asks is known to be one who may approve. `round_`: as
+    in the events."""
     asked = _request(name, action, said, by, [])
-    if not approved or not isinstance(asked.event, ResumeRequested):
-        return asked
-    return replace(asked, event=replace(asked.event, approved=True))
+    match asked.event:
+        case ResumeRequested() as event:
+            return replace(asked, event=replace(event, approved=approved, round=round_))
+        case SkipRequested() as event:
+            return replace(asked, event=replace(event, round=round_))
+        case _:
+            return asked
+
+
+def said_at(step: str, said: Mapping[str, object], action: str) -> tuple[Mapping[str, object], str]:
+    """Return what is said to a run about the interrupt that was found under a correlation id; a text says what is wrong
+    with the step that it names already. What concerns no single interrupt is as it was."""
+    named = said.get("step", "")
+    if action not in _OF_AN_INTERRUPT or named == step:
+        return said, ""
+    wrong = f"step: found {named!r}, expected {step!r}, which waits under the id, or none" if named else ""
+    return {**said, "step": step}, wrong
 
 
 def _request(

@@ -6,13 +6,14 @@ a decision.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reactor_operator.engine.elements import saga_of
 from reactor_operator.engine.events import Signal
 from reactor_operator.engine.signals import action_of
 from reactor_operator.engine.state import Header, SignalAnswer, StepPhase
 from reactor_operator.ports import RunRef
+from reactor_operator.reconciling.definition import RECORD, decode_definition
 from reactor_operator.reconciling.records import KnownRun, read_header
 from reactor_operator.reconciling.signals import Request
 from reactor_operator.store.codec import decode_event
@@ -35,16 +36,29 @@ Asked = tuple[str, str]
 class Standing:
     """A stored run. `unread` are requests that are recorded and not decided on.
 
+    run:      which it is, None where nothing tells.
     phase_of: the phase of a step by its path, None where the run has no such step.
     """
 
-    answers: tuple[SignalAnswer, ...] = ()
+    run: RunRef | None = None
+    header: Header = field(default_factory=Header)
     unread: frozenset[Asked] = frozenset()
     phase_of: Callable[[str], StepPhase | None] = lambda path: None
 
     def answer_to(self, asked: Asked) -> SignalAnswer | None:
         """Return the answer to a request, as long as it is kept."""
-        return next((one for one in self.answers if (one.id, one.action) == asked), None)
+        return answer_in(self.header, *asked)
+
+
+def answer_in(header: Header, id_: str, action: str) -> SignalAnswer | None:
+    """Return the newest answer to a request, of any action where that is empty; of a resume that was accepted the run
+    knows longer than of others."""
+    for answer in reversed(header.signals):
+        if answer.id == id_ and action in ("", answer.action):
+            return answer
+    if id_ in header.consumed and action in ("", "resume"):
+        return SignalAnswer(id=id_, action="resume", accepted=True)
+    return None
 
 
 def standing_of(snapshot: Snapshot, known: KnownRun | None, read: Callable[[Snapshot], KnownRun]) -> Standing:
@@ -64,7 +78,14 @@ def standing_of(snapshot: Snapshot, known: KnownRun | None, read: Callable[[Snap
         return state.step(path).phase if path in plan.steps else None
 
     return Standing(
-        answers=(header or Header()).signals,
+        run=_run_of(snapshot, known),
+        header=header or Header(),
         unread=frozenset((event.id, action_of(event)) for event in events if isinstance(event, Signal)),
         phase_of=phase_of,
     )
+
+
+def _run_of(snapshot: Snapshot, known: KnownRun | None) -> RunRef | None:
+    if snapshot.records is not None:
+        return decode_definition(snapshot.records[RECORD]).run
+    return known.definition.run if known is not None else None
