@@ -7,20 +7,29 @@ from typing import Any
 import pytest
 
 from reactor_operator.api.signal import SignalPhase
-from reactor_operator.changes.signal_object import SignalObject, parse_signal
+from reactor_operator.changes.signal_object import (
+    AwaitedId,
+    FoundInterrupt,
+    SignalObject,
+    parse_signal,
+    render_found,
+)
 from reactor_operator.changes.signal_rules import (
     WAITS,
     Answer,
     HandIn,
+    Holder,
     Keep,
     Next,
     Recorded,
     Remove,
     Seen,
+    Send,
     Wait,
     next_of,
     request_to,
 )
+from reactor_operator.engine.events import CancelRequested, ResumeRequested
 from reactor_operator.engine.state import Header, SignalAnswer, StepPhase
 from reactor_operator.ports import RunObject, RunRef
 from reactor_operator.reconciling.signals import ACTIONS
@@ -193,13 +202,167 @@ class TestRefusals:
         assert rejected(next_of(made(), seen)) == "spec.action: found cancel, expected one of undo"
         assert NOW.actions == ACTIONS
 
-    def test_an_id_that_no_interrupt_waits_by(self) -> None:
-        asked = made(action="resume", runRef=None, correlationId="order-1", reactorRef={"name": "order"})
-        assert asked.target == RunRef("shop", "", "")
-        found = parse_signal(
-            {"spec": {"action": "resume", "correlationId": "order-1", "reactorRef": {"name": "order"}}, "metadata": {}}
+
+BY_ID: dict[str, Any] = {
+    "action": "resume",
+    "correlationId": "order/7",
+    "reactorRef": {"name": "checkout"},
+    "payload": 1,
+    "messageId": "m",
+}
+OPEN = Holder(step="approve", round=2)
+FOUND = FoundInterrupt(run="order-1", uid="run-uid", step="approve", round=2)
+WAITING = replace(NOW, holder=OPEN)
+NOTHING = "no interrupt of reactor checkout waits under the id 'order/7'"
+
+
+def by_id(found: FoundInterrupt | None = None, owner: str = "", ttl: str = "24h", **spec: Any) -> SignalObject:
+    """A signal by correlation id; a field of None is not there."""
+    asked = {name: value for name, value in {**BY_ID, "ttl": ttl, **spec}.items() if value is not None}
+    owners = [{"kind": "ReactorRun", "name": "order-1", "uid": owner}] if owner else []
+    metadata = {
+        "namespace": "shop",
+        "name": "s",
+        "uid": "signal-uid",
+        "creationTimestamp": "2026-11-22T12:00:00Z",
+        "ownerReferences": owners,
+    }
+    status = {} if found is None else {"found": render_found(found)}
+    return parse_signal({"metadata": metadata, "spec": asked, "status": status})
+
+
+def closed(ms_before_the_signal: int) -> Seen:
+    return replace(NOW, holder=replace(OPEN, closed_at=CREATED_MS - ms_before_the_signal))
+
+
+def knows(**header: Any) -> Standing:
+    return Standing(header=Header(**header))
+
+
+class TestIds:
+    def test_it_is_looked_at_by_its_id_until_that_was_found_and_by_its_run_from_then_on(self) -> None:
+        assert by_id().target == AwaitedId("shop", "checkout", "order/7")
+        assert by_id(FOUND).target == RunRef("shop", "order-1", "")
+        assert made().target == RunRef("shop", "order-1", "")
+
+    def test_what_a_status_says_of_it_counts_as_a_whole_or_not_at_all(self) -> None:
+        for part in ({"uid": ""}, {"round": "2"}, {"run": 7}, {"step": None}):
+            status = {"found": {**render_found(FOUND), **part}}
+            assert parse_signal({"spec": BY_ID, "metadata": {}, "status": status}).found is None
+        assert parse_signal({"spec": {}, "metadata": {}, "status": {"found": render_found(FOUND)}}).found is None
+
+    def test_where_it_is_open_the_signal_is_to_say_so_before_anything_is_asked(self) -> None:
+        for message in ("m", None):
+            assert next_of(by_id(messageId=message), WAITING) == Send(FOUND)
+
+    def test_another_step_than_the_one_that_was_found_is_refused_and_the_same_is_not(self) -> None:
+        assert rejected(next_of(by_id(step="sign"), WAITING)) == (
+            "spec.step: found 'sign', expected 'approve', which waits under the id, or none"
         )
-        assert "correlationId" in rejected(next_of(found, replace(NOW, run=None)))
+        assert next_of(by_id(step="approve"), WAITING) == Send(FOUND)
+        assert next_of(by_id(action="retry", payload=None, step="sign"), WAITING) == Send(FOUND)
+
+    def test_another_run_than_the_one_that_it_names_is_not_asked(self) -> None:
+        assert "spec.runUid: found other, expected run-uid" in rejected(next_of(by_id(runUid="other"), WAITING))
+        assert next_of(by_id(runUid="run-uid"), WAITING) == Send(FOUND)
+
+    def test_with_a_message_it_waits_for_one_that_is_not_open_yet(self) -> None:
+        wait = Wait(CREATED_MS + 3_600_000, f"{NOTHING} yet", owned=False)
+        assert next_of(by_id(ttl="1h"), replace(NOW, run=None, standing=None)) == wait
+        assert next_of(by_id(ttl="1h"), replace(WAITING, run=None)) == wait, "its run is gone, or going"
+
+    def test_without_one_it_is_rejected_at_once_and_told_how_to_have_it_wait(self) -> None:
+        for nowhere in (replace(NOW, run=None, standing=None), replace(WAITING, run=None)):
+            assert rejected(next_of(by_id(messageId=None), nowhere)) == (
+                f"{NOTHING}; a signal is kept until one does where it has spec.messageId"
+            )
+
+    def test_it_expires_as_others_do(self) -> None:
+        late = CREATED_MS + DAY_MS
+        assert next_of(by_id(), replace(NOW, now=late, run=None, standing=None)) == Answer(
+            phase=SignalPhase.EXPIRED, reason=f"it was not answered in time: {NOTHING} yet"
+        )
+        assert next_of(by_id(), replace(WAITING, now=late)) == Answer(
+            phase=SignalPhase.EXPIRED, reason="it was not answered in time"
+        )
+
+    @pytest.mark.parametrize(
+        ("message", "closed_ms_before", "waits"),
+        [
+            ("m", 3_599_999, False),
+            ("m", -1_000, False),
+            ("m", 3_600_000, True),
+            (None, 3_600_000, False),
+            (None, 1, False),
+        ],
+    )
+    def test_one_that_closed_within_its_time_is_closed_and_an_earlier_one_is_another(
+        self, message: str | None, closed_ms_before: int, waits: bool
+    ) -> None:
+        found = next_of(by_id(messageId=message, ttl="1h"), closed(closed_ms_before))
+        if waits:
+            assert isinstance(found, Wait)
+        else:
+            assert rejected(found) == "interrupt approve is closed: nothing waits under the id 'order/7'"
+
+    def test_a_message_that_was_answered_before_it_closed_has_the_same_answer(self) -> None:
+        refused = SignalAnswer(id="m", action="resume", accepted=False, reason="why", errors=("payload: no",))
+        assert next_of(by_id(), replace(closed(1), standing=knows(signals=(refused,)))) == Answer(
+            phase=SignalPhase.REJECTED, reason="why", errors=("payload: no",)
+        )
+        consumed = replace(closed(1), standing=knows(consumed=("m",)), run=None)
+        assert next_of(by_id(), consumed) == Answer(phase=SignalPhase.ACCEPTED, reason="")
+        assert rejected(next_of(by_id(messageId="other"), consumed))
+        assert rejected(next_of(by_id(action="skip"), consumed))
+
+    def test_one_that_the_run_has_still_to_read_is_for_that_run(self) -> None:
+        unread = replace(closed(1), standing=Standing(unread=frozenset({("m", "resume")})))
+        assert next_of(by_id(), unread) == Send(FOUND)
+        assert rejected(next_of(by_id(), replace(unread, run=None)))
+
+    def test_a_message_that_another_signal_brought_is_for_where_that_was_sent(self) -> None:
+        elsewhere = replace(FOUND, run="order-0", uid="another")
+        for seen in (WAITING, replace(NOW, run=None, standing=None), closed(1)):
+            assert next_of(by_id(), replace(seen, sent=elsewhere)) == Send(elsewhere)
+
+    def test_once_found_it_is_the_request_to_that_interrupt_in_that_round(self) -> None:
+        found = next_of(by_id(FOUND), NOW)
+        assert isinstance(found, HandIn)
+        event = found.request.event
+        assert isinstance(event, ResumeRequested)
+        assert (event.id, event.step, event.round, event.approved) == ("m", "approve", 2, False)
+        approving = next_of(by_id(FOUND, asApprover=True, requestedBy="ann", messageId=None), NOW)
+        assert isinstance(approving, HandIn)
+        assert isinstance(approving.request.event, ResumeRequested)
+        assert (approving.request.id, approving.request.event.approved) == ("signal-signal-uid", True)
+
+    def test_what_concerns_the_run_is_asked_of_the_run(self) -> None:
+        found = next_of(by_id(FOUND, action="cancel", payload=None), NOW)
+        assert isinstance(found, HandIn)
+        assert found.request.event == CancelRequested(id="m", by="signal")
+
+    def test_who_approves_where_nobody_sees_to_it_that_this_is_true(self) -> None:
+        approving = by_id(asApprover=True, requestedBy="ann")
+        assert "admissionPolicy.enabled" in rejected(next_of(approving, replace(WAITING, verified=False)))
+
+    @pytest.mark.parametrize("run", [None, replace(RUN, ref=RunRef("shop", "order-1", "another"))])
+    @pytest.mark.parametrize("owner", ["", "run-uid", "another"])
+    def test_once_found_it_is_for_no_other_run(self, run: RunObject | None, owner: str) -> None:
+        assert rejected(next_of(by_id(FOUND, owner), replace(NOW, run=run))) == (
+            "run order-1 is gone, for which this waited"
+        )
+
+    def test_once_found_it_does_not_wait_for_another_round_of_the_step(self) -> None:
+        anew = Standing(phase_of=lambda path: StepPhase.PENDING)
+        assert isinstance(next_of(by_id(FOUND), replace(NOW, standing=anew)), HandIn)
+
+    def test_a_run_is_told_what_it_owns_alone_once_it_was_found(self) -> None:
+        request = request_to(by_id(FOUND, "run-uid"), "run-uid", verified=True)
+        assert request is not None
+        assert isinstance(request.event, ResumeRequested)
+        assert request.event.step == "approve"
+        for other in (by_id(None, "run-uid"), by_id(FOUND), by_id(replace(FOUND, uid="another"), "run-uid")):
+            assert request_to(other, "run-uid", verified=True) is None
 
 
 @pytest.mark.parametrize("odd", [{}, {"metadata": None, "spec": 3, "status": []}, {"spec": {"runRef": []}}])

@@ -45,6 +45,7 @@ class SignalTrial:
             signals = SignalChanges(
                 client=client,
                 inbox=self.world.store,
+                correlations=self.world.store,
                 standing=self.world.reconciler.standing,
                 clock=clock or self.clock,
                 mark=self.marked.append,

@@ -130,7 +130,7 @@ def render_signal() -> dict[str, Any]:
         {"rule": "self == oldSelf", "message": "spec cannot be changed: create another ReactorSignal"},
         {
             "rule": "has(self.reactorRef) == has(self.correlationId)",
-            "message": "spec.reactorRef and spec.correlationId go together",
+            "message": "spec.reactorRef and spec.correlationId go together, and without spec.runRef",
         },
     ]
     return _definition(
@@ -146,6 +146,8 @@ def render_signal() -> dict[str, Any]:
             _column("Step", ".spec.step"),
             _column("Phase", ".status.phase"),
             _column("Age", ".metadata.creationTimestamp", kind="date"),
+            _column("ID", ".spec.correlationId", wide=True),
+            _column("Found", ".status.found.run", wide=True),
             _column("By", ".spec.requestedBy", wide=True),
             _column("Reason", ".status.reason", wide=True),
         ],

@@ -77,10 +77,15 @@ class SignalSpec(OneOf):
         default=None, description="The run, in the same namespace. It may come later than the signal."
     )
     reactor_ref: Optional[NameRef] = Field(
-        default=None, description="With correlationId: the reactor that declares the interrupt."
+        default=None,
+        description="With correlationId, and without runRef: the reactor that declares the interrupt.",
     )
     correlation_id: Optional[Annotated[str, Field(strict=True, min_length=1, max_length=253, pattern=PRINTABLE)]] = (
-        Field(default=None, description="With reactorRef, instead of runRef: the id under which an interrupt waits.")
+        Field(
+            default=None,
+            description="With reactorRef, instead of runRef: the id under which an interrupt waits, whose run is "
+            "asked. Of resume and skip that is the step too. Where none does yet, one with messageId is kept for it.",
+        )
     )
     run_uid: Optional[Annotated[str, Field(strict=True, min_length=1, max_length=_MAX_UID)]] = Field(
         default=None, description="The uid that the run must have; for another run of the name it is rejected."
@@ -101,7 +106,7 @@ class SignalSpec(OneOf):
         Field(
             default=None,
             description="What the request is called: another one of the same name changes nothing. Unset: each "
-            "ReactorSignal is a request of its own.",
+            "ReactorSignal is a request of its own, and one with correlationId does not wait for its interrupt.",
         )
     )
     ttl: Optional[Timeout] = Field(
@@ -161,7 +166,8 @@ def _misplaced(spec: SignalSpec) -> list[Problem]:
         if name in _SAYING and name not in fields
     ]
     if spec.reactor_ref is not None and spec.correlation_id is None:
-        problems.append(Problem("spec.reactorRef", "found it without correlationId, expected both", "InvalidValue"))
+        problem = "found it without correlationId, expected both of them, or runRef alone"
+        problems.append(Problem("spec.reactorRef", problem, "InvalidValue"))
     if spec.correlation_id is not None and spec.reactor_ref is None:
         problems.append(Problem("spec.reactorRef", "found none, expected the one that declares the id", "Required"))
     if spec.as_approver and spec.requested_by is None:

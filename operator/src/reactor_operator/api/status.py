@@ -297,6 +297,15 @@ class PoolStatus(Model):
     )
 
 
+class FoundInterrupt(Model):
+    """Where a correlation id was found open."""
+
+    run: Word = Field(description="The run, by its name.")
+    uid: Word = Field(description="Its uid.")
+    step: Text = Field(description="The interrupt, by its path.")
+    round: Count = Field(description="The round of it that waited.")
+
+
 class SignalStatus(Model):
     """The answer to a signal."""
 
@@ -308,3 +317,7 @@ class SignalStatus(Model):
         default=None, description="Everything that was wrong with it."
     )
     answered_at: Optional[Moment] = Field(default=None, description="When it was answered.")
+    found: Optional[FoundInterrupt] = Field(
+        default=None,
+        description="Of a signal by correlationId: the interrupt that was open under it. It is for no other one, ever.",
+    )

@@ -1,14 +1,19 @@
 """The signals that exist, by the run that they are for, as the watch, the lists and our own writes tell them.
 
-In: ReactorSignals. Out: which signals there are for a run, oldest first. Never here: a request, or a signal that was
-answered told as one that was not: what a watch tells late is passed over.
+In: ReactorSignals. Out: which signals there are for a run, or for a correlation id that was not found yet, oldest
+first. Never here: a request; a signal that was answered, or whose id was found, told as one that was not: what a watch
+tells late is passed over.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
-from reactor_operator.changes.signal_object import SignalObject
+from reactor_operator.changes.signal_object import AwaitedId, FoundInterrupt, SignalObject
 from reactor_operator.ports import RunRef
+
+Target = RunRef | AwaitedId
+"""What signals are for: a run, or a correlation id that was not found yet."""
 
 
 @dataclass(slots=True)
@@ -24,7 +29,8 @@ class SignalRoster:
 
     def __init__(self) -> None:
         self._known: dict[str, Known] = {}
-        self._by_target: dict[RunRef, dict[str, Known]] = {}
+        self._by_target: dict[Target, dict[str, Known]] = {}
+        self._by_message: dict[tuple[AwaitedId, str, str], dict[str, Known]] = {}
         self._listed: set[str | None] = set()
 
     def listed(self, namespace: str | None) -> None:
@@ -43,7 +49,11 @@ class SignalRoster:
         if known is None:
             known = self._known[signal.uid] = Known(signal)
             self._by_target.setdefault(signal.target, {})[signal.uid] = known
+            if (message := _message(signal)) is not None:
+                self._by_message.setdefault(message, {})[signal.uid] = known
             return True
+        if known.signal.found is not None and signal.found is None:
+            return False
         if known.signal.target != signal.target:
             self.drop(signal.uid)
             return self.put(signal)
@@ -57,20 +67,24 @@ class SignalRoster:
         known = self._known.pop(uid, None)
         if known is None:
             return False
-        target = known.signal.target
-        left = self._by_target[target]
-        del left[uid]
-        if not left:
-            del self._by_target[target]
+        _take_out(self._by_target, known.signal.target, uid)
+        if (message := _message(known.signal)) is not None:
+            _take_out(self._by_message, message, uid)
         return True
 
-    def of(self, target: RunRef) -> list[Known]:
-        """Return the signals for the run of this name, oldest first."""
+    def sent(self, signal: SignalObject) -> FoundInterrupt | None:
+        """Return where the id was found for another signal that brings the same message, None where there is none."""
+        message = _message(signal)
+        alike = self._by_message.get(message, {}).values() if message is not None else ()
+        return next((known.signal.found for known in alike if known.signal.found is not None), None)
+
+    def of(self, target: Target) -> list[Known]:
+        """Return the signals for the run of this name, or for an id, oldest first."""
         found = self._by_target.get(_unnamed(target), {}).values()
         return sorted(found, key=lambda one: (one.signal.created_at, one.signal.name))
 
-    def has(self, target: RunRef) -> bool:
-        """Whether there is any for the run of this name."""
+    def has(self, target: Target) -> bool:
+        """Whether there is any for the run of this name, or for an id."""
         return _unnamed(target) in self._by_target
 
     def uids(self, namespace: str | None = None) -> set[str]:
@@ -82,5 +96,20 @@ class SignalRoster:
         return [known for known in self._known.values() if not known.signal.is_answered]
 
 
-def _unnamed(target: RunRef) -> RunRef:
-    return RunRef(target.namespace, target.name, "")
+def _unnamed(target: Target) -> Target:
+    return RunRef(target.namespace, target.name, "") if isinstance(target, RunRef) else target
+
+
+def _message(signal: SignalObject) -> tuple[AwaitedId, str, str] | None:
+    """Return what signals have in common that bring the same message to the same id."""
+    return (signal.awaits, signal.message, signal.action) if signal.awaits is not None and signal.message else None
+
+
+Key = TypeVar("Key")
+
+
+def _take_out(index: dict[Key, dict[str, Known]], key: Key, uid: str) -> None:
+    left = index[key]
+    del left[uid]
+    if not left:
+        del index[key]

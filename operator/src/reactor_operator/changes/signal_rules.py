@@ -1,18 +1,19 @@
 """What is next for a signal: it is handed to its run, answered, left to wait, or taken away.
 
 In: a signal, its run as it was just read and as it stands in the store, the time. Out: one of `Next`.
-Pure. Never here: a request, or an answer that is the run's to give.
+Pure. Never here: a request, or an answer that is the run's to give; a signal by correlation id handed in before it says
+for which run it is.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reactor_operator.api.signal import SignalPhase, SignalSpec
-from reactor_operator.changes.signal_object import SignalObject
+from reactor_operator.changes.signal_object import AwaitedId, FoundInterrupt, SignalObject
 from reactor_operator.engine.state import ENDED, SignalAnswer, StepPhase
 from reactor_operator.kube.fields import text_at
 from reactor_operator.ports import RunObject
-from reactor_operator.reconciling.signals import ACTIONS, Request, request_of
+from reactor_operator.reconciling.signals import ACTIONS, Request, request_of, said_at
 from reactor_operator.reconciling.standing import Asked, Standing
 
 _SHOWN = 4_096
@@ -30,6 +31,13 @@ class Answer:
     phase: SignalPhase
     reason: str
     errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Its id was found: it is to say where. From then on it is for that run, which is what it is looked at with."""
+
+    found: FoundInterrupt
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,16 @@ class Remove:
     """It was answered, and its time is over."""
 
 
-Next = Answer | HandIn | Wait | Recorded | Keep | Remove
+Next = Answer | Send | HandIn | Wait | Recorded | Keep | Remove
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """The interrupt that is open under a correlation id; or it was, until `closed_at` (int ms)."""
+
+    step: str
+    round: int
+    closed_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +93,9 @@ class Seen:
     """What a signal is judged by.
 
     run:      None where there is none of that name.      standing: None where nothing is stored of it.
+    holder:   of what is for a correlation id, what the store says of that; then `run` and `standing` are those of the
+              run in which the interrupt is, or was.
+    sent:     where the id was found for another signal of the same message.
     outlived: it has ended, and what is stored of it is from before that.
     verified: a policy of the cluster sees to it that what signals say of who asks is true.
     waits:    as `WAITS`.                                  actions: what a run can be asked for.
@@ -84,6 +104,8 @@ class Seen:
     now: int
     run: RunObject | None
     standing: Standing | None = None
+    holder: Holder | None = None
+    sent: FoundInterrupt | None = None
     outlived: bool = False
     verified: bool = True
     waits: Mapping[str, frozenset[StepPhase]] = field(default_factory=lambda: WAITS)
@@ -101,8 +123,8 @@ def next_of(signal: SignalObject, seen: Seen) -> Next:
     refused = _refusal(spec, seen.verified, seen.actions)
     if refused:
         return _rejected(refused)
-    found = _of_run(signal, spec, seen)
-    if isinstance(found, Wait | HandIn) and seen.now >= signal.created_at + signal.ttl_ms:
+    found = _of_id(signal, spec, seen) if isinstance(signal.target, AwaitedId) else _of_run(signal, spec, seen)
+    if isinstance(found, Wait | HandIn | Send) and seen.now >= signal.created_at + signal.ttl_ms:
         why = f": {found.reason}" if isinstance(found, Wait) else ""
         return Answer(phase=SignalPhase.EXPIRED, reason=f"it was not answered in time{why}")
     return found
@@ -110,8 +132,6 @@ def next_of(signal: SignalObject, seen: Seen) -> Next:
 
 def _refusal(spec: SignalSpec, verified: bool, actions: tuple[str, ...]) -> str:
     """Return why no run is asked at all, empty where one is."""
-    if spec.run_ref is None:
-        return "spec.correlationId: no interrupt waits by an id; name its run, with spec.runRef"
     if spec.action.value not in actions:
         return f"spec.action: found {spec.action.value}, expected one of {', '.join(actions)}"
     if spec.as_approver and not verified:
@@ -127,14 +147,23 @@ def request_to(signal: SignalObject, uid: str, *, verified: bool) -> Request | N
     spec = signal.checked.spec
     if spec is None or signal.owner != uid or spec.run_uid not in (None, uid) or _refusal(spec, verified, ACTIONS):
         return None
+    if signal.awaits is not None and (signal.found is None or signal.found.uid != uid):
+        return None
     return request_from(signal, spec)
 
 
 def request_from(signal: SignalObject, spec: SignalSpec) -> Request:
-    """Return what a signal asks for. Its id is that of its message, or of the very object."""
-    name = spec.message_id or f"signal-{signal.uid}"
+    """Return what a signal asks for, of the interrupt that was found if it came by an id."""
+    (name, action), found = _asked_in(signal, spec), signal.found
+    said, _ = (spec.said, "") if found is None else said_at(found.step, spec.said, action)
     by = spec.requested_by or UNNAMED
-    return request_of(name, spec.action.value, spec.said, by, approved=spec.as_approver is True)
+    round_ = 0 if found is None else found.round
+    return request_of(name, action, said, by, approved=spec.as_approver is True, round_=round_)
+
+
+def _asked_in(signal: SignalObject, spec: SignalSpec) -> Asked:
+    """Return what the request of a signal is known by: the id is that of its message, or of the very object."""
+    return spec.message_id or f"signal-{signal.uid}", spec.action.value
 
 
 def asked_by(request: Request) -> Asked:
@@ -142,10 +171,45 @@ def asked_by(request: Request) -> Asked:
     return request.id, request.action
 
 
+def _of_id(signal: SignalObject, spec: SignalSpec, seen: Seen) -> Next:
+    """Return what is next for a signal whose id was not found yet."""
+    if seen.sent is not None:
+        return Send(seen.sent)
+    holder, expires = seen.holder, signal.created_at + signal.ttl_ms
+    if holder is not None and holder.closed_at is None and seen.run is not None:
+        return _of_open(spec, holder, seen.run)
+    if holder is not None and holder.closed_at is not None:
+        asked, standing = _asked_in(signal, spec), seen.standing or Standing()
+        answer = standing.answer_to(asked)
+        if answer is not None:
+            return told(answer)
+        if asked in standing.unread and seen.run is not None:
+            return Send(_found_at(holder, seen.run))
+        if spec.message_id is None or holder.closed_at > signal.created_at - signal.ttl_ms:
+            return _rejected(f"interrupt {holder.step} is closed: nothing waits under the id {spec.correlation_id!r}")
+    reactor = "" if spec.reactor_ref is None else spec.reactor_ref.name
+    nothing = f"no interrupt of reactor {reactor} waits under the id {spec.correlation_id!r}"
+    if spec.message_id is None:
+        return _rejected(f"{nothing}; a signal is kept until one does where it has spec.messageId")
+    return Wait(expires, f"{nothing} yet", owned=False)
+
+
+def _of_open(spec: SignalSpec, holder: Holder, run: RunObject) -> Next:
+    if spec.run_uid not in (None, run.ref.uid):
+        return _rejected(f"spec.runUid: found {spec.run_uid}, expected {run.ref.uid}: the id is that of another run")
+    _, wrong = said_at(holder.step, spec.said, spec.action.value)
+    return _rejected(f"spec.{wrong}") if wrong else Send(_found_at(holder, run))
+
+
+def _found_at(holder: Holder, run: RunObject) -> FoundInterrupt:
+    return FoundInterrupt(run=run.ref.name, uid=run.ref.uid, step=holder.step, round=holder.round)
+
+
 def _of_run(signal: SignalObject, spec: SignalSpec, seen: Seen) -> Next:
-    run, name = seen.run, signal.run
+    run, name, found = seen.run, signal.run, signal.found
     expires = signal.created_at + signal.ttl_ms
-    if signal.owner and (run is None or run.ref.uid != signal.owner):
+    waited_for = {signal.owner, "" if found is None else found.uid} - {""}
+    if waited_for and (run is None or {run.ref.uid} != waited_for):
         return _rejected(f"run {name} is gone, for which this waited")
     if run is None:
         return Wait(expires, f"there is no run {name} yet", owned=False)
@@ -163,7 +227,7 @@ def _of_run(signal: SignalObject, spec: SignalSpec, seen: Seen) -> Next:
         return told(answer)
     if asked_by(request) in seen.standing.unread:
         return Recorded()
-    too_early = seen.waits.get(spec.action.value, frozenset())
+    too_early = seen.waits.get(spec.action.value, frozenset()) if found is None else frozenset()
     if phase not in ENDED and too_early and seen.standing.phase_of(spec.step or "") in too_early:
         return Wait(expires, f"step {spec.step} has not opened yet")
     return HandIn(request)

@@ -1,10 +1,10 @@
-"""What is written of a signal: the run that owns it, its status, and in the end its deletion.
+"""What is written of a signal: where its id was found, the run that owns it, its status, and in the end its deletion.
 
 In: a signal as it was read, and what is to be written. Out: the signal as it is then, None where this very one is gone.
 Each may be repeated. Never here: when it is written.
 """
 
-from reactor_operator.changes.signal_object import SignalObject, parse_signal
+from reactor_operator.changes.signal_object import FoundInterrupt, SignalObject, parse_signal, render_found
 from reactor_operator.changes.signal_rules import Answer
 from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.errors import Conflict
@@ -36,6 +36,14 @@ class SignalWriter:
             "ownerReferences": [*signal.owners, owner],
         }
         return self._read(await self._client.patch(self._path(signal), {"metadata": metadata}))
+
+    async def send(self, signal: SignalObject, found: FoundInterrupt) -> SignalObject | None:
+        """Write where its id was found. Raises Conflict where the signal was changed meanwhile."""
+        body = {
+            "metadata": {"uid": signal.uid, "resourceVersion": signal.version},
+            "status": {"phase": "Pending", "reason": None, "found": render_found(found)},
+        }
+        return self._read(await self._client.patch(self._path(signal, "status"), body))
 
     async def answer(self, signal: SignalObject, answer: Answer, now: int) -> SignalObject | None:
         """Write the answer; `now` (int ms) is when it came."""

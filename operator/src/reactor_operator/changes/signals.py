@@ -1,13 +1,16 @@
 """ReactorSignals, from their objects to the inbox of their run, and the answer of the run back to them.
 
-In: signals as the watch and the lists tell them, and which run moved. Out: entries in the inbox; and of signals an
-owner, a status, in the end their deletion. Each look reads the run anew and may be repeated, also by another operator:
-the same signal is one request however often it is seen, and a crash between any two effects loses and repeats nothing.
+In: signals as the watch and the lists tell them, which run moved, and which correlation ids are open. Out: entries in
+the inbox; and of signals an owner, a status, in the end their deletion. Each look reads the run anew and may be
+repeated, also by another operator: the same signal is one request however often it is seen, and a crash between any two
+effects loses and repeats nothing. A signal by correlation id says first, in its status, where the id was found, and is
+handed in after that: so it is for one run, whatever opens under the id while no operator is there.
 Never here: an answer that is the run's to give, or a bad signal that keeps another one from its own.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -16,15 +19,17 @@ from reactor_operator.api.signal import SignalPhase
 from reactor_operator.changes.metrics import ChangeMetrics
 from reactor_operator.changes.queue import ReconcileQueue
 from reactor_operator.changes.requests import Entrance, Prepare, Stand, as_it_is
-from reactor_operator.changes.signal_object import SignalObject, parse_signal
-from reactor_operator.changes.signal_roster import Known, SignalRoster
+from reactor_operator.changes.signal_object import AwaitedId, FoundInterrupt, SignalObject, parse_signal
+from reactor_operator.changes.signal_roster import Known, SignalRoster, Target
 from reactor_operator.changes.signal_rules import (
     Answer,
     HandIn,
+    Holder,
     Keep,
     Recorded,
     Remove,
     Seen,
+    Send,
     Wait,
     asked_by,
     next_of,
@@ -39,26 +44,30 @@ from reactor_operator.kube.errors import ApiError, Conflict, refusals_as_unavail
 from reactor_operator.kube.fields import JsonObject
 from reactor_operator.kube.paths import REACTOR_RUN, REACTOR_SIGNAL
 from reactor_operator.ports import Clock, RunObject, RunRef, Unavailable
+from reactor_operator.reconciling.correlations import correlation_name, parse_correlation_name, parse_holder
 from reactor_operator.reconciling.signals import Request
-from reactor_operator.store.port import Appended, StoreUnavailable
+from reactor_operator.store.port import Appended, Closed, Correlations, StoreUnavailable
 
 LIST_SECONDS = 60.0
 AGAIN_MS = 2_000
 AT_ONCE = 8
 """Requests of one run that wait to be decided on, at most: a run keeps the answers to twenty."""
 _GATHER_MS = 100
+_NOT_KEPT_MS = 60_000
 _FORGOTTEN = "this was asked of the run before, and its answer is not kept any more: look at the status of the run"
 _log = structlog.get_logger("reactor_operator.changes")
 
 
 class SignalChanges:
-    """Follows signals. What is looked at together is a run, by its name, with all signals that are for it."""
+    """Follows signals. What is looked at together is a run, by its name, with all signals that are for it; or a
+    correlation id, with those for which it was not found yet."""
 
     def __init__(
         self,
         *,
         client: KubeClient,
         inbox: Entrance,
+        correlations: Correlations,
         standing: Stand,
         clock: Clock,
         mark: Callable[[RunRef], None],
@@ -70,6 +79,7 @@ class SignalChanges:
         self._client = client
         self._writer = SignalWriter(client)
         self._inbox = inbox
+        self._correlations = correlations
         self._standing = standing
         self._clock = clock
         self._mark = mark
@@ -77,7 +87,7 @@ class SignalChanges:
         self._prepared = prepared
         self._verified = verified
         self._roster = SignalRoster()
-        self._queue = ReconcileQueue(self.look, clock, ChangeMetrics(CollectorRegistry()))
+        self._queue: ReconcileQueue[Target] = ReconcileQueue(self.look, clock, ChangeMetrics(CollectorRegistry()))
 
     def changed(self, kind: str | None, object_: JsonObject) -> None:
         """Take in one event: `kind` is ADDED, MODIFIED or DELETED, None for what a list tells."""
@@ -91,6 +101,12 @@ class SignalChanges:
         """A run may have answered, started, or come to what a signal waits for."""
         if self._roster.has(ref):
             self._queue.mark_at(RunRef(ref.namespace, ref.name, ""), self._clock.now() + _GATHER_MS)
+
+    def opened(self, names: Collection[str]) -> None:
+        """Interrupts are open under these ids, as the store calls them: what waits for one is sent there."""
+        for awaited in (AwaitedId(*parse_correlation_name(name)) for name in names):
+            if self._roster.has(awaited):
+                self._queue.mark(awaited)
 
     def asked_of(self, ref: RunRef) -> Sequence[Request]:
         """Return what signals ask of a run, which they wait for or were handed to, and which has not answered yet.
@@ -132,8 +148,8 @@ class SignalChanges:
         self._roster.listed(namespace)
         return True
 
-    async def look(self, target: RunRef) -> int | None:
-        """See to all signals for the run of this name, and return when to look again (int ms), if ever.
+    async def look(self, target: Target) -> int | None:
+        """See to all signals for the run of this name, or for an id, and return when to look again (int ms), if ever.
 
         Raises Unavailable and StoreUnavailable where the run cannot be read; of what fails for one signal the others
         learn nothing.
@@ -141,24 +157,48 @@ class SignalChanges:
         signals = self._roster.of(target)
         if not signals:
             return None
-        run = None
-        if target.name and not all(known.signal.is_answered for known in signals):
-            run = await self._read(target)
-        standing = None if run is None else await self._standing(run.ref)
-        seen = Seen(
-            now=self._clock.now(),
-            run=run,
-            standing=standing,
-            outlived=run is not None and self._outlived(run.ref),
-            verified=self._verified,
-        )
+        if all(known.signal.is_answered for known in signals):
+            seen = Seen(now=self._clock.now(), run=None)
+        elif isinstance(target, AwaitedId):
+            seen = await self._see_id(target)
+        else:
+            seen = await self._see_run(target)
         times = []
-        room = AT_ONCE - (0 if standing is None else len(standing.unread))
+        room = AT_ONCE - (0 if seen.standing is None else len(seen.standing.unread))
         for known in signals:
             at, handed_in = await self._safely(known, seen, room)
             room -= handed_in
             times += [] if at is None else [at]
         return min(times, default=None)
+
+    async def _see_run(self, target: RunRef) -> Seen:
+        run = await self._read(target) if target.name else None
+        return Seen(
+            now=self._clock.now(),
+            run=run,
+            standing=None if run is None else await self._standing(run.ref),
+            outlived=run is not None and self._outlived(run.ref),
+            verified=self._verified,
+        )
+
+    async def _see_id(self, awaited: AwaitedId) -> Seen:
+        """Look for the run in which an interrupt is open under an id, or was. One that is gone, or going, is none."""
+        name = correlation_name(awaited.namespace, awaited.reactor, awaited.id)
+        found = await self._correlations.find_correlation(name)
+        if found is None:
+            return Seen(now=self._clock.now(), run=None, verified=self._verified)
+        standing = await self._standing(RunRef(awaited.namespace, "", found.run))
+        ref = None if standing is None else standing.run
+        run = None if ref is None else await self._read(ref)
+        step, round_ = parse_holder(found.path)
+        closed_at = found.at if isinstance(found, Closed) else None
+        return Seen(
+            now=self._clock.now(),
+            run=None if run is None or run.ref != ref or run.deleting else run,
+            standing=standing,
+            holder=Holder(step=step, round=round_, closed_at=closed_at),
+            verified=self._verified,
+        )
 
     async def _read(self, target: RunRef) -> RunObject | None:
         with refusals_as_unavailable(f"get ReactorRun {target.namespace}/{target.name}"):
@@ -185,7 +225,7 @@ class SignalChanges:
             _log.warning("a signal could not be read", signal=known.signal.where, problem=str(problem))
 
     async def _one(self, known: Known, seen: Seen, room: int) -> tuple[int | None, bool]:
-        step = next_of(known.signal, seen)
+        step = next_of(known.signal, replace(seen, sent=self._roster.sent(known.signal)))
         match step:
             case Remove():
                 await self._writer.remove(known.signal)
@@ -196,6 +236,8 @@ class SignalChanges:
                 return await self._answer(known, step, seen.now), False
             case Wait():
                 return await self._wait(known, step, seen.run), False
+            case Send(found=found):
+                return await self._send(known, found), False
             case HandIn(request=request) if room > 0:
                 assert seen.run is not None
                 return await self._hand_in(known, request, seen.run.ref), True
@@ -217,6 +259,20 @@ class SignalChanges:
         if known.signal.reason != wait.reason:
             self._keep(known, await self._writer.pending(known.signal, wait.reason))
         return wait.until
+
+    async def _send(self, known: Known, found: FoundInterrupt) -> int | None:
+        """Write for which run it is, and look at it with that."""
+        written = self._keep(known, await self._writer.send(known.signal, found))
+        if written is None:
+            return None
+        if written.found is None:  # the API server prunes what its definition of the kind does not know
+            problem = (
+                "status.found is not kept: the definition of ReactorSignals is older than this operator, update it"
+            )
+            _log.error("a signal cannot be seen to", signal=known.signal.where, problem=problem)
+            return self._clock.now() + _NOT_KEPT_MS
+        self._queue.mark(written.target)
+        return None
 
     async def _hand_in(self, known: Known, request: Request, ref: RunRef) -> int | None:
         """Record the request. Before that its run owns the signal: for no other one is it ever meant again."""

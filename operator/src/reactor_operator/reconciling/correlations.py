@@ -19,6 +19,12 @@ def correlation_name(namespace: str, reactor: str, correlation: str) -> str:
     return f"{namespace}/{reactor}/{correlation}"
 
 
+def parse_correlation_name(name: str) -> tuple[str, str, str]:
+    """Return the namespace, the reactor and the id that `correlation_name` was told; only the id may have a slash."""
+    namespace, reactor, correlation = name.split("/", 2)
+    return namespace, reactor, correlation
+
+
 def holder_name(path: str, round_: int) -> str:
     """Return what the store has for whoever holds an id: the interrupt, in one round."""
     return f"{path}.{round_}"

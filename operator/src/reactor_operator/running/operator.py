@@ -178,6 +178,7 @@ async def _work(
         pools=pools,
         keyring=settings.shared.keyring,
         signalled=lambda ref: signals.asked_of(ref),
+        opened=lambda names: signals.opened(names),
     )
 
     async def reconcile(ref: RunRef) -> int | None:
@@ -210,6 +211,7 @@ async def _work(
     signals = SignalChanges(
         client=client,
         inbox=store,
+        correlations=store,
         standing=reconciler.standing,
         clock=clock,
         mark=runs.mark,
