@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from tests.cluster.cluster import KubectlFailed, Namespace, Object, phases_of, python_step, reactor, run_of, wait_until
+from tests.cluster.test_faults import kill_operator, wait_ready
+from tests.cluster.test_interrupts import waiting
 
 UNDO = {"python": {"source": "def main(**_): pass"}}
 FAILS = "def main():\n    raise ValueError('declined')\n"
@@ -21,6 +23,32 @@ def signal(name: str, run: str, action: str, **spec: Any) -> Object:
         "metadata": {"name": name},
         "spec": {"runRef": {"name": run}, "action": action, **spec},
     }
+
+
+def signal_by_id(name: str, reactor_name: str, correlation: str, **spec: Any) -> Object:
+    """Return a ReactorSignal that resumes what waits under a correlation id."""
+    return {
+        "apiVersion": "reactor.run/v1alpha1",
+        "kind": "ReactorSignal",
+        "metadata": {"name": name},
+        "spec": {
+            "reactorRef": {"name": reactor_name},
+            "correlationId": correlation,
+            "action": "resume",
+            "payload": {"ok": True, "by": name},
+            **spec,
+        },
+    }
+
+
+def wait_pending(namespace: Namespace, name: str, reason: str) -> None:
+    """Wait until a signal says that it waits, and for what."""
+
+    def waits() -> bool:
+        status = namespace.get("rctsig", name).get("status", {})
+        return status.get("phase") == "Pending" and reason in status.get("reason", "")
+
+    wait_until(f"signal {name} waits: {reason}", waits)
 
 
 def send(namespace: Namespace, asked: Object, user: str = "") -> None:
@@ -158,3 +186,97 @@ def test_nobody_but_the_operator_answers(namespace: Namespace) -> None:
     namespace.kubectl("create", "rolebinding", "probe", "--clusterrole=admin", "--user=ann")
     with pytest.raises(KubectlFailed, match=r"cannot (get|patch) resource"):
         namespace.kubectl("patch", "rctsig", "forged", "--subresource=status", "--type=merge", "-p", patch, "--as=ann")
+
+
+def test_what_waits_under_an_id_is_resumed_and_the_signal_says_where_it_was_found(namespace: Namespace) -> None:
+    waiting(namespace, "found", correlationId="'found-7'")
+    send(namespace, signal_by_id("mail", "found", "found-7"))
+    assert wait_answer(namespace, "mail")["phase"] == "Accepted"
+    status = namespace.wait_finished("found-1")
+    assert (status["phase"], status["result"]) == ("Succeeded", {"ok": True, "by": "mail"})
+    shown, run = namespace.get("rctsig", "mail"), namespace.get("rctrun", "found-1")["metadata"]["uid"]
+    assert shown["status"]["found"] == {"run": "found-1", "uid": run, "step": "ask", "round": 1}
+    assert [owner["uid"] for owner in shown["metadata"]["ownerReferences"]] == [run]
+    wide = namespace.kubectl("get", "rctsig", "mail", "--no-headers", "-o", "wide")
+    assert {"found-7", "found-1", "Accepted"} <= set(wide.split())
+
+
+def test_with_a_message_it_waits_for_its_interrupt_to_open(namespace: Namespace) -> None:
+    send(namespace, signal_by_id("early", "soon", "soon-7", messageId="mail-1"))
+    wait_pending(namespace, "early", "no interrupt of reactor soon waits under the id 'soon-7' yet")
+    ask = {"name": "ask", "waitFor": ["before"], "interrupt": {"correlationId": "'soon-7'"}}
+    namespace.apply(reactor("soon", [python_step("before"), ask]), run_of("soon"))
+    assert wait_answer(namespace, "early")["phase"] == "Accepted"
+    status = namespace.wait_finished("soon-1")
+    assert (status["result"], [one["id"] for one in status["signals"]]) == ({"ok": True, "by": "early"}, ["mail-1"])
+
+
+def test_without_a_message_it_does_not_wait(namespace: Namespace) -> None:
+    send(namespace, signal_by_id("hasty", "nobody", "none-7"))
+    answer = wait_answer(namespace, "hasty")
+    assert answer["phase"] == "Rejected"
+    assert answer["reason"].startswith("no interrupt of reactor nobody waits under the id 'none-7'")
+    assert "spec.messageId" in answer["reason"]
+
+
+def test_another_step_than_the_one_that_waits_under_the_id_is_refused(namespace: Namespace) -> None:
+    waiting(namespace, "strict", correlationId="'strict-7'")
+    send(namespace, signal_by_id("wrong", "strict", "strict-7", step="after"))
+    answer = wait_answer(namespace, "wrong")
+    assert answer["reason"] == "spec.step: found 'after', expected 'ask', which waits under the id, or none"
+    assert "signals" not in namespace.status("strict-1") or not namespace.status("strict-1")["signals"]
+
+
+def test_of_two_that_wait_one_resumes_it_and_what_comes_later_is_told_that_it_closed(namespace: Namespace) -> None:
+    for name in ("a", "b"):
+        send(namespace, signal_by_id(name, "once", "once-7", messageId=f"mail-{name}"))
+        wait_pending(namespace, name, "waits under the id 'once-7' yet")
+    waiting(namespace, "kept", correlationId="'kept-7'")
+    ask = {"name": "ask", "interrupt": {"correlationId": "'once-7'"}}
+    namespace.apply(reactor("once", [ask]), run_of("once"))
+    answers = {name: wait_answer(namespace, name)["phase"] for name in ("a", "b")}
+    assert sorted(answers.values()) == ["Accepted", "Rejected"]
+    (winner,) = (name for name, phase in answers.items() if phase == "Accepted")
+    assert namespace.wait_finished("once-1")["result"] == {"ok": True, "by": winner}
+    send(namespace, signal_by_id("late", "once", "once-7", messageId="mail-late"))
+    assert wait_answer(namespace, "late")["reason"] == "interrupt ask is closed: nothing waits under the id 'once-7'"
+    send(namespace, signal_by_id("again", "once", "once-7", messageId=f"mail-{winner}"))
+    assert wait_answer(namespace, "again")["phase"] == "Accepted"
+    assert namespace.status("kept-1")["phase"] == "Paused", "another id is another interrupt"
+
+
+def test_it_waits_through_a_restart_of_the_operator_and_is_for_one_run_alone(
+    namespace: Namespace, system: Namespace
+) -> None:
+    send(namespace, signal_by_id("patient", "later", "later-7", messageId="mail-1"))
+    wait_pending(namespace, "patient", "waits under the id 'later-7' yet")
+    kill_operator(system)
+    ask = {"name": "ask", "interrupt": {"correlationId": "'later-7'"}}
+    namespace.apply(reactor("later", [ask]), run_of("later"))
+    wait_ready(system)
+    assert wait_answer(namespace, "patient")["phase"] == "Accepted"
+    assert namespace.wait_finished("later-1")["result"] == {"ok": True, "by": "patient"}
+    kill_operator(system)
+    namespace.apply(run_of("later", "later-2"))
+    wait_ready(system)
+    status = namespace.wait_status("later-2", "it waits", status_is("Paused"), 120)
+    send(namespace, signal_by_id("repeated", "later", "later-7", messageId="mail-1"))
+    assert wait_answer(namespace, "repeated")["phase"] == "Accepted"
+    assert namespace.get("rctsig", "repeated")["status"]["found"]["run"] == "later-1"
+    status = namespace.status("later-2")
+    assert (status["phase"], status.get("signals") or []) == ("Paused", [])
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"runRef": {"name": "r"}}, "oneOf|must validate one and only one schema"),
+        ({"correlationId": None, "runRef": {"name": "r"}}, "spec.reactorRef and spec.correlationId go together"),
+        ({"reactorRef": None}, "spec.reactorRef and spec.correlationId go together"),
+    ],
+)
+def test_an_id_goes_with_its_reactor_and_without_a_run(namespace: Namespace, changed: Object, told: str) -> None:
+    asked = signal_by_id("odd", "checkout", "order-7", **changed)
+    asked["spec"] = {name: value for name, value in asked["spec"].items() if value is not None}
+    with pytest.raises(KubectlFailed, match=told):
+        send(namespace, asked)
