@@ -25,7 +25,7 @@ class ApiServer:
         self.logs: dict[str, str] = {}
         self.requests: list[str] = []
         self.patches: list[tuple[str, str, Json]] = []
-        self.kinds = {"reactors", "reactorruns", "configmaps", "pods"}
+        self.kinds = {"reactors", "reactorruns", "reactorsignals", "configmaps", "pods"}
         self.refusal: Json | None = None
         self._version = 0
         self._watchers: list[asyncio.Queue[Json]] = []
@@ -87,7 +87,7 @@ class ApiServer:
         metadata = one["metadata"]
         metadata.setdefault("name", metadata.get("generateName", "") + "x7k2p")
         if f"{collection}/{metadata['name']}" in self.objects:
-            said = f'reactorruns.reactor.run "{metadata["name"]}" already exists'
+            said = f'{collection.rpartition("/")[2]}.reactor.run "{metadata["name"]}" already exists'
             body = {"kind": "Status", "code": 409, "reason": "AlreadyExists", "message": said}
             return web.json_response(body, status=409)
         self.put(collection, one)

@@ -98,6 +98,16 @@ def test_a_pool_goes_before_the_reactors_whose_steps_it_takes(write: Write) -> N
     assert [one["kind"] for one in applied(folder, runs=True)] == ["ReactorPool", "Reactor", "ReactorRun"]
 
 
+def test_a_signal_goes_after_all_else_and_without_being_asked_for(write: Write) -> None:
+    signal = (
+        "apiVersion: reactor.run/v1alpha1\nkind: ReactorSignal\nmetadata: {name: s}\n"
+        "spec: {runRef: {name: r}, action: cancel}\n"
+    )
+    folder = write({"a.yaml": signal, "b.yaml": REACTOR, "run.yaml": RUN})
+    assert [one["kind"] for one in applied(folder, runs=True)] == ["Reactor", "ReactorRun", "ReactorSignal"]
+    assert [one["kind"] for one in applied(folder)] == ["Reactor", "ReactorSignal"]
+
+
 def test_a_config_map_that_is_a_manifest_is_taken_as_written(write: Write) -> None:
     config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: mods}\ndata: {shop.stock.py: 'X = 1'}\n"
     folder = write({"reactor.yaml": WITH_MODULES + HANDLER, "mods.yaml": config, "plain.py": ""})

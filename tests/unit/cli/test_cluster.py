@@ -87,6 +87,39 @@ def test_apply_sends_modules_then_the_reactor_and_runs_only_when_asked(
     ]
 
 
+SIGNAL = """\
+apiVersion: reactor.run/v1alpha1
+kind: ReactorSignal
+metadata: {name: stop}
+spec: {runRef: {name: order-1}, action: cancel}
+"""
+
+
+def test_apply_creates_a_signal_which_never_changes(on_cluster: OnCluster, server: ApiServer, write: Write) -> None:
+    """Whoever may create signals may not patch them."""
+    folder = write({"signal.yaml": SIGNAL})
+    answer = on_cluster("apply", folder)
+    assert (answer.code, answer.out) == (0, "reactorsignal.reactor.run/stop created\n")
+    signals = "/apis/reactor.run/v1alpha1/namespaces/shop/reactorsignals"
+    assert server.objects[f"{signals}/stop"]["spec"] == {"runRef": {"name": "order-1"}, "action": "cancel"}
+    assert server.patches == []
+    answer = on_cluster("apply", folder)
+    assert (answer.code, answer.out) == (0, "reactorsignal.reactor.run/stop unchanged\n")
+    answer = on_cluster("apply", write({"signal.yaml": SIGNAL.replace("cancel", "undo")}))
+    assert (answer.code, "give this one another name" in answer.err) == (1, True)
+    answer = on_cluster("apply", write({"signal.yaml": SIGNAL.replace("name: stop", "generateName: stop-")}))
+    assert (answer.code, answer.out) == (0, "reactorsignal.reactor.run/stop-x7k2p created\n")
+    server.kinds.discard("reactorsignals")
+    answer = on_cluster("apply", write({"signal.yaml": SIGNAL}))
+    assert (answer.code, "or no reactorsignals: install the chart" in answer.err) == (1, True)
+
+
+def test_apply_sends_no_signal_that_is_wrong(on_cluster: OnCluster, server: ApiServer, write: Write) -> None:
+    answer = on_cluster("apply", write({"signal.yaml": SIGNAL.replace("cancel", "resume, delete: true")}))
+    assert (answer.code, "spec.delete" in answer.err) == (2, True)
+    assert server.objects == {}
+
+
 def test_apply_refuses_a_namespace_that_is_not_the_one_written(on_cluster: OnCluster, write: Write) -> None:
     folder = write({"reactor.yaml": REACTOR.replace("name: greet}", "name: greet, namespace: shop}")})
     assert on_cluster("apply", folder, "-n", "shop").code == 0

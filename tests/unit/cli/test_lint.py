@@ -100,7 +100,7 @@ def test_another_kind_is_told_with_the_one_that_was_meant(reactor: Reactor, writ
     written = REACTOR.replace("kind: Reactor", "kind: Reacter")
     found = lines(reactor("lint", write({"reactor.yaml": written})).out)
     assert found[0].endswith(
-        "kind: found 'Reacter', expected Reactor, ReactorRun or ReactorPool: did you mean Reactor?"
+        "kind: found 'Reacter', expected Reactor, ReactorRun, ReactorPool or ReactorSignal: did you mean Reactor?"
     )
 
 
@@ -312,3 +312,51 @@ def test_a_pool_is_checked_as_on_the_cluster(reactor: Reactor, write: Write) -> 
     ]
     assert counts.startswith("1 reactor, 1 pool and 0 runs: 2 errors")
     assert reactor("lint", write({"pool.yaml": POOL.replace("65", "6").replace("replica:", "replicas:")})).code == 0
+
+
+SIGNAL = """\
+apiVersion: reactor.run/v1alpha1
+kind: ReactorSignal
+metadata: {generateName: approve-}
+spec:
+  reactorRef: {name: checkout}
+  action: resume
+  delete: true
+  paylod: {approved: true}
+"""
+SOUND_SIGNAL = SIGNAL.replace("  delete: true\n", "  correlationId: order-7\n").replace("paylod", "payload")
+
+
+def test_a_signal_is_checked_as_on_the_cluster(reactor: Reactor, write: Write) -> None:
+    folder = write(
+        {
+            "reactor.yaml": REACTOR,
+            "signal.yaml": SIGNAL + "---\n" + SIGNAL.replace("resume", "rezume").replace("approve-", "a-"),
+        }
+    )
+    *found, counts = reactor("lint", folder).out.splitlines()
+    told = [line.partition("signal.yaml:")[2] for line in found if "signal.yaml" in line]
+    assert "8: spec.paylod: unknown field 'paylod': did you mean payload?" in told
+    assert any(line.startswith("15: spec.action: ") for line in told)
+    assert counts.startswith("1 reactor, 2 signals and 0 runs: ")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (SOUND_SIGNAL.replace("payload: {", "delete: {"), "spec.delete: "),
+        (SOUND_SIGNAL.replace("  correlationId: order-7\n", ""), "spec"),
+        (
+            SOUND_SIGNAL.replace("  reactorRef: {name: checkout}\n", ""),
+            "spec.reactorRef: found none, expected the one ",
+        ),
+        (SOUND_SIGNAL + "  runRef: {name: order-1}\n", "spec"),
+    ],
+)
+def test_what_is_wrong_with_a_signal_is_told_and_one_that_is_sound_needs_nothing_beside_it(
+    reactor: Reactor, write: Write, wrong: str, told: str
+) -> None:
+    answer = reactor("lint", write({"signal.yaml": wrong}))
+    assert (answer.code, f": {told}" in answer.out) == (2, True), answer.out
+    sound = reactor("lint", write({"signal.yaml": SOUND_SIGNAL}))
+    assert (sound.code, sound.out) == (0, "0 reactors, 1 signal and 0 runs: 0 errors, 0 warnings\n")

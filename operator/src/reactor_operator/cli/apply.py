@@ -1,6 +1,6 @@
 """`reactor apply`: manifests checked, then sent to the cluster with the Python modules beside them.
 
-In: paths. Out: server-side applied ConfigMaps of modules, then pools, Reactors, and (`--runs`) runs.
+In: paths. Out: server-side applied ConfigMaps of modules, then pools, Reactors, and (`--runs`) runs; signals created.
 Never here: anything sent while anything is wrong; and no Secret or other object of the user.
 """
 
@@ -13,10 +13,11 @@ from reactor_operator.cli.manifests import Manifests, load_manifests
 from reactor_operator.cli.modules import handlers_of, modules_beside, refuse_large_modules
 from reactor_operator.cli.options import ClusterOptions
 from reactor_operator.cli.sizes import too_large
+from reactor_operator.kube.errors import Conflict, NotFound
 from reactor_operator.kube.fields import JsonObject
-from reactor_operator.kube.paths import CONFIG_MAP, REACTOR, REACTOR_POOL, REACTOR_RUN, Kind
+from reactor_operator.kube.paths import CONFIG_MAP, REACTOR, REACTOR_POOL, REACTOR_RUN, REACTOR_SIGNAL, Kind
 
-KINDS = {kind.name: kind for kind in (CONFIG_MAP, REACTOR_POOL, REACTOR, REACTOR_RUN)}
+KINDS = {kind.name: kind for kind in (CONFIG_MAP, REACTOR_POOL, REACTOR, REACTOR_RUN, REACTOR_SIGNAL)}
 
 
 def apply_command(paths: Sequence[str], target: ClusterOptions, *, runs: bool) -> int:
@@ -27,7 +28,7 @@ def apply_command(paths: Sequence[str], target: ClusterOptions, *, runs: bool) -
     objects = list(objects_to_apply(manifests, checked.reactors, runs=runs))
     if not objects:
         hint = "" if runs else " (runs are applied with --runs)"
-        raise CommandError(f"{' '.join(paths)}: found no Reactor and no ReactorPool{hint}")
+        raise CommandError(f"{' '.join(paths)}: found no Reactor, ReactorPool or ReactorSignal{hint}")
     for one in objects:
         if (problem := too_large(one)) is not None:
             metadata = one["metadata"]
@@ -44,7 +45,7 @@ def apply_command(paths: Sequence[str], target: ClusterOptions, *, runs: bool) -
 
 
 def objects_to_apply(manifests: Manifests, reactors: Sequence[SoundReactor], *, runs: bool) -> Iterator[JsonObject]:
-    """Yield what is applied, in order: ConfigMaps of modules, pools, Reactors, runs."""
+    """Yield what is applied, in order: ConfigMaps of modules, pools, Reactors, runs, signals."""
     named = [reactor for reactor in reactors if reactor.manifest.target]
     maps: dict[tuple[str, str], dict[str, str]] = {}
     for reactor in named:
@@ -57,6 +58,7 @@ def objects_to_apply(manifests: Manifests, reactors: Sequence[SoundReactor], *, 
     yield from (reactor.manifest.value for reactor in named)
     if runs:
         yield from (run.value for run in manifests.runs if run.target)
+    yield from (signal.value for signal in manifests.signals if signal.target)
 
 
 def _modules(reactor: SoundReactor, name: str, manifests: Manifests) -> dict[str, str]:
@@ -117,12 +119,34 @@ async def _apply(cluster: Cluster, one: JsonObject) -> None:
         made = await cluster.client.create(kind.collection(where), one, strict=True)
         print(f"{_resource(kind)}/{made['metadata']['name']} created", flush=True)
         return
-    if await cluster.apply(kind.object(where, name), one) is None:
+    if kind is REACTOR_SIGNAL:
+        done = await _ask(cluster, where, name, one)
+    else:
+        done = "applied" if await cluster.apply(kind.object(where, name), one) is not None else ""
+    if not done:
         raise ClusterError(
             f"{kind.name} '{name}': the cluster has no namespace '{where}', or no {kind.plural}: "
             "install the chart reactor-operator first"
         )
-    print(f"{_resource(kind)}/{name} applied", flush=True)
+    print(f"{_resource(kind)}/{name} {done}", flush=True)
+
+
+async def _ask(cluster: Cluster, where: str, name: str, signal: JsonObject) -> str:
+    """Create a signal, which never changes, so that who may create one needs no right to patch it. Return what was
+    done, empty where there is no such place."""
+    try:
+        await cluster.client.create(REACTOR_SIGNAL.collection(where), signal, strict=True)
+    except NotFound:
+        return ""
+    except Conflict:
+        found = await cluster.client.get(REACTOR_SIGNAL.object(where, name))
+        if found is None or found.get("spec") != signal.get("spec"):
+            raise ClusterError(
+                f"ReactorSignal '{name}' in namespace '{where}' asks for something else, and a signal never changes: "
+                "give this one another name"
+            ) from None
+        return "unchanged"
+    return "created"
 
 
 def _resource(kind: Kind) -> str:

@@ -16,6 +16,7 @@ from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.api.run import RunSpec, check_run
 from reactor_operator.api.sensitivity import mentions_sensitive
 from reactor_operator.api.shared_schema import BASE, parse_shared_schema
+from reactor_operator.api.signal import check_signal_spec
 from reactor_operator.api.taint import sensitive_problems, sensitivity_of
 from reactor_operator.cli.manifests import Manifest, Manifests
 from reactor_operator.cli.modules import ModuleFolder, handlers_of
@@ -70,12 +71,22 @@ def check_manifests(manifests: Manifests, *, runs: Iterable[Manifest] | None = N
                 checked.reactors.append(found)
     for run in chosen:
         _check_run(run, manifests, sound, checked)
-    for pool in manifests.pools if runs is None else ():
+    if runs is None:
+        _check_pools_and_signals(manifests, checked.findings)
+    return checked
+
+
+def _check_pools_and_signals(manifests: Manifests, findings: list[Finding]) -> None:
+    """Check what stands by itself. The run of a signal may come later than the signal."""
+    for pool in manifests.pools:
         if pool.target:
             answer = check_pool_spec(pool.value.get("spec", {}))
-            checked.findings.extend(_located(pool, answer.problems))
-            checked.findings.extend(_located(pool, answer.warnings, warning=True))
-    return checked
+            findings.extend(_located(pool, answer.problems))
+            findings.extend(_located(pool, answer.warnings, warning=True))
+    for signal in manifests.signals:
+        if signal.target:
+            findings.extend(_located(signal, check_signal_spec(signal.value.get("spec", {})).problems))
+            findings.extend(_large(signal))
 
 
 def check_one_reactor(manifest: Manifest, manifests: Manifests, findings: list[Finding]) -> SoundReactor | None:

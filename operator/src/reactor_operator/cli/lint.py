@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from reactor_operator.cli.check import check_manifests
 from reactor_operator.cli.errors import EXIT_OK, EXIT_USAGE
-from reactor_operator.cli.manifests import Manifest, Manifests, load_manifests
+from reactor_operator.cli.manifests import KINDS, Manifest, Manifests, load_manifests
 from reactor_operator.cli.places import Finding
 from reactor_operator.cli.tables import counted
 
@@ -26,10 +26,12 @@ def lint_command(paths: Sequence[str], *, strict: bool) -> int:
 
 
 def _kinds(manifests: Manifests) -> Iterator[tuple[Sequence[Manifest], str]]:
-    """Yield what was read by kind, with the word for one of it. Pools are told of where there are any."""
+    """Yield what was read by kind, with the word for one of it. Pools and signals are told of where there are any."""
     yield manifests.reactors, "reactor"
     if any(pool.target for pool in manifests.pools):
         yield manifests.pools, "pool"
+    if any(signal.target for signal in manifests.signals):
+        yield manifests.signals, "signal"
     yield manifests.runs, "run"
 
 
@@ -39,6 +41,6 @@ def lint(paths: Sequence[str]) -> tuple[Manifests, list[Finding]]:
     checked = check_manifests(manifests)
     findings = [*checked.findings, *checked.inputs_findings]
     if not any(one.target for ones, _ in _kinds(manifests) for one in ones) and not findings:
-        message = "no Reactor, ReactorRun or ReactorPool found"
+        message = f"no {', '.join(KINDS[:-1])} or {KINDS[-1]} found"
         findings.append(Finding(file=paths[0], line=1, path="", message=message))
     return manifests, sorted(set(findings), key=lambda one: (one.file, one.line, one.path, one.message))

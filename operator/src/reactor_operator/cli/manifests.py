@@ -25,7 +25,7 @@ from reactor_operator.cli.yaml_source import Document, parse_documents
 
 API_GROUP = "reactor.run"
 API_VERSION = "reactor.run/v1alpha1"
-KINDS = ("Reactor", "ReactorRun", "ReactorPool")
+KINDS = ("Reactor", "ReactorRun", "ReactorPool", "ReactorSignal")
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
 FILE_LIMIT_BYTES = 64 * 1024 * 1024
@@ -80,6 +80,7 @@ class Manifests:
     reactors: tuple[Manifest, ...] = ()
     runs: tuple[Manifest, ...] = ()
     pools: tuple[Manifest, ...] = ()
+    signals: tuple[Manifest, ...] = ()
     configs: Mapping[tuple[str, str, str], Entries] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
@@ -169,6 +170,7 @@ class _Reading:
             reactors=tuple(one for one in objects if one.kind == "Reactor"),
             runs=tuple(one for one in objects if one.kind == "ReactorRun"),
             pools=tuple(one for one in objects if one.kind == "ReactorPool"),
+            signals=tuple(one for one in objects if one.kind == "ReactorSignal"),
             configs=configs,
             findings=tuple(self._findings),
         )
