@@ -536,6 +536,23 @@ async def test_a_server_that_does_not_keep_where_it_was_found_is_not_asked_all_t
         assert not operator.signals._queue._dirty.keys() - {AWAITED}
 
 
+async def test_a_list_has_ids_looked_at_now_and_then_alone(shop: Shop) -> None:
+    async with shop.operating() as operator:
+        await shop.put(operator)
+        await shop.put(operator, "named", runRef={"name": "one"}, reactorRef=None, correlationId=None)
+        dirty = operator.signals._queue._dirty
+        for ids, expected in ((False, {RunRef("shop", "one", "")}), (True, {AWAITED, RunRef("shop", "one", "")})):
+            dirty.clear()
+            operator.signals.mark_unanswered(ids=ids)
+            assert dirty.keys() == expected
+        dirty.clear()
+        listing = asyncio.create_task(operator.signals.follow(("shop",)))
+        async with asyncio.timeout(5):
+            while AWAITED not in dirty:  # noqa: ASYNC110 - a set tells nobody
+                await asyncio.sleep(0.01)
+        listing.cancel()
+
+
 async def test_ten_thousand_that_stand_cost_nothing_while_nothing_opens(shop: Shop) -> None:
     def looked_at(operator: Operator) -> Sequence[object]:
         return list(operator.signals._queue._dirty)

@@ -11,6 +11,7 @@ Never here: an answer that is the run's to give, or a bad signal that keeps anot
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from itertools import count
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -49,6 +50,8 @@ from reactor_operator.reconciling.signals import Request
 from reactor_operator.store.port import Appended, Closed, Correlations, StoreUnavailable
 
 LIST_SECONDS = 60.0
+IDS_EVERY = 10
+"""Lists of which one has ids looked at again: whoever opens an interrupt tells so, and many may wait for long."""
 AGAIN_MS = 2_000
 AT_ONCE = 8
 """Requests of one run that wait to be decided on, at most: a run keeps the answers to twenty."""
@@ -124,13 +127,18 @@ class SignalChanges:
 
     async def follow(self, namespaces: Sequence[str | None], *, pause_seconds: float = LIST_SECONDS) -> None:
         """List all signals now and every minute, until cancelled: what no watch told is found by a list."""
-        while True:
+        for turn in count():
             listed = [await self._list(namespace) for namespace in namespaces]
-            for known in self._roster.unanswered():
-                self._queue.mark(known.signal.target)
-                if known.told is not None:
-                    self._mark(known.told)
+            self.mark_unanswered(ids=turn % IDS_EVERY == 0)
             await asyncio.sleep(pause_seconds if all(listed) else AGAIN_MS / 1000)
+
+    def mark_unanswered(self, *, ids: bool) -> None:
+        """Look at all that wait for an answer; `ids`: also at those that wait for an id to be opened."""
+        for known in self._roster.unanswered():
+            if ids or isinstance(known.signal.target, RunRef):
+                self._queue.mark(known.signal.target)
+            if known.told is not None:
+                self._mark(known.told)
 
     async def _list(self, namespace: str | None) -> bool:
         before = self._roster.uids(namespace)
