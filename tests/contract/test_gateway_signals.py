@@ -168,6 +168,15 @@ class TestCorrelationIds:
         assert (answer.status_code, answer.json()["answer"]) == (409, "rejected")
         assert "found 'sign', expected 'approve'" in answer.json()["reason"]
 
+    async def test_it_is_for_the_round_in_which_it_was_found_alone(self, served_store: ServedStore) -> None:
+        async with signalling(served_store, wait_seconds=0.05) as signals:
+            await signals.post(BY_ID, payload={"approved": True}, messageId="m-1")
+            await signals.post(BY_ID, action="skip", messageId="m-2")
+            await signals.post(RESUME, messageId="m-3")
+            asked = [decode_event(body) for body in await signals.inbox()]
+        assert [getattr(one, "step", "") for one in asked] == ["approve"] * 3
+        assert [getattr(one, "round", None) for one in asked] == [1, 1, 0]
+
     async def test_one_that_is_closed_says_so_and_a_message_that_was_answered_is_answered_again(
         self, signals: Signals
     ) -> None:
