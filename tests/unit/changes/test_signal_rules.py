@@ -324,6 +324,9 @@ class TestIds:
         elsewhere = replace(FOUND, run="order-0", uid="another")
         for seen in (WAITING, replace(NOW, run=None, standing=None), closed(1)):
             assert next_of(by_id(), replace(seen, sent=elsewhere)) == Send(elsewhere)
+            assert "found 'sign', expected 'approve'" in rejected(
+                next_of(by_id(step="sign"), replace(seen, sent=elsewhere))
+            )
 
     def test_once_found_it_is_the_request_to_that_interrupt_in_that_round(self) -> None:
         found = next_of(by_id(FOUND), NOW)

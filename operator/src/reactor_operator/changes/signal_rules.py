@@ -174,17 +174,17 @@ def asked_by(request: Request) -> Asked:
 def _of_id(signal: SignalObject, spec: SignalSpec, seen: Seen) -> Next:
     """Return what is next for a signal whose id was not found yet."""
     if seen.sent is not None:
-        return Send(seen.sent)
+        return _to(seen.sent, spec)
     holder, expires = seen.holder, signal.created_at + signal.ttl_ms
     if holder is not None and holder.closed_at is None and seen.run is not None:
-        return _of_open(spec, holder, seen.run)
+        return _to(_found_at(holder, seen.run), spec)
     if holder is not None and holder.closed_at is not None:
         asked, standing = _asked_in(signal, spec), seen.standing or Standing()
         answer = standing.answer_to(asked)
         if answer is not None:
             return told(answer)
         if asked in standing.unread and seen.run is not None:
-            return Send(_found_at(holder, seen.run))
+            return _to(_found_at(holder, seen.run), spec)
         if spec.message_id is None or holder.closed_at > signal.created_at - signal.ttl_ms:
             return _rejected(f"interrupt {holder.step} is closed: nothing waits under the id {spec.correlation_id!r}")
     reactor = "" if spec.reactor_ref is None else spec.reactor_ref.name
@@ -194,11 +194,11 @@ def _of_id(signal: SignalObject, spec: SignalSpec, seen: Seen) -> Next:
     return Wait(expires, f"{nothing} yet", owned=False)
 
 
-def _of_open(spec: SignalSpec, holder: Holder, run: RunObject) -> Next:
-    if spec.run_uid not in (None, run.ref.uid):
-        return _rejected(f"spec.runUid: found {spec.run_uid}, expected {run.ref.uid}: the id is that of another run")
-    _, wrong = said_at(holder.step, spec.said, spec.action.value)
-    return _rejected(f"spec.{wrong}") if wrong else Send(_found_at(holder, run))
+def _to(found: FoundInterrupt, spec: SignalSpec) -> Next:
+    if spec.run_uid not in (None, found.uid):
+        return _rejected(f"spec.runUid: found {spec.run_uid}, expected {found.uid}: the id is that of another run")
+    _, wrong = said_at(found.step, spec.said, spec.action.value)
+    return _rejected(f"spec.{wrong}") if wrong else Send(found)
 
 
 def _found_at(holder: Holder, run: RunObject) -> FoundInterrupt:
