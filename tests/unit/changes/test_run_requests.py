@@ -58,6 +58,18 @@ class TestCancel:
                 await runs.changed("MODIFIED", await trial.put(metadata=self.asked))
         assert "reactor.run/cancel" in trial.server.objects[PATH]["metadata"]["annotations"]
 
+    async def test_one_of_which_the_run_knows_alone_that_it_resumed_something_is_removed_too(
+        self, trial: Trial
+    ) -> None:
+        """That is known for longer than the answer is shown."""
+        await trial.store_run()
+        asked = {"annotations": {"reactor.run/resume.m": '{"step": "a"}'}}
+        async with trial.following() as runs:
+            await runs.changed("MODIFIED", await trial.put(metadata=asked))
+            trial.standing = Standing(header=Header(consumed=("m",)))
+            await runs.changed("MODIFIED", await trial.put(metadata=asked))
+        assert trial.server.objects[PATH]["metadata"]["annotations"] == {}
+
     async def test_what_was_answered_and_removed_may_be_asked_for_again_in_the_same_words(self, trial: Trial) -> None:
         await trial.store_run()
         signals: list[Json] = []

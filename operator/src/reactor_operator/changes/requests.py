@@ -130,7 +130,7 @@ class Requests:
         """
         standing = await self._standing(ref)
         named = (asked.id, asked.action)
-        if standing is None or entry is None or named in standing.unread or standing.answer_to(named) is not None:
+        if standing is None or entry is None or named in standing.unread or standing.shows(named):
             return False
         return await self._inbox.append(entry) is Appended.REPEATED
 

@@ -46,8 +46,12 @@ class Standing:
     phase_of: Callable[[str], StepPhase | None] = lambda path: None
 
     def answer_to(self, asked: Asked) -> SignalAnswer | None:
-        """Return the answer to a request, as long as it is kept."""
+        """Return the answer to a request, as long as anything is known of it."""
         return answer_in(self.header, *asked)
+
+    def shows(self, asked: Asked) -> bool:
+        """Whether the answer to a request is among those that the status of the run shows."""
+        return any((one.id, one.action) == asked for one in self.header.signals)
 
 
 def answer_in(header: Header, id_: str, action: str) -> SignalAnswer | None:
