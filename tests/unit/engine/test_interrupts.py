@@ -346,6 +346,14 @@ class TestInMaps:
         assert run.phase is RunPhase.SUCCEEDED
         assert [one.result for one in run.outcomes("m").values()] == [value("yes")] * 3
 
+    def test_what_was_found_under_an_id_in_an_element_is_for_its_round_alone(self) -> None:
+        run = Run(mapped("m", interrupt("ask"), batch_size=2)).start(m=elements(2))
+        told = (False, "interrupt m[1] is closed: what waited under the id was its round 2")
+        assert run.is_resumed("m[1]", round=2).answer == told
+        assert run.feed(ev.SkipRequested(id="skip", step="m[1]", round=2)).answer == told
+        assert run.is_resumed("m[1]", request="again", round=1).answer == (True, "")
+        assert run.feed(ev.SkipRequested(id="other", step="m[0]", round=1)).phase is RunPhase.SUCCEEDED
+
     def test_one_may_be_skipped_and_its_value_is_the_result_of_the_element(self) -> None:
         run = Run(mapped("m", interrupt("ask"), batch_size=1), step("after", ["m"])).start(m=elements(2))
         assert run.is_carried_over("m[0]", "by hand").answer == (True, "")
