@@ -1,6 +1,7 @@
 """Signals from their objects to the run and back, over an API server, a reconciler and a store in memory."""
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,6 +17,7 @@ from reactor_operator.kube.paths import REACTOR_RUN, REACTOR_SIGNAL
 from reactor_operator.ports import Clock, RunRef, Unavailable
 from reactor_operator.reconciling.inbox import events_of
 from reactor_operator.reconciling.signals import request_of
+from reactor_operator.reconciling.standing import Standing
 from reactor_operator.running.clock import WallClock
 from reactor_operator.store.port import Entry
 from tests.unit.kube.api_server import ApiServer, Json
@@ -38,6 +40,17 @@ class SignalTrial:
         self.marked: list[RunRef] = []
         self.outlived: set[RunRef] = set()
         self.prepared: Prepare = as_it_is
+        self.goes_back_after: int | None = None  # reads of a run, to a state from before what is not read yet
+
+    async def stand(self, ref: RunRef) -> Standing | None:
+        if self.goes_back_after is not None:
+            self.goes_back_after -= 1
+        if self.goes_back_after == 0:
+            before = copy.deepcopy(self.world.store._runs)
+            before[ref.uid].inbox.clear()
+            before[ref.uid].signals.clear()
+            self.world.store._runs = before
+        return await self.world.reconciler.standing(ref)
 
     @asynccontextmanager
     async def following(self, clock: Clock | None = None) -> AsyncIterator[SignalChanges]:
@@ -46,7 +59,7 @@ class SignalTrial:
                 client=client,
                 inbox=self.world.store,
                 correlations=self.world.store,
-                standing=self.world.reconciler.standing,
+                standing=self.stand,
                 clock=clock or self.clock,
                 mark=self.marked.append,
                 outlived=self.outlived.__contains__,
@@ -320,6 +333,22 @@ async def test_one_whose_answer_is_not_kept_any_more_is_told_so(signals: SignalT
         await following.look(TARGET)
     phase, reason = signals.told()
     assert (phase, "not kept any more" in reason) == ("Expired", True)
+
+
+async def test_one_that_a_store_lost_while_the_run_was_read_is_handed_in_again(signals: SignalTrial) -> None:
+    async def by_another_operator(entry: Entry, _: Signal) -> Entry:
+        await signals.world.store.append(entry)
+        return entry
+
+    await signals.world.reconcile()
+    await signals.put_run()
+    await signals.put(action="skip", step="b")
+    signals.prepared, signals.goes_back_after = by_another_operator, 2
+    async with signals.following() as following:
+        following.changed("ADDED", signals.find())
+        await following.look(TARGET)
+    assert signals.told() == ("", "")
+    assert await signals.unread() == ["signal-uid-s"]
 
 
 async def test_what_was_prepared_for_no_stored_run_is_not_appended(signals: SignalTrial) -> None:

@@ -7,6 +7,7 @@ import pytest
 from reactor_operator.engine import events as ev
 from reactor_operator.engine.actions import Notify
 from reactor_operator.engine.decide import decide_together
+from reactor_operator.engine.elements import has_ended
 from reactor_operator.engine.evolve import evolve
 from reactor_operator.engine.facts import FactKind
 from reactor_operator.engine.failures import FailureKind
@@ -376,6 +377,23 @@ class TestInMaps:
         assert (run.answer, list(run.open)) == ((True, ""), ["m[0]/after"])
         run.fails("m[0]/after").is_carried_over("m[0]/after", "y", request="3")
         assert (run.answer, run.phase) == ((True, ""), RunPhase.SUCCEEDED)
+
+    def test_it_is_known_of_which_elements_nothing_waits_any_more(self) -> None:
+        lines = mapped("lines", interrupt("ask"), batch_size=1)
+        run = Run(mapped("rows", lines, step("after", ["lines"]), batch_size=1))
+        known = {"rows": elements(2), "rows[0]/lines": elements(3), "rows[1]/lines": elements(1)}
+        run.start(paths=known).is_resumed("rows[0]/lines[0]")
+
+        def ended(path: str) -> bool:
+            return has_ended(run.plan, run.state, path)
+
+        assert ended("rows[0]/lines[0]")
+        waits = ("rows", "rows[0]", "rows[0]/lines", "rows[0]/lines[1]", "rows[0]/lines[2]", "rows[1]", "rows[9]/after")
+        assert not any(map(ended, waits))
+        run.is_resumed("rows[0]/lines[1]", request="1").is_resumed("rows[0]/lines[2]", request="2")
+        run.succeeds("rows[0]/after")
+        assert all(map(ended, ("rows[0]", "rows[0]/lines[2]", "rows[0]/after")))
+        assert not ended("rows[1]/lines[0]")
 
     def test_people_are_told_of_each(self) -> None:
         to = NotificationPlan(

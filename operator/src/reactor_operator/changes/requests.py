@@ -124,15 +124,18 @@ class Requests:
         return answer is not Appended.UNKNOWN and not ended  # of one that ended it may turn out that it is outlived
 
     async def _is_forgotten(self, ref: RunRef, asked: Request, entry: Entry | None) -> bool:
-        """Tell whether a recorded request was answered, and the answers to others have taken the place of that one.
-
-        It is recorded still after the run was read: else the store went back to a state from before it.
-        """
+        """Tell whether a recorded request was answered, and the answers to others have taken the place of that one."""
         standing = await self._standing(ref)
         named = (asked.id, asked.action)
         if standing is None or entry is None or named in standing.unread or standing.shows(named):
             return False
-        return await self._inbox.append(entry) is Appended.REPEATED
+        return await is_recorded_still(self._inbox, entry)
+
+
+async def is_recorded_still(inbox: Entrance, entry: Entry) -> bool:
+    """Tell whether an entry that was recorded before its run was read is so still: else the store went back to a state
+    from before it, and what was read of the run says nothing of the entry. Raises StoreUnavailable."""
+    return await inbox.append(entry) is Appended.REPEATED
 
 
 def removal_through(client: KubeClient) -> Remove:

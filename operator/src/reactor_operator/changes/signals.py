@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 from reactor_operator.api.signal import SignalPhase
 from reactor_operator.changes.metrics import ChangeMetrics
 from reactor_operator.changes.queue import ReconcileQueue
-from reactor_operator.changes.requests import Entrance, Prepare, Stand, as_it_is
+from reactor_operator.changes.requests import Entrance, Prepare, Stand, as_it_is, is_recorded_still
 from reactor_operator.changes.signal_object import AwaitedId, FoundInterrupt, SignalObject, parse_signal
 from reactor_operator.changes.signal_roster import Known, SignalRoster, Target
 from reactor_operator.changes.signal_rules import (
@@ -290,12 +290,13 @@ class SignalChanges:
         appended = Appended.UNKNOWN if entry is None else await self._inbox.append(entry)
         if appended is Appended.UNKNOWN:
             return self._clock.now() + AGAIN_MS
-        if appended is Appended.REPEATED:
+        if entry is not None and appended is Appended.REPEATED:
             standing = await self._standing(ref)
             answer = None if standing is None else standing.answer_to(asked_by(request))
             if answer is not None:
                 return await self._answer(known, told(answer), self._clock.now())
-            if standing is not None and asked_by(request) not in standing.unread:
+            read = standing is not None and asked_by(request) not in standing.unread
+            if read and await is_recorded_still(self._inbox, entry):
                 lost = Answer(phase=SignalPhase.EXPIRED, reason=_FORGOTTEN)
                 return await self._answer(known, lost, self._clock.now())
         known.told = ref

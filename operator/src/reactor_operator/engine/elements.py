@@ -133,6 +133,19 @@ def saga_of(plan: Plan, state: RunState, path: str) -> tuple[Plan, RunState]:
     return plan, state
 
 
+def has_ended(plan: Plan, state: RunState, path: str) -> bool:
+    """Tell whether a path leads into an element that was begun, and is in flight no more."""
+    while "[" in path and (owner := owner_of(plan, path)) is not None:
+        of, key = owner
+        inner, index, mapped = state.elements.get(of, {}).get(key), index_of(of, key), state.step(of).map
+        if inner is None:
+            return index is not None and mapped is not None and index < mapped.opened
+        map_plan = plan.steps[of].map
+        assert map_plan is not None
+        plan, state = plan_at(map_plan, of, key), inner
+    return False
+
+
 def step_at(plan: Plan, state: RunState, path: str) -> StepState:
     """Return the state of a step, also of one in an element that is in flight."""
     element = state.elements.get(path[: path.rfind("[")], {}).get(path)  # what most questions are about

@@ -8,7 +8,7 @@ a decision.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from reactor_operator.engine.elements import saga_of
+from reactor_operator.engine.elements import has_ended, saga_of
 from reactor_operator.engine.events import Signal
 from reactor_operator.engine.signals import action_of
 from reactor_operator.engine.state import Header, SignalAnswer, StepPhase
@@ -37,7 +37,7 @@ class Standing:
     """A stored run. `unread` are requests that are recorded and not decided on.
 
     run:      which it is, None where nothing tells.
-    phase_of: the phase of a step by its path, None where the run has no such step.
+    phase_of: the phase of a step by its path, None where the run has no such step, or it was in an element that ended.
     """
 
     run: RunRef | None = None
@@ -76,7 +76,7 @@ def standing_of(snapshot: Snapshot, known: KnownRun | None, read: Callable[[Snap
 
     def phase_of(path: str) -> StepPhase | None:
         run = read(snapshot) if snapshot.records is not None else known
-        if run is None:
+        if run is None or has_ended(run.plan, run.state, path):
             return None
         plan, state = saga_of(run.plan, run.state, path)
         return state.step(path).phase if path in plan.steps else None
