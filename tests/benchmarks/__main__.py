@@ -55,7 +55,7 @@ class Effort:
 
 
 FULL = Effort(
-    ratios=5, workloads=3, folds=200, starts=10, counted=5, resumed=200, restarts=3, tasks=20_000, paused=10_000
+    ratios=5, workloads=3, folds=200, starts=10, counted=5, resumed=200, restarts=2, tasks=20_000, paused=10_000
 )
 QUICK = Effort(ratios=2, workloads=1, folds=30, starts=3, counted=2, resumed=20, restarts=1, tasks=2_000, paused=500)
 

@@ -8,11 +8,11 @@ operator, not a queue of pods.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from time import perf_counter
 
-from reactor_operator.kube.fields import text_at
+from reactor_operator.kube.fields import JsonObject, text_at
 from reactor_operator.kube.paths import POD, REACTOR_RUN
 from tests.benchmarks.cluster.arms import make_reactor
 from tests.benchmarks.cluster.installation import find_installation
@@ -95,18 +95,27 @@ async def time_resume(place: Place, name: str, resume: Resume) -> float:
     """Return the seconds from the request that resumes a run to its pod. The answer is waited for after that."""
     version = await place.version(POD)
     async with aclosing(place.changes(POD, version)) as pods:
-        told = asyncio.ensure_future(anext(pods))
-        await asyncio.sleep(_CONNECT_SECONDS)
-        began = perf_counter()
-        resuming = asyncio.ensure_future(resume(name))
-        await asyncio.wait({told, resuming}, return_when=asyncio.FIRST_COMPLETED)
-        if resuming.done():
-            await resuming  # what was refused brings no pod
-        pod = await told
-        while text_at(pod, "metadata", "labels", _RUN) != name:
-            pod = await anext(pods)
-        took = perf_counter() - began
-        await resuming
+        told = asyncio.create_task(_pod_of(pods, name))
+        try:
+            await asyncio.sleep(_CONNECT_SECONDS)
+            began = perf_counter()
+            resuming = asyncio.ensure_future(resume(name))
+            await asyncio.wait({told, resuming}, return_when=asyncio.FIRST_COMPLETED)
+            if resuming.done():
+                await resuming  # what was refused brings no pod
+            took = await told - began
+            await resuming
+        finally:
+            told.cancel()
+            await asyncio.wait({told})
     if took <= 0:
         raise BenchmarkFailed(f"the pod of run {name} was there before it was resumed")
     return took
+
+
+async def _pod_of(pods: AsyncIterator[JsonObject], name: str) -> float:
+    """Return when a watch tells of the pod of a run."""
+    async for pod in pods:
+        if text_at(pod, "metadata", "labels", _RUN) == name:
+            return perf_counter()
+    raise BenchmarkFailed(f"the watch of pods closed before that of run {name} came")

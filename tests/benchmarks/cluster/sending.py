@@ -4,6 +4,7 @@ In: a place, an installation. Out: a `Sender`, for as long as a NodePort of the 
 Never here: a port-forward, which would be measured with it.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ _ROLE = "edit"
 _TOKEN_SECONDS = 7_200
 _TIMEOUT_SECONDS = 30
 _REACHABLE_SECONDS = 30
-_ACCEPTED = 200
+_ANSWERED_SECONDS = 120
+_ACCEPTED, _PENDING = 200, 202
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,14 @@ class Sender:
     namespace: str
 
     async def resume(self, run: str, step: str, payload: object) -> None:
-        """Resume an interrupt. Raises BenchmarkFailed unless that is accepted."""
+        """Resume an interrupt, and ask again where that is pending. Raises BenchmarkFailed unless it is accepted."""
         signal = {"namespace": self.namespace, "run": run, "action": "resume", "step": step, "payload": payload}
+        signal["messageId"] = f"resume-{run}"
         try:
-            answer = await self.client.post("/v1/signals", json=signal)
-        except httpx.HTTPError as problem:
+            async with asyncio.timeout(_ANSWERED_SECONDS):
+                while (answer := await self.client.post("/v1/signals", json=signal)).status_code == _PENDING:
+                    continue
+        except (httpx.HTTPError, TimeoutError) as problem:
             raise BenchmarkFailed(f"the gateway did not answer a resume of {run}: {problem!r}") from problem
         if answer.status_code != _ACCEPTED:
             raise BenchmarkFailed(f"a resume of {run} was answered {answer.status_code}: {answer.text}")
