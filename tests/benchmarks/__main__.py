@@ -12,6 +12,7 @@ from pathlib import Path
 
 from reactor_operator.kube.errors import ApiError
 from reactor_operator.ports import Unavailable
+from tests.benchmarks.cluster import paused
 from tests.benchmarks.cluster.cpu import measure_cpu
 from tests.benchmarks.cluster.facts import cluster_facts, operator_counters
 from tests.benchmarks.cluster.installation import find_installation
@@ -32,13 +33,15 @@ from tests.benchmarks.report import render_document, render_table
 from tests.benchmarks.rows import ROWS, BenchmarkFailed, Measured, NotMeasured, Outcome
 from tests.benchmarks.telling import tell
 
+RESUMED = 60
+"""Of the paused runs, how many are resumed to their end."""
 _TROUBLE = (BenchmarkFailed, ApiError, Unavailable, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
     """How often things are repeated: ratios, CPU workloads, folds of a run, process starts, runs that are counted, runs
-    that are resumed; and how many tasks go through queues."""
+    that are resumed, each way; restarts of the operator; and how many tasks go through queues and runs are paused."""
 
     ratios: int
     workloads: int
@@ -46,11 +49,15 @@ class Effort:
     starts: int
     counted: int
     resumed: int
+    restarts: int
     tasks: int
+    paused: int
 
 
-FULL = Effort(ratios=5, workloads=3, folds=200, starts=10, counted=5, resumed=200, tasks=20_000)
-QUICK = Effort(ratios=2, workloads=1, folds=30, starts=3, counted=2, resumed=20, tasks=2_000)
+FULL = Effort(
+    ratios=5, workloads=3, folds=200, starts=10, counted=5, resumed=200, restarts=2, tasks=20_000, paused=10_000
+)
+QUICK = Effort(ratios=2, workloads=1, folds=30, starts=3, counted=2, resumed=20, restarts=1, tasks=2_000, paused=500)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,14 +114,20 @@ _ON_CLUSTER = (
         limit_seconds=600,
     ),
     _OnCluster(
-        rows=frozenset({"resume-p50", "resume-p99"}),
+        rows=frozenset({"resume-p50", "resume-p99", "resume-http-p50", "resume-http-p99"}),
         measure=lambda place, _, effort: measure_resume(place, effort.resumed),
-        limit_seconds=1_200,
+        limit_seconds=2_400,
     ),
     _OnCluster(
         rows=frozenset({"memory-idle", "memory-finished"}),
         measure=lambda place, _, __: measure_memory(place),
         limit_seconds=1_800,
+        minds_replacement=True,
+    ),
+    _OnCluster(  # the last one: what it leaves is swept for some minutes after
+        rows=paused.ROWS,
+        measure=lambda place, _, effort: paused.measure_paused(place, effort.paused, RESUMED, effort.restarts),
+        limit_seconds=4_500,
         minds_replacement=True,
     ),
 )

@@ -25,6 +25,9 @@ class LostAnswers:
     async def load(self, run: str, known_revision: int = 0) -> Snapshot | None:
         return await self._store.load(run, known_revision)
 
+    async def settle(self) -> None:
+        await self._store.settle()
+
     async def commit(self, commit: Commit) -> int:
         revision = await self._store.commit(commit)
         raise StoreUnavailable(f"the answer {revision} was lost")

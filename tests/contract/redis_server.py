@@ -1,6 +1,7 @@
 """A real redis-server for a test: on a free port, in a folder of its own, as durable as the chart's."""
 
 import re
+import shutil
 import socket
 import subprocess
 import time
@@ -45,6 +46,18 @@ class RedisServer:
 
     def restart(self) -> None:
         self.stop()
+        self.start()
+
+    def back_up(self, copy: Path) -> None:
+        """Copy the data as it is on disk."""
+        shutil.copytree(self._folder, copy)
+
+    def restore(self, copy: Path | None) -> None:
+        """Kill the server and start it with the data of a copy, or with none."""
+        self.kill()
+        shutil.rmtree(self._folder)
+        if copy is not None:
+            shutil.copytree(copy, self._folder)
         self.start()
 
     def writes(self) -> int:

@@ -1,14 +1,18 @@
 """Signals by HTTP: what the run answers is what whoever sent one is told, once the commit that says so is there."""
 
 import asyncio
+from typing import cast
 
 import pytest
 
 from reactor_operator.engine.events import ResumeRequested
 from reactor_operator.store.codec import decode_event
 from reactor_operator.store.memory import MemoryStore
+from reactor_operator.store.redis import RedisStore
 from tests.contract.gateway_server import ServedStore
-from tests.contract.signal_server import CORRELATION_ID, RESUME, Signals, signalling
+from tests.contract.newer_redis import newer_redis
+from tests.contract.redis_server import RedisServer
+from tests.contract.signal_server import CORRELATION_ID, RESUME, Signals, WaitingRun, signalling
 from tests.unit.reconciling.conftest import REF
 
 BY_ID = {"namespace": "shop", "reactor": "x", "correlationId": CORRELATION_ID, "action": "resume"}
@@ -137,6 +141,21 @@ class TestPending:
             waiting = asyncio.create_task(signals.post(RESUME, messageId="m-1"))
             async with signals.run.answering():
                 assert (await waiting).json()["answer"] == "accepted"
+
+    async def test_nor_before_that_commit_is_on_disk(self, redis_server: RedisServer, installation: str) -> None:
+        """Redis shows a commit to all as soon as it is in memory; its writer alone waits for the disk."""
+        operator = RedisStore(redis_server.url, installation)
+        async with newer_redis(redis_server.port) as newer:
+            store = RedisStore(newer.url, installation)
+            async with signalling(store, wait_seconds=0.05) as signals:
+                assert (await signals.post(RESUME, messageId="m-1")).status_code == 202
+                await WaitingRun(cast("MemoryStore", operator)).reconcile()
+                newer.on_disk = 0
+                assert (await signals.look("shop/r/m-1")).status_code == 503
+                newer.on_disk = 1
+                assert (await signals.look("shop/r/m-1")).json()["answer"] == "accepted"
+            await store.close()
+        await operator.close()
 
     @pytest.mark.parametrize(
         ("path", "told"),

@@ -121,6 +121,25 @@ class TestDurability:
             assert newer.asked == [[b"EVALSHA"]]
             await store.close()
 
+    async def test_what_another_one_wrote_is_settled_by_a_write_that_is_on_disk(
+        self, newer: NewerRedis, newer_store: RedisStore
+    ) -> None:
+        newer.asked.clear()
+        await newer_store.settle()
+        assert newer.asked == [[b"SET", b"WAITAOF"]]
+        newer.on_disk = 0
+        with pytest.raises(StoreUnavailable, match="not on disk"):
+            await newer_store.settle()
+
+    async def test_where_every_write_is_on_disk_at_once_there_is_nothing_to_settle(
+        self, redis_server: RedisServer, installation: str
+    ) -> None:
+        store = RedisStore(redis_server.url, installation)
+        before = redis_server.writes()
+        await store.settle()
+        assert redis_server.writes() == before
+        await store.close()
+
     async def test_a_doubt_that_arises_while_another_is_settled_is_settled_next(
         self, newer: NewerRedis, newer_store: RedisStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:

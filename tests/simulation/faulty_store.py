@@ -51,6 +51,10 @@ class FaultyStore:
         self.ledger.looked(self.owner, run)
         return await self.shared.load(run, known_revision)
 
+    async def settle(self) -> None:
+        await self._before(Place.LOAD)
+        await self.shared.settle()
+
     async def commit(self, commit: Commit) -> int:
         await self._before(Place.COMMIT)
         try:

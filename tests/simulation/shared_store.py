@@ -27,6 +27,10 @@ class SharedStore:
         self._trace.note("load", run, found.revision if found else 0, told_snapshot(found))
         return found
 
+    async def settle(self) -> None:
+        with self._checkpoints.waiting():
+            await self.disk.now.settle()
+
     async def commit(self, commit: Commit) -> int:
         self._trace.note("commit", commit.run, commit.revision, commit.epoch, told_commit(commit))
         with self._checkpoints.waiting():

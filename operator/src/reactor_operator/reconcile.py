@@ -211,6 +211,8 @@ class Reconciler:
         """
         known = None if ref.uid in self._memory.unsure else self._memory.known.get(ref.uid)
         snapshot = await self._store.load(ref.uid, known.revision if known is not None else 0)
+        if snapshot is not None and snapshot.records is not None:
+            await self._store.settle()  # a commit that is under way may be seen before it is on disk
         return None if snapshot is None else standing_of(snapshot, known, self._commits.read)
 
     async def _reconcile(self, ref: RunRef) -> int | None:

@@ -111,6 +111,11 @@ def skipped_step(name: str) -> Manifest:
     return container_step(name) | {"when": "false"}
 
 
+def asking_steps() -> list[Manifest]:
+    """Return an interrupt, and a Python step after it."""
+    return [{"name": "ask", "interrupt": {}}, python_step("after") | {"waitFor": ["ask"]}]
+
+
 def chain(make: Any, length: int) -> list[Manifest]:
     """Return steps that each wait for the one before."""
     return [make(f"step-{index}", f"step-{index - 1}" if index else None) for index in range(length)]

@@ -22,6 +22,7 @@ NAMESPACE = Kind("", "v1", "Namespace", "namespaces")
 SERVICE_ACCOUNT = Kind("", "v1", "ServiceAccount", "serviceaccounts")
 _OURS = "reactor.run/benchmarks"
 _LOCK = ROOT / "build" / "benchmarks.lock"
+_AT_ONCE = 8
 _PAUSE_SECONDS = 0.25
 _START_SECONDS = 60
 _EMPTY_SECONDS = 180
@@ -62,9 +63,13 @@ class Place:
         Workers go with the Deployment of their pool, which may make one more before it goes: pods are deleted again.
         """
         for kind in (REACTOR_RUN, JOB, REACTOR, REACTOR_POOL):
-            for found in await self._all(kind):
-                await self.client.delete(kind.object(self.namespace, text_at(found, "metadata", "name")))
+            left = iter([text_at(found, "metadata", "name") for found in await self._all(kind)])
+            await asyncio.gather(*(self._delete(kind, left) for _ in range(_AT_ONCE)))
         await until(f"namespace {self.namespace} is empty", self._clear, _EMPTY_SECONDS)
+
+    async def _delete(self, kind: Kind, names: Iterator[str]) -> None:
+        for name in names:
+            await self.client.delete(kind.object(self.namespace, name))
 
     async def _clear(self) -> bool:
         """Delete the pods that there are; return whether nothing is left."""

@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry
 
-from reactor_operator.changes.leftovers import find_leftovers, list_runs, tell_missed
+from reactor_operator.changes.leftovers import find_leftovers, list_runs, pause_after, tell_missed
 from reactor_operator.changes.metrics import ChangeMetrics
 from reactor_operator.kube.paths import REACTOR_RUN
 from reactor_operator.ports import RunRef
@@ -70,3 +70,8 @@ class TestLeftovers:
             trial.queue.mark_at(REF, 0)
             await runs.changed("MODIFIED", await trial.put(metadata={"deletionTimestamp": "2026-11-22T12:00:00Z"}))
             assert not trial.queue.is_busy
+
+
+def test_a_look_is_taken_each_minute_and_later_where_it_takes_long() -> None:
+    assert pause_after(0.05) == 60
+    assert pause_after(1.5) == 150

@@ -1,6 +1,7 @@
 """Interrupts in a reconcile: ids that are claimed, payloads that are judged, and what people read of both."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 import orjson
@@ -15,7 +16,7 @@ from reactor_operator.reconciling.interrupts import CORRELATION_LIMIT, ERRORS_TO
 from reactor_operator.reconciling.signals import request_of
 from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import Closed, Held
-from tests.unit.reconciling.conftest import World
+from tests.unit.reconciling.conftest import RUN, World
 
 APPROVAL = {
     "type": "object",
@@ -124,6 +125,42 @@ async def test_one_step_passes_its_id_on_to_the_next() -> None:
     assert await world.store.find_correlation("shop/x/order-7") == Held(run="uid", path="again.1")
 
 
+@pytest.mark.parametrize("strategy", ["active", "lazy"])
+@pytest.mark.parametrize("takes_over", [False, True])
+async def test_a_clock_that_steps_moves_no_deadline(strategy: str, takes_over: bool) -> None:
+    """The clock of the operator that takes over may be another one, too."""
+    interrupt, began, hour = {"timeout": "10m", "strategy": strategy}, 10 * 3_600_000, 3_600_000
+    world = Asking(interrupt=interrupt)
+
+    async def look(now: int) -> int | None:
+        nonlocal world
+        if takes_over:
+            world = await after(world, interrupt)
+        world.clock.time = now
+        return await world.reconciler.reconcile(world.ref)
+
+    world.clock.time = began
+    again_at = await world.reconciler.reconcile(world.ref)
+    (told,) = world.interrupts()
+    for now in (began - 5 * hour, began + hour // 12, began - hour, began + hour // 6 - 1):
+        assert await look(now) == again_at == (began + hour // 6 if strategy == "active" else None)
+        assert (world.status["phase"], world.interrupts()) == ("Paused", [told])
+    await look(began + hour // 6)
+    assert world.status["phase"] == ("Failed" if strategy == "active" else "Paused")
+    assert (await world.resume(None, "late"))["phase"] == "Rejected"
+    await look(began - hour)
+    assert (await world.resume(None, "early again"))["phase"] == "Rejected"
+    failure: Any = world.status["failure"]
+    assert failure["kind"] == "Timeout"
+
+
+async def after(before: Asking, interrupt: Mapping[str, Any]) -> Asking:
+    """Return the world with another operator in it."""
+    later = Asking(before.store, interrupt=interrupt)
+    later.status = before.status
+    return later
+
+
 async def test_an_operator_that_takes_over_finds_the_interrupt_as_it_was() -> None:
     before = await Asking().go()
     later = Asking(before.store)
@@ -136,6 +173,24 @@ async def test_of_a_run_whose_state_was_lost_nothing_is_told_to_wait_any_more() 
     lost.status = before.status
     await lost.go()
     assert (lost.status["phase"], lost.status["interrupts"], lost.status["waiting"]) == ("Recovering", [], "")
+
+
+async def test_nor_of_one_whose_state_is_older_than_what_was_told_until_it_is_retried() -> None:
+    """The payload may have been taken in what was lost, so none is taken now."""
+    world = Asking()
+    world.steps.append({"name": "ship", "run": RUN, "waitFor": ["ask"]})
+    await world.go()
+    copy = deepcopy(world.store._runs)
+    assert (await world.resume({"approved": True}))["phase"] == "Accepted"
+    world.store._runs = copy
+    world.reconciler.distrust()
+    answer = await world.resume({"approved": False}, "again")
+    assert (world.status["phase"], answer["phase"]) == ("Recovering", "Rejected")
+    assert world.status.keys().isdisjoint({"interrupts", "waiting"})
+    retry = request_of("retry", "retry", {}, "ann")
+    await world.store.append(retry.entry_for(world.ref))
+    await world.go()
+    assert (world.status["phase"], world.status["waiting"]) == ("Paused", "ask")
 
 
 @pytest.mark.parametrize("value", [None, "", 7, "x" * (CORRELATION_LIMIT + 1), "a\nb", "\x1b[2J"])

@@ -72,6 +72,21 @@ async def test_what_is_composed_is_pinned_with_the_run_each_reactor_once() -> No
     assert list(plan.steps) == ["a", "a/x", "a/x/end", "b", "b/x", "b/x/end"]
 
 
+async def test_runs_of_one_reactor_share_what_is_pinned_also_when_they_are_read_again() -> None:
+    """Ten thousand runs that wait would each hold a copy of what their reactor says."""
+
+    def reactors() -> dict[str, object]:
+        return {"main": {"steps": [refer("a", "other")]}, "other": {"steps": [{"name": "x", "run": RUN}]}}
+
+    first, second = [await opened(Given(reactors())) for _ in range(2)]
+    assert isinstance(first, Opened)
+    assert isinstance(second, Opened)
+    read = decode_definition(encode_definition(first.definition))
+    for other in (second.definition, read):
+        assert other.spec is first.definition.spec
+        assert other.composed is first.definition.composed
+
+
 async def test_a_composed_reactor_that_is_missing_is_waited_for_as_the_runs_own_is() -> None:
     given = Given({"main": {"steps": [refer("a", "later")]}})
     early, late = await opened(given, now=500), await opened(given, now=1_000)

@@ -2,9 +2,13 @@
 
 import copy
 
+import pytest
+
 from reactor_operator.engine.state import StepPhase
 from reactor_operator.kube.fields import maps_at
 from reactor_operator.reconciling.signals import request_of
+from reactor_operator.store.memory import MemoryStore
+from reactor_operator.store.port import StoreUnavailable
 from tests.unit.reconciling.conftest import REF, World
 
 CANCEL = request_of("signal-1", "cancel", {"reason": "too late"}, "ann")
@@ -69,3 +73,17 @@ async def test_how_a_run_stands_is_what_was_committed_and_what_is_still_to_be_re
         assert standing.unread == frozenset()
         assert standing.phase_of("a") is StepPhase.RUNNING
         assert standing.answer_to(("signal-3", "undo")) is None
+
+
+async def test_how_a_run_stands_is_told_when_it_is_on_disk(world: World) -> None:
+    """What is being committed may be seen before, and whoever asked would be promised what can still be lost."""
+
+    class NotOnDisk(MemoryStore):
+        async def settle(self) -> None:
+            raise StoreUnavailable("the write is not on disk")
+
+    await world.reconcile()
+    assert await world.reconciler.standing(REF) is not None
+    world.store.__class__ = NotOnDisk
+    with pytest.raises(StoreUnavailable):
+        await world.take_over().reconciler.standing(REF)

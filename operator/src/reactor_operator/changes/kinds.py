@@ -18,6 +18,7 @@ from reactor_operator.changes.runs import RunChanges
 from reactor_operator.changes.served import Served
 from reactor_operator.changes.turns import Turns
 from reactor_operator.kube.access import Access
+from reactor_operator.kube.client import PAGE_SIZE
 from reactor_operator.kube.definitions import parse_reactor
 from reactor_operator.kube.fields import JsonObject, map_at
 from reactor_operator.kube.paths import REACTOR, REACTOR_POOL, REACTOR_RUN, REACTOR_SIGNAL
@@ -28,6 +29,7 @@ _SERVER_SECONDS = 240
 _IDLE_SECONDS = 100.0
 _CONNECT_SECONDS = 10
 _AGAIN_SECONDS = 5.0
+_IDLE_WORKER_SECONDS = 0.1
 _log = structlog.get_logger("reactor_operator.changes")
 
 Changed = Callable[[str | None, JsonObject], None]
@@ -159,7 +161,10 @@ def _settings() -> kopf.OperatorSettings:
     settings.posting.enabled = False
     settings.posting.loggers = False
     settings.scanning.disabled = True
-    settings.peering.standalone = True
+    # What is listed at the start is parsed by the page, and kopf keeps the last event of each object while its worker
+    # idles: of ten thousand runs these would be 180 MiB at once.
+    settings.watching.chunk_size = PAGE_SIZE
+    settings.queueing.idle_timeout = _IDLE_WORKER_SECONDS
     settings.watching.server_timeout = _SERVER_SECONDS
     settings.watching.client_timeout = _SERVER_SECONDS + 60
     settings.watching.connect_timeout = _CONNECT_SECONDS

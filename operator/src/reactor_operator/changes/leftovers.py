@@ -6,6 +6,7 @@ by itself), or a run told as gone because its namespace could not be listed.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -24,6 +25,8 @@ from reactor_operator.reconciling.definition import RECORD, decode_definition
 from reactor_operator.store.port import Store, StoreUnavailable
 
 PAUSE_SECONDS = 60.0
+_SHARE = 100
+"""These looks take at most one part in so many of the time: one at ten thousand runs takes a second."""
 _AGAIN_SECONDS = 5.0
 _log = structlog.get_logger("reactor_operator.changes")
 
@@ -44,9 +47,13 @@ async def follow_leftovers(
     turns: Turns,
     metrics: ChangeMetrics,
 ) -> None:
-    """Look at once for what is gone, and every minute also for what the watch has missed, until cancelled."""
+    """Look at once for what is gone, and every minute also for what the watch has missed, until cancelled.
+
+    Where a look takes long, for there are very many runs, the next one is later.
+    """
     first = True
     while True:
+        began = time.monotonic()
         try:
             stored, roster = await store.stored_runs(), runs.roster()
             listed = await list_runs(client, namespaces)
@@ -61,7 +68,12 @@ async def follow_leftovers(
             await asyncio.sleep(_AGAIN_SECONDS)
         else:
             first = False
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(pause_after(time.monotonic() - began))
+
+
+def pause_after(look_seconds: float) -> float:
+    """Return for how long to wait after a look that took so long."""
+    return max(PAUSE_SECONDS, _SHARE * look_seconds)
 
 
 async def list_runs(client: KubeClient, namespaces: Sequence[str | None]) -> Listed:
@@ -69,14 +81,16 @@ async def list_runs(client: KubeClient, namespaces: Sequence[str | None]) -> Lis
     listed = Listed()
     for namespace in namespaces:
         try:
-            found = (await client.list(REACTOR_RUN.collection(namespace), metadata_only=True)).items
+            found: dict[RunRef, str] = {}
+            async for page in client.pages(REACTOR_RUN.collection(namespace), metadata_only=True):
+                found |= {ref_of(one): text_at(one, "metadata", "resourceVersion") for one in page.items}
         except ApiError as problem:
             if namespace is None:
                 raise
             _log.warning("runs could not be listed", namespace=namespace, problem=str(problem))
             listed.refused.add(namespace)
         else:
-            listed.versions |= {ref_of(one): text_at(one, "metadata", "resourceVersion") for one in found}
+            listed.versions |= found
     return listed
 
 

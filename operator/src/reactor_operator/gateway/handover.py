@@ -16,21 +16,21 @@ from reactor_operator.engine.events import RequestUnreadable
 from reactor_operator.engine.identity import digest_of
 from reactor_operator.engine.state import Header, SignalAnswer
 from reactor_operator.gateway.answer import Answer
-from reactor_operator.gateway.signal_answers import Asked, Found, SignalAnswers, Unanswered
+from reactor_operator.gateway.signal_answers import AnswerStore, Asked, Found, SignalAnswers, Unanswered
 from reactor_operator.gateway.targets import Target
 from reactor_operator.ports import RunRef
 from reactor_operator.reconciling.definition import RECORD, decode_definition
 from reactor_operator.reconciling.encrypted_requests import encrypted_request
 from reactor_operator.reconciling.records import read_header
 from reactor_operator.reconciling.signals import request_of, said_at
-from reactor_operator.store.port import Appended, Inbox, RunStore, Snapshot
+from reactor_operator.store.port import Appended, Inbox, Snapshot
 
 ACCEPTED, PENDING, REFUSED, UNUSABLE = 200, 202, 409, 422
 _NOT_STORED = "nothing is stored of the run: it has not started yet, or is gone"
 _FORGOTTEN = "a request of this id was answered before, and its answer is not kept: nothing was changed"
 
 
-class HandoverStore(RunStore, Inbox, Protocol):
+class HandoverStore(AnswerStore, Inbox, Protocol):
     """What is needed of the store."""
 
 

@@ -7,13 +7,14 @@ that consumed the request is read back; a wait without an end.
 import asyncio
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol
 
 import orjson
 
 from reactor_operator.engine.state import Header, SignalAnswer
 from reactor_operator.reconciling.records import read_header
 from reactor_operator.reconciling.standing import answer_in
-from reactor_operator.store.port import RunStore, Snapshot, StoreUnavailable
+from reactor_operator.store.port import Durable, RunStore, Snapshot, StoreUnavailable
 
 WAITING_AT_ONCE = 256
 _FIRST_PAUSE_SECONDS = 0.05
@@ -41,10 +42,14 @@ class Asked:
     action: str = ""
 
 
+class AnswerStore(RunStore, Durable, Protocol):
+    """What is needed of the store."""
+
+
 class SignalAnswers:
     """Reads answers, and waits for them."""
 
-    def __init__(self, store: RunStore, wait_seconds: float) -> None:
+    def __init__(self, store: AnswerStore, wait_seconds: float) -> None:
         self._store = store
         self._wait_seconds = wait_seconds
         self._waiting = 0
@@ -52,7 +57,7 @@ class SignalAnswers:
     async def find(self, asked: Asked) -> Found:
         """Return what is known of a request now. Raises StoreUnavailable."""
         snapshot = await self._store.load(asked.run)
-        return _found(snapshot, read_header(snapshot), asked)
+        return await self._settled(_found(snapshot, read_header(snapshot), asked))
 
     async def wait(self, asked: Asked, before: Snapshot) -> Found:
         """Return the answer to a request that is recorded, as soon as there is one; after the longest wait that it
@@ -62,7 +67,7 @@ class SignalAnswers:
         """
         header = read_header(before)
         if header is not None and (answer := answer_in(header, asked.id, asked.action)) is not None:
-            return answer
+            return await self._settled(answer)
         found = Unanswered.WAITS
         if self._waiting >= WAITING_AT_ONCE:
             return found
@@ -81,16 +86,21 @@ class SignalAnswers:
         while True:
             try:
                 snapshot = await self._store.load(asked.run, revision)
-            except StoreUnavailable:
-                pause = _LONGEST_PAUSE_SECONDS
-            else:
                 if snapshot is None or snapshot.records is not None:
                     header = read_header(snapshot)
                 revision = snapshot.revision if snapshot is not None else 0
                 if (found := _found(snapshot, header, asked)) is not Unanswered.WAITS:
-                    return found
+                    return await self._settled(found)
+            except StoreUnavailable:
+                pause = _LONGEST_PAUSE_SECONDS
             await asyncio.sleep(pause)
             pause = min(pause * _GROWTH, _LONGEST_PAUSE_SECONDS)
+
+    async def _settled(self, found: Found) -> Found:
+        """Return what was found as soon as it stays so: who commits it may still wait for the disk."""
+        if isinstance(found, SignalAnswer):
+            await self._store.settle()
+        return found
 
 
 def _found(snapshot: Snapshot | None, header: Header | None, asked: Asked) -> Found:

@@ -142,6 +142,16 @@ class KubeClient:
         `metadata_only` leaves spec and status away, which are most of what there is.
         """
         items: list[JsonObject] = []
+        version = ""
+        async for page in self.pages(path, query, metadata_only=metadata_only):
+            items.extend(page.items)
+            version = page.resource_version
+        return Listing(items, version)
+
+    async def pages(
+        self, path: str, query: Mapping[str, str] | None = None, *, metadata_only: bool = False
+    ) -> AsyncIterator[Listing]:
+        """Yield the pages of a collection, for who needs little of each object. As `list`."""
         token = ""
         while True:
             paging = {"limit": str(PAGE_SIZE)} | ({"continue": token} if token else {})
@@ -149,13 +159,13 @@ class KubeClient:
                 "GET", path, query={**(query or {}), **paging}, accept=_METADATA if metadata_only else None
             )
             found = page.get("items")
-            items.extend(found if isinstance(found, list) else ())
             token = text_at(page, "metadata", "continue")
             version = text_at(page, "metadata", "resourceVersion")
             if not version:
                 raise ApiUnavailable(f"GET {path}: the answer is no list of an API server")
+            yield Listing(found if isinstance(found, list) else [], version)
             if not token:
-                return Listing(items, version)
+                return
 
     async def watch(
         self, path: str, resource_version: str, query: Mapping[str, str] | None = None, *, idle_seconds: float = 90.0

@@ -7,6 +7,7 @@ Never here: a live object; editing a Reactor changes no run that has started.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
+from typing import Any
 
 import orjson
 
@@ -21,6 +22,7 @@ from reactor_operator.engine.values import ValueRef
 from reactor_operator.ports import RunRef
 
 RECORD = "definition"
+_SHARED = ("spec", "shared_schema", "composed", "composed_schemas")
 _OBSERVED = Plan(steps={}, observed=True)
 
 
@@ -80,7 +82,18 @@ def decode_definition(body: bytes) -> Definition:
     document["run"] = RunRef(**document["run"])
     if document.get("inputs") is not None:
         document["inputs"] = ValueRef(**document["inputs"])
-    return Definition(**document)
+    return sharing(Definition(**document))
+
+
+def sharing(definition: Definition) -> Definition:
+    """Return the definition with those very documents that other runs of the reactor have: ten thousand share one."""
+    shared = {name: _only(orjson.dumps(found)) for name in _SHARED if (found := getattr(definition, name))}
+    return replace(definition, **shared)
+
+
+@lru_cache(maxsize=256)
+def _only(document: bytes) -> Any:
+    return orjson.loads(document)
 
 
 @lru_cache(maxsize=256)

@@ -31,7 +31,7 @@ from reactor_operator.reconciling.composing import (
     load_composed,
     load_shared_schema,
 )
-from reactor_operator.reconciling.definition import Definition, without_steps
+from reactor_operator.reconciling.definition import Definition, sharing, without_steps
 from reactor_operator.reconciling.key_inputs import kept_digest, same_digests
 from reactor_operator.reconciling.told import told_reactor, told_wait
 
@@ -115,7 +115,7 @@ async def judge(
         blueprint = blueprint_of(judged.spec, composed.sound)
     except CannotLayOut as problem:
         return _cannot(without_steps(pinned), FailureKind.INVALID_REACTOR, f"Reactor {name!r}", problem.problems)
-    pinned = replace(pinned, shared_schema=shared, composed=composed.specs, composed_schemas=composed.schemas)
+    pinned = sharing(replace(pinned, shared_schema=shared, composed=composed.specs, composed_schemas=composed.schemas))
     declared = mentions_sensitive(reactor.spec, shared, composed.specs, composed.schemas)
     sensitive = sensitivity_of(blueprint, {ROOT: shared, **composed.schemas}) if declared else NOTHING
     if shown := tuple(sensitive_problems(blueprint, sensitive)):

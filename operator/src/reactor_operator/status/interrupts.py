@@ -3,11 +3,12 @@
 In: the plan and the state of a run. Out: JSON objects, elements of maps among them. Never here: more than `SHOWN`.
 """
 
+from collections.abc import Iterator
 from itertools import islice
 
 from reactor_operator.engine.interrupting import open_interrupts
 from reactor_operator.engine.plan import Plan, StepPlan
-from reactor_operator.engine.state import RunState, StepState
+from reactor_operator.engine.state import RunState, Stage, StepState
 from reactor_operator.kube.fields import JsonObject
 from reactor_operator.kube.moments import render_moment
 
@@ -17,7 +18,13 @@ SHOWN = 100
 
 def render_interrupts(plan: Plan, state: RunState) -> list[JsonObject]:
     """Return what the status lists, the first ones where there are many."""
-    return [_render(*one) for one in islice(open_interrupts(plan, state), SHOWN)]
+    return [_render(*one) for one in islice(taking_payloads(plan, state), SHOWN)]
+
+
+def taking_payloads(plan: Plan, state: RunState) -> Iterator[tuple[str, StepPlan, StepState]]:
+    """Yield the interrupts that take a payload: none of a run that recovers, where it may have been taken before."""
+    if state.header.stage is not Stage.RECOVERING:
+        yield from open_interrupts(plan, state)
 
 
 def _render(path: str, plan: StepPlan, step: StepState) -> JsonObject:

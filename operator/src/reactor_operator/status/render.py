@@ -12,7 +12,6 @@ from itertools import chain, islice
 import orjson
 
 from reactor_operator.api.duration import render_duration
-from reactor_operator.engine.interrupting import open_interrupts
 from reactor_operator.engine.plan import Plan
 from reactor_operator.engine.state import (
     DONE,
@@ -36,7 +35,7 @@ from reactor_operator.kube.moments import render_moment
 from reactor_operator.ports import RunRef
 from reactor_operator.status.conditions import render_conditions
 from reactor_operator.status.failures import render_rollback_failures, render_run_failure, wanted_details
-from reactor_operator.status.interrupts import render_interrupts
+from reactor_operator.status.interrupts import render_interrupts, taking_payloads
 from reactor_operator.status.maps import reason_of
 from reactor_operator.status.steps import render_result, render_steps, shown_values
 
@@ -100,7 +99,7 @@ def render_status(
         "conditions": render_conditions(header, generation, message, stalled=stalled),
     }
     held_up = (path for path in plan.steps if path in state.steps and reason_of(state, path))
-    if waiting := _names(chain((path for path, _, _ in open_interrupts(plan, state)), held_up)):
+    if waiting := _names(chain((path for path, _, _ in taking_payloads(plan, state)), held_up)):
         status["waiting"] = waiting
     if interrupts := render_interrupts(plan, state):
         status["interrupts"] = interrupts
@@ -184,7 +183,7 @@ def _message(header: Header, plan: Plan, state: RunState, name: str) -> str:
         names = _names(path for path, step in touched if step.task is not None)
         return f"cancelling, waiting for {names}" if names else "cancelling"
     if header.phase is RunPhase.PAUSED:
-        return f"waiting for a signal: {_names(path for path, _, _ in open_interrupts(plan, state))}"
+        return f"waiting for a signal: {_names(path for path, _, _ in taking_payloads(plan, state))}"
     return _joined(held, waiting or _doing(touched) + _trouble(touched))
 
 

@@ -67,6 +67,9 @@ class MemoryStore:
         self._bell = Bell()
         self._pools = MemoryPools(self._runs)
 
+    async def settle(self) -> None:
+        """Return at once: there is no disk."""
+
     async def load(self, run: str, known_revision: int = 0) -> Snapshot | None:
         """Return the run as stored."""
         found = self._runs.get(run)

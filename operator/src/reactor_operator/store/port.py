@@ -223,6 +223,16 @@ class RunStore(Protocol):
         """Return the runs whose last commit was active, whose outbox is not empty, or whose inbox is not all read."""
 
 
+class Durable(Protocol):
+    """Whether what was read is there to stay."""
+
+    async def settle(self) -> None:
+        """Return once all that could be read until now is on disk, whoever wrote it. Raises StoreUnavailable.
+
+        A commit can be read before it is on disk, by others than its writer too: nothing is to be promised of it then.
+        """
+
+
 class RunIndex(Protocol):
     """What sweeping needs: which runs there are at all. Slow where there are many; asked every few minutes."""
 
@@ -376,7 +386,7 @@ class Authority(Protocol):
         """Return the random id of this store: another one means that state may have been lost."""
 
 
-class Store(RunStore, RunIndex, Claims, Correlations, Inbox, Values, Pages, Authority, Protocol):
+class Store(RunStore, Durable, RunIndex, Claims, Correlations, Inbox, Values, Pages, Authority, Protocol):
     """All of it, as the three implementations offer it."""
 
     async def close(self) -> None:

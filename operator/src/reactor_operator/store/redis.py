@@ -27,7 +27,7 @@ from reactor_operator.store.port import (
     StoreUnavailable,
 )
 from reactor_operator.store.redis_arguments import append_arguments, commit_arguments, flat, refuse
-from reactor_operator.store.redis_connection import Argument, RedisConnection, RedisOptions, Script
+from reactor_operator.store.redis_connection import Argument, Durability, RedisConnection, RedisOptions, Script
 from reactor_operator.store.redis_keys import PARTS_OF_A_RUN, Keys
 from reactor_operator.store.redis_pools import RedisPools
 
@@ -53,9 +53,8 @@ class RedisStore(RedisPools):
 
     async def load(self, run: str, known_revision: int = 0) -> Snapshot | None:
         """Return the run as stored; nothing but the inbox crosses the wire where the revision is known."""
-        if (doubts := self._redis.doubts) > self._redis.settled:
-            await self._redis.write("SET", self._keys.settled, "1")
-            self._redis.settled = max(self._redis.settled, doubts)
+        if self._redis.doubts > self._redis.settled:
+            await self.settle()
         keys = self._keys.of_run(run, "header", "records", "inbox", "outbox")
         answer = await self._redis.read_script(self._load, keys, (known_revision,))
         if answer is None:
@@ -67,6 +66,13 @@ class RedisStore(RedisPools):
             records=_pairs(rest[0]) if rest else None,
             actions=_in_order(_pairs(rest[1])) if rest else None,
         )
+
+    async def settle(self) -> None:
+        """Return once all that could be read until now is on disk: one more write is, and the file is in order."""
+        doubts = self._redis.doubts
+        if await self._redis.durability() is Durability.WAITAOF:
+            await self._redis.write("SET", self._keys.settled, "1")
+        self._redis.settled = max(self._redis.settled, doubts)
 
     async def commit(self, commit: Commit) -> int:
         """Apply a commit, or refuse it and change nothing."""

@@ -56,6 +56,9 @@ class SqliteStore:
         self._bell = Bell()
         self._closed = False
 
+    async def settle(self) -> None:
+        """Return at once: nobody sees a transaction before it is on disk."""
+
     async def load(self, run: str, known_revision: int = 0) -> Snapshot | None:
         """Return the run as stored."""
         return await self._transact("DEFERRED", lambda db: statements.load(db, run, known_revision))
