@@ -37,6 +37,7 @@ from reactor_operator.reconciling.inbox import events_of, last_of
 from reactor_operator.reconciling.keys import KEPT_MS, Keys
 from reactor_operator.reconciling.lost import ValueLost
 from reactor_operator.reconciling.memory import Memory
+from reactor_operator.reconciling.meter import Meter, Unmetered
 from reactor_operator.reconciling.notices import answered, apart
 from reactor_operator.reconciling.passing import Pass
 from reactor_operator.reconciling.places import Places
@@ -89,9 +90,11 @@ class Reconciler:
         pools: PoolBook | None = None,
         signalled: Signalled = nothing_signalled,
         opened: Opened = nobody_waits,
+        meter: Meter | None = None,
     ) -> None:
         self._store = store
-        self._effects = Effects(launcher, board, pools=pools is not None)
+        self._meter: Meter = meter if meter is not None else Unmetered()
+        self._effects = Effects(launcher, board, pools=pools is not None, meter=self._meter)
         self._reporter = Reporter(board, store)
         self._clock = clock
         self._teller: Teller = teller if teller is not None else Mute()
@@ -103,6 +106,7 @@ class Reconciler:
             keys=Keys(store, definitions, settings.key_retention_ms),
             places=self._places,
             teller=self._teller,
+            meter=self._meter,
             evaluator=evaluator,
             clock=clock,
             keyring=keyring,
@@ -163,6 +167,7 @@ class Reconciler:
         self._places.drop(ref.uid)
         self._effects.forget(ref.uid)
         self._teller.forget(ref.uid)
+        self._meter.forget(ref.uid)
 
     def distrust(self) -> list[RunRef]:
         """The store may be another, or an older copy: read each known run anew before its next action. Return them."""
@@ -176,6 +181,10 @@ class Reconciler:
     def outlived(self, ref: RunRef) -> bool:
         """Tell whether people were told of the run's end, and the store only has a state from before it."""
         return ref.uid in self._memory.outlived
+
+    def known(self) -> list[KnownRun]:
+        """Return the runs for which there is anything left to do, as last committed."""
+        return list(self._memory.known.values())
 
     def launched(self) -> list[tuple[KnownRun, Task]]:
         """Return the open tasks of all known runs whose start was performed: each must have a pod somewhere."""

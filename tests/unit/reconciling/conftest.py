@@ -27,6 +27,7 @@ from reactor_operator.ports import (
     Unavailable,
 )
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
+from reactor_operator.reconciling.meter import Meter
 from reactor_operator.reconciling.signals import Request
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.memory import MemoryStore
@@ -49,6 +50,7 @@ class World:
         settings: ReconcileSettings | None = None,
         teller: Teller | None = None,
         keyring: Keyring = NO_KEYS,
+        meter: Meter | None = None,
     ) -> None:
         self.store = store if store is not None else MemoryStore()
         self.status: Mapping[str, object] = {}
@@ -70,6 +72,7 @@ class World:
             teller=teller,
             keyring=keyring,
             signalled=lambda ref: self.signals,
+            meter=meter,
         )
 
     def take_over(self) -> "World":

@@ -13,6 +13,11 @@ class ChangeMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.queue = Gauge("reactor_queue_runs", "Runs that wait to be reconciled.", registry=registry)
+        self.oldest = Gauge(
+            "reactor_queue_oldest_seconds",
+            "For how long the run has waited to be reconciled that has waited longest.",
+            registry=registry,
+        )
         self.reconcile_seconds = Histogram(
             "reactor_reconcile_seconds", "Time of one reconcile.", buckets=_BUCKETS, registry=registry
         )

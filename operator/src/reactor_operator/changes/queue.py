@@ -51,22 +51,27 @@ class ReconcileQueue(Generic[Key]):
         self._clock = clock
         self._metrics = metrics
         self._at_once = at_once
-        self._dirty: dict[Key, None] = {}
+        self._dirty: dict[Key, float] = {}
         self._running: dict[Key, asyncio.Task[None]] = {}
-        self._again: set[Key] = set()
+        self._again: dict[Key, float] = {}
+        self._told: dict[Key, float] = {}
         self._gone: set[Key] = set()
         self._times: Timetable[Key] = Timetable()
         self._failures: dict[Key, int] = {}
         self._wake = asyncio.Event()
         self._fatal: BaseException | None = None
+        metrics.oldest.set_function(self._oldest_seconds)
 
     def mark(self, ref: Key) -> None:
         """Reconcile the run as soon as there is room; while it is being reconciled, once more after that."""
+        self._mark(ref, time.perf_counter())
+
+    def _mark(self, ref: Key, told: float) -> None:
         self._gone.discard(ref)
         if ref in self._running:
-            self._again.add(ref)
+            self._again.setdefault(ref, told)
         else:
-            self._dirty[ref] = None
+            self._dirty.setdefault(ref, told)
             self._wake.set()
 
     def mark_at(self, ref: Key, at: int) -> None:
@@ -82,8 +87,15 @@ class ReconcileQueue(Generic[Key]):
             self._gone.add(ref)
         self._dirty.pop(ref, None)
         self._times.drop(ref)
-        self._again.discard(ref)
+        self._again.pop(ref, None)
         self._failures.pop(ref, None)
+
+    def told_at(self, ref: Key) -> float | None:
+        """Return when (`time.perf_counter`) the run was first marked that is being reconciled; None for any other."""
+        return self._told.get(ref)
+
+    def _oldest_seconds(self) -> float:
+        return time.perf_counter() - min(self._dirty.values()) if self._dirty else 0.0
 
     @property
     def is_busy(self) -> bool:
@@ -99,7 +111,7 @@ class ReconcileQueue(Generic[Key]):
                     self.mark(ref)
                 while self._dirty and len(self._running) < self._at_once:
                     ref = next(iter(self._dirty))
-                    del self._dirty[ref]
+                    self._told[ref] = self._dirty.pop(ref)
                     self._running[ref] = asyncio.create_task(self._one(ref))
                 self._metrics.queue.set(len(self._dirty))
                 await self._sleep()
@@ -127,13 +139,14 @@ class ReconcileQueue(Generic[Key]):
         finally:
             self._metrics.reconcile_seconds.observe(time.perf_counter() - started)
             self._running.pop(ref, None)
+            self._told.pop(ref, None)
             if ref in self._gone:
                 self._gone.discard(ref)
                 self.forget(ref)
             elif ref in self._again:
-                self._again.discard(ref)
+                told = self._again.pop(ref)
                 if ref not in self._failures:
-                    self.mark(ref)
+                    self._mark(ref, told)
             self._wake.set()
 
     def _retry_later(self, ref: Key, problem: Exception, *, expected: bool) -> None:

@@ -18,6 +18,7 @@ from reactor_operator.reconciling.definition import Definition, compile_definiti
 from reactor_operator.reconciling.documents import DocumentCache, Documents
 from reactor_operator.reconciling.keys import Keys
 from reactor_operator.reconciling.memory import Memory
+from reactor_operator.reconciling.meter import Meter
 from reactor_operator.reconciling.passing import Pass
 from reactor_operator.reconciling.places import Places
 from reactor_operator.reconciling.pooled import PoolBook
@@ -47,6 +48,7 @@ class Commits:
     keys: Keys
     places: Places
     teller: Teller
+    meter: Meter
     evaluator: Evaluator
     clock: Clock
     keyring: Keyring
@@ -128,6 +130,7 @@ class Commits:
         self.places.stored(after.definition.run.uid)
         if decided.facts:
             self.teller.tell(about(after), decided.facts)
+        self.meter.committed(known, decided, after, commit)
 
     def tell_open(self, known: KnownRun) -> None:
         """Tell of all interrupts of a run that was read: the answer to the commit that opened one may have been lost,

@@ -18,6 +18,7 @@ from reactor_operator.ports import Board, Launched, Launcher, NotYet, Refused, T
 from reactor_operator.reconciling.definition import transaction_of
 from reactor_operator.reconciling.documents import Documents
 from reactor_operator.reconciling.failures import read_failure
+from reactor_operator.reconciling.meter import Meter, Unmetered
 from reactor_operator.reconciling.pooled import shares_pod
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.store.port import StoreUnavailable
@@ -46,10 +47,11 @@ _NO_ROOM = Performed(done=False, again_ms=_ROOM_MS)
 class Effects:
     """Performs orders against the launcher and the board."""
 
-    def __init__(self, launcher: Launcher, board: Board, *, pools: bool = False) -> None:
+    def __init__(self, launcher: Launcher, board: Board, *, pools: bool = False, meter: Meter | None = None) -> None:
         """`pools`: there are workers who take tasks from queues here."""
         self._launcher = launcher
         self._pools = pools
+        self._meter: Meter = meter if meter is not None else Unmetered()
         self._board = board
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._failures: dict[str, int] = {}
@@ -115,6 +117,7 @@ class Effects:
             return Performed(done=False, event=waits, again_ms=_WITHOUT_KEY_MS)
         match await self._launcher.start(asked):
             case Launched():
+                self._meter.launched(known.definition.run)
                 return Performed(done=True, event=_waits(known, task, ""))
             case NotYet(again_ms=again_ms, reason=reason):
                 return Performed(done=False, event=_waits(known, task, reason), again_ms=again_ms)

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
-from prometheus_client import CollectorRegistry
 
 from reactor_operator.evaluation.evaluator import ProcessEvaluator
 from reactor_operator.gateway.app import create_app
@@ -23,7 +22,9 @@ from reactor_operator.kube.access import load_access
 from reactor_operator.kube.client import KubeClient
 from reactor_operator.running.clock import WallClock
 from reactor_operator.running.parts import forever
+from reactor_operator.running.series import new_registry
 from reactor_operator.settings import GatewaySettings
+from reactor_operator.store.metrics import StoreMetrics
 from reactor_operator.store.redis import RedisStore
 
 TASKS_PORT = 8080
@@ -36,8 +37,8 @@ _log = structlog.get_logger("reactor_operator.gateway")
 
 async def run_gateway(settings: GatewaySettings, stop: asyncio.Event) -> None:
     """Serve until `stop` is set. Raises an ExceptionGroup where any part of it ended by itself."""
-    registry = CollectorRegistry()
-    store = RedisStore(settings.redis_url, settings.installation)
+    registry = new_registry()
+    store = RedisStore(settings.redis_url, settings.installation, observe=StoreMetrics(registry).observe)
     try:
         async with api_server(settings) as client, evaluator() as expressions, asyncio.TaskGroup() as group:
             signals = signal_access(settings, client)

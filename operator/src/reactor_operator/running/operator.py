@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 import structlog
-from prometheus_client import CollectorRegistry
 
 from reactor_operator.changes.audit import Audit
 from reactor_operator.changes.expiry import Expiry
@@ -17,7 +16,6 @@ from reactor_operator.changes.incarnation import follow_incarnation
 from reactor_operator.changes.kinds import KindWatch
 from reactor_operator.changes.lease import Leadership, LeaseTerms
 from reactor_operator.changes.leftovers import follow_leftovers
-from reactor_operator.changes.metrics import ChangeMetrics
 from reactor_operator.changes.pods import PodWatch, union_of
 from reactor_operator.changes.queue import ReconcileQueue
 from reactor_operator.changes.runs import RunChanges
@@ -40,7 +38,6 @@ from reactor_operator.notifications.observers import observing
 from reactor_operator.notifications.signing import SigningKeys
 from reactor_operator.notifications.teller import telling
 from reactor_operator.outcomes.reader import PodReader
-from reactor_operator.pools.metrics import PoolMetrics
 from reactor_operator.pools.parts import pool_parts
 from reactor_operator.pools.roster import PoolRoster
 from reactor_operator.ports import RunRef, Teller
@@ -48,6 +45,7 @@ from reactor_operator.reconcile import Reconciler, ReconcileSettings
 from reactor_operator.reconciling.encrypted_requests import encrypted_request
 from reactor_operator.running.clock import WallClock
 from reactor_operator.running.parts import forever
+from reactor_operator.running.series import OperatorSeries, new_registry
 from reactor_operator.settings import OperatorSettings
 from reactor_operator.status.board import ClusterBoard
 from reactor_operator.status.reactors import ReactorJudge
@@ -65,9 +63,10 @@ async def run_operator(
     settings: OperatorSettings, stop: asyncio.Event, listen: Callable[[], None], *, port: int = OPERATIONS_PORT
 ) -> None:
     """Work until `stop` is set, as signals do after `listen`. Raises an ExceptionGroup where a part ended by itself."""
-    registry = CollectorRegistry()
-    metrics, pool_metrics = ChangeMetrics(registry), PoolMetrics(registry)
-    store = RedisStore(settings.shared.redis_url, settings.shared.installation)
+    registry = new_registry()
+    series = OperatorSeries.of(registry)
+    metrics = series.changes
+    store = RedisStore(settings.shared.redis_url, settings.shared.installation, observe=series.store.observe)
     access = await load_access()
     terms = LeaseTerms(
         namespace=settings.shared.pod_namespace, name=settings.shared.installation, holder=settings.shared.pod_name
@@ -82,7 +81,7 @@ async def run_operator(
                 operations = create_operations_app(registry, store_answers(store))
                 tasks = [
                     group.create_task(serve(operations, _ANY_ADDRESS, port)),
-                    group.create_task(_lead(settings, access, store, leadership, metrics, pool_metrics, listen)),
+                    group.create_task(_lead(settings, access, store, leadership, series, listen)),
                 ]
                 await stop.wait()
                 _log.info("stopping")
@@ -99,27 +98,24 @@ async def _lead(
     access: Access,
     store: RedisStore,
     leadership: Leadership,
-    metrics: ChangeMetrics,
-    pool_metrics: PoolMetrics,
+    series: OperatorSeries,
     listen: Callable[[], None],
 ) -> None:
     """Wait for the lease, then do everything the operator does."""
     epoch = await leadership.acquire(store.claim_epoch)
-    metrics.leader.set(1)
+    series.changes.leader.set(1)
     evaluator = ProcessEvaluator()
     try:
         async with (
             KubeClient(
-                access, may_write_seconds=leadership.remaining_seconds, observe=metrics.observe_request
+                access, may_write_seconds=leadership.remaining_seconds, observe=series.changes.observe_request
             ) as client,
             observing() as observers,
             telling(
                 inbox=store, clock=WallClock(), keys=SigningKeys(folder=settings.signing_keys), observers=observers
             ) as teller,
         ):
-            await _work(
-                settings, access, client, store, leadership, evaluator, metrics, pool_metrics, epoch, listen, teller
-            )
+            await _work(settings, access, client, store, leadership, evaluator, series, epoch, listen, teller)
     finally:
         await evaluator.close()
 
@@ -131,13 +127,12 @@ async def _work(
     store: RedisStore,
     leadership: Leadership,
     evaluator: ProcessEvaluator,
-    metrics: ChangeMetrics,
-    pool_metrics: PoolMetrics,
+    series: OperatorSeries,
     epoch: int,
     listen: Callable[[], None],
     teller: Teller,
 ) -> None:
-    clock = WallClock()
+    clock, metrics = WallClock(), series.changes
     incarnation = await store.incarnation()
     key = settings.shared.token_key
     task_settings = TaskSettings(
@@ -179,7 +174,9 @@ async def _work(
         keyring=settings.shared.keyring,
         signalled=lambda ref: signals.asked_of(ref),
         opened=lambda names: signals.opened(names),
+        meter=series.runs,
     )
+    series.unfinished.known = reconciler.known
 
     async def reconcile(ref: RunRef) -> int | None:
         again_at = await reconciler.reconcile(ref)
@@ -187,6 +184,7 @@ async def _work(
         return again_at
 
     queue = ReconcileQueue(reconcile, clock, metrics)
+    series.runs.told_at = queue.told_at
     expiry = Expiry(client, definitions, store, clock, default_ttl_ms=settings.ttl_after_finished_ms)
     trimmer = Trimmer(client, definitions, store, told)
     turns = Turns(queue, told, trimmer)
@@ -294,7 +292,7 @@ async def _work(
         roster=pools,
         settings=task_settings,
         clock=clock,
-        metrics=pool_metrics,
+        metrics=series.pools,
         launched=reconciler.was_launched,
         alive=lambda: union_of(watch.alive() for watch in watches),
     )

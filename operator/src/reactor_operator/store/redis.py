@@ -27,7 +27,7 @@ from reactor_operator.store.port import (
     StoreUnavailable,
 )
 from reactor_operator.store.redis_arguments import append_arguments, commit_arguments, flat, refuse
-from reactor_operator.store.redis_connection import Argument, Durability, RedisConnection, RedisOptions, Script
+from reactor_operator.store.redis_connection import Argument, Durability, Observe, RedisConnection, RedisOptions, Script
 from reactor_operator.store.redis_keys import PARTS_OF_A_RUN, Keys
 from reactor_operator.store.redis_pools import RedisPools
 
@@ -45,8 +45,10 @@ _log = structlog.get_logger("reactor_operator.store")
 class RedisStore(RedisPools):
     """Keeps the runs of one installation; several installations may share a Redis."""
 
-    def __init__(self, url: str, installation: str, options: RedisOptions = _DEFAULTS) -> None:
-        super().__init__(RedisConnection(url, options), Keys(f"reactor:{installation}:"))
+    def __init__(
+        self, url: str, installation: str, options: RedisOptions = _DEFAULTS, observe: Observe | None = None
+    ) -> None:
+        super().__init__(RedisConnection(url, options, observe), Keys(f"reactor:{installation}:"))
         self._closed = False
         self._load, self._commit, self._append = Script("load"), Script("commit"), Script("append")
         self._open_task, self._forget, self._claim_epoch = Script("open_task"), Script("forget"), Script("claim_epoch")

@@ -6,6 +6,7 @@ caller knows how to ask whether it took effect), or what the keys mean.
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -22,6 +23,8 @@ from reactor_operator.store.port import StoreUnavailable
 
 T = TypeVar("T")
 Argument = str | bytes | int
+Observe = Callable[[str, float, bool], None]
+"""Takes an operation, for how long it took, and whether the store answered."""
 _WAITAOF_SINCE = (7, 2)
 _INCLUDE = b"--include "
 _AWAY = (
@@ -56,6 +59,7 @@ class Script:
     """
 
     def __init__(self, name: str) -> None:
+        self.name = name
         flags, _, text = _script_text(name).partition(b"\n")
         shared = b""
         while text.startswith(_INCLUDE):
@@ -95,7 +99,7 @@ class RedisConnection:
              order; until then nothing may follow from what is read.
     """
 
-    def __init__(self, url: str, options: RedisOptions) -> None:
+    def __init__(self, url: str, options: RedisOptions, observe: Observe | None = None) -> None:
         pool = BlockingConnectionPool.from_url(
             url,
             max_connections=options.connections,
@@ -108,6 +112,7 @@ class RedisConnection:
         pool.connection_class = type("FastConnection", (_PackedByHiredis, pool.connection_class), {})
         self.client: Any = Redis.from_pool(pool)
         self._options = options
+        self._observe: Observe = observe if observe is not None else _unobserved
         self._durability: Durability | None = None
         self._replication_id = ""
         self._checking = asyncio.Lock()
@@ -116,21 +121,24 @@ class RedisConnection:
 
     async def read(self, *command: Argument) -> Any:
         """Send one command that writes nothing and return its answer."""
-        return await self._twice(lambda: self.client.execute_command(*command))
+        return await self._observed("read", self._twice(lambda: self.client.execute_command(*command)))
 
     async def read_script(self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
         """Run a script that writes nothing, in one round trip."""
-        return await self._twice(lambda: self._evaluate(script, (len(keys), *keys, *arguments), wait=False))
+        rest = (len(keys), *keys, *arguments)
+        return await self._observed(script.name, self._twice(lambda: self._evaluate(script, rest, wait=False)))
 
     async def write_script(self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
         """Run a script in one round trip; what it wrote is on disk when this returns. Raises NotDurable."""
         wait = await self.durability() is Durability.WAITAOF
-        return await self._written(lambda: self._evaluate(script, (len(keys), *keys, *arguments), wait=wait), wait=wait)
+        rest = (len(keys), *keys, *arguments)
+        written = self._written(lambda: self._evaluate(script, rest, wait=wait), wait=wait)
+        return await self._observed(script.name, written)
 
     async def write(self, *command: Argument) -> Any:
         """Send one writing command; what it wrote is on disk when this returns. Raises NotDurable."""
         wait = await self.durability() is Durability.WAITAOF
-        return await self._written(lambda: self._send(command, wait=wait), wait=wait)
+        return await self._observed("write", self._written(lambda: self._send(command, wait=wait), wait=wait))
 
     async def durability(self) -> Durability:
         """Return how writes are known to be on disk, asking Redis the first time. Raises NotDurable."""
@@ -155,6 +163,17 @@ class RedisConnection:
         """Close every connection."""
         await self.client.aclose()
         await self.client.connection_pool.disconnect()
+
+    async def _observed(self, operation: str, call: Awaitable[T]) -> T:
+        """Wait for a call, and tell how long it took. One that was given up tells nothing of the store."""
+        began = time.perf_counter()
+        try:
+            answer = await call
+        except StoreUnavailable:
+            self._observe(operation, time.perf_counter() - began, False)
+            raise
+        self._observe(operation, time.perf_counter() - began, True)
+        return answer
 
     async def _written(self, call: Callable[[], Awaitable[T]], *, wait: bool) -> T:
         """As `_once`; where the disk is waited for, a write that failed or was given up may be in memory alone."""
@@ -249,6 +268,10 @@ class RedisConnection:
 
 def _script_text(name: str) -> bytes:
     return (resources.files("reactor_operator.store") / "redis_scripts" / f"{name}.lua").read_bytes()
+
+
+def _unobserved(operation: str, seconds: float, answered: bool) -> None:
+    """Nobody looks."""
 
 
 def _text(found: str | bytes) -> str:
