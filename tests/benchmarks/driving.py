@@ -16,6 +16,7 @@ from reactor_operator.cli.manifests import Manifests, load_manifests
 from reactor_operator.engine.identity import Task
 from reactor_operator.ports import Evaluator, Launched, RunRef, TaskOrder
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
+from reactor_operator.reconciling.meter import Meter
 from reactor_operator.reconciling.places import Alone
 from reactor_operator.store.port import Store
 from reactor_operator.tasks.laptop.messages import outcome_entry
@@ -39,7 +40,9 @@ def read_run(text: str) -> Written:
     return Written(sound, manifests)
 
 
-async def drive(written: Written, store: Store, evaluator: Evaluator, name: str, *, most: int = 10) -> None:
+async def drive(
+    written: Written, store: Store, evaluator: Evaluator, name: str, *, most: int = 10, meter: Meter | None = None
+) -> None:
     """Reconcile a run of this `name` to its end, at `most` so often. Raises BenchmarkFailed."""
     clock = WallClock()
     ref = RunRef("default", name, str(uuid4()))
@@ -55,6 +58,7 @@ async def drive(written: Written, store: Store, evaluator: Evaluator, name: str,
         clock=clock,
         epoch=1,
         settings=ReconcileSettings(start_deadline_ms=0),
+        meter=meter,
     )
     for _ in range(most):
         await reconciler.reconcile(ref)

@@ -77,7 +77,9 @@ async def test_steps_that_are_reversed_and_those_that_could_not_be_are_counted_a
     await world.after(0)
     assert world.says("reactor_reversals_total", result="reversed") == 1
     assert world.says("reactor_rollbacks_total", result="Incomplete") == 1
-    assert world.says("reactor_rollbacks_total", result="Complete") is None
+    assert all_counts(world, "reactor_rollbacks_total") == [
+        ({"namespace": "shop", "reactor": "x", "result": "Incomplete"}, 1)
+    ]
     assert world.says("reactor_tasks_launched_total", action="undo") == 2
     assert world.says("reactor_run_seconds_count", phase="Failed") == 1
 
@@ -91,6 +93,7 @@ async def test_a_complete_rollback_is_one() -> None:
     await world.did("a", Action.UNDO)
     await world.after(0)
     assert world.says("reactor_rollbacks_total", result="Complete") == 1
+    assert world.says("reactor_rollbacks_total", result="Incomplete") == 0
 
 
 async def test_requests_are_counted_by_what_they_ask_and_by_their_answer_and_each_once() -> None:
@@ -122,6 +125,13 @@ async def test_elements_of_maps_are_counted_by_their_map_and_are_no_steps() -> N
     assert world.says("reactor_map_elements_total", outcome="Failed") == 1
     assert world.says("reactor_tasks_launched_total", action="run") == 3
     assert all_counts(world, "reactor_step_seconds_count") == []
+
+
+async def test_what_is_to_alarm_somebody_is_there_at_zero_as_soon_as_its_reactor_is_met() -> None:
+    world = await Counted().after(0)
+    assert world.says("reactor_reversals_total", result="failed") == 0
+    assert world.says("reactor_rollbacks_total", result="Incomplete") == 0
+    assert world.says("reactor_notifications_total", result="dead") == 0
 
 
 class TestNothingIsCountedTwice:

@@ -24,6 +24,8 @@ class ChangeMetrics:
         self.failures = Counter(
             "reactor_reconcile_failures", "Reconciles that were put off, by why.", ["reason"], registry=registry
         )
+        for reason in ("unavailable", "bug"):  # from zero: what begins at one has not increased for who looks seldom
+            self.failures.labels(reason)
         self.missed_events = Counter(
             "reactor_missed_events", "Changes of pods that a relist found and no watch told.", registry=registry
         )

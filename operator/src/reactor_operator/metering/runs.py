@@ -42,6 +42,7 @@ class RunMetrics:
         self.told_at: Callable[[RunRef], float | None] = lambda _: None
         self._reactors = reactors
         self._launches = Launches()
+        self._met: set[Labels] = set()
 
         def counter(name: str, words: str, *labels: str) -> Callable[..., Counter]:
             return cache(Counter(f"reactor_{name}", words, (*_REACTOR, *labels), registry=registry).labels)
@@ -86,6 +87,8 @@ class RunMetrics:
     def committed(self, before: KnownRun, decided: Decided, after: KnownRun, commit: Commit) -> None:
         """Count what a commit brought."""
         labels = self._reactors.of(after)
+        if labels not in self._met:
+            self._meet(labels)
         header = decided.state.header
         was = before.state.header if before.revision else None
         if was is None:
@@ -111,6 +114,16 @@ class RunMetrics:
     def forget(self, uid: str) -> None:
         """Drop what is remembered of a run."""
         self._launches.forget(uid)
+
+    def _meet(self, labels: Labels) -> None:
+        """Begin at zero what is to alarm somebody: what begins at one has not increased for who looks seldom."""
+        self._met.add(labels)
+        for counter, word in (
+            (self._reversals, "failed"),
+            (self._rollbacks, RollbackState.INCOMPLETE.value),
+            (self._notifications, "dead"),
+        ):
+            counter(*labels, word)
 
     def _since_told(self, run: RunRef, latency: Histogram) -> None:
         told = self.told_at(run)
