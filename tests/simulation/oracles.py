@@ -1,4 +1,4 @@
-"""What must hold of a world at rest (FAULTS: O1 to O5), told by the ledger of what really happened.
+"""What must hold of a world at rest (FAULTS: O1 to O5, and O6), told by the ledger of what really happened.
 
 In: a world. Out: nothing, or an AssertionError that names the run and the rule.
 Never here: what must hold at every moment (`ledger.py`).
@@ -11,6 +11,7 @@ from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.plan import StepKind, StepPlan
 from reactor_operator.engine.state import DONE, ENDED, RunPhase, StepPhase
 from reactor_operator.reconciling.records import KnownRun
+from tests.simulation.counted import check_counted
 from tests.simulation.ledger import Act
 from tests.simulation.mapped_oracles import check_maps
 from tests.simulation.resumes import check_resumed
@@ -41,6 +42,7 @@ async def check(world: World) -> None:
             continue
         assert pod.is_ended(), f"O4: pod {pod.name} still runs"
         assert pod.run.uid in world.cluster.runs, f"O4: pod {pod.name} outlived its run"
+    await check_counted(world)
     world.ledger.requests.check(world.cluster.runs)
     left = await world.shared.active_runs() - world.ledger.lost
     assert not left, f"O4: runs are still active: {left}"

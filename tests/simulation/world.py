@@ -24,6 +24,7 @@ from tests.simulation.checkpoints import Checkpoints
 from tests.simulation.clocks import SKEWS_MS, SkewedClock
 from tests.simulation.cluster import FakeCluster
 from tests.simulation.connection import Connection
+from tests.simulation.counted import Counts
 from tests.simulation.coverage import Coverage, Fault, Seen
 from tests.simulation.disks import Disk, MemoryDisk
 from tests.simulation.faults import Faults
@@ -79,6 +80,7 @@ class World:
         self._clocks = Random(seed ^ 0xC10C)
         self.resumers = Resumers(self, Random(seed ^ 0x5E5A3E), trusted=not mischief.slow)
         self.faults = Faults(self, dict(mischief.faults))
+        self.counts = Counts()
         self.operators: list[Operator] = []
         self.evaluator = ProcessEvaluator()
         self._later: list[tuple[RunRef, str]] = []
@@ -162,6 +164,7 @@ class World:
             clock=SkewedClock(connection, skew_ms),
             epoch=epoch,
             settings=ReconcileSettings(),
+            meter=self.counts.meter,
         )
         operator = Operator(name, epoch, store, connection, reconciler, skew_ms)
         for uid in self.cluster.runs:
