@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from tests.contract.gateway_server import open_task
 from tests.contract.looking import Looking, looking
 
 NEW, OLD = "2026-01-02T00:00:00Z", "2025-01-01T00:00:00Z"
@@ -147,3 +148,9 @@ class TestFirstList:
                 answer = await look.get(path)
                 assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
             assert (await look.get("reactors/shop/x")).status_code == 200
+
+    async def test_tasks_are_served_meanwhile(self) -> None:
+        async with looking(ready=False) as look:
+            look.people.away = True
+            await open_task(look.gateway.store)
+            assert (await look.gateway.ask("POST", "check-in")).status_code == 200

@@ -67,6 +67,15 @@ def test_a_slice_ends_where_enough_was_looked_at_and_the_next_goes_on() -> None:
     assert ([run.name for run in second.runs], second.rest) == (["r0"], None)
 
 
+def test_what_matches_is_found_however_far_apart_it_is() -> None:
+    runs = [a_run(f"r{number:04}", phase="Failed" if number % 499 == 0 else "Running") for number in range(2_000)]
+    index = index_of(*runs)
+    failed = Query(phases=frozenset({"Failed"}))
+    assert names(index, failed) == ["r1996", "r1497", "r0998", "r0499", "r0000"]
+    first = index.slice(failed, None, 3)
+    assert [run.name for run in first.runs + index.slice(failed, first.rest, 3).runs] == names(index, failed)
+
+
 def test_namespaces_are_those_with_runs_in_them() -> None:
     index = index_of(a_run("a"), a_run("b"), a_run("a", "bank"))
     assert index.remove("shop", "a") == a_run("a")

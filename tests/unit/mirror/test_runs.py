@@ -143,3 +143,24 @@ async def test_what_changes_nothing_that_is_shown_is_told_to_nobody(server: ApiS
             told = await listener.next(1)
         assert told is not None
         assert [change.run.name for change in told] == ["b"]
+
+
+FORBIDDEN = {"kind": "Status", "code": 403, "reason": "Forbidden", "message": "may not list"}
+
+
+async def test_of_several_namespaces_one_without_a_right_is_left_out_until_there_is_one(server: ApiServer) -> None:
+    for namespace in ("shop", "bank"):
+        await put(server, f"in-{namespace}", namespace)
+    server.script = [(403, FORBIDDEN, {})]
+    async with mirroring(server, "shop", "bank") as mirror:
+        await until(lambda: mirror.ready)
+        assert len(phases(mirror)) == 1
+        await until(lambda: len(phases(mirror)) == 2)
+
+
+async def test_without_a_right_to_list_anything_it_is_not_ready(server: ApiServer) -> None:
+    server.script = [(403, FORBIDDEN, {})] * 2
+    async with mirroring(server) as mirror:
+        await until(lambda: len(server.requests) == 2)
+        assert not mirror.ready
+        await until(lambda: mirror.ready)

@@ -5,7 +5,8 @@ Never here: a run's truth (whoever needs that reads the run), a write, or more t
 
 A list tells what is there at one version and the watch goes on from it. Where the server keeps that version no more
 (410) everything is listed again, and what the list has not is gone; where it is away the watch goes on from the last
-version that was told, bookmarks among them. Until all namespaces were listed once the index is not `ready`.
+version that was told, bookmarks among them. Until all namespaces were listed once the index is not `ready`; one of
+several that we may not list is left out until we may.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 import structlog
 
 from reactor_operator.kube.client import KubeClient
-from reactor_operator.kube.errors import ApiError, ApiUnavailable, Gone
+from reactor_operator.kube.errors import ApiError, ApiUnavailable, Forbidden, Gone
 from reactor_operator.kube.fields import JsonObject, text_at
 from reactor_operator.kube.paths import REACTOR_RUN
 from reactor_operator.mirror.feed import Feed
@@ -25,6 +26,7 @@ from reactor_operator.mirror.summary import summary_of
 
 PAGE_SIZE = 100
 """A run has at most some 256 KiB of status: so many of them are whole in memory at once."""
+_FORBIDDEN = 403
 _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 15.0
 _log = structlog.get_logger("reactor_operator.gateway")
@@ -42,8 +44,9 @@ class RunMirror:
 
     @property
     def ready(self) -> bool:
-        """Whether everything was listed once."""
-        return all(follower.listed for follower in self._followers)
+        """Whether everything was listed once; of several namespaces, all that the API server lets us list."""
+        known = any(follower.listed for follower in self._followers)
+        return known and all(follower.listed or follower.refused for follower in self._followers)
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -56,7 +59,7 @@ class _Follower:
     """Follows the runs of one namespace, or (None) of all."""
 
     def __init__(self, client: KubeClient, namespace: str | None, index: RunIndex, feed: Feed) -> None:
-        self.listed = False
+        self.listed = self.refused = False
         self._client = client
         self._namespace = namespace
         self._path = REACTOR_RUN.collection(namespace)
@@ -77,6 +80,7 @@ class _Follower:
             except Gone:
                 version = ""
             except (ApiUnavailable, ApiError) as problem:
+                self.refused = isinstance(problem, Forbidden) and problem.status == _FORBIDDEN
                 _log.warning("the watch of runs broke", path=self._path, problem=str(problem))
             # One that held is followed up at once; one that ends as it began must not be asked for all the time.
             if time.monotonic() - began >= _LONGEST_PAUSE_SECONDS:
