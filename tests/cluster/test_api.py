@@ -65,6 +65,8 @@ def test_who_listens_hears_a_run_begin_end_and_go(namespace: Namespace, system: 
                     return
 
     with gateway(system) as address:
+        listed = {"namespace": namespace.name}
+        wait_until("the right counts", lambda: get(address, "runs", viewer, **listed).status_code == 200)
         listener = threading.Thread(target=listen, args=(address,), daemon=True)
         listener.start()
         wait_until("the stream is there", lambda: "event: ready" in heard)

@@ -130,7 +130,8 @@ class TestQuestions:
             assert (await look.get(path, limit=1)).status_code == 400
 
     async def test_an_address_that_is_none_is_told_and_nothing_writes(self, look: Looking) -> None:
-        assert (await look.get("pods")).status_code == 404
+        for path in ("pods", "", "runs/", "runs/shop", "runs/shop/r/graph/x"):
+            assert (await look.get(path)).status_code == 404
         for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
             answer = await look.client.request(
                 method,

@@ -138,6 +138,14 @@ class TestScope:
             }
             assert asked == {"all namespaces", "namespace bank", "namespace shop"}
 
+    async def test_a_namespace_that_is_not_watched_is_told_to_who_may_look_there(self) -> None:
+        async with looking("shop") as look:
+            for path in LISTS:
+                answer = await look.get(path, "token-of-root", namespace=["shop", "bank"])
+                assert answer.status_code == 404
+                assert answer.json()["error"] == "not among the namespaces that this installation watches: bank"
+                assert (await look.get(path, "token-of-ann", namespace=["bank"])).status_code == 403
+
     async def test_off_unless_it_is_asked_for(self) -> None:
         async with running_gateway(MemoryStore()) as gateway:
             for path in PATHS:

@@ -17,7 +17,7 @@ from reactor_operator.gateway.api.live import LiveObjects
 from reactor_operator.gateway.bodies import Refusal
 from reactor_operator.kube.fields import JsonObject, int_at, map_at, text_at
 from reactor_operator.reconciling.composing import MAX_COMPOSED
-from reactor_operator.reconciling.definition import RECORD, Definition, compile_definition, decode_definition
+from reactor_operator.reconciling.definition import RECORD, Definition, decode_definition
 from reactor_operator.store.port import RunStore
 
 _AT_ONCE = 2
@@ -57,16 +57,14 @@ class Reactors:
             if record is not None:
                 definition = decode_definition(record)
                 if not definition.lost:
-                    return PinnedGraph(await asyncio.to_thread(_compiled, definition), pinned=True)
+                    found = await asyncio.to_thread(_of_definition, definition)
+                    return PinnedGraph(_sound(found), pinned=True)
         pinned = map_at(run, "status", "reactor")
         reactor = await self._live.reactor(namespace, text_at(run, "spec", "reactorRef", "name"))
         if pinned and not is_as_of(reactor, text_at(pinned, "uid"), int_at(pinned, "generation")):
             name = text_at(run, "metadata", "name")
             raise Refusal(404, f"the store has nothing of run {name!r} any more, and its Reactor is another one by now")
-        found = await self.of_reactor(reactor)
-        if isinstance(found, NotSound):
-            raise Refusal(404, "the Reactor of the run is not sound: it has no graph", errors=found.problems)
-        return PinnedGraph(found, pinned=bool(pinned))
+        return PinnedGraph(_sound(await self.of_reactor(reactor)), pinned=bool(pinned))
 
     async def of_reactor(self, reactor: JsonObject) -> LaidOut | NotSound:
         """Return a reactor as it is now, with those that it composes. Raises Refusal (404), Unavailable."""
@@ -104,9 +102,21 @@ def is_as_of(reactor: JsonObject, uid: str, generation: int | None) -> bool:
     return (text_at(reactor, "metadata", "uid"), int_at(reactor, "metadata", "generation")) == (uid, generation)
 
 
-def _compiled(definition: Definition) -> LaidOut | None:
-    blueprint, plan = compile_definition(definition, pending_timeout_ms=_ANY_TIMEOUT)
-    return laid_out(blueprint, plan) if blueprint is not None else None
+def _sound(found: LaidOut | NotSound | None) -> LaidOut | None:
+    if isinstance(found, NotSound):
+        raise Refusal(404, "the Reactor of the run is not sound: it has no graph", errors=found.problems)
+    return found
+
+
+def _of_definition(definition: Definition) -> LaidOut | NotSound | None:
+    """Return what a run keeps to, None where it has no steps. Nothing is kept: there are many, and some are large."""
+    if definition.spec is None:
+        return None
+    checked = {name: check_spec(spec) for name, spec in {"": definition.spec, **definition.composed}.items()}
+    specs = {name: one.spec for name, one in checked.items() if one.spec is not None}
+    if len(specs) < len(checked):
+        return NotSound(tuple(str(problem) for one in checked.values() for problem in one.problems))
+    return _laid_out(specs.pop(""), specs)
 
 
 def _laid_out(spec: ReactorSpec, composed: dict[str, ReactorSpec]) -> LaidOut | NotSound:

@@ -49,7 +49,8 @@ class ApiAccess:
 def api_routes(access: ApiAccess, store: RunStore, observe: Observe) -> list[Route]:
     """Return the routes."""
     mirror, live = access.mirror, access.live
-    viewers = Viewers(access.reviews, lambda: frozenset(mirror.namespaces) or mirrored(mirror).index.namespaces())
+    watched = mirror.namespaces
+    viewers = Viewers(access.reviews, watched, lambda: frozenset(watched) or mirrored(mirror).index.namespaces())
     reactors = Reactors(store, live)
     runs = RunService(viewers, mirror, live, reactors)
     defined = ReactorService(viewers, mirror, live, reactors)
@@ -75,6 +76,7 @@ def api_routes(access: ApiAccess, store: RunStore, observe: Observe) -> list[Rou
         "/api/v1/inbox": ("api inbox", inbox.page),
         "/api/v1/changes": ("api changes", changes.listen),
         "/api/v1/openapi.json": ("api openapi", describe),
+        "/api/v1": ("", nothing),
         "/api/v1/{rest:path}": ("", nothing),
     }
     return [Route(path, _answering(ask, verb, observe), methods=_EVERY_METHOD) for path, (verb, ask) in table.items()]

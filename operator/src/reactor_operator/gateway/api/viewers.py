@@ -24,10 +24,11 @@ Visible = frozenset[str] | None
 class Viewers:
     """Lets in who may look. What somebody may see is asked again after a few seconds."""
 
-    def __init__(self, reviews: Reviews, namespaces: Callable[[], frozenset[str]]) -> None:
-        """`namespaces` tells which there are to look into."""
+    def __init__(self, reviews: Reviews, watched: Sequence[str], namespaces: Callable[[], frozenset[str]]) -> None:
+        """`watched`: none named: all. `namespaces` tells which there are to look into."""
         self._callers = Callers(reviews)
         self._reviews = KeptReviews(reviews)
+        self._watched = frozenset(watched)
         self._namespaces = namespaces
         self._seen = Kept[tuple[Visible]](KEPT_SECONDS)
 
@@ -42,8 +43,8 @@ class Viewers:
     async def visible(self, caller: Caller, verb: str, resource: str, named: Sequence[str]) -> Visible:
         """Return those of the named namespaces, or of all, in which the caller has a right.
 
-        Raises Refusal (403) where it is none of them, and (400) where so many would have to be asked about that some
-        have to be named. Raises Unavailable.
+        Raises Refusal (403) where it is none of them, (404) where one of these is not watched, and (400) where so many
+        would have to be asked about that some have to be named. Raises Unavailable.
         """
         asked = (caller, verb, resource, tuple(sorted(set(named))))
         if (kept := self._seen.get(asked)) is not None:
@@ -66,6 +67,8 @@ class Viewers:
         if not found:
             where = f"namespaces {', '.join(sorted(set(named)))}" if named else "any namespace that is watched"
             raise Refusal(403, f"{caller.name} may not {verb} {resource} in {where}: a role must allow it")
+        if self._watched and (others := sorted(found - self._watched)):
+            raise Refusal(404, f"not among the namespaces that this installation watches: {', '.join(others)}")
         return found
 
     async def where(self, caller: Caller, verb: str, resource: str, namespaces: Collection[str]) -> frozenset[str]:
