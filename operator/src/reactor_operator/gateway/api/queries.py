@@ -15,7 +15,6 @@ from reactor_operator.api.envelope import check_model
 from reactor_operator.api.model import (
     DNS_LABEL,
     DNS_SUBDOMAIN,
-    PRINTABLE,
     Integer,
     Model,
     ObjectName,
@@ -52,6 +51,13 @@ def _is_moment(text: str) -> str:
     return text
 
 
+def _is_one_line(text: str) -> str:
+    if not text.isprintable():
+        expected = "printable text in one line, without control characters"
+        raise found_error("InvalidValue", "found {found}, expected {expected}", found=repr(text), expected=expected)
+    return text
+
+
 Namespace = Annotated[str, Field(strict=True, min_length=1, max_length=63, pattern=DNS_LABEL)]
 Limit = Annotated[
     Integer, Field(ge=1, le=MOST_SHOWN, description="How many are shown at most."), BeforeValidator(_to_number)
@@ -59,6 +65,7 @@ Limit = Annotated[
 Time = Annotated[
     str, Field(strict=True, max_length=64, json_schema_extra={"format": "date-time"}), AfterValidator(_is_moment)
 ]
+Line = Annotated[str, Field(strict=True, min_length=1, max_length=253), AfterValidator(_is_one_line)]
 Cursor = Annotated[str, Field(strict=True, min_length=1, max_length=1024)]
 Namespaces = Annotated[tuple[Namespace, ...], Field(max_length=MOST_NAMED)]
 _NAMESPACES = "Of these namespaces. Unset: of all that the caller may look into."
@@ -95,9 +102,7 @@ class RunsQuery(InboxQuery):
     phase: Annotated[tuple[RunPhase, ...], Field(max_length=MOST_NAMED)] = Field(
         default=(), description="In one of these phases."
     )
-    text: Optional[Annotated[str, Field(strict=True, min_length=1, max_length=253, pattern=PRINTABLE)]] = Field(
-        default=None, description="With this in the name or the message, in whatever case."
-    )
+    text: Optional[Line] = Field(default=None, description="With this in the name or the message, in whatever case.")
     created_after: Optional[Time] = Field(default=None, description="Created later than this.")
     created_before: Optional[Time] = Field(default=None, description="Created earlier than this.")
 
