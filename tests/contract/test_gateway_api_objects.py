@@ -146,6 +146,8 @@ class TestGraph:
         await look.put_run(
             "forgotten", phase="Failed", reactor={"name": "x", "uid": "x-uid", "generation": 1, "digest": "d"}
         )
+        assert not (await graph(look, "runs/shop/forgotten/graph"))["pinned"], "what it composes may have changed"
+        await look.put_reactor("x", LINE)
         assert (await graph(look, "runs/shop/forgotten/graph"))["pinned"]
         await look.put_reactor("x", SPEC, generation=2)
         answer = await look.get("runs/shop/forgotten/graph")

@@ -118,7 +118,8 @@ class RunGraph(Graph):
 
     run: Word = Field(description="The uid of the run.")
     pinned: Boolean = Field(
-        description="true: this is what the run keeps to. false: it has not started, this is its Reactor as it is now."
+        description="true: this is what the run keeps to. false: this is its Reactor as it is now, for the run has not "
+        "started, or the store has nothing of it any more."
     )
     steps_omitted: Count = Field(description="How many steps the status had no room for.")
 

@@ -64,7 +64,8 @@ class Reactors:
         if pinned and not is_as_of(reactor, text_at(pinned, "uid"), int_at(pinned, "generation")):
             name = text_at(run, "metadata", "name")
             raise Refusal(404, f"the store has nothing of run {name!r} any more, and its Reactor is another one by now")
-        return PinnedGraph(_sound(await self.of_reactor(reactor)), pinned=bool(pinned))
+        found = _sound(await self.of_reactor(reactor))
+        return PinnedGraph(found, pinned=bool(pinned) and not _composes_others(found))
 
     async def of_reactor(self, reactor: JsonObject) -> LaidOut | NotSound:
         """Return a reactor as it is now, with those that it composes. Raises Refusal (404), Unavailable."""
@@ -100,6 +101,11 @@ class Reactors:
 def is_as_of(reactor: JsonObject, uid: str, generation: int | None) -> bool:
     """Tell whether a reactor is the one that a run was pinned to, unchanged."""
     return (text_at(reactor, "metadata", "uid"), int_at(reactor, "metadata", "generation")) == (uid, generation)
+
+
+def _composes_others(found: LaidOut | None) -> bool:
+    """Tell whether other reactors are inside this one: those may have changed since a run began."""
+    return found is not None and any(node.scope.name for node in found.blueprint.nodes.values())
 
 
 def _sound(found: LaidOut | NotSound | None) -> LaidOut | None:
