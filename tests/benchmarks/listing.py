@@ -1,14 +1,16 @@
 """Rows `runs-page` and `runs-memory`: what the gateway's index of runs costs, with 100,000 of them.
 
-In: how often. Out: of each filter how long its first page of 50 takes, slice by slice as the gateway asks for it, and
-the slowest filter's p95; the memory that the index takes for each run, as Python counts it.
+In: how often. Out: of each filter the CPU time of its first page of 50, slice by slice as the gateway asks for it, and
+the slowest filter's p95 (on a quiet machine it is the wall clock, whose own p95 is in the details); the memory that the
+index takes for each run, as Python counts it.
 """
 
+import gc
 import tracemalloc
 from collections.abc import Iterator, Mapping
 from itertools import cycle
 from statistics import quantiles
-from time import perf_counter
+from time import perf_counter, thread_time
 
 import orjson
 
@@ -34,29 +36,38 @@ def measure_listing(repetitions: int) -> Mapping[str, Measured]:
         index.put(summary_of(orjson.loads(run)))
     taken, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
+    gc.collect()  # what the filling left behind is not for the first page to clear away
     queries = _queries()
     seconds: dict[str, list[float]] = {name: [] for name in queries}
+    waited: dict[str, list[float]] = {name: [] for name in queries}
     for _ in range(repetitions):
         for name, query in queries.items():
+            began = perf_counter()
             seconds[name].append(_seconds(index, query))
+            waited[name].append(perf_counter() - began)
     arms = {name: Samples(tuple(values)) for name, values in seconds.items()}
-    tails = {name: quantiles(samples.values, n=20)[-1] * 1000 for name, samples in arms.items()}
+    tails = {name: _p95_ms(values) for name, values in seconds.items()}
     slowest = max(tails.values())
-    details = {"p95Milliseconds": tails, "bytesOfAll": taken, "runs": RUNS}
+    wall = {name: _p95_ms(values) for name, values in waited.items()}
+    details = {"p95Milliseconds": tails, "p95MillisecondsOnTheWall": wall, "bytesOfAll": taken, "runs": RUNS}
     return {
         "runs-page": Measured(value=slowest, spread=(min(tails.values()), slowest), arms=arms, details=details),
         "runs-memory": Measured(value=taken / RUNS, details=details),
     }
 
 
+def _p95_ms(seconds: list[float]) -> float:
+    return quantiles(seconds, n=20)[-1] * 1000
+
+
 def _seconds(index: RunIndex, query: Query) -> float:
-    began = perf_counter()
+    began = thread_time()
     part = index.slice(query, None, PAGE + 1)
     found = part.runs
     while part.rest is not None and len(found) <= PAGE:
         part = index.slice(query, part.rest, PAGE + 1 - len(found))
         found += part.runs
-    took = perf_counter() - began
+    took = thread_time() - began
     if not found and query.text != "not to be found":
         raise BenchmarkFailed(f"no run was found of {query}")
     return took
