@@ -29,13 +29,9 @@ _RARE = 10_007
 
 
 def measure_listing(repetitions: int) -> Mapping[str, Measured]:
-    """Fill an index, and ask it for each first page in turn."""
-    tracemalloc.start()
-    index = RunIndex()
-    for run in _runs():
-        index.put(summary_of(orjson.loads(run)))
-    taken, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    """Fill an index that is weighed, and one that is asked for each first page in turn."""
+    taken = _bytes_taken()
+    index = _filled()
     gc.collect()  # what the filling left behind is not for the first page to clear away
     queries = _queries()
     seconds: dict[str, list[float]] = {name: [] for name in queries}
@@ -54,6 +50,23 @@ def measure_listing(repetitions: int) -> Mapping[str, Measured]:
         "runs-page": Measured(value=slowest, spread=(min(tails.values()), slowest), arms=arms, details=details),
         "runs-memory": Measured(value=taken / RUNS, details=details),
     }
+
+
+def _filled() -> RunIndex:
+    index = RunIndex()
+    for run in _runs():
+        index.put(summary_of(orjson.loads(run)))
+    return index
+
+
+def _bytes_taken() -> int:
+    tracemalloc.start()
+    index = _filled()
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    if len(index) != RUNS:
+        raise BenchmarkFailed(f"the index has {len(index)} runs, expected {RUNS}")
+    return taken
 
 
 def _p95_ms(seconds: list[float]) -> float:
