@@ -25,6 +25,7 @@ from tests.benchmarks.cold_start import measure_cold_start
 from tests.benchmarks.decide import measure_decide
 from tests.benchmarks.elements import measure_bookkeeping, measure_kept, measure_length
 from tests.benchmarks.laptop import measure_one_step, measure_transforms
+from tests.benchmarks.listing import measure_listing
 from tests.benchmarks.machine import ROOT, machine_facts
 from tests.benchmarks.planning import measure_planning
 from tests.benchmarks.queues import LIBRARIES, measure_queues, measure_undo
@@ -94,6 +95,7 @@ _LOCAL = (
     _Local(rows=frozenset({"map-cpu"}), measure=lambda effort: measure_bookkeeping(effort.ratios)),
     _Local(rows=frozenset({"map-memory", "map-linear"}), measure=lambda effort: measure_length(effort.workloads)),
     _Local(rows=frozenset({"map-redis"}), measure=lambda _: measure_kept()),
+    _Local(rows=frozenset({"runs-page", "runs-memory"}), measure=lambda effort: measure_listing(effort.folds)),
     _Local(rows=frozenset({"hello"}), measure=lambda effort: measure_cold_start(effort.starts)),
 )
 _ON_CLUSTER = (

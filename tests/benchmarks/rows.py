@@ -64,6 +64,8 @@ ROWS = (
     Row(name="map-memory", title="peak memory, map of 1,000,000 over one of 10,000", unit="MiB", must=60, aim=20),
     Row(name="map-linear", title="CPU per element, map of 1,000,000 ÷ of 10,000", must=1.15, aim=1.0),
     Row(name="map-redis", title="Redis memory per finished element", unit="B", must=120, aim=40),
+    Row(name="runs-page", title="first page of 50 of 100,000 runs, slowest filter, p95", unit="ms", must=100, aim=50),
+    Row(name="runs-memory", title="gateway memory per run that it mirrors", unit="B", must=1_500),
     Row(name="hello", title="reactor run of 01-hello, cold, wall", unit="s", must=0.7, aim=0.4),
 )
 

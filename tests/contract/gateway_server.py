@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from reactor_operator.encryption import NO_KEYS, Keyring
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.values import reference_to
+from reactor_operator.gateway.api.routes import ApiAccess
 from reactor_operator.gateway.app import create_app
 from reactor_operator.gateway.record import OpenRecord, encode_record
 from reactor_operator.gateway.serve import listen, serve
@@ -85,6 +86,7 @@ async def running_gateway(
     port: int = 0,
     signals: SignalAccess | None = None,
     webhooks: WebhookAccess | None = None,
+    api: ApiAccess | None = None,
 ) -> AsyncIterator[Gateway]:
     """Serve until the block ends. What is sealed is sealed with KEY."""
     with listen("127.0.0.1", port) as listener:
@@ -92,7 +94,7 @@ async def running_gateway(
         registry = CollectorRegistry()
         sealing = replace(keys, sealing=KEY)
         app = create_app(
-            store, KEY, StoppedClock(), registry, sealing, lease_seconds, signals=signals, webhooks=webhooks
+            store, KEY, StoppedClock(), registry, sealing, lease_seconds, signals=signals, webhooks=webhooks, api=api
         )
         serving = asyncio.create_task(serve(app, "127.0.0.1", port, listener))
         async with httpx.AsyncClient(

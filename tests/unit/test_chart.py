@@ -91,14 +91,23 @@ def test_the_operator_makes_deployments_and_never_deletes_one_or_writes_a_pool()
     assert "secrets" not in granted
 
 
-def test_the_gateway_reads_runs_for_signals_and_reactors_for_webhooks_and_without_both_has_no_token() -> None:
+def test_the_gateway_reads_what_it_is_asked_for_and_where_nobody_asks_it_has_no_token() -> None:
     gateway = (TEMPLATES / "gateway.yaml").read_text()
-    assert "automountServiceAccountToken: {{ or $values.signals.enabled (not (empty $webhooks)) }}" in gateway
+    asked = "or $values.signals.enabled $values.api.enabled (not (empty $webhooks))"
+    assert f"automountServiceAccountToken: {{{{ {asked} }}}}" in gateway
     assert gateway.count("automountServiceAccountToken: false") == 1  # of the account: other pods get none either
     rights = (TEMPLATES / "gateway-rbac.yaml").read_text()
-    assert "{{- if and .Values.rbac.create (or .Values.gateway.signals.enabled $webhooks) }}" in rights
+    assert "{{- $people := or .Values.gateway.signals.enabled .Values.gateway.api.enabled }}" in rights
+    assert "{{- if and .Values.rbac.create (or $people $webhooks) }}" in rights
     assert "name: system:auth-delegator" in rights
-    assert rules(rights) == {"reactorruns": {"get"}, "reactors": {"get"}}
+    for_api, for_others = re.split(r"^  {{- else }}$", rights, flags=re.MULTILINE)
+    assert rules(for_api) == {"reactorruns": {"get", "list", "watch"}, "reactors": {"get", "list"}}
+    assert rules(for_others) == {"reactorruns": {"get"}, "reactors": {"get"}}
+
+
+def test_the_api_for_people_is_off_until_somebody_turns_it_on() -> None:
+    values: Any = yaml.safe_load((ROOT / "charts" / "reactor-operator" / "values.yaml").read_text())
+    assert values["gateway"]["api"] == {"enabled": False}
 
 
 def test_every_kind_is_installed_with_the_chart() -> None:

@@ -152,6 +152,14 @@ def test_who_asks_is_not_taken_for_true_unless_the_chart_says_that_a_policy_sees
         load_operator_settings({**environment, "REACTOR_ADMISSION_POLICY": "yes"})
 
 
+def test_the_api_for_people_is_off_until_it_is_asked_for(environment: dict[str, str]) -> None:
+    assert not load_gateway_settings(environment).api
+    settings = load_gateway_settings({**environment, "REACTOR_HTTP_API": "true", "REACTOR_NAMESPACES": "shop,bank"})
+    assert (settings.api, settings.mirrored) == (True, ("shop", "bank"))
+    with pytest.raises(BadSettings, match="REACTOR_HTTP_API: found 'on', expected one of true, false"):
+        load_gateway_settings({**environment, "REACTOR_HTTP_API": "on"})
+
+
 def test_webhooks_are_off_until_a_folder_has_their_keys(environment: dict[str, str], tmp_path: Path) -> None:
     settings = load_gateway_settings(environment)
     assert (settings.webhook_keys, settings.webhook_rate) == (None, 10.0)

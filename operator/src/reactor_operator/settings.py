@@ -39,6 +39,8 @@ class GatewaySettings:
     signals:      of the gateway: people and programs may send signals by HTTP, for which it asks the API server.
     webhook_keys: of the gateway: the folder that has the keys of webhooks; None: nobody may deliver.
     webhook_rate: of the gateway: how many deliveries in a second each webhook takes.
+    api:          of the gateway: people may look at runs by HTTP, for which it lists and watches them.
+    mirrored:     of the gateway: the namespaces whose runs it lists; empty for all of them.
     """
 
     installation: str
@@ -51,6 +53,8 @@ class GatewaySettings:
     signals: bool = False
     webhook_keys: Path | None = None
     webhook_rate: float = 10.0
+    api: bool = False
+    mirrored: tuple[str, ...] = ()
 
     @property
     def keyring(self) -> Keyring:
@@ -90,8 +94,17 @@ def load_gateway_settings(environment: Mapping[str, str]) -> GatewaySettings:
     signals = reading.take("REACTOR_HTTP_SIGNALS", _one_of(("true", "false")), default="false")
     folder = reading.take("REACTOR_WEBHOOK_KEYS", _folder_or_none, default=_NO_FILE)
     rate = reading.take("REACTOR_WEBHOOKS_PER_SECOND", _rate, default="10")
+    api = reading.take("REACTOR_HTTP_API", _one_of(("true", "false")), default="false")
+    namespaces = reading.take("REACTOR_NAMESPACES", _namespaces, default="")
     reading.finish()
-    return replace(shared, signals=signals == "true", webhook_keys=folder, webhook_rate=rate)
+    return replace(
+        shared,
+        signals=signals == "true",
+        webhook_keys=folder,
+        webhook_rate=rate,
+        api=api == "true",
+        mirrored=namespaces,
+    )
 
 
 def load_operator_settings(environment: Mapping[str, str]) -> OperatorSettings:

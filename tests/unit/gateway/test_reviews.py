@@ -16,7 +16,7 @@ from reactor_operator.gateway.reviews import KEPT_SECONDS, Caller, KeptReviews, 
 from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.errors import ApiUnavailable
 from reactor_operator.kube.paths import REACTOR, REACTOR_RUN
-from reactor_operator.running.gateway import api_server, signal_access, webhook_access
+from reactor_operator.running.gateway import api_access, api_server, mirror_of, signal_access, webhook_access
 from reactor_operator.settings import GatewaySettings
 from tests.contract.people import SIGNAL, People
 from tests.unit.kube.api_server import ApiServer, Json
@@ -138,21 +138,26 @@ class TestClusterRuns:
             await ClusterRuns(client).find_run("shop", "r")
 
 
+def use(server: ApiServer, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a server the one that the process asks."""
+    named = {"name": "here", "context": {"cluster": "here", "user": "gateway"}}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "here",
+        "contexts": [named],
+        "clusters": [{"name": "here", "cluster": {"server": server.url}}],
+        "users": [{"name": "gateway", "user": {"token": server.token}}],
+    }
+    (folder / "config").write_text(json.dumps(config))
+    monkeypatch.setenv("KUBECONFIG", str(folder / "config"))
+
+
 class TestOfTheProcess:
     async def test_where_signals_are_on_it_asks_the_api_server_with_its_own_credentials(
         self, server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        named = {"name": "here", "context": {"cluster": "here", "user": "gateway"}}
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": "here",
-            "contexts": [named],
-            "clusters": [{"name": "here", "cluster": {"server": server.url}}],
-            "users": [{"name": "gateway", "user": {"token": server.token}}],
-        }
-        (tmp_path / "config").write_text(json.dumps(config))
-        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+        use(server, tmp_path, monkeypatch)
         answer(server, 201, {"status": {"authenticated": True, "user": USER}})
         async with api_server(SETTINGS) as client:
             access = signal_access(SETTINGS, client)
@@ -167,6 +172,24 @@ class TestOfTheProcess:
         async with api_server(settings) as client:
             assert (client, signal_access(settings, client)) == (None, None)
             assert webhook_access(settings, client, ProcessEvaluator()) is None
+
+    async def test_where_runs_may_be_looked_at_they_are_mirrored_over_connections_of_their_own(
+        self, server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        use(server, tmp_path, monkeypatch)
+        settings = replace(SETTINGS, signals=False, api=True, mirrored=("shop", "bank"))
+        async with api_server(settings) as client, mirror_of(settings) as mirror:
+            access = api_access(client, mirror)
+            assert access is not None
+            assert access.mirror.namespaces == ("shop", "bank")
+            assert signal_access(settings, client) is None
+
+    async def test_where_nobody_may_look_nothing_is_mirrored(
+        self, client: KubeClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("KUBECONFIG", "/nowhere")
+        async with mirror_of(SETTINGS) as mirror:
+            assert (mirror, api_access(client, mirror)) == (None, None)
 
     async def test_of_signals_and_webhooks_each_is_on_for_itself(self, client: KubeClient, tmp_path: Path) -> None:
         settings = replace(SETTINGS, signals=False, webhook_keys=tmp_path, webhook_rate=3.0)

@@ -9,7 +9,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import jsonpatch
 from aiohttp import web
@@ -52,6 +52,7 @@ class ApiServer:
         self._version = 100
         self._applied: dict[str, Json] = {}
         self._changed = asyncio.Condition()
+        self._watching: set[asyncio.Transport] = set()
 
     @property
     def writes(self) -> list[str]:
@@ -74,6 +75,11 @@ class ApiServer:
         gone = self.objects.pop(path)
         if tell:
             await self.tell("DELETED", path, gone)
+
+    def drop_watches(self) -> None:
+        """Break every watch, as a restart of the server does."""
+        for connection in self._watching:
+            connection.abort()
 
     async def wait_until(self, true: Callable[[], bool]) -> None:
         """Wait until a change of objects makes it true. Raises TimeoutError."""
@@ -216,6 +222,14 @@ class ApiServer:
             return response
         if self.close_watches:
             return response
+        assert request.transport is not None
+        self._watching.add(request.transport)
+        try:
+            return await self._tell_on(request, response)
+        finally:
+            self._watching.discard(request.transport)
+
+    async def _tell_on(self, request: web.Request, response: web.StreamResponse) -> NoReturn:
         after = int(request.query["resourceVersion"])
         told = 0
         while True:

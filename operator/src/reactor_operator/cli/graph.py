@@ -9,15 +9,11 @@ from dataclasses import dataclass
 from html import escape
 
 from reactor_operator.api import nodes
-from reactor_operator.api.actions import ActionSpec
 from reactor_operator.api.blueprint import Blueprint
-from reactor_operator.api.maps import Map, Strategy
-from reactor_operator.api.sources import Source
-from reactor_operator.cli.spread import spread_out
+from reactor_operator.api.spread import spread_out
+from reactor_operator.api.step_words import cut, words_of_node
 from reactor_operator.engine.failures import render_message
 from reactor_operator.engine.plan import FINALLY, ROOT, Plan, StepPlan
-
-LABEL_LIMIT = 42
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,47 +99,6 @@ def _is_order_only(blueprint: Blueprint, end: StepPlan, start: str) -> bool:
     return waits and start not in end.reads
 
 
-def words_of(action: ActionSpec) -> str:
-    """Return what an action does in a few words: its handler, its image, its request, or that it is a script."""
-    if action.container is not None:
-        return _cut(action.container.image)
-    if action.python is not None and action.python.handler is not None:
-        return _cut(action.python.handler)
-    if action.http is not None:
-        return _cut(f"{action.http.method.value} {words_of_url(action.http.url)}")
-    return "inline script"
-
-
-def words_of_url(url: Source) -> str:
-    """Return an address as it is written, a literal one without its query and credentials; else where it comes from."""
-    if isinstance(url.value, str):
-        scheme, _, rest = url.value.partition("?")[0].partition("#")[0].partition("://")
-        authority, slash, path = rest.partition("/")
-        return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
-    return url.expr or (f"(input {url.input})" if url.input is not None else f"(result of {url.result})")
-
-
-def words_of_node(node: nodes.Node) -> str:
-    """Return what a step does in a few words, whether it is a task or not."""
-    step = node.step
-    if step.run is not None:
-        return words_of(step.run)
-    if step.switch is not None:
-        return "switch"
-    if step.map is not None:
-        return words_of_map(step.map)
-    if step.compose is not None:
-        return f"Reactor {step.compose.reactor_ref.name}" if step.compose.reactor_ref is not None else "compose"
-    return "waits for a signal" if step.interrupt is not None else "transform"
-
-
-def words_of_map(mapped: Map) -> str:
-    """Return how a map goes over its elements in a few words."""
-    if mapped.strategy is Strategy.BATCH:
-        return f"map, batches of {mapped.batch_size}"
-    return f"map, {mapped.batch_size} at once"
-
-
 def _node_of(node: nodes.Node) -> Node:
     step = node.step
     return Node(
@@ -152,13 +107,8 @@ def _node_of(node: nodes.Node) -> Node:
         undo=step.undo is not None,
         compensate=step.compensate is not None,
         optional=step.on_error is not None,
-        condition=_cut(step.when or node.chosen_when or ""),
+        condition=cut(step.when or node.chosen_when or ""),
     )
-
-
-def _cut(text: str) -> str:
-    one_line = " ".join(render_message(text).split())
-    return one_line if len(one_line) <= LABEL_LIMIT else one_line[: LABEL_LIMIT - 1] + "…"
 
 
 def marks_of(node: Node) -> list[str]:

@@ -16,15 +16,16 @@ from reactor_operator.api.nodes import Node
 from reactor_operator.api.planning import plan_of
 from reactor_operator.api.reactor import Placement, ReactorSpec
 from reactor_operator.api.sources import Source
+from reactor_operator.api.spread import spread_out
+from reactor_operator.api.step_words import words_of, words_of_node
 from reactor_operator.api.templates import ANY, PAGE
 from reactor_operator.cli.check import SoundReactor
 from reactor_operator.cli.choose import choose_reactor
 from reactor_operator.cli.documents import render_documents
 from reactor_operator.cli.errors import EXIT_OK
-from reactor_operator.cli.graph import edges_of, words_of, words_of_node
+from reactor_operator.cli.graph import edges_of
 from reactor_operator.cli.layout import layers_of
 from reactor_operator.cli.options import Output
-from reactor_operator.cli.spread import spread_out
 from reactor_operator.cli.tables import counted, render_columns
 from reactor_operator.engine.failures import render_message
 from reactor_operator.engine.identity import Action, Task

@@ -1,43 +1,38 @@
-"""The gateway's HTTP application: what tasks and workers of pools speak to (docs/protocol.md), and who resumes runs.
+"""The gateway's HTTP application: what tasks and workers of pools speak to (docs/protocol.md), who resumes runs, and
+who looks at them.
 
 In: requests from pods, people and programs. Out: answers by the protocol's tables, a line of log for what is our fault.
-Never here: anything about one route (`tasks`, `pools`, `signals`, `webhooks`), or trust in a request before `requests`,
-`pool_requests`, `callers` or `proofs` has seen its token or signature.
+Never here: anything about one route (`tasks`, `pools`, `signals`, `webhooks`, `api`), or trust in a request before
+`requests`, `pool_requests`, `callers` or `proofs` has seen its token or signature.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-import orjson
-import structlog
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from reactor_operator.encryption import NO_KEYS, CannotDecrypt, Keyring
+from reactor_operator.encryption import NO_KEYS, Keyring
 from reactor_operator.gateway import pool_requests, requests
 from reactor_operator.gateway.answer import Answer
-from reactor_operator.gateway.bodies import Refusal
-from reactor_operator.gateway.lingering import LingeringResponse
+from reactor_operator.gateway.api.routes import ApiAccess, api_routes
 from reactor_operator.gateway.metrics import GatewayMetrics
 from reactor_operator.gateway.pools import LEASE_SECONDS, PoolService, PoolStore
 from reactor_operator.gateway.signals import SignalAccess, SignalService, SignalStore
 from reactor_operator.gateway.tasks import TaskService, TaskStore
+from reactor_operator.gateway.troubles import answer_to
 from reactor_operator.gateway.turns import HeldResponse, Turns
 from reactor_operator.gateway.webhooks import WebhookAccess, WebhookService, WebhookStore
 from reactor_operator.named_keys import SHORTEST_KEY
-from reactor_operator.ports import Clock, Unavailable
-from reactor_operator.store.port import StoreUnavailable
+from reactor_operator.ports import Clock
 
-_BODY_UNWANTED = 413
-_RETRY_AFTER_SECONDS = "1"
 _EVERY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _LARGE_BODIES_AT_ONCE = 2
-_log = structlog.get_logger("reactor_operator.gateway")
 
 
 class GatewayStore(TaskStore, PoolStore, SignalStore, WebhookStore, Protocol):
@@ -57,11 +52,12 @@ def create_app(
     *,
     signals: SignalAccess | None = None,
     webhooks: WebhookAccess | None = None,
+    api: ApiAccess | None = None,
 ) -> Starlette:
     """Return the application. `registry` is where its series go (see `operations`); `keys` open and encrypt values.
 
     lease_seconds: for how long a worker of a pool has a task before it says that it lives.
-    signals, webhooks: None: nobody may send any here.
+    signals, webhooks: None: nobody may send any here.  api: None: nobody may look at runs here.
     """
     if len(token_key) < SHORTEST_KEY:
         raise ValueError(f"token key: found {len(token_key)} bytes, expected at least {SHORTEST_KEY}")
@@ -102,6 +98,8 @@ def create_app(
     if webhooks is not None:
         delivering = answering(WebhookService(store, keys, clock, webhooks).post, lambda _: "webhook")
         routes.append(Route("/v1/webhooks/{rest:path}", delivering, methods=_EVERY_METHOD))
+    if api is not None:
+        routes += api_routes(api, store, metrics.observe)
     return Starlette(routes=routes)
 
 
@@ -109,28 +107,6 @@ async def _answer(request: Request, ask: Ask) -> tuple[Response, float]:
     """Return what is answered, and for how long there was nothing to answer."""
     try:
         found = await ask(request)
-    except Refusal as refusal:
-        return _error(refusal.code, str(refusal), refusal.headers, refusal.errors), 0.0
-    except StoreUnavailable as problem:
-        _log.warning("the store is away; the request is to be repeated", problem=str(problem))
-        return _error(503, "the store is away; repeat the request", {"Retry-After": _RETRY_AFTER_SECONDS}), 0.0
-    except CannotDecrypt as problem:
-        _log.error("a key is missing; the request is to be repeated", problem=str(problem))
-        return _error(503, "the gateway lacks a key; repeat the request", {"Retry-After": _RETRY_AFTER_SECONDS}), 0.0
-    except Unavailable as problem:
-        _log.warning("the API server is away; the request is to be repeated", problem=str(problem))
-        return _error(503, "the API server is away; repeat the request", {"Retry-After": _RETRY_AFTER_SECONDS}), 0.0
-    except Exception:
-        _log.exception("a request failed; this is a bug", method=request.method, path=request.url.path)
-        return _error(500, "the gateway failed; repeat the request"), 0.0
+    except Exception as problem:
+        return answer_to(problem, request), 0.0
     return HeldResponse(found.body, found.content_type, found.held, found.code), found.waited_seconds
-
-
-def _error(code: int, message: str, headers: Mapping[str, str] | None = None, errors: tuple[str, ...] = ()) -> Response:
-    kind = LingeringResponse if code == _BODY_UNWANTED else Response
-    return kind(
-        orjson.dumps({"error": message} | ({"errors": errors} if errors else {})),
-        code,
-        headers=headers,
-        media_type="application/json",
-    )

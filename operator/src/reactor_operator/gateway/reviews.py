@@ -27,7 +27,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Right:
-    """To do something with a resource of the group reactor.run in a namespace."""
+    """To do something with a resource of the group reactor.run in a namespace; `namespace` is empty for all of them."""
 
     verb: str
     resource: str
@@ -35,9 +35,10 @@ class Right:
     namespace: str
 
     def __str__(self) -> str:
-        """Return the right as people say it: `create reactorsignals in namespace shop`."""
+        """Return the right as people say it: `create reactorsignals in namespace shop`, `… in all namespaces`."""
         resource = f"{self.resource}/{self.subresource}" if self.subresource else self.resource
-        return f"{self.verb} {resource} in namespace {self.namespace}"
+        where = f"namespace {self.namespace}" if self.namespace else "all namespaces"
+        return f"{self.verb} {resource} in {where}"
 
 
 class Reviews(Protocol):

@@ -52,7 +52,7 @@ class WatchEvent:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All objects of a collection at one version."""
+    """Objects of a collection at one version: all of them, or a page."""
 
     items: Sequence[JsonObject]
     resource_version: str
@@ -149,12 +149,20 @@ class KubeClient:
         return Listing(items, version)
 
     async def pages(
-        self, path: str, query: Mapping[str, str] | None = None, *, metadata_only: bool = False
+        self,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        metadata_only: bool = False,
+        limit: int = PAGE_SIZE,
     ) -> AsyncIterator[Listing]:
-        """Yield the pages of a collection, for who needs little of each object. As `list`."""
+        """Yield the objects of a collection, at most `limit` at once, all as they were at one version.
+
+        Raises Gone where the pages went stale: the pages that came so far are then of no list.
+        """
         token = ""
         while True:
-            paging = {"limit": str(PAGE_SIZE)} | ({"continue": token} if token else {})
+            paging = {"limit": str(limit)} | ({"continue": token} if token else {})
             page = await self._call(
                 "GET", path, query={**(query or {}), **paging}, accept=_METADATA if metadata_only else None
             )
@@ -163,7 +171,7 @@ class KubeClient:
             version = text_at(page, "metadata", "resourceVersion")
             if not version:
                 raise ApiUnavailable(f"GET {path}: the answer is no list of an API server")
-            yield Listing(found if isinstance(found, list) else [], version)
+            yield Listing(found if isinstance(found, list) else (), version)
             if not token:
                 return
 

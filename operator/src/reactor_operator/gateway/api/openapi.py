@@ -1,0 +1,191 @@
+"""The OpenAPI 3.1 document of the API, made of the models of its queries and answers.
+
+In: the table of routes. Out: one JSON object, the same each time. Never here: a field that no model has.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from reactor_operator.api.model import Model
+from reactor_operator.gateway.api.answers import (
+    ErrorAnswer,
+    InboxPage,
+    ReactorAnswer,
+    ReactorPage,
+    RemovedRun,
+    RunAnswer,
+    RunGraph,
+    RunItem,
+    RunPage,
+)
+from reactor_operator.gateway.api.queries import (
+    ChangesQuery,
+    InboxQuery,
+    NothingAsked,
+    ReactorsQuery,
+    RunsQuery,
+)
+
+Document = dict[str, Any]
+_REF = "#/components/schemas/{model}"
+_STREAM = "text/event-stream"
+_EVENTS: dict[str, type[Model]] = {"put": RunItem, "removed": RemovedRun}
+_REFUSALS = {
+    "400": "The query is not one that is known here: a line for everything that is wrong.",
+    "401": "No token that the API server knows.",
+    "403": "A right is missing; it is named.",
+    "404": "There is none of the name, or the namespace is not watched.",
+    "405": "Another method than GET.",
+    "503": "The API server or the store is away, or the runs are not listed yet: repeat the request.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """One address of the API. `answer`: None: the document itself, or a stream."""
+
+    path: str
+    name: str
+    summary: str
+    right: str
+    query: type[Model] = NothingAsked
+    answer: type[Model] | None = None
+    media_type: str = "application/json"
+
+
+DESCRIBED = (
+    Described(
+        path="/api/v1/runs",
+        name="listRuns",
+        summary="Runs, newest first.",
+        right="list reactorruns",
+        query=RunsQuery,
+        answer=RunPage,
+    ),
+    Described(
+        path="/api/v1/runs/{namespace}/{name}",
+        name="getRun",
+        summary="A run as it is now.",
+        right="get reactorruns",
+        answer=RunAnswer,
+    ),
+    Described(
+        path="/api/v1/runs/{namespace}/{name}/graph",
+        name="getRunGraph",
+        summary="The steps of a run, what waits for what, and where each is.",
+        right="get reactorruns and get reactors",
+        answer=RunGraph,
+    ),
+    Described(
+        path="/api/v1/reactors",
+        name="listReactors",
+        summary="Reactors by namespace and name.",
+        right="list reactors",
+        query=ReactorsQuery,
+        answer=ReactorPage,
+    ),
+    Described(
+        path="/api/v1/reactors/{namespace}/{name}",
+        name="getReactor",
+        summary="A reactor as it is now, with its graph.",
+        right="get reactors",
+        answer=ReactorAnswer,
+    ),
+    Described(
+        path="/api/v1/inbox",
+        name="listInbox",
+        summary="Interrupts that wait, the longest wait first.",
+        right="list reactorruns; payload schemas: get reactors",
+        query=InboxQuery,
+        answer=InboxPage,
+    ),
+    Described(
+        path="/api/v1/changes",
+        name="listenToChanges",
+        summary="What becomes of runs, as server-sent events: ready, put (a RunItem), removed (a RemovedRun), reset.",
+        right="watch reactorruns",
+        query=ChangesQuery,
+        media_type=_STREAM,
+    ),
+    Described(path="/api/v1/openapi.json", name="getOpenApi", summary="This document.", right="none but to be known"),
+)
+
+
+def openapi_document(version: str) -> Document:
+    """Return the document. `version`: that of the gateway."""
+    answers = [one.answer for one in DESCRIBED if one.answer is not None]
+    models: list[type[BaseModel]] = [*answers, *_EVENTS.values(), ErrorAnswer]
+    _, schemas = models_json_schema([(model, "validation") for model in models], by_alias=True, ref_template=_REF)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Reactor Operator", "version": version, "description": "Runs and reactors, to look at."},
+        "security": [{"token": []}],
+        "paths": {one.path: {"get": _operation(one)} for one in DESCRIBED},
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": schemas["$defs"],
+        },
+    }
+
+
+def _operation(one: Described) -> Document:
+    return {
+        "operationId": one.name,
+        "summary": one.summary,
+        "description": f"Needs the right to: {one.right}.",
+        "parameters": [*_in_path(one.path), *_in_query(one.query), *_headers(one)],
+        "responses": {"200": _success(one)} | {code: _refusal(why) for code, why in _REFUSALS.items()},
+    }
+
+
+def _success(one: Described) -> Document:
+    content: Document = {"schema": {"type": "object"}}
+    if one.answer is not None:
+        content = {"schema": _reference(one.answer)}
+    elif one.media_type == _STREAM:
+        content = {"schema": {"type": "string"}, "x-events": {name: _reference(of) for name, of in _EVENTS.items()}}
+    return {"description": one.summary, "content": {one.media_type: content}}
+
+
+def _refusal(why: str) -> Document:
+    return {"description": why, "content": {"application/json": {"schema": _reference(ErrorAnswer)}}}
+
+
+def _reference(model: type[Model]) -> Document:
+    return {"$ref": _REF.format(model=model.__name__)}
+
+
+def _in_path(path: str) -> Sequence[Document]:
+    names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+
+
+def _in_query(query: type[Model]) -> Sequence[Document]:
+    schema = query.model_json_schema(by_alias=True)
+    defined = schema.get("$defs", {})
+    parameters = []
+    for name, property_ in schema.get("properties", {}).items():
+        written = _inlined(property_, defined)
+        description = written.pop("description", "")
+        parameters.append({"name": name, "in": "query", "description": description, "schema": written})
+    return parameters
+
+
+def _inlined(schema: Any, defined: Document) -> Any:
+    """Return a schema without references: those of a query are enumerations."""
+    if isinstance(schema, dict):
+        if "$ref" in schema:
+            return _inlined(defined[schema["$ref"].rpartition("/")[2]], defined)
+        return {name: _inlined(part, defined) for name, part in schema.items()}
+    return [_inlined(part, defined) for part in schema] if isinstance(schema, list) else schema
+
+
+def _headers(one: Described) -> Sequence[Document]:
+    if one.media_type != _STREAM:
+        return []
+    description = "The id of the last event that was heard, to go on after it."
+    return [{"name": "Last-Event-ID", "in": "header", "description": description, "schema": {"type": "string"}}]

@@ -1,0 +1,106 @@
+"""The addresses of the API for people: who looks at runs goes through here (docs/api.md).
+
+In: what the API needs of the cluster and of the store. Out: routes, every answer of which says that nobody may keep it.
+Never here: a route that writes, or one without a look at who asks; a header that lets pages of others read.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from reactor_operator.gateway.answer import Answer
+from reactor_operator.gateway.api.changes import HEARTBEAT_SECONDS, STREAM_SECONDS, ChangeService
+from reactor_operator.gateway.api.forms import KnownForms
+from reactor_operator.gateway.api.live import LiveObjects
+from reactor_operator.gateway.api.openapi import openapi_document
+from reactor_operator.gateway.api.pinned import Reactors
+from reactor_operator.gateway.api.queries import NothingAsked, parse_query
+from reactor_operator.gateway.api.rendering import answer_of
+from reactor_operator.gateway.api.services import InboxService, ReactorService, RunService, mirrored
+from reactor_operator.gateway.api.viewers import Viewers
+from reactor_operator.gateway.bodies import Refusal
+from reactor_operator.gateway.reviews import Reviews
+from reactor_operator.gateway.troubles import answer_to
+from reactor_operator.gateway.turns import HeldResponse
+from reactor_operator.mirror.runs import RunMirror
+from reactor_operator.store.port import RunStore
+
+_EVERY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+Observe = Callable[[str, int, float], None]
+"""Takes what was asked for, the code of the answer, and the seconds until it was there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiAccess:
+    """What the API needs of the cluster. Seconds: how often a stream of changes gives a sign, and how long it lasts."""
+
+    reviews: Reviews
+    mirror: RunMirror
+    live: LiveObjects
+    heartbeat_seconds: float = HEARTBEAT_SECONDS
+    stream_seconds: float = STREAM_SECONDS
+
+
+def api_routes(access: ApiAccess, store: RunStore, observe: Observe) -> list[Route]:
+    """Return the routes."""
+    mirror, live = access.mirror, access.live
+    watched = mirror.namespaces
+    viewers = Viewers(access.reviews, watched, lambda: frozenset(watched) or mirrored(mirror).index.namespaces())
+    reactors = Reactors(store, live)
+    runs = RunService(viewers, mirror, live, reactors)
+    defined = ReactorService(viewers, mirror, live, reactors)
+    inbox = InboxService(viewers, mirror, KnownForms(live, reactors))
+    changes = ChangeService(viewers, mirror, access.heartbeat_seconds, access.stream_seconds)
+    described = openapi_document(version("reactor-operator"))
+
+    async def describe(http: Request) -> Answer:
+        await viewers.of(http)
+        parse_query(http, NothingAsked)
+        return answer_of(described)
+
+    async def nothing(http: Request) -> Answer:
+        await viewers.of(http)
+        raise Refusal(404, "no such address; /api/v1/openapi.json lists all there are")
+
+    table: dict[str, tuple[str, Callable[[Request], Awaitable[Answer | Response]]]] = {
+        "/api/v1/runs": ("api runs", runs.page),
+        "/api/v1/runs/{namespace}/{name}": ("api run", runs.get),
+        "/api/v1/runs/{namespace}/{name}/graph": ("api graph", runs.graph),
+        "/api/v1/reactors": ("api reactors", defined.page),
+        "/api/v1/reactors/{namespace}/{name}": ("api reactor", defined.get),
+        "/api/v1/inbox": ("api inbox", inbox.page),
+        "/api/v1/changes": ("api changes", changes.listen),
+        "/api/v1/openapi.json": ("api openapi", describe),
+        "/api/v1": ("", nothing),
+        "/api/v1/{rest:path}": ("", nothing),
+    }
+    return [Route(path, _answering(ask, verb, observe), methods=_EVERY_METHOD) for path, (verb, ask) in table.items()]
+
+
+def _answering(
+    ask: Callable[[Request], Awaitable[Answer | Response]], verb: str, observe: Observe
+) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        started = time.perf_counter()
+        try:
+            if request.method != "GET":
+                raise Refusal(405, f"found {request.method}, expected GET", {"Allow": "GET"})
+            found = await ask(request)
+            response = found if isinstance(found, Response) else _response(found)
+        except Exception as problem:
+            response = answer_to(problem, request)
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        observe(verb, response.status_code, time.perf_counter() - started)
+        return response
+
+    return answer
+
+
+def _response(found: Answer) -> Response:
+    return HeldResponse(found.body, found.content_type, found.held, found.code)

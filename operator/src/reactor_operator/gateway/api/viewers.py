@@ -1,0 +1,84 @@
+"""Who looks, and into which namespaces they may look: asked of the API server as it would judge themselves.
+
+In: a request, the namespaces it names. Out: the caller, and the namespaces that they may see. Never here: a right of
+the gateway's own taken for one of theirs, or a word of what there is in a namespace that is not theirs.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+
+from starlette.requests import Request
+
+from reactor_operator.gateway.bodies import Refusal
+from reactor_operator.gateway.callers import Callers
+from reactor_operator.gateway.kept import Kept
+from reactor_operator.gateway.reviews import KEPT_SECONDS, Caller, KeptReviews, Reviews, Right
+
+MOST_REVIEWED = 200
+"""Namespaces that are asked about because no one was named."""
+_REVIEWED_AT_ONCE = 8
+Visible = frozenset[str] | None
+"""Namespaces; None: all there are."""
+
+
+class Viewers:
+    """Lets in who may look. What somebody may see is asked again after a few seconds."""
+
+    def __init__(self, reviews: Reviews, watched: Sequence[str], namespaces: Callable[[], frozenset[str]]) -> None:
+        """`watched`: none named: all. `namespaces` tells which there are to look into."""
+        self._callers = Callers(reviews)
+        self._reviews = KeptReviews(reviews)
+        self._watched = frozenset(watched)
+        self._namespaces = namespaces
+        self._seen = Kept[tuple[Visible]](KEPT_SECONDS)
+
+    async def of(self, http: Request) -> Caller:
+        """Return who asks. Raises Refusal (401), Unavailable."""
+        return await self._callers.of(http)
+
+    async def require(self, caller: Caller, verb: str, resource: str, namespace: str) -> None:
+        """Return where the caller has a right in a namespace. Raises Refusal (403), Unavailable."""
+        await self._callers.require(caller, Right(verb=verb, resource=resource, namespace=namespace))
+
+    async def visible(self, caller: Caller, verb: str, resource: str, named: Sequence[str]) -> Visible:
+        """Return those of the named namespaces, or of all, in which the caller has a right.
+
+        Raises Refusal (403) where it is none of them, (404) where one of these is not watched, and (400) where so many
+        would have to be asked about that some have to be named. Raises Unavailable.
+        """
+        asked = (caller, verb, resource, tuple(sorted(set(named))))
+        if (kept := self._seen.get(asked)) is not None:
+            return kept[0]
+        found = await self._look(caller, verb, resource, named)
+        self._seen.keep(asked, (found,))
+        return found
+
+    async def _look(self, caller: Caller, verb: str, resource: str, named: Sequence[str]) -> Visible:
+        right = Right(verb=verb, resource=resource, namespace="")
+        if not named and await self._reviews.allows(caller, right):
+            return None
+        candidates = sorted(set(named) or self._namespaces())
+        if len(candidates) > MOST_REVIEWED:
+            line = (
+                f"namespace: found none, expected some: you may not {right}, and there are {len(candidates)} to ask for"
+            )
+            raise Refusal(400, "the query is not one that is known here", errors=(line,))
+        found = await self.where(caller, verb, resource, candidates)
+        if not found:
+            where = f"namespaces {', '.join(sorted(set(named)))}" if named else "any namespace that is watched"
+            raise Refusal(403, f"{caller.name} may not {verb} {resource} in {where}: a role must allow it")
+        if self._watched and (others := sorted(found - self._watched)):
+            raise Refusal(404, f"not among the namespaces that this installation watches: {', '.join(others)}")
+        return found
+
+    async def where(self, caller: Caller, verb: str, resource: str, namespaces: Collection[str]) -> frozenset[str]:
+        """Return in which of the namespaces the caller has a right. Raises Unavailable."""
+        free = asyncio.Semaphore(_REVIEWED_AT_ONCE)
+
+        async def allowed(namespace: str) -> bool:
+            async with free:
+                right = Right(verb=verb, resource=resource, namespace=namespace)
+                return await self._reviews.allows(caller, right)
+
+        told = await asyncio.gather(*(allowed(namespace) for namespace in namespaces))
+        return frozenset(namespace for namespace, may in zip(namespaces, told, strict=True) if may)
