@@ -34,12 +34,16 @@ class Counts:
 
 
 async def check_counted(world: "World") -> None:
-    """Check the reactors whose runs neither lost state nor were taken up again: all of theirs happened once."""
+    """Check the reactors whose runs neither lost state, nor were taken up again, nor were told by a forged status that
+    they had: all of theirs happened once.
+    """
     runs: dict[str, list[str]] = {}
     for uid, reactor in world.ledger.reactor_of.items():
         runs.setdefault(reactor, []).append(uid)
+    ledger = world.ledger
+    twice = ledger.lost | ledger.asked | ledger.requests.excused
     for reactor, uids in runs.items():
-        if any(uid in world.ledger.lost | world.ledger.asked or uid not in world.cluster.runs for uid in uids):
+        if any(uid in twice or uid not in world.cluster.runs for uid in uids):
             continue
         known = [found for uid in uids if (found := await world.known(uid)) is not None]
         started, ended = (
