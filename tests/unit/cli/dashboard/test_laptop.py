@@ -108,7 +108,7 @@ def test_a_run_goes_on_when_it_is_resumed_and_the_others_stay_as_they_are(kept: 
             assert (await found.ask("order-1", **YES))["answer"] == "accepted"
             await found.until("order-1", "Succeeded")
             assert (await found.phases())["order-2"] == "Paused"
-            assert "order-1 went on: Succeeded" in found.said
+            await until(lambda: "order-1 went on: Succeeded" in found.said)
             assert [item["run"] for item in (await found.get("inbox"))["items"]] == ["order-2"]
 
     asyncio.run(act())
