@@ -110,6 +110,14 @@ def test_the_api_for_people_is_off_until_somebody_turns_it_on() -> None:
     assert values["gateway"]["api"] == {"enabled": False}
 
 
+def test_the_operator_is_told_of_a_collector_where_one_is_named() -> None:
+    (told,) = re.findall(
+        r"{{- with \.Values\.traces\.endpoint }}\s*- {name: (\w+),", (TEMPLATES / "operator.yaml").read_text()
+    )
+    assert told == "REACTOR_TRACES_ENDPOINT"
+    assert yaml.safe_load((TEMPLATES.parent / "values.yaml").read_text())["traces"] == {"endpoint": ""}
+
+
 def test_every_kind_is_installed_with_the_chart() -> None:
     shipped = {path.name for path in (ROOT / "charts" / "reactor-operator" / "files" / "crds").iterdir()}
     assert shipped == {path.name for path in (ROOT / "crds").iterdir()}

@@ -29,6 +29,7 @@ from reactor_operator.notifications.signing import SigningKeys
 from reactor_operator.notifications.teller import OutsideTeller
 from reactor_operator.ports import RunRef
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
+from reactor_operator.reconciling.meter import Meter
 from reactor_operator.reconciling.places import Alone
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.store.codec import encode_event
@@ -107,8 +108,10 @@ class Driver:
         observers: Observers,
         warm: subprocess.Popen[bytes] | None = None,
         keyring: Keyring = NO_KEYS,
+        traces: Meter | None = None,
     ) -> None:
         self._store = store
+        self._traces = traces
         self._keyring = keyring
         self._epoch = epoch
         self._manifests = manifests
@@ -140,6 +143,8 @@ class Driver:
             settings=ReconcileSettings(start_deadline_ms=0),
             teller=teller,
             keyring=self._keyring,
+            meter=self._traces,
+            traced=self._traces is not None,
         )
         try:
             if known is not None:

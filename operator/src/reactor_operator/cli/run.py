@@ -30,6 +30,7 @@ from reactor_operator.cli.run_view import RunView
 from reactor_operator.cli.screen import progress_for
 from reactor_operator.cli.state_file import open_keys, open_store
 from reactor_operator.cli.stored import load_inputs, load_known, load_tracebacks
+from reactor_operator.cli.traced import tracing
 from reactor_operator.encryption import Keyring
 from reactor_operator.engine.events import SpecChanged
 from reactor_operator.engine.identity import digest_of
@@ -37,6 +38,7 @@ from reactor_operator.engine.state import ENDED, RunPhase, suspended_in_spec
 from reactor_operator.notifications.observers import observing
 from reactor_operator.notifications.signing import SigningKeys
 from reactor_operator.ports import RunRef
+from reactor_operator.reconciling.meter import Meter
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry, Store
@@ -73,7 +75,8 @@ class RunCommand:
             given = read_given(self.inputs)
             runs = [(sound, given.over(sound.spec.inputs or {})) for sound in checked.runs]
             self._warn(checked)
-            return asyncio.run(self._drive(manifests, runs, warm))
+            with tracing(os.environ) as traces:
+                return asyncio.run(self._drive(manifests, runs, warm, traces))
         finally:
             with warm:  # where nobody took it, it still runs
                 warm.kill()
@@ -83,7 +86,11 @@ class RunCommand:
             print(finding, file=sys.stderr)
 
     async def _drive(
-        self, manifests: Manifests, runs: Sequence[tuple[SoundRun, Inputs]], warm: subprocess.Popen[bytes]
+        self,
+        manifests: Manifests,
+        runs: Sequence[tuple[SoundRun, Inputs]],
+        warm: subprocess.Popen[bytes],
+        traces: Meter | None,
     ) -> int:
         progress = progress_for(sys.stdout, silent=self.output is not Output.TEXT)
         done: list[RunView] = []
@@ -100,6 +107,7 @@ class RunCommand:
                 observers=observers,
                 warm=warm,
                 keyring=keyring,
+                traces=traces,
             )
             for run, known in [await self._find(store, sound, inputs, keyring) for sound, inputs in runs]:
                 if stops.cancelled:

@@ -5,7 +5,8 @@ the process, and Kubernetes starts it again.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 
 import structlog
 
@@ -43,6 +44,7 @@ from reactor_operator.pools.roster import PoolRoster
 from reactor_operator.ports import RunRef, Teller
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
 from reactor_operator.reconciling.encrypted_requests import encrypted_request
+from reactor_operator.reconciling.meter import Meter, Meters
 from reactor_operator.running.clock import WallClock
 from reactor_operator.running.parts import forever
 from reactor_operator.running.series import OperatorSeries, new_registry
@@ -115,9 +117,25 @@ async def _lead(
                 inbox=store, clock=WallClock(), keys=SigningKeys(folder=settings.signing_keys), observers=observers
             ) as teller,
         ):
-            await _work(settings, access, client, store, leadership, evaluator, series, epoch, listen, teller)
+            with _metering(settings, series) as meter:
+                await _work(
+                    settings, access, client, store, leadership, evaluator, series, meter, epoch, listen, teller
+                )
     finally:
         await evaluator.close()
+
+
+@contextmanager
+def _metering(settings: OperatorSettings, series: OperatorSeries) -> Iterator[Meter]:
+    """Count what runs do, and tell their traces where somebody takes them: only then the library is loaded."""
+    if not settings.traces:
+        yield series.runs
+        return
+    from reactor_operator.running.traces import exporting
+    from reactor_operator.tracing.traces import RunTraces
+
+    with exporting(settings.traces, settings.shared.installation) as sink:
+        yield Meters(series.runs, RunTraces(sink.tell))
 
 
 async def _work(
@@ -128,6 +146,7 @@ async def _work(
     leadership: Leadership,
     evaluator: ProcessEvaluator,
     series: OperatorSeries,
+    meter: Meter,
     epoch: int,
     listen: Callable[[], None],
     teller: Teller,
@@ -174,7 +193,8 @@ async def _work(
         keyring=settings.shared.keyring,
         signalled=lambda ref: signals.asked_of(ref),
         opened=lambda names: signals.opened(names),
-        meter=series.runs,
+        meter=meter,
+        traced=bool(settings.traces),
     )
     series.unfinished.known = reconciler.known
 
