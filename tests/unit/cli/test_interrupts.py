@@ -49,7 +49,9 @@ def test_a_run_that_waits_ends_with_3_and_says_how_it_goes_on(laptop: Laptop) ->
     answer = laptop.run("timeout: 3h", *laptop.kept)
     assert answer.code == 3
     assert "Paused · waiting for a signal: approve" in answer.out
-    assert "to go on: reactor resume ask-run --step approve --payload JSON --state" in answer.out
+    state, folder = laptop.kept[1], laptop.folder
+    to_go_on = f"to go on: reactor resume ask-run --step approve --payload JSON --state {state} --manifests {folder}"
+    assert to_go_on in answer.out
 
 
 def test_without_a_state_file_it_says_what_is_missing(laptop: Laptop) -> None:
@@ -101,7 +103,9 @@ def test_the_last_bad_payload_fails_the_step_and_the_command(laptop: Laptop) -> 
 
 def test_a_dry_run_changes_nothing(laptop: Laptop) -> None:
     laptop.run("timeout: 3h", *laptop.kept)
-    assert laptop.resume(YES, "--dry-run").code == 3
+    valid = laptop.resume(YES, "--dry-run")
+    assert valid.code == 3
+    assert "dry run, nothing was changed: it would be accepted" in valid.out
     assert laptop.resume(NO, "--dry-run").code == 2
     assert laptop.resume(NO).code == 2
     assert laptop.resume(YES).code == 0

@@ -48,6 +48,12 @@ def refuse_rejected(answer: JsonObject) -> None:
         raise CommandError(f"{text_at(answer, 'action')} is refused: {text_at(answer, 'reason')}{told}")
 
 
+def render_dry_run(answer: JsonObject, asked: Asked | None) -> str:
+    """Return what came of a dry run that is no refusal; empty where it was none."""
+    is_dry = asked is not None and asked.said.get("dryRun") is True and text_at(answer, "phase") == "Accepted"
+    return f"dry run, nothing was changed: {text_at(answer, 'reason')}" if is_dry else ""
+
+
 def parse_json(option: str, text: str | None) -> object:
     """Return the JSON of an option, None where it was not given. Raises CommandError."""
     if text is None:
