@@ -76,6 +76,18 @@ def read_payload(text: str) -> str:
         raise CommandError(f"--payload {text}: cannot be read: {problem}") from None
 
 
+def parse_payload(text: str) -> object:
+    """Return the JSON that `--payload` says, itself or through a file. Raises CommandError."""
+    from reactor_operator.reconciling.signals import VALUE_LIMIT
+
+    given = read_payload(text)
+    value = parse_json("--payload", given)
+    if (size := len(given.encode("utf-8", "surrogatepass"))) > VALUE_LIMIT:
+        told = f" {text}" if text.startswith("@") else ""
+        raise CommandError(f"--payload{told}: found {size} bytes, expected at most {VALUE_LIMIT}")
+    return value
+
+
 def parse_assumed(settings: list[str]) -> dict[str, str]:
     """Return what `--assume STEP=standing` says, by step. Raises CommandError."""
     assumed = {}
