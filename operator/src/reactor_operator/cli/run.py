@@ -7,6 +7,7 @@ Never here: how a run is driven (`drive.py`) or shown (`progress.py`).
 import asyncio
 import os
 import secrets
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,7 @@ from pathlib import Path
 from reactor_operator.api.digest import digest_spec
 from reactor_operator.api.run import check_run
 from reactor_operator.api.sensitivity import mentions_sensitive
-from reactor_operator.cli.asked import Asked, find_answer, refuse_rejected
+from reactor_operator.cli.asked import Asked, find_answer, refuse_rejected, render_dry_run
 from reactor_operator.cli.check import Checked, SoundRun, check_manifests
 from reactor_operator.cli.choose import by_name, one_reactor
 from reactor_operator.cli.drive import Driver, Killed, interrupts
@@ -123,6 +124,8 @@ class RunCommand:
                 answer = find_answer(done[-1].status, asked) if asked is not None and done else None
                 if answer is not None:
                     refuse_rejected(answer)
+                    if said := render_dry_run(answer, self.asked):
+                        progress.say(said)
                 await self._delete_undone(store, run, progress)
         for left in done:
             for line in self._how_to_resume(left):
@@ -138,7 +141,11 @@ class RunCommand:
             if self.state is None:
                 yield f"{waits} of {run.name} waits for a signal: with --state FILE the run could go on later"
             else:
-                yield f"to go on: reactor resume {run.name} --step {waits} --payload JSON --state {self.state}"
+                where = (
+                    "" if self.path == "." else f" --manifests {'FILE' if self.path == '-' else shlex.quote(self.path)}"
+                )
+                to_resume = f"reactor resume {run.name} --step {shlex.quote(waits)} --payload JSON"
+                yield f"to go on: {to_resume} --state {shlex.quote(str(self.state))}{where}"
 
     async def _delete_undone(self, store: Store, run: LaptopRun, progress: Progress) -> None:
         """Delete a run that was undone to be deleted."""
