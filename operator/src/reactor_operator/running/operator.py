@@ -35,6 +35,7 @@ from reactor_operator.gateway.serve import serve
 from reactor_operator.kube.access import Access, load_access
 from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.definitions import ClusterDefinitions
+from reactor_operator.metering.log import RunLog
 from reactor_operator.notifications.observers import observing
 from reactor_operator.notifications.signing import SigningKeys
 from reactor_operator.notifications.teller import telling
@@ -127,15 +128,16 @@ async def _lead(
 
 @contextmanager
 def _metering(settings: OperatorSettings, series: OperatorSeries) -> Iterator[Meter]:
-    """Count what runs do, and tell their traces where somebody takes them: only then the library is loaded."""
+    """Count and log what runs do, and tell their traces where somebody takes them: only then the library is loaded."""
+    log = RunLog(details=settings.shared.log_level == "debug")
     if not settings.traces:
-        yield series.runs
+        yield Meters(series.runs, log)
         return
     from reactor_operator.running.traces import exporting
     from reactor_operator.tracing.traces import RunTraces
 
     with exporting(settings.traces, settings.shared.installation) as sink:
-        yield Meters(series.runs, RunTraces(sink.tell))
+        yield Meters(series.runs, log, RunTraces(sink.tell))
 
 
 async def _work(
