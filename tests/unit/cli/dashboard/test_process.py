@@ -58,7 +58,7 @@ def test_beside_a_run_it_shows_it_lets_it_be_resumed_and_stays(folder: Path, tmp
         while "the dashboard stays until Ctrl-C" not in process.stdout.readline():
             assert process.poll() is None
         with httpx.Client(base_url=address.partition("/dashboard")[0], timeout=20, trust_env=False) as browser:
-            assert browser.get("/api/v1/runs").status_code == 401
+            assert browser.get("/api/v1/runs").status_code == 403
             browser.get(address)
             (run,) = browser.get("/api/v1/runs").json()["items"]
             assert (run["name"], run["phase"]) == ("ask-run", "Paused")

@@ -17,8 +17,10 @@ from reactor_operator.cli.drive import Driver, interrupts
 from reactor_operator.cli.errors import EXIT_OK, CommandError, refuse_errors
 from reactor_operator.cli.manifests import Manifests, load_manifests
 from reactor_operator.cli.state_file import open_keys, open_store
+from reactor_operator.cli.traced import tracing
 from reactor_operator.notifications.observers import observing
 from reactor_operator.notifications.signing import SigningKeys
+from reactor_operator.reconciling.meter import Meter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +36,9 @@ class StateDashboard:
         """Do it and return the exit code. Raises CommandError."""
         if not self.state.exists():
             raise CommandError(f"--state {self.state}: found no file, expected that of a `reactor run --state`")
-        return asyncio.run(self._serve(self._manifests()))
+        manifests = self._manifests()
+        with tracing(os.environ) as traces:
+            return asyncio.run(self._serve(manifests, traces))
 
     def _manifests(self) -> Manifests:
         """Return the manifests. Those that nobody named are passed over where they are wrong, and that is said."""
@@ -50,7 +54,7 @@ class StateDashboard:
             print(finding, file=sys.stderr)
         return manifests
 
-    async def _serve(self, manifests: Manifests) -> int:
+    async def _serve(self, manifests: Manifests, traces: Meter | None) -> int:
         def say(text: str) -> None:
             print(text, flush=True)
 
@@ -67,6 +71,7 @@ class StateDashboard:
                 observers=observers,
                 keyring=keys,
                 look=world.look,
+                traces=traces,
             )
             async with beside(world, driver, self.port, say) as dashboard:
                 say(f"dashboard of {self.state}: {dashboard.guard.address}")
