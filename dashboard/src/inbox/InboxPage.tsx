@@ -1,0 +1,87 @@
+// Everything that waits for somebody, the longest wait first, each with the form that answers it.
+import { useEffect, useMemo, useState } from "react";
+import type { ReactNode } from "react";
+import { ApiProblem, get, objectPath } from "../api/client";
+import { useChanges, useStreamState } from "../api/live";
+import type { InboxItem, InboxPage as Page, RunGraph } from "../api/types";
+import { useResource } from "../api/useResource";
+import { Link, useNavigation } from "../app/navigation";
+import { reactorPath, runPath } from "../app/routes";
+import { AnswerForm } from "../form/AnswerForm";
+import { nodeOf } from "../step/paths";
+import { Ago } from "../ui/clock";
+import { Empty, ProblemView, Spinner, StaleNote } from "../ui/states";
+
+const PAGE = 50;
+const POLL_MS = 5000;
+
+export function InboxPage(): ReactNode {
+  const { query } = useNavigation();
+  const stream = useStreamState();
+  const namespace = query.get("namespace") ?? undefined;
+  const reactor = query.get("reactor") ?? undefined;
+  const page = useResource<Page>(`inbox ${namespace ?? ""} ${reactor ?? ""}`, (signal) => get("/inbox", { namespace, reactor, limit: PAGE }, signal),
+    stream.kind === "down" ? POLL_MS : undefined);
+  const [further, setFurther] = useState<{ readonly items: readonly InboxItem[]; readonly next: string | undefined }>();
+  const [problem, setProblem] = useState<ApiProblem>();
+  useEffect(() => setFurther(undefined), [page.data]);
+  useChanges(page.reload);
+
+  const items = useMemo(() => [...(page.data?.items ?? []), ...(further?.items ?? [])], [page.data, further]);
+  const next = further ? further.next : (page.data?.next ?? undefined);
+  const more = (): void => {
+    get<Page>("/inbox", { namespace, reactor, limit: PAGE, cursor: next }).then(
+      (found) => setFurther((before) => ({ items: [...(before?.items ?? []), ...found.items], next: found.next ?? undefined })),
+      (found: unknown) => setProblem(found instanceof ApiProblem ? found : new ApiProblem(-1, String(found))),
+    );
+  };
+  return (
+    <main className="page">
+      <div className="page-head"><h1>Inbox</h1><p className="hint">Steps that wait for a signal, the longest wait first.</p></div>
+      {page.problem && page.data && <StaleNote problem={page.problem} onRetry={page.reload} />}
+      {problem && <StaleNote problem={problem} onRetry={more} />}
+      {!page.data && (page.problem ? <ProblemView problem={page.problem} onRetry={page.reload} /> : <Spinner label="Reading the inbox" />)}
+      {page.data && items.length === 0 && <Empty icon="inbox" title="Nothing waits for you"><p>A step of kind <code>interrupt</code> appears here while it waits for its payload.</p></Empty>}
+      <ul className="inbox">{items.map((item) => <li key={`${item.runUid} ${item.step}`}><InboxCard item={item} onAnswered={page.reload} /></li>)}</ul>
+      {next !== undefined && <div className="more"><button type="button" className="button" onClick={more}>Show more</button></div>}
+    </main>
+  );
+}
+
+interface CardProps {
+  readonly item: InboxItem;
+  readonly onAnswered: () => void;
+}
+
+function InboxCard({ item, onAnswered }: CardProps): ReactNode {
+  const [open, setOpen] = useState(false);
+  return (
+    <article className="card tone-waiting" aria-label={`${item.step} of ${item.run}`}>
+      <header className="inbox-head">
+        <div>
+          <h2><Link to={`${runPath(item.namespace, item.run)}?step=${encodeURIComponent(item.step)}`}>{item.step}</Link></h2>
+          <p className="hint">of run <Link to={runPath(item.namespace, item.run)}>{item.run}</Link> in {item.namespace}, reactor <Link to={reactorPath(item.namespace, item.reactor)}>{item.reactor}</Link></p>
+          <p>
+            {item.openedAt && <>Waits since <Ago at={item.openedAt} />. </>}
+            {item.expiresAt ? <>Expires <Ago at={item.expiresAt} />. </> : "It waits for ever. "}
+            {item.approvers && <b>For approvers alone. </b>}
+            {item.attemptsLeft != null && <>{item.attemptsLeft} invalid payloads until it fails. </>}
+          </p>
+        </div>
+        {!open && <button type="button" className="button primary" onClick={() => setOpen(true)} aria-label={`Answer ${item.step} of ${item.run}`}>Answer</button>}
+      </header>
+      {item.lastRejection && <p className="note bad">The last answer was refused: {item.lastRejection}</p>}
+      {open && <Answer item={item} onAnswered={onAnswered} />}
+    </article>
+  );
+}
+
+/** The form; where the inbox does not know the schema, the graph of the run has it. */
+function Answer({ item, onAnswered }: CardProps): ReactNode {
+  const known = item.payloadSchema != null;
+  const path = objectPath("runs", item.namespace, item.run);
+  const graph = useResource<RunGraph>(known ? undefined : `schema ${path} ${item.runUid}`, (signal) => get(`${path}/graph`, {}, signal));
+  if (!known && graph.loading && !graph.data) return <Spinner label="Reading what it waits for" />;
+  const schema = item.payloadSchema ?? nodeOf(graph.data, item.step)?.interrupt?.payloadSchema ?? undefined;
+  return <AnswerForm asks={{ namespace: item.namespace, run: item.run, runUid: item.runUid, step: item.step, approvers: item.approvers, schema }} onAnswered={onAnswered} />;
+}
