@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ from reactor_operator.gateway.app import create_app
 from reactor_operator.gateway.record import OpenRecord, encode_record
 from reactor_operator.gateway.serve import listen, serve
 from reactor_operator.gateway.signals import SignalAccess
+from reactor_operator.gateway.static_files import StaticFiles
 from reactor_operator.gateway.tokens import task_token
 from reactor_operator.gateway.webhooks import WebhookAccess
 from reactor_operator.store.port import Commit, Pools, Store
@@ -87,15 +89,17 @@ async def running_gateway(
     signals: SignalAccess | None = None,
     webhooks: WebhookAccess | None = None,
     api: ApiAccess | None = None,
+    dashboard: Path | None = None,
 ) -> AsyncIterator[Gateway]:
-    """Serve until the block ends. What is sealed is sealed with KEY."""
+    """Serve until the block ends. What is sealed is sealed with KEY. dashboard: the folder that has one."""
     with listen("127.0.0.1", port) as listener:
         port = listener.getsockname()[1]
         registry = CollectorRegistry()
         sealing = replace(keys, sealing=KEY)
         app = create_app(
-            store, KEY, StoppedClock(), registry, sealing, lease_seconds, signals=signals, webhooks=webhooks, api=api
-        )
+            store, KEY, StoppedClock(), registry, sealing, lease_seconds, signals=signals, webhooks=webhooks, api=api,
+            dashboard=StaticFiles(dashboard) if dashboard is not None else None,
+        )  # fmt: skip
         serving = asyncio.create_task(serve(app, "127.0.0.1", port, listener))
         async with httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}", timeout=20, verify=False, trust_env=False

@@ -5,6 +5,7 @@ Every answer that a test gets is held against the OpenAPI document: its code mus
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import httpx
 import jsonschema_rs
 
+from reactor_operator.gateway.api.changes import HEARTBEAT_SECONDS, STREAM_SECONDS
 from reactor_operator.gateway.api.live import LiveObjects
 from reactor_operator.gateway.api.openapi import openapi_document
 from reactor_operator.gateway.api.routes import ApiAccess
@@ -86,6 +88,17 @@ class Looking:
         check(answer)
         return answer
 
+    async def post(self, path: str, body: Any, token: str | None = "token-of-ann", **headers: str) -> httpx.Response:
+        """Ask something of a run, and hold the answer against the document. An empty header is left away."""
+        sent = {"X-Reactor-Request": "1", "Content-Type": "application/json"}
+        sent |= {} if token is None else {"Authorization": f"Bearer {token}"}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        sent = {name: value for name, value in sent.items() if value}
+        answer = await self.client.post(f"/api/v1/{path}", headers=sent, content=content)
+        check(answer)
+        return answer
+
     async def put_run(
         self, name: str, namespace: str = "shop", at: str = "2026-01-01T00:00:00Z", **status: Any
     ) -> None:
@@ -128,7 +141,8 @@ def check(answer: httpx.Response) -> None:
     if template is None:
         assert answer.status_code in (401, 404, 405)
         return
-    described = _DOCUMENT["paths"][template]["get"]["responses"][str(answer.status_code)]
+    (described,) = _DOCUMENT["paths"][template].values()
+    described = described["responses"][str(answer.status_code)]
     ((media_type, content),) = described["content"].items()
     assert answer.headers["content-type"].partition(";")[0] == media_type
     problems = [
@@ -161,10 +175,17 @@ def let(people: People, name: str, *namespaces: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def looking(*namespaces: str, ready: bool = True, **seconds: float) -> AsyncIterator[Looking]:
+async def looking(
+    *namespaces: str,
+    ready: bool = True,
+    acts: bool = True,
+    wait_seconds: float = 5.0,
+    heartbeat_seconds: float = HEARTBEAT_SECONDS,
+    stream_seconds: float = STREAM_SECONDS,
+) -> AsyncIterator[Looking]:
     """Let Ann look into shop, Cy into bank, Root into everything, and Ed into nothing, of which there is one run `r`.
 
-    namespaces: those that are mirrored; none: all. ready: the mirror is let begin.
+    namespaces: those that are mirrored; none: all. ready: the mirror is let begin. acts: signals are taken.
     """
     people = People(runs={("shop", "r"): REF.uid})
     let(people, "ann", "shop")
@@ -176,8 +197,14 @@ async def looking(*namespaces: str, ready: bool = True, **seconds: float) -> Asy
     run = ShownRun(store, keyring=replace(KEYS, sealing=KEY))
     async with ApiServer().serve() as server, server.client() as client, server.client() as lists:
         mirror = RunMirror(lists, namespaces)
-        api = ApiAccess(reviews=people, mirror=mirror, live=LiveObjects(client), **seconds)
-        signals = SignalAccess(reviews=people, runs=people, wait_seconds=5.0)
+        api = ApiAccess(
+            reviews=people,
+            mirror=mirror,
+            live=LiveObjects(client),
+            heartbeat_seconds=heartbeat_seconds,
+            stream_seconds=stream_seconds,
+        )
+        signals = SignalAccess(reviews=people, runs=people, wait_seconds=wait_seconds) if acts else None
         async with running_gateway(store, KEYS, signals=signals, api=api) as gateway, following(mirror, ready=ready):
             look = Looking(gateway, server, people, run, mirror)
             await look.put_reactor("x", SPEC)

@@ -12,9 +12,10 @@ from reactor_operator.store.memory import MemoryStore
 from tests.contract.gateway_server import running_gateway
 from tests.contract.looking import SCHEMA, Looking, let, looking
 
-PATHS = [one.path.removeprefix("/api/v1/").format(namespace="shop", name="r") for one in DESCRIBED]
+READ = [one for one in DESCRIBED if one.method == "get"]
+PATHS = [one.path.removeprefix("/api/v1/").format(namespace="shop", name="r", id="1") for one in READ]
 OF_ONE = [f"{kind}/shop/{name}" for kind in ("runs", "reactors") for name in ("r", "x", "none")]
-OF_ONE += ["runs/shop/r/graph", "runs/shop/none/graph"]
+OF_ONE += ["runs/shop/r/graph", "runs/shop/none/graph", "runs/shop/r/requests/1", "runs/shop/none/requests/1"]
 LISTS = ["runs", "inbox", "reactors", "changes"]
 
 

@@ -22,7 +22,20 @@ from reactor_operator.gateway.api.openapi import openapi_document
 from tests.contract.looking import looking
 
 _TOKEN = {"Authorization": "Bearer token-of-ann"}
-_DOCUMENT = openapi_document("1")
+
+
+def _generable(part: Any) -> Any:
+    """Return the document without patterns of Unicode classes, which Schemathesis makes no texts of."""
+    if isinstance(part, dict):
+        return {
+            name: _generable(one)
+            for name, one in part.items()
+            if not (name == "pattern" and isinstance(one, str) and r"\p{" in one)
+        }
+    return [_generable(one) for one in part] if isinstance(part, list) else part
+
+
+_DOCUMENT = _generable(openapi_document("1"))
 _DOCUMENT["paths"].pop("/api/v1/changes")
 _FOUND = schemathesis.openapi.from_dict(_DOCUMENT).get_all_operations()
 _OPERATIONS = [found.ok() for found in _FOUND if isinstance(found, Ok)]

@@ -48,7 +48,7 @@ async def test_a_body_of_2_mib_is_too_large(signals: Signals) -> None:
         ("run", "..", "run: found '..', expected"),
         ("run", None, "run: found none, expected a run, or reactor and correlationId"),
         ("runUid", "", "runUid: found empty text"),
-        ("action", "suspend", "action: found 'suspend', expected one of 'resume', 'cancel', 'undo', 'retry' or 'skip'"),
+        ("action", "pause", "action: found 'pause', expected one of 'resume', 'cancel', 'undo', 'retry', 'skip', 's"),
         ("action", ["resume"], "action: found a list of 1, expected"),
         ("step", {}, "step: found an object, expected text"),
         ("arguments", [], "arguments: found a list of 0, expected an object"),

@@ -110,6 +110,14 @@ def test_the_api_for_people_is_off_until_somebody_turns_it_on() -> None:
     assert values["gateway"]["api"] == {"enabled": False}
 
 
+def test_the_dashboard_comes_with_the_api_and_not_without() -> None:
+    values: Any = yaml.safe_load((ROOT / "charts" / "reactor-operator" / "values.yaml").read_text())
+    assert values["gateway"]["dashboard"] == {"enabled": True}
+    gateway = (TEMPLATES / "gateway.yaml").read_text()
+    (with_api,) = re.findall(r"{{- if \$values\.api\.enabled }}(.*?){{- end }}", gateway, flags=re.DOTALL)
+    assert with_api.count("REACTOR_HTTP_DASHBOARD") == gateway.count("REACTOR_HTTP_DASHBOARD") == 1
+
+
 def test_every_kind_is_installed_with_the_chart() -> None:
     shipped = {path.name for path in (ROOT / "charts" / "reactor-operator" / "files" / "crds").iterdir()}
     assert shipped == {path.name for path in (ROOT / "crds").iterdir()}

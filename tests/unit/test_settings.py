@@ -160,6 +160,13 @@ def test_the_api_for_people_is_off_until_it_is_asked_for(environment: dict[str, 
         load_gateway_settings({**environment, "REACTOR_HTTP_API": "on"})
 
 
+def test_the_dashboard_is_off_until_it_is_asked_for(environment: dict[str, str]) -> None:
+    assert not load_gateway_settings(environment).dashboard
+    assert load_gateway_settings({**environment, "REACTOR_HTTP_DASHBOARD": "true"}).dashboard
+    with pytest.raises(BadSettings, match="REACTOR_HTTP_DASHBOARD"):
+        load_gateway_settings({**environment, "REACTOR_HTTP_DASHBOARD": "yes"})
+
+
 def test_webhooks_are_off_until_a_folder_has_their_keys(environment: dict[str, str], tmp_path: Path) -> None:
     settings = load_gateway_settings(environment)
     assert (settings.webhook_keys, settings.webhook_rate) == (None, 10.0)

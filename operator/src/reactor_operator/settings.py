@@ -40,6 +40,7 @@ class GatewaySettings:
     webhook_keys: of the gateway: the folder that has the keys of webhooks; None: nobody may deliver.
     webhook_rate: of the gateway: how many deliveries in a second each webhook takes.
     api:          of the gateway: people may look at runs by HTTP, for which it lists and watches them.
+    dashboard:    of the gateway: the page that does so is served beside it.
     mirrored:     of the gateway: the namespaces whose runs it lists; empty for all of them.
     """
 
@@ -54,6 +55,7 @@ class GatewaySettings:
     webhook_keys: Path | None = None
     webhook_rate: float = 10.0
     api: bool = False
+    dashboard: bool = False
     mirrored: tuple[str, ...] = ()
 
     @property
@@ -95,6 +97,7 @@ def load_gateway_settings(environment: Mapping[str, str]) -> GatewaySettings:
     folder = reading.take("REACTOR_WEBHOOK_KEYS", _folder_or_none, default=_NO_FILE)
     rate = reading.take("REACTOR_WEBHOOKS_PER_SECOND", _rate, default="10")
     api = reading.take("REACTOR_HTTP_API", _one_of(("true", "false")), default="false")
+    dashboard = reading.take("REACTOR_HTTP_DASHBOARD", _one_of(("true", "false")), default="false")
     namespaces = reading.take("REACTOR_NAMESPACES", _namespaces, default="")
     reading.finish()
     return replace(
@@ -103,6 +106,7 @@ def load_gateway_settings(environment: Mapping[str, str]) -> GatewaySettings:
         webhook_keys=folder,
         webhook_rate=rate,
         api=api == "true",
+        dashboard=dashboard == "true",
         mirrored=namespaces,
     )
 

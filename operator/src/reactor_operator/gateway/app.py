@@ -24,6 +24,7 @@ from reactor_operator.gateway.api.routes import ApiAccess, api_routes
 from reactor_operator.gateway.metrics import GatewayMetrics
 from reactor_operator.gateway.pools import LEASE_SECONDS, PoolService, PoolStore
 from reactor_operator.gateway.signals import SignalAccess, SignalService, SignalStore
+from reactor_operator.gateway.static_files import StaticFiles
 from reactor_operator.gateway.tasks import TaskService, TaskStore
 from reactor_operator.gateway.troubles import answer_to
 from reactor_operator.gateway.turns import HeldResponse, Turns
@@ -53,11 +54,13 @@ def create_app(
     signals: SignalAccess | None = None,
     webhooks: WebhookAccess | None = None,
     api: ApiAccess | None = None,
+    dashboard: StaticFiles | None = None,
 ) -> Starlette:
     """Return the application. `registry` is where its series go (see `operations`); `keys` open and encrypt values.
 
     lease_seconds: for how long a worker of a pool has a task before it says that it lives.
     signals, webhooks: None: nobody may send any here.  api: None: nobody may look at runs here.
+    dashboard: the page that looks by that API; None: there is none here.
     """
     if len(token_key) < SHORTEST_KEY:
         raise ValueError(f"token key: found {len(token_key)} bytes, expected at least {SHORTEST_KEY}")
@@ -88,8 +91,8 @@ def create_app(
         Route("/v1/tasks/{rest:path}", of_tasks, methods=_EVERY_METHOD),
         Route("/v1/pools/{rest:path}", of_pools, methods=_EVERY_METHOD),
     ]
-    if signals is not None:
-        service = SignalService(store, keys, signals)
+    service = SignalService(store, keys, signals) if signals is not None else None
+    if service is not None:
         posting, looking = answering(service.post, lambda _: "signal"), answering(service.look, lambda _: "signal look")
         routes += [
             Route("/v1/signals", posting, methods=_EVERY_METHOD),
@@ -99,7 +102,9 @@ def create_app(
         delivering = answering(WebhookService(store, keys, clock, webhooks).post, lambda _: "webhook")
         routes.append(Route("/v1/webhooks/{rest:path}", delivering, methods=_EVERY_METHOD))
     if api is not None:
-        routes += api_routes(api, store, metrics.observe)
+        routes += api_routes(api, store, metrics.observe, service)
+    if dashboard is not None:
+        routes += dashboard.routes()
     return Starlette(routes=routes)
 
 

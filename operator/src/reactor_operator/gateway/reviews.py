@@ -36,9 +36,14 @@ class Right:
 
     def __str__(self) -> str:
         """Return the right as people say it: `create reactorsignals in namespace shop`, `… in all namespaces`."""
-        resource = f"{self.resource}/{self.subresource}" if self.subresource else self.resource
         where = f"namespace {self.namespace}" if self.namespace else "all namespaces"
-        return f"{self.verb} {resource} in {where}"
+        return f"{self.what} in {where}"
+
+    @property
+    def what(self) -> str:
+        """What may be done, wherever: `update reactorruns/approval`."""
+        resource = f"{self.resource}/{self.subresource}" if self.subresource else self.resource
+        return f"{self.verb} {resource}"
 
 
 class Reviews(Protocol):

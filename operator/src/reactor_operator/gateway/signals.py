@@ -17,8 +17,8 @@ from reactor_operator.gateway.answer import Answer
 from reactor_operator.gateway.bodies import Refusal, read_body
 from reactor_operator.gateway.callers import Callers
 from reactor_operator.gateway.handover import Ask, Handover, HandoverStore
-from reactor_operator.gateway.posted import BODY_LIMIT, PostedSignal, parse_posted
-from reactor_operator.gateway.reviews import Reviews, Right
+from reactor_operator.gateway.posted import BODY_LIMIT, PostedRequest, PostedSignal, parse_posted
+from reactor_operator.gateway.reviews import Caller, Reviews, Right
 from reactor_operator.gateway.targets import Runs, Target, Targets
 from reactor_operator.ports import RunRef
 from reactor_operator.store.port import Correlations
@@ -55,17 +55,28 @@ class SignalService:
         _expect(http, "POST")
         caller = await self._callers.of(http)
         body = await read_body(http, BODY_LIMIT)
-        posted = parse_posted(body)
-        await self._callers.require(caller, _to_create(posted.namespace))
+        posted = parse_posted(body, PostedSignal)
+        await self._require(caller, posted.namespace, posted)
+        return await self._hand_in(caller, posted, body, await self._target(posted))
+
+    async def ask(self, caller: Caller, namespace: str, run: str, body: bytes) -> Answer:
+        """Ask something of the run of a name. Raises Refusal, Unavailable, StoreUnavailable, CannotDecrypt."""
+        posted = parse_posted(body, PostedRequest)
+        await self._require(caller, namespace, posted)
+        return await self._hand_in(caller, posted, body, await self._targets.by_name(namespace, run))
+
+    async def _require(self, caller: Caller, namespace: str, posted: PostedRequest) -> None:
+        await self._callers.require(caller, _to_create(namespace))
         if posted.as_approver:
-            await self._callers.require(caller, _to_approve(posted.namespace))
-        target = await self._target(posted)
+            await self._callers.require(caller, _to_approve(namespace))
+
+    async def _hand_in(self, caller: Caller, posted: PostedRequest, body: bytes, target: Target) -> Answer:
         if posted.run_uid not in (None, target.run):
             raise Refusal(409, f"runUid: found {posted.run_uid!r}, expected {target.run!r}: the run is another one")
         ask = Ask(
             id=posted.message_id or "",
             words=body,
-            action=posted.action.value,
+            action=posted.asked,
             said=posted.said,
             by=caller.name,
             approved=posted.as_approver is True,
@@ -81,7 +92,10 @@ class SignalService:
         namespace, run, name = map(unquote, parts)
         if not (_NAMESPACE.fullmatch(namespace) and _RUN.fullmatch(run)):
             raise Refusal(404, f"no such address; expected {_ADDRESS}, names as Kubernetes has them")
-        caller = await self._callers.of(http)
+        return await self.tell(await self._callers.of(http), namespace, run, name)
+
+    async def tell(self, caller: Caller, namespace: str, run: str, name: str) -> Answer:
+        """Tell what became of a request to a run. Raises Refusal, Unavailable, StoreUnavailable."""
         await self._callers.require(caller, _to_create(namespace))
         target = await self._targets.by_name(namespace, run)
         answer = await self._handover.look(name, RunRef(namespace, run, target.run))

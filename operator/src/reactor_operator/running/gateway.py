@@ -19,6 +19,7 @@ from reactor_operator.gateway.operations import create_operations_app
 from reactor_operator.gateway.readiness import store_answers
 from reactor_operator.gateway.serve import serve
 from reactor_operator.gateway.signals import SignalAccess
+from reactor_operator.gateway.static_files import StaticFiles
 from reactor_operator.gateway.webhooks import WebhookAccess
 from reactor_operator.kube.access import load_access
 from reactor_operator.kube.client import KubeClient
@@ -62,6 +63,7 @@ async def run_gateway(settings: GatewaySettings, stop: asyncio.Event) -> None:
                 signals=signals,
                 webhooks=webhooks,
                 api=api_access(client, mirror),
+                dashboard=StaticFiles() if settings.dashboard else None,
             )
             operations = create_operations_app(registry, store_answers(store))
             tasks = [

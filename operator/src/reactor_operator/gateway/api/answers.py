@@ -3,7 +3,7 @@
 In: nothing. Out: models. Never here: how an answer is made; what the cluster says goes out as it is, unparsed.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -182,6 +182,40 @@ class InboxPage(Model):
     items: Annotated[tuple[InboxItem, ...], Field(max_length=MOST_SHOWN)] = Field(description="The interrupts.")
     next: Next = None
     namespaces: Shown = None
+
+
+class Rights(Model):
+    """What somebody may do in the namespaces that were asked for, or in any; every address asks again."""
+
+    act: Boolean = Field(description="true: to ask something of runs, which is to create reactorsignals.")
+    approve: Boolean = Field(description="true: to resume what takes signals of approvers alone, too.")
+
+
+class SessionAnswer(Model):
+    """Who looks, and what they may do."""
+
+    user: Annotated[str, Field(max_length=1024)] = Field(description="Who the API server says that they are.")
+    laptop: Boolean = Field(description="true: these are runs of a state file or of this process, not of a cluster.")
+    version: Word = Field(description="The version of what answers.")
+    namespaces: tuple[Word, ...] | None = Field(
+        description="The namespaces with runs that they may list. null: they may list those of all namespaces."
+    )
+    namespaces_omitted: Boolean = Field(
+        description="true: there are too many to ask about each, so some are to be named."
+    )
+    may: Rights = Field(description="What they may do.")
+
+
+class RequestAnswer(Model):
+    """What a run answers to a request."""
+
+    id: Optional[Word] = Field(default=None, description="What the request is called: by this ask again.")
+    run: Optional[Word] = Field(default=None, description="The name of the run. Unset where nothing is stored of it.")
+    answer: Literal["accepted", "pending", "rejected"] = Field(description="accepted: it is committed, and happens.")
+    reason: Optional[Message] = Field(default=None, description="Why it is rejected, or what there is to know.")
+    errors: Optional[tuple[Message, ...]] = Field(
+        default=None, description="Everything that is wrong, by the path in the body: payload.approved: …"
+    )
 
 
 class ErrorAnswer(Model):

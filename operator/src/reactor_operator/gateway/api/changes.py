@@ -13,13 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from reactor_operator.gateway.api.ports import Mirror
 from reactor_operator.gateway.api.queries import ChangesQuery, parse_query
 from reactor_operator.gateway.api.rendering import bytes_of, removed_run, run_item
 from reactor_operator.gateway.api.services import RUN, mirrored
 from reactor_operator.gateway.api.viewers import Viewers, Visible
 from reactor_operator.gateway.bodies import Refusal
 from reactor_operator.mirror.feed import Change, Feed, Listener
-from reactor_operator.mirror.runs import RunMirror
 
 HEARTBEAT_SECONDS = 15.0
 STREAM_SECONDS = 300.0
@@ -34,7 +34,7 @@ class ChangeService:
     def __init__(
         self,
         viewers: Viewers,
-        mirror: RunMirror,
+        mirror: Mirror,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
         stream_seconds: float = STREAM_SECONDS,
     ) -> None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from reactor_operator.api.nodes import Node
 from reactor_operator.api.templates import element_of, template_of
 from reactor_operator.engine.plan import StepKind
-from reactor_operator.gateway.api.live import LiveObjects
 from reactor_operator.gateway.api.pinned import NotSound, Reactors, is_as_of
+from reactor_operator.gateway.api.ports import Objects
 from reactor_operator.gateway.kept import Kept
 from reactor_operator.kube.fields import int_at
 from reactor_operator.mirror.summary import RunSummary
@@ -38,7 +38,7 @@ class Forms:
 class KnownForms:
     """Finds schemas."""
 
-    def __init__(self, live: LiveObjects, reactors: Reactors) -> None:
+    def __init__(self, live: Objects, reactors: Reactors) -> None:
         self._live = live
         self._reactors = reactors
         self._kept = Kept[Forms](KEPT_SECONDS)

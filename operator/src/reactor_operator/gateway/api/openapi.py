@@ -3,8 +3,8 @@
 In: the table of routes. Out: one JSON object, the same each time. Never here: a field that no model has.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel
@@ -17,10 +17,12 @@ from reactor_operator.gateway.api.answers import (
     ReactorAnswer,
     ReactorPage,
     RemovedRun,
+    RequestAnswer,
     RunAnswer,
     RunGraph,
     RunItem,
     RunPage,
+    SessionAnswer,
 )
 from reactor_operator.gateway.api.queries import (
     ChangesQuery,
@@ -28,25 +30,45 @@ from reactor_operator.gateway.api.queries import (
     NothingAsked,
     ReactorsQuery,
     RunsQuery,
+    SessionQuery,
 )
+from reactor_operator.gateway.origins import HEADER, VALUE
+from reactor_operator.gateway.posted import PostedRequest
 
 Document = dict[str, Any]
 _REF = "#/components/schemas/{model}"
 _STREAM = "text/event-stream"
+_CONFLICT = "409"
 _EVENTS: dict[str, type[Model]] = {"put": RunItem, "removed": RemovedRun}
 _REFUSALS = {
     "400": "The query is not one that is known here: a line for everything that is wrong.",
     "401": "No token that the API server knows.",
-    "403": "A right is missing; it is named.",
+    "403": "A right is missing; it is named. Of a request also: a page of another origin may have made it.",
     "404": "There is none of the name, or the namespace is not watched.",
-    "405": "Another method than GET.",
+    "405": "Another method than that of the address.",
     "503": "The API server or the store is away, or the runs are not listed yet: repeat the request.",
+}
+
+
+_ANSWERED = {
+    "202": "The run has not answered within 10 s. The request stands: ask again.",
+    "409": "The run refuses it, or runUid is that of another run.",
+    "422": "The payload is not what the interrupt waits for, or what is said has no meaning for the action.",
+}
+_POSTED = {
+    "408": "The body did not arrive in time.",
+    "413": "The body is larger than 1 MiB.",
+    "415": "The body is not said to be application/json.",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Described:
-    """One address of the API. `answer`: None: the document itself, or a stream."""
+    """One address of the API. `answer`: None: the document itself, or a stream.
+
+    body:  what is posted; None: it is an address to read.
+    codes: further codes with an answer, and what each says.
+    """
 
     path: str
     name: str
@@ -55,6 +77,13 @@ class Described:
     query: type[Model] = NothingAsked
     answer: type[Model] | None = None
     media_type: str = "application/json"
+    body: type[Model] | None = None
+    codes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def method(self) -> str:
+        """The method of the address."""
+        return "get" if self.body is None else "post"
 
 
 DESCRIBED = (
@@ -79,6 +108,23 @@ DESCRIBED = (
         summary="The steps of a run, what waits for what, and where each is.",
         right="get reactorruns and get reactors",
         answer=RunGraph,
+    ),
+    Described(
+        path="/api/v1/runs/{namespace}/{name}/requests",
+        name="askRun",
+        summary="Ask something of a run, and wait for its answer.",
+        right="create reactorsignals; with asApprover: update reactorruns/approval",
+        answer=RequestAnswer,
+        body=PostedRequest,
+        codes=_ANSWERED,
+    ),
+    Described(
+        path="/api/v1/runs/{namespace}/{name}/requests/{id}",
+        name="getRequest",
+        summary="What became of a request.",
+        right="create reactorsignals",
+        answer=RequestAnswer,
+        codes=_ANSWERED,
     ),
     Described(
         path="/api/v1/reactors",
@@ -111,6 +157,14 @@ DESCRIBED = (
         query=ChangesQuery,
         media_type=_STREAM,
     ),
+    Described(
+        path="/api/v1/session",
+        name="getSession",
+        summary="Who asks, and what they may do.",
+        right="none but to be known",
+        query=SessionQuery,
+        answer=SessionAnswer,
+    ),
     Described(path="/api/v1/openapi.json", name="getOpenApi", summary="This document.", right="none but to be known"),
 )
 
@@ -118,13 +172,14 @@ DESCRIBED = (
 def openapi_document(version: str) -> Document:
     """Return the document. `version`: that of the gateway."""
     answers = [one.answer for one in DESCRIBED if one.answer is not None]
-    models: list[type[BaseModel]] = [*answers, *_EVENTS.values(), ErrorAnswer]
+    bodies = [one.body for one in DESCRIBED if one.body is not None]
+    models: list[type[BaseModel]] = [*answers, *bodies, *_EVENTS.values(), ErrorAnswer]
     _, schemas = models_json_schema([(model, "validation") for model in models], by_alias=True, ref_template=_REF)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Reactor Operator", "version": version, "description": "Runs and reactors, to look at."},
+        "info": {"title": "Reactor Operator", "version": version, "description": "Runs and reactors."},
         "security": [{"token": []}],
-        "paths": {one.path: {"get": _operation(one)} for one in DESCRIBED},
+        "paths": {one.path: {one.method: _operation(one)} for one in DESCRIBED},
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": schemas["$defs"],
@@ -133,13 +188,27 @@ def openapi_document(version: str) -> Document:
 
 
 def _operation(one: Described) -> Document:
-    return {
+    refusals = _REFUSALS | (_POSTED if one.body is not None else {})
+    described: Document = {
         "operationId": one.name,
         "summary": one.summary,
         "description": f"Needs the right to: {one.right}.",
         "parameters": [*_in_path(one.path), *_in_query(one.query), *_headers(one)],
-        "responses": {"200": _success(one)} | {code: _refusal(why) for code, why in _REFUSALS.items()},
+        "responses": {"200": _success(one)} | {code: _refusal(why) for code, why in refusals.items()},
     }
+    described["responses"] |= {code: _further(one, code, why) for code, why in one.codes.items()}
+    if one.body is not None:
+        content = {"application/json": {"schema": _reference(one.body)}}
+        described["requestBody"] = {"required": True, "content": content}
+    return described
+
+
+def _further(one: Described, code: str, why: str) -> Document:
+    """Return an answer of another code: that of the run, or (of a 409) why it was not asked."""
+    assert one.answer is not None
+    schemas = [_reference(one.answer), *([_reference(ErrorAnswer)] if code == _CONFLICT else [])]
+    schema = schemas[0] if len(schemas) == 1 else {"oneOf": schemas}
+    return {"description": why, "content": {"application/json": {"schema": schema}}}
 
 
 def _success(one: Described) -> Document:
@@ -185,6 +254,10 @@ def _inlined(schema: Any, defined: Document) -> Any:
 
 
 def _headers(one: Described) -> Sequence[Document]:
+    if one.body is not None:
+        description = "Says that no form of another origin asks, which can send no such header."
+        schema = {"type": "string", "enum": [VALUE]}
+        return [{"name": HEADER, "in": "header", "required": True, "description": description, "schema": schema}]
     if one.media_type != _STREAM:
         return []
     description = "The id of the last event that was heard, to go on after it."

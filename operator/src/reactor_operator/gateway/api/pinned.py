@@ -13,7 +13,7 @@ from reactor_operator.api.check import check_spec
 from reactor_operator.api.planning import plan_of
 from reactor_operator.api.reactor import ReactorSpec
 from reactor_operator.gateway.api.graphs import LaidOut, laid_out
-from reactor_operator.gateway.api.live import LiveObjects
+from reactor_operator.gateway.api.ports import Objects
 from reactor_operator.gateway.bodies import Refusal
 from reactor_operator.kube.fields import JsonObject, int_at, map_at, text_at
 from reactor_operator.reconciling.composing import MAX_COMPOSED
@@ -43,7 +43,7 @@ class NotSound:
 class Reactors:
     """Lays out reactors, few at once: tasks of others are answered by the same process."""
 
-    def __init__(self, store: RunStore, live: LiveObjects) -> None:
+    def __init__(self, store: RunStore, live: Objects) -> None:
         self._store = store
         self._live = live
         self._turns = asyncio.Semaphore(_AT_ONCE)

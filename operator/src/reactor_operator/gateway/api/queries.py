@@ -82,6 +82,12 @@ class ChangesQuery(Model):
     namespace: Namespaces = Field(default=(), description=_NAMESPACES)
 
 
+class SessionQuery(Model):
+    """Where it is asked what somebody may do."""
+
+    namespace: Namespaces = Field(default=(), description="In these namespaces. Unset: in any.")
+
+
 class ReactorsQuery(Model):
     """Which reactors are listed."""
 

@@ -16,8 +16,8 @@ from reactor_operator.gateway.answer import Answer
 from reactor_operator.gateway.api.cursors import INBOX, REACTORS, RUNS, parse_cursor, render_cursor
 from reactor_operator.gateway.api.forms import KnownForms
 from reactor_operator.gateway.api.graphs import render_graph
-from reactor_operator.gateway.api.live import LiveObjects
 from reactor_operator.gateway.api.pinned import NotSound, Reactors
+from reactor_operator.gateway.api.ports import Mirror, Objects
 from reactor_operator.gateway.api.queries import (
     InboxQuery,
     NothingAsked,
@@ -42,7 +42,6 @@ from reactor_operator.gateway.kept import Kept
 from reactor_operator.gateway.reviews import Caller
 from reactor_operator.kube.fields import int_at, map_at, text_at
 from reactor_operator.mirror.index import Query, Slice, WaitSlice
-from reactor_operator.mirror.runs import RunMirror
 from reactor_operator.mirror.summary import RunKey, RunSummary, Waiting, WaitKey
 
 RUN, REACTOR = "reactorruns", "reactors"
@@ -50,7 +49,7 @@ LISTED_SECONDS = 5.0
 _NOT_LISTED = "the runs are being listed for the first time; repeat the request"
 
 
-def mirrored(mirror: RunMirror) -> RunMirror:
+def mirrored(mirror: Mirror) -> Mirror:
     """Return the mirror. Raises Refusal (503) while it does not know all runs."""
     if not mirror.ready:
         raise Refusal(503, _NOT_LISTED, {"Retry-After": "2"})
@@ -62,8 +61,8 @@ class RunService:
     """Answers about runs."""
 
     viewers: Viewers
-    mirror: RunMirror
-    live: LiveObjects
+    mirror: Mirror
+    live: Objects
     reactors: Reactors
 
     async def page(self, http: Request) -> Answer:
@@ -123,7 +122,7 @@ class InboxService:
     """Answers what waits for people."""
 
     viewers: Viewers
-    mirror: RunMirror
+    mirror: Mirror
     forms: KnownForms
 
     async def page(self, http: Request) -> Answer:
@@ -166,7 +165,7 @@ def _key_of(run: RunSummary, one: Waiting) -> WaitKey:
 class ReactorService:
     """Answers about reactors. They are few: all that may be seen are listed, and that is kept for some seconds."""
 
-    def __init__(self, viewers: Viewers, mirror: RunMirror, live: LiveObjects, reactors: Reactors) -> None:
+    def __init__(self, viewers: Viewers, mirror: Mirror, live: Objects, reactors: Reactors) -> None:
         self._viewers = viewers
         self._mirror = mirror
         self._live = live
