@@ -64,6 +64,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{namespace}/{name}/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask something of a run, and wait for its answer.
+         * @description Needs the right to: create reactorsignals; with asApprover: update reactorruns/approval.
+         */
+        post: operations["askRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{namespace}/{name}/requests/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What became of a request.
+         * @description Needs the right to: create reactorsignals.
+         */
+        get: operations["getRequest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/reactors": {
         parameters: {
             query?: never;
@@ -144,6 +184,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who asks, and what they may do.
+         * @description Needs the right to: none but to be known.
+         */
+        get: operations["getSession"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/openapi.json": {
         parameters: {
             query?: never;
@@ -168,6 +228,12 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * Assumed
+         * @description What a person found of a step that could not be reversed.
+         * @enum {string}
+         */
+        Assumed: "standing" | "undone";
         /**
          * Condition
          * @description One aspect of the object's state, for kubectl wait and other tools.
@@ -198,7 +264,7 @@ export interface components {
              * @description The generation this speaks of.
              * @default null
              */
-            observedGeneration: number;
+            observedGeneration?: number;
             /**
              * Lasttransitiontime
              * Format: date-time
@@ -253,7 +319,7 @@ export interface components {
              * @description A line for everything that is wrong.
              * @default null
              */
-            errors: string[];
+            errors?: string[];
         };
         /**
          * FailureDetail
@@ -265,31 +331,31 @@ export interface components {
              * @description The function that the line is in.
              * @default null
              */
-            function: string;
+            function?: string;
             /**
              * Source
              * @description The lines around it, itself marked.
              * @default null
              */
-            source: string;
+            source?: string;
             /**
              * Origins
              * @description What the exception came from, nearest first.
              * @default null
              */
-            origins: string[];
+            origins?: string[];
             /**
              * Traceback
              * @description The end of the traceback.
              * @default null
              */
-            traceback: string;
+            traceback?: string;
             /**
              * Log
              * @description The last lines that a container printed.
              * @default null
              */
-            log: string;
+            log?: string;
         };
         /**
          * FailureKind
@@ -344,7 +410,7 @@ export interface components {
              * @description JSON Schema of the payload. Unset: any JSON.
              * @default null
              */
-            payloadSchema: {
+            payloadSchema?: {
                 [key: string]: components["schemas"]["JsonValue"];
             };
             /**
@@ -352,7 +418,7 @@ export interface components {
              * @description How long it waits. Unset: no limit.
              * @default null
              */
-            timeout: string;
+            timeout?: string;
             /**
              * Approvers
              * @description true: it takes signals of approvers alone.
@@ -374,7 +440,7 @@ export interface components {
              * @description The step that it is inside of. Unset: of none.
              * @default null
              */
-            parent: string;
+            parent?: string;
             /** @description What it is. */
             kind: components["schemas"]["StepKind"];
             /**
@@ -387,7 +453,7 @@ export interface components {
              * @description Of a compose: the Reactor that is inside it.
              * @default null
              */
-            reactor: string;
+            reactor?: string;
             /**
              * Final
              * @description true: it runs at every end of the run.
@@ -398,7 +464,7 @@ export interface components {
              * @description The condition under which it runs, cut.
              * @default null
              */
-            when: string;
+            when?: string;
             /**
              * Undo
              * @description Whether it can be undone.
@@ -418,13 +484,13 @@ export interface components {
              * @description Of an interrupt: what it waits for.
              * @default null
              */
-            interrupt: components["schemas"]["GraphInterrupt"];
+            interrupt?: components["schemas"]["GraphInterrupt"];
             /**
              * Phase
              * @description Where it is, of a run; unset where the status has no word of it.
              * @default null
              */
-            phase: string;
+            phase?: string;
         };
         /**
          * InboxItem
@@ -461,27 +527,27 @@ export interface components {
              * @description The id by which signals may name it.
              * @default null
              */
-            correlationId: string;
+            correlationId?: string;
             /**
              * Openedat
              * Format: date-time
              * @description Since when it waits.
              * @default null
              */
-            openedAt: string;
+            openedAt?: string;
             /**
              * Expiresat
              * Format: date-time
              * @description Until when it waits. Unset: for ever.
              * @default null
              */
-            expiresAt: string;
+            expiresAt?: string;
             /**
              * Attemptsleft
              * @description Invalid payloads until the step fails.
              * @default null
              */
-            attemptsLeft: number;
+            attemptsLeft?: number;
             /**
              * Approvers
              * @description true: it takes signals of approvers alone.
@@ -492,13 +558,13 @@ export interface components {
              * @description Why the last payload was refused, cut.
              * @default null
              */
-            lastRejection: string;
+            lastRejection?: string;
             /**
              * Payloadschema
              * @description JSON Schema of the payload. Unset where there is none, where the Reactor has changed since the run started (the graph of the run has it), and where the caller may not get Reactors.
              * @default null
              */
-            payloadSchema: {
+            payloadSchema?: {
                 [key: string]: components["schemas"]["JsonValue"];
             };
         };
@@ -517,13 +583,13 @@ export interface components {
              * @description The cursor of the next page; unset on the last one.
              * @default null
              */
-            next: string;
+            next?: string;
             /**
              * Namespaces
              * @description The namespaces that this is of; unset where it is of all. Others the caller may not see.
              * @default null
              */
-            namespaces: string[];
+            namespaces?: string[];
         };
         /**
          * InterruptStatus
@@ -540,39 +606,39 @@ export interface components {
              * @description The id by which signals may name it.
              * @default null
              */
-            correlationId: string;
+            correlationId?: string;
             /**
              * Openedat
              * Format: date-time
              * @description Since when it waits.
              * @default null
              */
-            openedAt: string;
+            openedAt?: string;
             /**
              * Expiresat
              * Format: date-time
              * @description Until when it waits.
              * @default null
              */
-            expiresAt: string;
+            expiresAt?: string;
             /**
              * Attemptsleft
              * @description Invalid payloads until the step fails.
              * @default null
              */
-            attemptsLeft: number;
+            attemptsLeft?: number;
             /**
              * Approvers
              * @description true: it takes signals of approvers alone.
              * @default null
              */
-            approvers: boolean;
+            approvers?: boolean;
             /**
              * Lastrejection
              * @description Why the last payload was refused.
              * @default null
              */
-            lastRejection: string;
+            lastRejection?: string;
         };
         JsonValue: unknown;
         /**
@@ -585,7 +651,7 @@ export interface components {
              * @description All of them; unset while pages are still to come.
              * @default null
              */
-            total: number;
+            total?: number;
             /**
              * Running
              * @description In flight, or being undone.
@@ -611,7 +677,7 @@ export interface components {
              * @description Taken back; unset before the first one is.
              * @default null
              */
-            undone: number;
+            undone?: number;
         };
         /**
          * NotificationsStatus
@@ -637,7 +703,7 @@ export interface components {
              * @description The one that was given up last.
              * @default null
              */
-            lastFailure: components["schemas"]["DeadNotification"];
+            lastFailure?: components["schemas"]["DeadNotification"];
         };
         /**
          * ObjectMetadata
@@ -703,6 +769,88 @@ export interface components {
             digest: string;
         };
         /**
+         * PostedAction
+         * @description What a person or a program asks for by HTTP.
+         * @enum {string}
+         */
+        PostedAction: "resume" | "cancel" | "undo" | "retry" | "skip" | "suspend" | "unsuspend";
+        /**
+         * PostedRequest
+         * @description One request to a run, which is known already.
+         */
+        PostedRequest: {
+            /**
+             * Runuid
+             * @description The uid that the run must have: for another one of the name nothing is done.
+             * @default null
+             */
+            runUid?: string;
+            /** @description What is asked for. */
+            action: components["schemas"]["PostedAction"];
+            /**
+             * Step
+             * @description Of resume, retry and skip: the step, by its path.
+             * @default null
+             */
+            step?: string;
+            /**
+             * @description Of resume and skip: the value that the step is given.
+             * @default null
+             */
+            payload?: components["schemas"]["JsonValue"];
+            /**
+             * Arguments
+             * @description Of retry: other arguments for the step.
+             * @default null
+             */
+            arguments?: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /**
+             * Assume
+             * @description Of retry: standing or undone, for each step that could not be reversed.
+             * @default null
+             */
+            assume?: {
+                [key: string]: components["schemas"]["Assumed"];
+            };
+            /**
+             * Delete
+             * @description Of undo: the run is deleted once it is undone.
+             * @default null
+             */
+            delete?: boolean;
+            /**
+             * @description Of resume: flexible has a wrong payload refused, where the interrupt would fail.
+             * @default null
+             */
+            mode?: components["schemas"]["SignalMode"];
+            /**
+             * Reason
+             * @description Why, for people.
+             * @default null
+             */
+            reason?: string;
+            /**
+             * Messageid
+             * @description What the request is called: the same one again changes nothing.
+             * @default null
+             */
+            messageId?: string;
+            /**
+             * Dryrun
+             * @description Of resume: the payload is checked, and that is all that happens.
+             * @default null
+             */
+            dryRun?: boolean;
+            /**
+             * Asapprover
+             * @description Of resume: as one who may approve, which needs update on reactorruns/approval.
+             * @default null
+             */
+            asApprover?: boolean;
+        };
+        /**
          * ReactorAnswer
          * @description A reactor as it is now.
          */
@@ -720,12 +868,12 @@ export interface components {
              * @description Its condition Ready; unset before it was judged.
              * @default null
              */
-            ready: components["schemas"]["Condition"];
+            ready?: components["schemas"]["Condition"];
             /**
              * @description Its steps; unset where it is not sound.
              * @default null
              */
-            graph: components["schemas"]["Graph"];
+            graph?: components["schemas"]["Graph"];
             /**
              * Problems
              * @description Why there is no graph, a line for everything that is wrong.
@@ -768,7 +916,7 @@ export interface components {
              * @description What it says of itself, cut.
              * @default null
              */
-            description: string;
+            description?: string;
             /**
              * Steps
              * @description How many steps it has, those inside others not counted.
@@ -778,7 +926,7 @@ export interface components {
              * @description Its condition Ready; unset before it was judged.
              * @default null
              */
-            ready: components["schemas"]["Condition"];
+            ready?: components["schemas"]["Condition"];
         };
         /**
          * ReactorPage
@@ -795,13 +943,13 @@ export interface components {
              * @description The cursor of the next page; unset on the last one.
              * @default null
              */
-            next: string;
+            next?: string;
             /**
              * Namespaces
              * @description The namespaces that this is of; unset where it is of all. Others the caller may not see.
              * @default null
              */
-            namespaces: string[];
+            namespaces?: string[];
         };
         /**
          * RemovedRun
@@ -825,6 +973,58 @@ export interface components {
             uid: string;
         };
         /**
+         * RequestAnswer
+         * @description What a run answers to a request.
+         */
+        RequestAnswer: {
+            /**
+             * Id
+             * @description What the request is called: by this ask again.
+             * @default null
+             */
+            id?: string;
+            /**
+             * Run
+             * @description The name of the run. Unset where nothing is stored of it.
+             * @default null
+             */
+            run?: string;
+            /**
+             * Answer
+             * @description accepted: it is committed, and happens.
+             * @enum {string}
+             */
+            answer: "accepted" | "pending" | "rejected";
+            /**
+             * Reason
+             * @description Why it is rejected, or what there is to know.
+             * @default null
+             */
+            reason?: string;
+            /**
+             * Errors
+             * @description Everything that is wrong, by the path in the body: payload.approved: …
+             * @default null
+             */
+            errors?: string[];
+        };
+        /**
+         * Rights
+         * @description What somebody may do in the namespaces that were asked for, or in any; every address asks again.
+         */
+        Rights: {
+            /**
+             * Act
+             * @description true: to ask something of runs, which is to create reactorsignals.
+             */
+            act: boolean;
+            /**
+             * Approve
+             * @description true: to resume what takes signals of approvers alone, too.
+             */
+            approve: boolean;
+        };
+        /**
          * RollbackFailureStatus
          * @description One thing that was not taken back: somebody has to look at it.
          */
@@ -846,24 +1046,24 @@ export interface components {
              * @description The Python exception, if one was raised.
              * @default null
              */
-            exception: string;
+            exception?: string;
             /**
              * File
              * @description The file of the author's code where it happened.
              * @default null
              */
-            file: string;
+            file?: string;
             /**
              * Line
              * @description The line in it.
              * @default null
              */
-            line: number;
+            line?: number;
             /**
              * @description What explains it, of as many as there is room for.
              * @default null
              */
-            detail: components["schemas"]["FailureDetail"];
+            detail?: components["schemas"]["FailureDetail"];
         };
         /**
          * RollbackStatus
@@ -880,13 +1080,13 @@ export interface components {
              * @description Steps that were compensated or undone, in that order.
              * @default null
              */
-            undone: string[];
+            undone?: string[];
             /**
              * Failures
              * @description What was not taken back.
              * @default null
              */
-            failures: components["schemas"]["RollbackFailureStatus"][];
+            failures?: components["schemas"]["RollbackFailureStatus"][];
         };
         /**
          * RunAnswer
@@ -915,7 +1115,7 @@ export interface components {
              * @description The step that failed; unset where the run itself did.
              * @default null
              */
-            step: string;
+            step?: string;
             /** @description The kind of failure. */
             kind: components["schemas"]["FailureKind"];
             /**
@@ -928,30 +1128,30 @@ export interface components {
              * @description How often the step was attempted.
              * @default null
              */
-            attempts: number;
+            attempts?: number;
             /**
              * Exception
              * @description The Python exception, if one was raised.
              * @default null
              */
-            exception: string;
+            exception?: string;
             /**
              * File
              * @description The file of the author's code where it happened.
              * @default null
              */
-            file: string;
+            file?: string;
             /**
              * Line
              * @description The line in it.
              * @default null
              */
-            line: number;
+            line?: number;
             /**
              * @description What explains it.
              * @default null
              */
-            detail: components["schemas"]["FailureDetail"];
+            detail?: components["schemas"]["FailureDetail"];
         };
         /**
          * RunGraph
@@ -1026,14 +1226,14 @@ export interface components {
              * @description When it started.
              * @default null
              */
-            startedAt: string;
+            startedAt?: string;
             /**
              * Finishedat
              * Format: date-time
              * @description When it ended.
              * @default null
              */
-            finishedAt: string;
+            finishedAt?: string;
             /**
              * Progress
              * @description Steps done, of all steps; empty while that is not known.
@@ -1065,13 +1265,13 @@ export interface components {
              * @description The cursor of the next page; unset on the last one.
              * @default null
              */
-            next: string;
+            next?: string;
             /**
              * Namespaces
              * @description The namespaces that this is of; unset where it is of all. Others the caller may not see.
              * @default null
              */
-            namespaces: string[];
+            namespaces?: string[];
         };
         /**
          * RunPhase
@@ -1088,121 +1288,154 @@ export interface components {
              * @description Where the run is.
              * @default null
              */
-            phase: components["schemas"]["RunPhase"];
+            phase?: components["schemas"]["RunPhase"];
             /**
              * Message
              * @description What there is to know about it.
              * @default null
              */
-            message: string;
+            message?: string;
             /**
              * Progress
              * @description Steps done, of all steps.
              * @default null
              */
-            progress: string;
+            progress?: string;
             /**
              * Waiting
              * @description Steps that wait for something; the reason of each says for what.
              * @default null
              */
-            waiting: string;
+            waiting?: string;
             /**
              * Duration
              * @description How long the run took so far.
              * @default null
              */
-            duration: string;
+            duration?: string;
             /**
              * Observedgeneration
              * @description The generation this status speaks of.
              * @default null
              */
-            observedGeneration: number;
+            observedGeneration?: number;
             /**
              * @description The definition this run keeps to.
              * @default null
              */
-            reactor: components["schemas"]["PinnedReactor"];
+            reactor?: components["schemas"]["PinnedReactor"];
             /**
              * Startedat
              * Format: date-time
              * @description When the run started.
              * @default null
              */
-            startedAt: string;
+            startedAt?: string;
             /**
              * Finishedat
              * Format: date-time
              * @description When the run ended.
              * @default null
              */
-            finishedAt: string;
+            finishedAt?: string;
             /**
              * @description Which state of which store this shows.
              * @default null
              */
-            store: components["schemas"]["StoreStatus"];
+            store?: components["schemas"]["StoreStatus"];
             /**
              * Steps
              * @description The steps, as many as there is room for.
              * @default null
              */
-            steps: components["schemas"]["StepStatus"][];
+            steps?: components["schemas"]["StepStatus"][];
             /**
              * Stepsomitted
              * @description How many steps there was no room for.
              * @default null
              */
-            stepsOmitted: number;
+            stepsOmitted?: number;
             /**
              * Interrupts
              * @description What waits for a signal, the first 100.
              * @default null
              */
-            interrupts: components["schemas"]["InterruptStatus"][];
+            interrupts?: components["schemas"]["InterruptStatus"][];
             /**
              * Requests
              * @description Requests, written by people; each goes once signals has its answer.
              * @default null
              */
-            requests: components["schemas"]["StatusRequest"][];
+            requests?: components["schemas"]["StatusRequest"][];
             /**
              * Signals
              * @description Answers to requests, newest 20.
              * @default null
              */
-            signals: components["schemas"]["SignalAnswer"][];
+            signals?: components["schemas"]["SignalAnswer"][];
             /**
              * @description Events told to endpoints, of a reactor with notifications.
              * @default null
              */
-            notifications: components["schemas"]["NotificationsStatus"];
+            notifications?: components["schemas"]["NotificationsStatus"];
             /**
              * @description The result of the run, where it is small.
              * @default null
              */
-            result: components["schemas"]["JsonValue"];
+            result?: components["schemas"]["JsonValue"];
             /**
              * @description The result, where it is large.
              * @default null
              */
-            resultRef: components["schemas"]["ValueReference"];
+            resultRef?: components["schemas"]["ValueReference"];
             /** @default null */
-            failure: components["schemas"]["RunFailureStatus"];
+            failure?: components["schemas"]["RunFailureStatus"];
             /**
              * @description The run whose outcome this one took instead of acting, by idempotencyKey.
              * @default null
              */
-            takenFrom: components["schemas"]["TakenFrom"];
+            takenFrom?: components["schemas"]["TakenFrom"];
             /** @default null */
-            rollback: components["schemas"]["RollbackStatus"];
+            rollback?: components["schemas"]["RollbackStatus"];
             /**
              * Conditions
              * @description Finished (wait for this one), Complete, Failed, Paused, RolledBack, Reconciling, Stalled.
              * @default null
              */
-            conditions: components["schemas"]["Condition"][];
+            conditions?: components["schemas"]["Condition"][];
+        };
+        /**
+         * SessionAnswer
+         * @description Who looks, and what they may do.
+         */
+        SessionAnswer: {
+            /**
+             * User
+             * @description Who the API server says that they are.
+             */
+            user: string;
+            /**
+             * Laptop
+             * @description true: these are runs of a state file or of this process, not of a cluster.
+             */
+            laptop: boolean;
+            /**
+             * Version
+             * @description The version of what answers.
+             */
+            version: string;
+            /**
+             * Namespaces
+             * @description The namespaces with runs that they may list. null: they may list those of all namespaces.
+             */
+            namespaces: string[] | null;
+            /**
+             * Namespacesomitted
+             * @description true: there are too many to ask about each, so some are to be named.
+             */
+            namespacesOmitted: boolean;
+            /** @description What they may do. */
+            may: components["schemas"]["Rights"];
         };
         /**
          * SignalAnswer
@@ -1224,7 +1457,7 @@ export interface components {
              * @description The step it was about.
              * @default null
              */
-            step: string;
+            step?: string;
             /**
              * Phase
              * @description Accepted or Rejected.
@@ -1235,27 +1468,33 @@ export interface components {
              * @description Why.
              * @default null
              */
-            reason: string;
+            reason?: string;
             /**
              * Errors
              * @description Everything that was wrong with it.
              * @default null
              */
-            errors: string[];
+            errors?: string[];
             /**
              * At
              * Format: date-time
              * @description When it was answered.
              * @default null
              */
-            at: string;
+            at?: string;
             /**
              * By
              * @description Who asked.
              * @default null
              */
-            by: string;
+            by?: string;
         };
+        /**
+         * SignalMode
+         * @description How an interrupt takes a payload that is not as it should be. A signal may ask for the milder way alone.
+         * @enum {string}
+         */
+        SignalMode: "flexible";
         /**
          * StatusRequest
          * @description A request to the run, written by a person: `kubectl patch --subresource=status`. It goes once it is answered.
@@ -1276,18 +1515,18 @@ export interface components {
              * @description The step it is about, of retry and skip.
              * @default null
              */
-            step: string;
+            step?: string;
             /**
              * @description Of skip: the value that the step is given.
              * @default null
              */
-            payload: components["schemas"]["JsonValue"];
+            payload?: components["schemas"]["JsonValue"];
             /**
              * Arguments
              * @description Of retry: other arguments for the step.
              * @default null
              */
-            arguments: {
+            arguments?: {
                 [key: string]: components["schemas"]["JsonValue"];
             } | null;
             /**
@@ -1295,7 +1534,7 @@ export interface components {
              * @description Of retry: standing or undone, for each step that could not be reversed.
              * @default null
              */
-            assume: {
+            assume?: {
                 [key: string]: string;
             };
             /**
@@ -1303,25 +1542,25 @@ export interface components {
              * @description Of undo: the run is deleted once it is undone.
              * @default null
              */
-            delete: boolean;
+            delete?: boolean;
             /**
              * Suspend
              * @description Of suspend: false lets the run go on. Unset: true.
              * @default null
              */
-            suspend: boolean;
+            suspend?: boolean;
             /**
              * Reason
              * @description Why, for people.
              * @default null
              */
-            reason: string;
+            reason?: string;
             /**
              * By
              * @description Who asks.
              * @default null
              */
-            by: string;
+            by?: string;
         };
         /**
          * StepFailure
@@ -1340,25 +1579,25 @@ export interface components {
              * @description The Python exception, if one was raised.
              * @default null
              */
-            exception: string;
+            exception?: string;
             /**
              * File
              * @description The file of the author's code where it happened.
              * @default null
              */
-            file: string;
+            file?: string;
             /**
              * Line
              * @description The line in it.
              * @default null
              */
-            line: number;
+            line?: number;
             /**
              * Retryable
              * @description Whether trying again may help.
              * @default null
              */
-            retryable: boolean;
+            retryable?: boolean;
         };
         /**
          * StepKind
@@ -1392,70 +1631,70 @@ export interface components {
              * @description What it waits for.
              * @default null
              */
-            reason: string;
+            reason?: string;
             /**
              * Round
              * @description From 1; one more each time retry made it pending again.
              * @default null
              */
-            round: number;
+            round?: number;
             /**
              * Attempts
              * @description How often run was attempted in this round.
              * @default null
              */
-            attempts: number;
+            attempts?: number;
             /**
              * Completion
              * @description Its number in the order of completions.
              * @default null
              */
-            completion: number;
+            completion?: number;
             /**
              * Startedat
              * Format: date-time
              * @description When it first started.
              * @default null
              */
-            startedAt: string;
+            startedAt?: string;
             /**
              * Finishedat
              * Format: date-time
              * @description When it ended.
              * @default null
              */
-            finishedAt: string;
+            finishedAt?: string;
             /**
              * Podname
              * @description Its newest pod.
              * @default null
              */
-            podName: string;
+            podName?: string;
             /**
              * @description Its result, where it is small.
              * @default null
              */
-            result: components["schemas"]["JsonValue"];
+            result?: components["schemas"]["JsonValue"];
             /**
              * @description Its result, where it is large.
              * @default null
              */
-            resultRef: components["schemas"]["ValueReference"];
+            resultRef?: components["schemas"]["ValueReference"];
             /**
              * @description Why it failed.
              * @default null
              */
-            failure: components["schemas"]["StepFailure"];
+            failure?: components["schemas"]["StepFailure"];
             /**
              * @description Why it could not be taken back.
              * @default null
              */
-            rollbackFailure: components["schemas"]["StepFailure"];
+            rollbackFailure?: components["schemas"]["StepFailure"];
             /**
              * @description Of a map that has begun: what became of its elements.
              * @default null
              */
-            map: components["schemas"]["MapStatus"];
+            map?: components["schemas"]["MapStatus"];
         };
         /**
          * StoreStatus
@@ -1518,45 +1757,6 @@ export interface components {
     headers: never;
     pathItems: never;
 }
-export type SchemaCondition = components['schemas']['Condition'];
-export type SchemaDeadNotification = components['schemas']['DeadNotification'];
-export type SchemaErrorAnswer = components['schemas']['ErrorAnswer'];
-export type SchemaFailureDetail = components['schemas']['FailureDetail'];
-export type SchemaFailureKind = components['schemas']['FailureKind'];
-export type SchemaGraph = components['schemas']['Graph'];
-export type SchemaGraphEdge = components['schemas']['GraphEdge'];
-export type SchemaGraphInterrupt = components['schemas']['GraphInterrupt'];
-export type SchemaGraphNode = components['schemas']['GraphNode'];
-export type SchemaInboxItem = components['schemas']['InboxItem'];
-export type SchemaInboxPage = components['schemas']['InboxPage'];
-export type SchemaInterruptStatus = components['schemas']['InterruptStatus'];
-export type SchemaJsonValue = components['schemas']['JsonValue'];
-export type SchemaMapStatus = components['schemas']['MapStatus'];
-export type SchemaNotificationsStatus = components['schemas']['NotificationsStatus'];
-export type SchemaObjectMetadata = components['schemas']['ObjectMetadata'];
-export type SchemaPinnedReactor = components['schemas']['PinnedReactor'];
-export type SchemaReactorAnswer = components['schemas']['ReactorAnswer'];
-export type SchemaReactorItem = components['schemas']['ReactorItem'];
-export type SchemaReactorPage = components['schemas']['ReactorPage'];
-export type SchemaRemovedRun = components['schemas']['RemovedRun'];
-export type SchemaRollbackFailureStatus = components['schemas']['RollbackFailureStatus'];
-export type SchemaRollbackStatus = components['schemas']['RollbackStatus'];
-export type SchemaRunAnswer = components['schemas']['RunAnswer'];
-export type SchemaRunFailureStatus = components['schemas']['RunFailureStatus'];
-export type SchemaRunGraph = components['schemas']['RunGraph'];
-export type SchemaRunItem = components['schemas']['RunItem'];
-export type SchemaRunPage = components['schemas']['RunPage'];
-export type SchemaRunPhase = components['schemas']['RunPhase'];
-export type SchemaRunStatus = components['schemas']['RunStatus'];
-export type SchemaSignalAnswer = components['schemas']['SignalAnswer'];
-export type SchemaStatusRequest = components['schemas']['StatusRequest'];
-export type SchemaStepFailure = components['schemas']['StepFailure'];
-export type SchemaStepKind = components['schemas']['StepKind'];
-export type SchemaStepPhase = components['schemas']['StepPhase'];
-export type SchemaStepStatus = components['schemas']['StepStatus'];
-export type SchemaStoreStatus = components['schemas']['StoreStatus'];
-export type SchemaTakenFrom = components['schemas']['TakenFrom'];
-export type SchemaValueReference = components['schemas']['ValueReference'];
 export type $defs = Record<string, never>;
 export interface operations {
     listRuns: {
@@ -1612,7 +1812,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description A right is missing; it is named. */
+            /** @description A right is missing; it is named. Of a request also: a page of another origin may have made it. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1630,7 +1830,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description Another method than GET. */
+            /** @description Another method than that of the address. */
             405: {
                 headers: {
                     [name: string]: unknown;
@@ -1689,7 +1889,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description A right is missing; it is named. */
+            /** @description A right is missing; it is named. Of a request also: a page of another origin may have made it. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1707,7 +1907,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description Another method than GET. */
+            /** @description Another method than that of the address. */
             405: {
                 headers: {
                     [name: string]: unknown;
@@ -1766,7 +1966,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description A right is missing; it is named. */
+            /** @description A right is missing; it is named. Of a request also: a page of another origin may have made it. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1784,13 +1984,256 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description Another method than GET. */
+            /** @description Another method than that of the address. */
             405: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The API server or the store is away, or the runs are not listed yet: repeat the request. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    askRun: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Says that no form of another origin asks, which can send no such header. */
+                "X-Reactor-Request": "1";
+            };
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PostedRequest"];
+            };
+        };
+        responses: {
+            /** @description Ask something of a run, and wait for its answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestAnswer"];
+                };
+            };
+            /** @description The run has not answered within 10 s. The request stands: ask again. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestAnswer"];
+                };
+            };
+            /** @description The query is not one that is known here: a line for everything that is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description No token that the API server knows. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description A right is missing; it is named. Of a request also: a page of another origin may have made it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is none of the name, or the namespace is not watched. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Another method than that of the address. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The run refuses it, or runUid is that of another run. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestAnswer"] | components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is larger than 1 MiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is not said to be application/json. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The payload is not what the interrupt waits for, or what is said has no meaning for the action. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestAnswer"];
+                };
+            };
+            /** @description The API server or the store is away, or the runs are not listed yet: repeat the request. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    getRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What became of a request. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestAnswer"];
+                };
+            };
+            /** @description The run has not answered within 10 s. The request stands: ask again. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestAnswer"];
+                };
+            };
+            /** @description The query is not one that is known here: a line for everything that is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description No token that the API server knows. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description A right is missing; it is named. Of a request also: a page of another origin may have made it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is none of the name, or the namespace is not watched. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Another method than that of the address. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The run refuses it, or runUid is that of another run. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestAnswer"] | components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The payload is not what the interrupt waits for, or what is said has no meaning for the action. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestAnswer"];
                 };
             };
             /** @description The API server or the store is away, or the runs are not listed yet: repeat the request. */
@@ -1847,7 +2290,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description A right is missing; it is named. */
+            /** @description A right is missing; it is named. Of a request also: a page of another origin may have made it. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1865,7 +2308,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description Another method than GET. */
+            /** @description Another method than that of the address. */
             405: {
                 headers: {
                     [name: string]: unknown;
@@ -1924,7 +2367,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description A right is missing; it is named. */
+            /** @description A right is missing; it is named. Of a request also: a page of another origin may have made it. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1942,7 +2385,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description Another method than GET. */
+            /** @description Another method than that of the address. */
             405: {
                 headers: {
                     [name: string]: unknown;
@@ -2007,7 +2450,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description A right is missing; it is named. */
+            /** @description A right is missing; it is named. Of a request also: a page of another origin may have made it. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2025,7 +2468,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description Another method than GET. */
+            /** @description Another method than that of the address. */
             405: {
                 headers: {
                     [name: string]: unknown;
@@ -2087,7 +2530,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description A right is missing; it is named. */
+            /** @description A right is missing; it is named. Of a request also: a page of another origin may have made it. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2105,7 +2548,84 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description Another method than GET. */
+            /** @description Another method than that of the address. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The API server or the store is away, or the runs are not listed yet: repeat the request. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    getSession: {
+        parameters: {
+            query?: {
+                /** @description In these namespaces. Unset: in any. */
+                namespace?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Who asks, and what they may do. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionAnswer"];
+                };
+            };
+            /** @description The query is not one that is known here: a line for everything that is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description No token that the API server knows. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description A right is missing; it is named. Of a request also: a page of another origin may have made it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is none of the name, or the namespace is not watched. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Another method than that of the address. */
             405: {
                 headers: {
                     [name: string]: unknown;
@@ -2161,7 +2681,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description A right is missing; it is named. */
+            /** @description A right is missing; it is named. Of a request also: a page of another origin may have made it. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2179,7 +2699,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description Another method than GET. */
+            /** @description Another method than that of the address. */
             405: {
                 headers: {
                     [name: string]: unknown;

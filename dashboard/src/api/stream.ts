@@ -27,7 +27,7 @@ export async function listen(namespace: string | undefined, listener: Listener, 
     try {
       last = await hear(namespace, last, listener, signal, () => (pause = FIRST_PAUSE_MS));
     } catch (problem) {
-      if (signal.aborted) return;
+      if (isStopped(signal)) return;
       if (problem instanceof ApiProblem && [400, 401, 403].includes(problem.code)) {
         listener.refused(problem);
         return;
@@ -39,6 +39,9 @@ export async function listen(namespace: string | undefined, listener: Listener, 
     }
   }
 }
+
+/** Whether nobody listens any more; asked anew after each wait. */
+const isStopped = (signal: AbortSignal): boolean => signal.aborted;
 
 /** Hear one connection out, and return the id of the last event. */
 async function hear(

@@ -1,5 +1,5 @@
 // The frame around every view: where to go, whether what is shown is fresh, whose eyes these are.
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect } from "react";
 import type { ReactNode } from "react";
 import { get } from "../api/client";
 import { LiveProvider, useChanges, useStreamState } from "../api/live";
@@ -83,20 +83,16 @@ function Bar(): ReactNode {
   );
 }
 
+const MOST_COUNTED = 100;
+
 /** How many interrupts wait, as far as one page shows them. */
 function useWaiting(): string | undefined {
-  const [asked, setAsked] = useState(0);
-  const inbox = useResource<Inbox>(`waiting ${asked}`, (signal) => get("/inbox", { limit: 100 }, signal));
-  const [shown, setShown] = useState<string>();
+  const inbox = useResource<Inbox>("how many wait", (signal) => get("/inbox", { limit: MOST_COUNTED }, signal));
+  const count = inbox.data?.items.length ?? 0;
   useChanges((change) => {
-    if (change.kind !== "put" || change.run.waiting > 0 || shown !== undefined) setAsked((before) => before + 1);
+    if (change.kind !== "put" || change.run.waiting > 0 || count > 0) inbox.reload();
   });
-  useEffect(() => {
-    if (!inbox.data) return;
-    const count = inbox.data.items.length;
-    setShown(count === 0 ? undefined : `${count}${inbox.data.next ? "+" : ""}`);
-  }, [inbox.data]);
-  return shown;
+  return count === 0 ? undefined : `${count}${inbox.data?.next === undefined ? "" : "+"}`;
 }
 
 function Fresh(): ReactNode {

@@ -1,6 +1,6 @@
 // Asks for a token of the cluster, where the gateway knows none.
 import { useEffect, useRef, useState } from "react";
-import type { FormEvent, ReactNode } from "react";
+import type { ReactNode, SyntheticEvent } from "react";
 import { Logo } from "../ui/Logo";
 
 interface Props {
@@ -12,7 +12,7 @@ export function Login({ why, onToken }: Props): ReactNode {
   const [text, setText] = useState("");
   const field = useRef<HTMLInputElement>(null);
   useEffect(() => field.current?.focus(), [why]);
-  const submit = (event: FormEvent): void => {
+  const submit = (event: SyntheticEvent): void => {
     event.preventDefault();
     const said = text.trim().replace(/^Bearer\s+/i, "");
     if (said) onToken(said);

@@ -1,6 +1,6 @@
 // The payload that an interrupt waits for, as a form made of its JSON Schema, or as JSON.
 import { useId, useMemo, useState } from "react";
-import type { FormEvent, ReactNode } from "react";
+import type { ReactNode, SyntheticEvent } from "react";
 import type { Asked } from "../api/requests";
 import { useSession } from "../app/session";
 import { AnswerNote } from "../run/AnswerNote";
@@ -42,7 +42,7 @@ export function AnswerForm({ asks, onAnswered }: Props): ReactNode {
   if (!session.may.act) return <p className="note">You may look, but not answer: that needs the right to create reactorsignals.</p>;
   if (asks.approvers && !session.may.approve) return <p className="note">Only approvers may answer: that needs the right to update reactorruns/approval.</p>;
 
-  const submit = async (event: FormEvent): Promise<void> => {
+  const submit = async (event: SyntheticEvent): Promise<void> => {
     event.preventDefault();
     const payload = asJson ? value : filledIn(value, described);
     const found = await checkPayload(payload, asks.schema);

@@ -43,11 +43,11 @@ function Drawn({ graph, status, selected, onSelect, marked }: Props): ReactNode 
   const [open, setOpen] = useState(() => openAtFirst(graph));
   const scene = useMemo(() => sceneOf(graph, status, open, marked), [graph, status, open, marked]);
   const { placed, problem, shape } = usePlaced(scene, direction);
-  const kept = useRef(nothingKept());
+  const [kept] = useState(() => ({ flow: nothingKept() }));
   const flow = useMemo(() => {
-    if (placed) kept.current = flowOf(scene, placed, direction, selected, kept.current);
-    return { nodes: [...kept.current.nodes.values()], edges: [...kept.current.edges.values()] };
-  }, [scene, placed, direction, selected]);
+    if (placed) kept.flow = flowOf(scene, placed, direction, selected, kept.flow); // eslint-disable-line react-hooks/immutability -- a cache of the same values
+    return { nodes: [...kept.flow.nodes.values()], edges: [...kept.flow.edges.values()] };
+  }, [scene, placed, direction, selected, kept]);
   const select = useCallback((path: string) => onSelect(path), [onSelect]);
   const toggle = useCallback((path: string) => setOpen((before) => toggled(before, path)), []);
   const actions = useMemo(() => ({ select, toggle }), [select, toggle]);

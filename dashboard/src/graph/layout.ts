@@ -1,6 +1,7 @@
 // Where boxes and arrows go, by elk, in a worker that is loaded when the first graph is drawn.
 // In: a scene. Out: places and lines, in pixels. Never here: what a box looks like, or a phase: only the shape counts.
 import type { ELK, ElkExtendedEdge, ElkNode } from "elkjs/lib/elk-api";
+import { FINALLY } from "./scene";
 import type { Arrow, Scene, StepView } from "./scene";
 
 export interface Point {
@@ -17,13 +18,19 @@ export interface Placed {
 
 export type Direction = "RIGHT" | "DOWN";
 export const BOX = { width: 228, height: 74 } as const;
-const HEAD = 44;
+const PADDING = "[top=56,left=16,bottom=16,right=16]";
+const MANY = 200;
 
 let elk: Promise<ELK> | undefined;
 
 async function loadElk(): Promise<ELK> {
   const [api, worker] = await Promise.all([import("elkjs/lib/elk-api.js"), import("elkjs/lib/elk-worker.min.js?url")]);
   return new api.default({ workerUrl: worker.default });
+}
+
+/** Let the worker be loaded before the first graph is there. */
+export function prepareLayout(): void {
+  elk ??= loadElk();
 }
 
 /** Return what the places depend on: the same text, the same places. */
@@ -45,11 +52,19 @@ function toElk(scene: Scene, direction: Direction): ElkNode {
     edges: (arrows.get(parent) ?? []).map(edge),
   });
   const box = (step: StepView): ElkNode =>
-    step.open ? { id: step.path, ...inside(step.path), layoutOptions: options(direction, `[top=${HEAD + 12},left=16,bottom=16,right=16]`) } : { id: step.path, ...BOX };
-  return { id: "", ...inside(undefined), layoutOptions: options(direction, "[top=8,left=8,bottom=8,right=8]") };
+    step.open
+      ? { id: step.path, ...inside(step.path), layoutOptions: { ...options(direction, many, PADDING), ...placeOf(step) } }
+      : { id: step.path, ...BOX, layoutOptions: placeOf(step) };
+  const many = scene.steps.length > MANY;
+  return { id: "", ...inside(undefined), layoutOptions: options(direction, many, "[top=8,left=8,bottom=8,right=8]") };
 }
 
-const options = (direction: Direction, padding: string): Record<string, string> => ({
+/** What runs at every end stands at the end, though no arrow leads there. */
+const placeOf = (step: StepView): Record<string, string> =>
+  step.path === FINALLY ? { "elk.layered.layering.layerConstraint": "LAST" } : {};
+
+/** How the worker lays out; of `many` boxes quickly rather than with the fewest crossings. */
+const options = (direction: Direction, many: boolean, padding: string): Record<string, string> => ({
   "elk.algorithm": "layered",
   "elk.direction": direction,
   "elk.padding": padding,
@@ -59,10 +74,16 @@ const options = (direction: Direction, padding: string): Record<string, string> 
   "elk.layered.spacing.nodeNodeBetweenLayers": "56",
   "elk.layered.spacing.edgeNodeBetweenLayers": "18",
   "elk.layered.considerModelOrder.strategy": "NODES_AND_EDGES",
-  "elk.layered.nodePlacement.strategy": "BRANDES_KOEPF",
-  "elk.layered.nodePlacement.bk.fixedAlignment": "BALANCED",
-  "elk.layered.mergeEdges": "false",
+  "elk.separateConnectedComponents": "false",
+  ...(many ? QUICKLY : CAREFULLY),
 });
+
+const CAREFULLY = { "elk.layered.nodePlacement.strategy": "BRANDES_KOEPF", "elk.layered.nodePlacement.bk.fixedAlignment": "BALANCED" };
+const QUICKLY = {
+  "elk.layered.nodePlacement.strategy": "SIMPLE",
+  "elk.layered.thoroughness": "1",
+  "elk.layered.crossingMinimization.greedySwitch.type": "OFF",
+};
 
 const edge = (arrow: Arrow): ElkExtendedEdge => ({ id: arrow.id, sources: [arrow.from], targets: [arrow.to] });
 
@@ -82,7 +103,7 @@ function fromElk(root: ElkNode): Placed {
   const visit = (node: ElkNode, x: number, y: number): void => {
     for (const line of node.edges ?? []) {
       const points = (line.sections ?? []).flatMap((part) => [part.startPoint, ...(part.bendPoints ?? []), part.endPoint]);
-      lines.set(line.id ?? "", points.map((point) => ({ x: point.x + x, y: point.y + y })));
+      lines.set(line.id, points.map((point) => ({ x: point.x + x, y: point.y + y })));
     }
     for (const child of node.children ?? []) {
       const place = { x: child.x ?? 0, y: child.y ?? 0 };

@@ -41,10 +41,10 @@ export interface Scene {
   readonly arrows: readonly Arrow[];
 }
 
-/** Return the scopes that are open at first: all, unless that would be a wall of boxes. */
+/** Return the scopes that are open at first: all but maps, which say more closed, unless that would be a wall of boxes. */
 export function openAtFirst(graph: Graph): ReadonlySet<string> {
   if (graph.nodes.length > OPEN_BELOW) return new Set([FINALLY]);
-  return new Set([FINALLY, ...graph.nodes.map((node) => node.parent).filter((parent) => typeof parent === "string")]);
+  return new Set([FINALLY, ...graph.nodes.filter((node) => node.kind !== "map").map((node) => node.path)]);
 }
 
 /** Return what is seen. `marked`: paths that a problem is known of. */
@@ -63,7 +63,7 @@ export function sceneOf(
     const step = said.get(node.path);
     return {
       ...plain(node, inner.get(node.path) ?? 0, open),
-      phase: step?.phase ?? node.phase ?? (status ? "Pending" : undefined),
+      phase: isTemplate(node.path) ? undefined : (step?.phase ?? node.phase ?? (status ? "Pending" : undefined)),
       attempts: step?.attempts ?? 0,
       startedAt: step?.startedAt ?? undefined,
       finishedAt: step?.finishedAt ?? undefined,
@@ -77,6 +77,9 @@ export function sceneOf(
   const all = finals > 0 ? [...steps, finallyBox(finals, open)] : steps;
   return { steps: all, arrows: arrowsOf(graph, new Map(steps.map((step) => [step.path, step]))) };
 }
+
+/** Whether a node stands for all elements of a map: each of them is somewhere else. */
+const isTemplate = (path: string): boolean => /\[(|page|collect)\]/.test(path);
 
 const parentOf = (node: GraphNode): string | undefined => node.parent ?? (node.final ? FINALLY : undefined);
 

@@ -1,9 +1,10 @@
 // Everything that waits for somebody, the longest wait first, each with the form that answers it.
-import { useEffect, useMemo, useState } from "react";
+import { useState } from "react";
 import type { ReactNode } from "react";
-import { ApiProblem, get, objectPath } from "../api/client";
+import { get, objectPath } from "../api/client";
 import { useChanges, useStreamState } from "../api/live";
-import type { InboxItem, InboxPage as Page, RunGraph } from "../api/types";
+import type { InboxItem, RunGraph } from "../api/types";
+import { usePages } from "../api/usePages";
 import { useResource } from "../api/useResource";
 import { Link, useNavigation } from "../app/navigation";
 import { reactorPath, runPath } from "../app/routes";
@@ -20,30 +21,16 @@ export function InboxPage(): ReactNode {
   const stream = useStreamState();
   const namespace = query.get("namespace") ?? undefined;
   const reactor = query.get("reactor") ?? undefined;
-  const page = useResource<Page>(`inbox ${namespace ?? ""} ${reactor ?? ""}`, (signal) => get("/inbox", { namespace, reactor, limit: PAGE }, signal),
-    stream.kind === "down" ? POLL_MS : undefined);
-  const [further, setFurther] = useState<{ readonly items: readonly InboxItem[]; readonly next: string | undefined }>();
-  const [problem, setProblem] = useState<ApiProblem>();
-  useEffect(() => setFurther(undefined), [page.data]);
+  const page = usePages<InboxItem>("/inbox", { namespace, reactor, limit: PAGE }, stream.kind === "down" ? POLL_MS : undefined);
   useChanges(page.reload);
-
-  const items = useMemo(() => [...(page.data?.items ?? []), ...(further?.items ?? [])], [page.data, further]);
-  const next = further ? further.next : (page.data?.next ?? undefined);
-  const more = (): void => {
-    get<Page>("/inbox", { namespace, reactor, limit: PAGE, cursor: next }).then(
-      (found) => setFurther((before) => ({ items: [...(before?.items ?? []), ...found.items], next: found.next ?? undefined })),
-      (found: unknown) => setProblem(found instanceof ApiProblem ? found : new ApiProblem(-1, String(found))),
-    );
-  };
   return (
     <main className="page">
       <div className="page-head"><h1>Inbox</h1><p className="hint">Steps that wait for a signal, the longest wait first.</p></div>
-      {page.problem && page.data && <StaleNote problem={page.problem} onRetry={page.reload} />}
-      {problem && <StaleNote problem={problem} onRetry={more} />}
-      {!page.data && (page.problem ? <ProblemView problem={page.problem} onRetry={page.reload} /> : <Spinner label="Reading the inbox" />)}
-      {page.data && items.length === 0 && <Empty icon="inbox" title="Nothing waits for you"><p>A step of kind <code>interrupt</code> appears here while it waits for its payload.</p></Empty>}
-      <ul className="inbox">{items.map((item) => <li key={`${item.runUid} ${item.step}`}><InboxCard item={item} onAnswered={page.reload} /></li>)}</ul>
-      {next !== undefined && <div className="more"><button type="button" className="button" onClick={more}>Show more</button></div>}
+      {page.problem && page.loaded && <StaleNote problem={page.problem} onRetry={page.reload} />}
+      {!page.loaded && (page.problem ? <ProblemView problem={page.problem} onRetry={page.reload} /> : <Spinner label="Reading the inbox" />)}
+      {page.loaded && page.items.length === 0 && <Empty icon="inbox" title="Nothing waits for you"><p>A step of kind <code>interrupt</code> appears here while it waits for its payload.</p></Empty>}
+      <ul className="inbox">{page.items.map((item) => <li key={`${item.runUid} ${item.step}`}><InboxCard item={item} onAnswered={page.reload} /></li>)}</ul>
+      {page.more && <div className="more"><button type="button" className="button" onClick={page.more}>Show more</button></div>}
     </main>
   );
 }

@@ -5,7 +5,7 @@ import { ValueBrowser } from "../step/ValueBrowser";
 
 export function DataView({ run }: { readonly run: RunAnswer }): ReactNode {
   const { namespace, name } = run.metadata;
-  const over = run.status.finishedAt !== undefined && run.status.finishedAt !== null;
+  const over = run.status.finishedAt !== undefined;
   return (
     <div className="data">
       <section aria-labelledby="inputs-title">

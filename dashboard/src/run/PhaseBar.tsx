@@ -18,15 +18,13 @@ export function PhaseBar({ status }: Props): ReactNode {
   const all = (status.steps ?? []).length;
   if (all === 0) return null;
   const shown = [...counts].toSorted(([one], [other]) => ORDER.indexOf(one) - ORDER.indexOf(other));
-  let x = 0;
+  const before = shown.map((_, index) => shown.slice(0, index).reduce((sum, [, count]) => sum + count, 0));
   return (
     <div className="phase-bar">
       <svg viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
-        {shown.map(([phase, count]) => {
-          const width = (count / all) * 100;
-          x += width;
-          return <rect key={phase} className={`tone-${stepLook(phase).tone} phase-${phase}`} x={x - width} width={width} height="4" />;
-        })}
+        {shown.map(([phase, count], index) => (
+          <rect key={phase} className={`tone-${stepLook(phase).tone} phase-${phase}`} x={((before[index] ?? 0) / all) * 100} width={(count / all) * 100} height="4" />
+        ))}
       </svg>
       <ul aria-label="Steps by phase">
         {shown.map(([phase, count]) => (

@@ -1,6 +1,6 @@
 // What can be asked of a run, each behind a question.
 import { useState } from "react";
-import type { FormEvent, ReactNode } from "react";
+import type { ReactNode, SyntheticEvent } from "react";
 import type { Action, Asked } from "../api/requests";
 import type { RunAnswer } from "../api/types";
 import { useSession } from "../app/session";
@@ -44,7 +44,7 @@ function ActionDialog({ run, action, onClose, onDone }: DialogProps): ReactNode 
   const left = action === "retry" ? [...new Set((status.rollback?.failures ?? []).map((failure) => failure.step))] : [];
   const [assume, setAssume] = useState<Readonly<Record<string, string>>>({});
   const words = ACTION_WORDS[action];
-  const submit = (event: FormEvent): void => {
+  const submit = (event: SyntheticEvent): void => {
     event.preventDefault();
     const asked: Asked = {
       action,

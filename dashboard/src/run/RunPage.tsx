@@ -1,5 +1,5 @@
 // One run: what happened in a sentence, what waits, the steps as a graph or in other ways, and one step in full beside them.
-import { useCallback } from "react";
+import { useCallback, useEffect } from "react";
 import type { ReactNode } from "react";
 import { get, objectPath } from "../api/client";
 import { useChanges, useStreamState } from "../api/live";
@@ -9,6 +9,7 @@ import { useNavigation } from "../app/navigation";
 import { RUN_VIEWS } from "../app/routes";
 import type { RunView } from "../app/routes";
 import { GraphView } from "../graph/GraphView";
+import { prepareLayout } from "../graph/layout";
 import { HistoryView } from "../history/HistoryView";
 import { Inspector } from "../step/Inspector";
 import { TimelineView } from "../timeline/TimelineView";
@@ -46,6 +47,8 @@ export function RunPage({ namespace, name }: Props): ReactNode {
   const selected = query.get("step") ?? undefined;
   const view = RUN_VIEWS.find((one) => one === query.get("view")) ?? "graph";
   const select = useCallback((step: string | undefined) => setQuery({ step }, { replace: true }), [setQuery]);
+
+  useEffect(prepareLayout, []);
 
   if (!run.data) {
     return <main className="page">{run.problem ? <ProblemView problem={run.problem} onRetry={run.reload} /> : <Spinner label="Reading the run" />}</main>;

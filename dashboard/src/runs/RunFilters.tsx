@@ -1,6 +1,6 @@
 // What narrows the list of runs. All of it is in the address, so that a list can be sent to somebody.
 import { useEffect, useState } from "react";
-import type { FormEvent, ReactNode } from "react";
+import type { ReactNode, SyntheticEvent } from "react";
 import { useNavigation } from "../app/navigation";
 import { Icon } from "../ui/Icon";
 import { RUN_PHASES, runLook } from "../words/phases";
@@ -16,7 +16,7 @@ export function RunFilters({ filters }: { readonly filters: Filters }): ReactNod
     setQuery({ phase: on ? filters.phases.filter((one) => one !== phase) : [...filters.phases, phase] });
   };
   return (
-    <form className="filters" role="search" aria-label="Runs" onSubmit={(event: FormEvent) => event.preventDefault()}>
+    <form className="filters" role="search" aria-label="Runs" onSubmit={(event: SyntheticEvent) => event.preventDefault()}>
       <div className="fields">
         <TypedField name="text" label="Name or message" value={filters.text} wide />
         <TypedField name="reactor" label="Reactor" value={filters.reactor} />
@@ -51,7 +51,11 @@ interface FieldProps {
 function TypedField({ name, label, value, wide = false }: FieldProps): ReactNode {
   const { setQuery } = useNavigation();
   const [text, setText] = useState(value ?? "");
-  useEffect(() => setText(value ?? ""), [value]);
+  const [said, setSaid] = useState(value);
+  if (said !== value) {
+    setSaid(value);
+    setText(value ?? "");
+  }
   useEffect(() => {
     if (text === (value ?? "")) return undefined;
     const timer = setTimeout(() => setQuery({ [name]: text || undefined }, { replace: true }), TYPING_MS);

@@ -1,5 +1,5 @@
 // The list of runs: its first page, further ones when asked for, and what changes meanwhile.
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useState } from "react";
 import { ApiProblem, get } from "../api/client";
 import { useChanges } from "../api/live";
 import type { RunPage } from "../api/types";
@@ -30,10 +30,12 @@ export function useRuns(filters: Filters, everyMs: number | undefined): Runs {
   const [listed, setListed] = useState<Listed>(NONE);
   const [moreProblem, setMoreProblem] = useState<ApiProblem>();
   const [loadingMore, setLoadingMore] = useState(false);
-  useEffect(() => {
-    setListed(first.data ? { runs: first.data.items, next: first.data.next ?? undefined } : NONE);
+  const [page, setPage] = useState<RunPage>();
+  if (page !== first.data) {
+    setPage(first.data);
+    setListed(first.data ? { runs: first.data.items, next: first.data.next } : NONE);
     setMoreProblem(undefined);
-  }, [first.data]);
+  }
 
   useChanges((change) => {
     if (change.kind === "relist") first.reload();

@@ -45,7 +45,8 @@ export function Inspector({ run, graph, path, onSelect }: Props): ReactNode {
   useChanges((change) => {
     if (change.kind === "relist" || change.run.name === name) detail.reload();
   });
-  useEffect(detail.reload, [summary?.phase, summary?.attempts, detail.reload]);
+  const { reload } = detail;
+  useEffect(() => reload(), [summary?.phase, summary?.attempts, reload]);
   const focus = useRef<HTMLHeadingElement>(null);
   useEffect(() => focus.current?.focus({ preventScroll: true }), []);
 

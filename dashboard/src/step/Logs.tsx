@@ -17,25 +17,33 @@ interface Props {
 export function Logs({ namespace, name, tasks }: Props): ReactNode {
   const kept = tasks.filter((task) => task.logs);
   const [chosen, setChosen] = useState(kept.at(-1)?.task);
-  const log = useLog(namespace, name, chosen);
+  return (
+    <div className="logs">
+      <select aria-label="Which task" value={chosen} onChange={(event) => setChosen(event.target.value)}>
+        {kept.map((task) => <option key={task.task} value={task.task}>{actionWords(task.action)}, attempt {task.attempt}{task.round > 1 ? `, round ${task.round}` : ""} ({task.phase})</option>)}
+      </select>
+      {chosen !== undefined && <LogText key={chosen} namespace={namespace} name={name} task={chosen} />}
+    </div>
+  );
+}
+
+function LogText({ namespace, name, task }: Pick<Props, "namespace" | "name"> & { readonly task: string }): ReactNode {
+  const log = useLog(namespace, name, task);
   const [follows, setFollows] = useState(true);
   const end = useRef<HTMLPreElement>(null);
   useEffect(() => {
     if (follows && end.current) end.current.scrollTop = end.current.scrollHeight;
   }, [log.lines, follows]);
   return (
-    <div className="logs">
+    <>
       <div className="logs-head">
-        <select aria-label="Which task" value={chosen} onChange={(event) => setChosen(event.target.value)}>
-          {kept.map((task) => <option key={task.task} value={task.task}>{actionWords(task.action)}, attempt {task.attempt}{task.round > 1 ? `, round ${task.round}` : ""} ({task.phase})</option>)}
-        </select>
         <label className="choice"><input type="checkbox" checked={follows} onChange={(event) => setFollows(event.target.checked)} /> Follow</label>
         <span className="hint" role="status">{wordsOf(log)}</span>
       </div>
       {log.problem && <ProblemView problem={log.problem} />}
       {log.dropped > 0 && <p className="hint">{counted(log.dropped, "line")} before these are not shown.</p>}
       <pre ref={end} className="log" tabIndex={0} aria-label="Log">{log.lines.join("\n")}</pre>
-    </div>
+    </>
   );
 }
 

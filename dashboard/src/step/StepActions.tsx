@@ -1,6 +1,6 @@
 // What can be asked of one step: to be given a value, or to be tried again with other arguments.
 import { useId, useState } from "react";
-import type { FormEvent, ReactNode } from "react";
+import type { ReactNode, SyntheticEvent } from "react";
 import type { ValueInfo } from "../api/detail";
 import type { Asked } from "../api/requests";
 import type { RunAnswer } from "../api/types";
@@ -48,7 +48,7 @@ function ChoiceDialog({ run, path, choice, argumentsNow, onDone, onClose }: Prop
   const [assume, setAssume] = useState<Readonly<Record<string, string>>>({});
   const id = useId();
   const words = ACTION_WORDS[choice];
-  const submit = (event: FormEvent): void => {
+  const submit = (event: SyntheticEvent): void => {
     event.preventDefault();
     const asked: Asked = choice === "skip" ? { action: "skip", step: path, payload: value ?? null } : { action: "retry", step: path, arguments: value, ...(left.length > 0 && { assume }) };
     void asking.ask({ ...asked, runUid: uid }).then((accepted) => {

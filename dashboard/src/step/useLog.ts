@@ -17,11 +17,9 @@ const SHOW_MS = 150;
 const NOTHING: Log = { lines: [], kind: undefined, ended: false, dropped: 0, problem: undefined };
 const KINDS: readonly LogKind[] = ["live", "kept", "cut", "none"];
 
-export function useLog(namespace: string, name: string, task: string | undefined): Log {
+export function useLog(namespace: string, name: string, task: string): Log {
   const [log, setLog] = useState<Log>(NOTHING);
   useEffect(() => {
-    setLog(NOTHING);
-    if (task === undefined) return undefined;
     const stop = new AbortController();
     follow(address(`${objectPath("runs", namespace, name)}/logs`, { task, follow: true }), stop.signal, setLog).catch((found: unknown) => {
       if (stop.signal.aborted) return;
