@@ -8,7 +8,7 @@ import asyncio
 import secrets
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
 from reactor_operator.cli.errors import CommandError
@@ -55,6 +55,7 @@ class Interrupts:
     """Ctrl-C (and SIGTERM): once to cancel, twice to kill."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
+        self.first = FIRST
         self._say = say
         self._count = 0
         self._pressed = asyncio.Event()
@@ -68,8 +69,8 @@ class Interrupts:
         """Take one."""
         self._count += 1
         self._pressed.set()
-        if self._count == 1:
-            self._say(FIRST)
+        if self._count == 1 and self.first:
+            self._say(self.first)
 
     async def next(self) -> int:
         """Wait for the next one and return how many there were."""
@@ -92,6 +93,10 @@ async def interrupts(say: Callable[[str], None]) -> AsyncIterator[Interrupts]:
             loop.remove_signal_handler(number)
 
 
+def nobody_looks(_: RunView) -> None:
+    """Show a run to nobody beside the command's own progress."""
+
+
 class Driver:
     """Drives the runs of one command, one after the other, in one store."""
 
@@ -107,7 +112,11 @@ class Driver:
         observers: Observers,
         warm: subprocess.Popen[bytes] | None = None,
         keyring: Keyring = NO_KEYS,
+        look: Callable[[RunView], None] = nobody_looks,
     ) -> None:
+        """`look` is shown each run as it changes, beside the progress of the command."""
+        self.due: dict[str, int | None] = {}
+        self._look = look
         self._store = store
         self._keyring = keyring
         self._epoch = epoch
@@ -119,12 +128,20 @@ class Driver:
         self._clock = WallClock()
         self._warm = warm
 
-    async def drive(self, run: LaptopRun, progress: Progress, known: KnownRun | None = None) -> RunView:
+    async def drive(
+        self, run: LaptopRun, progress: Progress, known: KnownRun | None = None, *, leaves: bool = False
+    ) -> RunView:
         """Drive a run until it has ended and its processes are gone; `known` is what the store has of it.
 
-        Raises Killed and CommandError.
+        leaves: Ctrl-C does not cancel the run: what is in flight is let end, and the run is left as it is then.
+        When a run that holds still has to be looked at again is in `due`, by its uid. Raises Killed and CommandError.
         """
-        board = LaptopBoard(run, progress.show)
+
+        def look(view: RunView) -> None:
+            progress.show(view)
+            self._look(view)
+
+        board = LaptopBoard(run, look)
         evaluator = ProcessEvaluator(workers=1)
         launcher = self._launcher(run, progress)
         teller = OutsideTeller(inbox=self._store, clock=self._clock, keys=self._signing_keys, observers=self._observers)
@@ -144,10 +161,10 @@ class Driver:
         try:
             if known is not None:
                 await self._give_up_lost(known, launcher)
-            await self._loop(run, reconciler, board, launcher)
+            await self._loop(run, reconciler, board, launcher, leaves=leaves)
             if undelivered := render_undelivered(board.last):
                 progress.say(undelivered)
-            await self._settle(launcher)
+            await self._settle(launcher.finish() if leaves else launcher.settle())
         except OldEpoch:
             raise CommandError(
                 f"another `reactor run` works on the same state file and took over run '{run.ref.name}'; this one stops"
@@ -189,7 +206,9 @@ class Driver:
             if open_ is not None and not open_.outcome and (open_.binding or task not in ordered):
                 await launcher.report_lost(run, blueprint.step(task.path), task)
 
-    async def _loop(self, run: LaptopRun, reconciler: Reconciler, board: LaptopBoard, launcher: LocalLauncher) -> None:
+    async def _loop(
+        self, run: LaptopRun, reconciler: Reconciler, board: LaptopBoard, launcher: LocalLauncher, *, leaves: bool
+    ) -> None:
         """Reconcile until the run has ended, holds still because it is suspended or waits for a signal, or waits for
         another run to end; then wait a bounded time for what is still to be told."""
         rings = self._store.rings()
@@ -197,8 +216,8 @@ class Driver:
         stop = asyncio.ensure_future(self._stops.next())
         give_up_at: int | None = None
         try:
-            while True:
-                wake_at = await reconciler.reconcile(run.ref)
+            while not (leaves and self._stops.cancelled):
+                wake_at = self.due[run.ref.uid] = await reconciler.reconcile(run.ref)
                 if board.last.waits_for_its_start:
                     return  # for another run with its key, which does not go on while this one is driven
                 now = self._clock.now()
@@ -219,7 +238,7 @@ class Driver:
                 if stop.done():
                     if stop.result() > 1:
                         raise Killed(board.last)
-                    if holds or board.last.ended:
+                    if leaves or holds or board.last.ended:
                         return
                     stop = asyncio.ensure_future(self._stops.next())
                     await self._cancel(run.ref)
@@ -227,9 +246,9 @@ class Driver:
             ring.cancel()
             stop.cancel()
 
-    async def _settle(self, launcher: LocalLauncher) -> None:
+    async def _settle(self, settling: Coroutine[object, object, None]) -> None:
         """Let what was told to stop end by itself, as a pod may; Ctrl-C kills it."""
-        settled = asyncio.ensure_future(launcher.settle())
+        settled = asyncio.ensure_future(settling)
         stop = asyncio.ensure_future(self._stops.next())
         try:
             await asyncio.wait({settled, stop}, return_when=asyncio.FIRST_COMPLETED)

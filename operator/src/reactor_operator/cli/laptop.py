@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from reactor_operator.api.digest import digest_spec
 from reactor_operator.api.sensitivity import hidden, sensitive_inputs
 from reactor_operator.cli.check import SoundRun
 from reactor_operator.cli.manifests import API_VERSION, Manifests
@@ -37,6 +38,17 @@ def run_uid(incarnation: str | None, namespace: str, name: str) -> str:
     if incarnation is None:
         return str(uuid.uuid4())
     return str(uuid.UUID(bytes=hashlib.sha256("\0".join((incarnation, namespace, name)).encode()).digest()[:16]))
+
+
+def reactor_object(namespace: str, name: str, spec: Mapping[str, object]) -> ReactorObject:
+    """Return a Reactor as the API server would have it. One that was changed is another one: nobody counts here how
+    often it was."""
+    try:
+        digest = digest_spec(spec)
+    except TypeError:  # nested so deeply that it has none, and is not sound
+        digest = ""
+    uid = run_uid(f"reactor {digest}", namespace, name)
+    return ReactorObject(namespace=namespace, name=name, uid=uid, generation=1, spec=spec)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +118,7 @@ class Manifested:
         reactor = own if name == own.name else self._manifests.reactor(name, own.namespace)
         if namespace != self._run.ref.namespace or reactor is None:
             return None
-        uid = run_uid("reactor", namespace, name)
-        return ReactorObject(namespace=namespace, name=name, uid=uid, generation=1, spec=reactor.spec)
+        return reactor_object(namespace, name, reactor.spec)
 
     async def get_config(self, namespace: str, name: str, key: str) -> str | None:
         """Return one key of a ConfigMap among the manifests."""

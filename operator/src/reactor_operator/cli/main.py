@@ -75,6 +75,10 @@ def run(
         Output, typer.Option("-o", "--output", help="text, or the finished runs as json or yaml.")
     ] = Output.TEXT,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Show what steps print, and tracebacks.")] = False,
+    ui: Annotated[bool, typer.Option("--ui", help="Serve the dashboard meanwhile, and then until Ctrl-C.")] = False,
+    ui_port: Annotated[
+        int, typer.Option("--ui-port", metavar="PORT", min=0, max=65_535, help="With --ui: its port. 0: a free one.")
+    ] = 0,
 ) -> None:
     """Run reactors here, without a cluster, and show what happens.
 
@@ -84,9 +88,30 @@ def run(
 
     command = RunCommand(
         path=path, inputs=InputOptions(inputs, tuple(set_ or ())), run=name, reactor=reactor, state=state,
-        output=output, verbose=verbose,
+        output=output, verbose=verbose, ui_port=ui_port if ui else None,
     )  # fmt: skip
     raise typer.Exit(command.execute())
+
+
+@app.command("dashboard")
+def dashboard(
+    state: Annotated[
+        Path | None, typer.Option("--state", metavar="FILE", help="Show the runs of this file of `reactor run`.")
+    ] = None,
+    path: Annotated[
+        str | None,
+        typer.Option("--manifests", metavar="FILE|DIR", help="With --state: where the manifests of runs are."),
+    ] = None,
+    port: Annotated[
+        int, typer.Option("--port", metavar="PORT", min=0, max=65_535, help="The port on this machine. 0: a free one.")
+    ] = 0,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
+) -> None:
+    """Show runs in a browser, and let them be acted on there."""
+    from reactor_operator.cli.dashboard.state import StateDashboard
+
+    assert state is not None
+    raise typer.Exit(StateDashboard(state=state, path=path, port=port, browser=not no_browser).execute())
 
 
 @app.command("results")

@@ -9,9 +9,11 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reactor_operator.api.digest import digest_spec
 from reactor_operator.api.run import check_run
@@ -19,7 +21,7 @@ from reactor_operator.api.sensitivity import mentions_sensitive
 from reactor_operator.cli.asked import Asked, find_answer, refuse_rejected
 from reactor_operator.cli.check import Checked, SoundRun, check_manifests
 from reactor_operator.cli.choose import by_name, one_reactor
-from reactor_operator.cli.drive import Driver, Killed, interrupts
+from reactor_operator.cli.drive import Driver, Killed, interrupts, nobody_looks
 from reactor_operator.cli.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_PAUSED, CommandError, refuse_errors
 from reactor_operator.cli.inputs import Inputs, read_given
 from reactor_operator.cli.laptop import NAMESPACE, LaptopRun, WallClock, run_uid
@@ -42,12 +44,19 @@ from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry, Store
 from reactor_operator.tasks.laptop.worker import spawn_worker
 
+if TYPE_CHECKING:
+    from reactor_operator.cli.dashboard.beside import Beside
+    from reactor_operator.cli.dashboard.world import LaptopWorld
+
 NAME_LIMIT = 253
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCommand:
-    """`reactor run` as it was typed; or (`asked`) a request to one run of the state file, which goes on with it."""
+    """`reactor run` as it was typed; or (`asked`) a request to one run of the state file, which goes on with it.
+
+    ui_port: the dashboard is served at this port meanwhile (0: a free one), and then until Ctrl-C; None: it is not.
+    """
 
     path: str
     inputs: InputOptions = field(default_factory=InputOptions)
@@ -57,6 +66,7 @@ class RunCommand:
     state: Path | None = None
     output: Output = Output.TEXT
     verbose: bool = False
+    ui_port: int | None = None
 
     def execute(self) -> int:
         """Do it and return the exit code. Raises CommandError."""
@@ -90,6 +100,7 @@ class RunCommand:
         killed = False
         async with open_store(self.state) as store, interrupts(progress.say) as stops, observing() as observers:
             keyring = open_keys(self.state, needed=_may_be_sensitive(manifests))
+            world = self._world(store, keyring, manifests)
             driver = Driver(
                 store=store,
                 epoch=await store.claim_epoch(0),
@@ -100,22 +111,29 @@ class RunCommand:
                 observers=observers,
                 warm=warm,
                 keyring=keyring,
+                look=world.look if world is not None else nobody_looks,
             )
-            for run, known in [await self._find(store, sound, inputs, keyring) for sound, inputs in runs]:
-                if stops.cancelled:
-                    break
-                asked = await self._ask(store, run, known, keyring)
-                try:
-                    await _drive_one(driver, run, known, progress, done, asked=self.asked)
-                except Killed:
-                    killed = True
-                    break
-                if self.verbose:
-                    await _say_tracebacks(store, run, progress)
-                answer = find_answer(done[-1].status, asked) if asked is not None and done else None
-                if answer is not None:
-                    refuse_rejected(answer)
-                await self._delete_undone(store, run, progress)
+            found = [await self._find(store, sound, inputs, keyring) for sound, inputs in runs]
+            async with self._dashboard(world, driver, progress, [run for run, _ in found]) as dashboard:
+                for run, known in found:
+                    if stops.cancelled:
+                        break
+                    asked = await self._ask(store, run, known, keyring)
+                    try:
+                        with dashboard.driving(run) if dashboard is not None else nullcontext():
+                            await _drive_one(driver, run, known, progress, done, asked=self.asked)
+                    except Killed:
+                        killed = True
+                        break
+                    if self.verbose:
+                        await _say_tracebacks(store, run, progress)
+                    answer = find_answer(done[-1].status, asked) if asked is not None and done else None
+                    if answer is not None:
+                        refuse_rejected(answer)
+                    await self._delete_undone(store, run, progress)
+                if dashboard is not None:
+                    await dashboard.stay(stops)
+                    done = [dashboard.last(view) for view in done]
         for left in done:
             for line in self._how_to_resume(left):
                 progress.say(line)
@@ -123,6 +141,30 @@ class RunCommand:
         if self.asked is not None and done and done[-1].phase == self.asked.wanted:
             return EXIT_OK
         return EXIT_INTERRUPTED if killed else exit_code_of(done)
+
+    def _world(self, store: Store, keyring: Keyring, manifests: Manifests) -> "LaptopWorld | None":
+        """Return what a dashboard shows, None where none is served: what serves one takes a moment to be imported."""
+        if self.ui_port is None:
+            return None
+        from reactor_operator.cli.dashboard.world import LaptopWorld
+
+        return LaptopWorld(store, keyring, manifests, self.path)
+
+    @asynccontextmanager
+    async def _dashboard(
+        self, world: "LaptopWorld | None", driver: Driver, progress: Progress, runs: Sequence[LaptopRun]
+    ) -> AsyncIterator["Beside | None"]:
+        """Serve the dashboard, until the block ends, where it is asked for."""
+        if world is None or self.ui_port is None:
+            yield None
+            return
+        from reactor_operator.cli.dashboard.beside import beside
+
+        for run in runs:
+            world.give(run)
+        async with beside(world, driver, self.ui_port, progress.say) as dashboard:
+            progress.say(f"dashboard: {dashboard.guard.address}")
+            yield dashboard
 
     def _how_to_resume(self, run: RunView) -> Iterator[str]:
         """Say how a run that waits for signals goes on."""
@@ -257,11 +299,11 @@ def choose_runs(manifests: Manifests, path: str, name: str | None, reactor: str 
         by_name(reactor, manifests.reactors, "Reactor", path)
         written = [run for run in written if run.reactor_name == reactor]
     if not written:
-        return [_make_run(one_reactor(manifests, path, reactor), name)]
+        return [make_run(one_reactor(manifests, path, reactor), name)]
     return written if name is None else [by_name(name, written, "ReactorRun", path)]
 
 
-def _make_run(reactor: Manifest, name: str | None) -> Manifest:
+def make_run(reactor: Manifest, name: str | None) -> Manifest:
     """Return a run of a Reactor that nobody wrote, named after it; its findings point to the Reactor."""
     named = name if name is not None else f"{reactor.name}-run"[:NAME_LIMIT].rstrip("-.")
     value = {

@@ -73,6 +73,11 @@ class RunView:
         return text_at(self.object, "metadata", "name")
 
     @property
+    def uid(self) -> str:
+        """The run's uid."""
+        return text_at(self.object, "metadata", "uid")
+
+    @property
     def namespace(self) -> str:
         """The run's namespace."""
         return text_at(self.object, "metadata", "namespace")

@@ -74,7 +74,8 @@ def _locked(state: Path) -> Iterator[None]:
         yield
     except BlockingIOError:
         raise CommandError(
-            f"--state: state file {state}: another `reactor run` works on it; wait for its end, or give another path"
+            f"--state: state file {state}: another `reactor run` works on it, or a `reactor dashboard`: wait for its "
+            "end, or give another path"
         ) from None
     finally:
         os.close(file)

@@ -27,6 +27,7 @@ from reactor_operator.store.port import Appended, Inbox, Snapshot
 
 ACCEPTED, PENDING, REFUSED, UNUSABLE = 200, 202, 409, 422
 _NOT_STORED = "nothing is stored of the run: it has not started yet, or is gone"
+_DELETED = "the run is deleted"
 _FORGOTTEN = "a request of this id was answered before, and its answer is not kept: nothing was changed"
 
 
@@ -91,6 +92,8 @@ class Handover:
             return _rejected(REFUSED, name, ref.name, _NOT_STORED)
         since = time.perf_counter()
         found = await self._answers.wait(Asked(ref.uid, name, ask.action), before)
+        if found is Unanswered.GONE and ask.said.get("delete") is True:
+            found = SignalAnswer(id=name, action=ask.action, accepted=True, reason=_DELETED)
         return replace(_rendered(found, name, ref.name), waited_seconds=time.perf_counter() - since)
 
 

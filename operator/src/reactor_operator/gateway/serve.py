@@ -1,6 +1,6 @@
 """An application on a port, until cancelled.
 
-In: a Starlette application and where to listen. Out: nothing; requests in flight are answered before it ends.
+In: an ASGI application and where to listen. Out: nothing; requests in flight are answered before it ends.
 Never here: signal handlers (the program has its own), access logs (metrics count requests), or a connection that
 somebody holds who asks for nothing.
 """
@@ -11,7 +11,7 @@ import socket
 from collections.abc import Iterator
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _CONNECTIONS_AT_ONCE = 4_096
@@ -56,7 +56,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(app: Starlette, host: str, port: int, listener: socket.socket | None = None) -> None:
+async def serve(app: ASGIApp, host: str, port: int, listener: socket.socket | None = None) -> None:
     """Serve `app` until this is cancelled; then finish what is in flight, within 10 s. Raises OSError: port is taken.
 
     `listener` is what `listen` gave before, for callers that must know the port.

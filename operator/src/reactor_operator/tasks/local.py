@@ -189,6 +189,11 @@ class LocalLauncher:
         """Wait until every task that was told to stop has ended, by itself or at the end of its grace."""
         await asyncio.gather(*(one.stopping for one in self._running.values() if one.stopping is not None))
 
+    async def finish(self) -> None:
+        """Wait until every task has ended by itself, and its outcome is told."""
+        while self._running:
+            await asyncio.wait([one.job for one in self._running.values()])
+
     async def close(self) -> None:
         """End every task and worker, without telling their outcomes, and wait until they are gone. Idempotent."""
         self._closing = True

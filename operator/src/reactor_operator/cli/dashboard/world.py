@@ -1,0 +1,126 @@
+"""What a dashboard shows of a laptop: the runs of a store, those that the command drives, and what they need to go on.
+
+In: a store, manifests, runs as they move. Out: the ports of the API and of `keeper`. Never here: HTTP, or a run that is
+driven.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from reactor_operator.cli.check import check_manifests
+from reactor_operator.cli.dashboard.mirror import LaptopMirror
+from reactor_operator.cli.dashboard.objects import LaptopObjects
+from reactor_operator.cli.dashboard.stored_runs import StoredRuns
+from reactor_operator.cli.errors import CommandError
+from reactor_operator.cli.laptop import NAMESPACE, LaptopRun
+from reactor_operator.cli.manifests import Manifest, Manifests
+from reactor_operator.cli.run import make_run
+from reactor_operator.cli.run_view import RunView
+from reactor_operator.cli.stored import load_inputs
+from reactor_operator.encryption import Keyring
+from reactor_operator.ports import RunRef
+from reactor_operator.reconciling.records import KnownRun
+from reactor_operator.store.port import Store
+
+Say = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class LaptopWorld:
+    """What is shown: the runs of the store, and those that are still to be stored. Implements `keeper.Drivable`."""
+
+    store: Store
+    keys: Keyring
+    manifests: Manifests
+    path: str
+    mirror: LaptopMirror = field(default_factory=LaptopMirror)
+    stored: StoredRuns = field(init=False)
+    objects: LaptopObjects = field(init=False)
+    _given: dict[str, LaptopRun] = field(default_factory=dict)
+    _reactors: dict[str, tuple[RunRef, str]] = field(default_factory=dict)
+    _looked_at: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.stored = StoredRuns(self.store, self.keys)
+        self.objects = LaptopObjects(self.stored, self.mirror, self.manifests, self.refusal)
+
+    def give(self, run: LaptopRun) -> None:
+        """Take a run that the command is to drive."""
+        self._given[run.ref.uid] = run
+        if self.mirror.index.get(run.ref.namespace, run.ref.name) is None:
+            self._show(run.view({}))
+
+    def look(self, view: RunView) -> None:
+        """Take a run as it is driven."""
+        self._looked_at.add(view.uid)
+        self._show(view)
+
+    def _show(self, view: RunView) -> None:
+        self.objects.waiting[view.namespace, view.name] = view.object
+        self.mirror.put(view.object)
+
+    def forgotten(self, ref: RunRef) -> None:
+        """Drop a run that was deleted."""
+        self.objects.waiting.pop((ref.namespace, ref.name), None)
+        self.mirror.remove(ref.namespace, ref.name)
+
+    async def read(self, say: Say) -> None:
+        """Take all runs of the store. One that cannot be read is told, and left out."""
+        for uid in sorted(await self.store.stored_runs()):
+            try:
+                known = await self.stored.known(uid)
+                if known is not None:
+                    self._take(known)
+                    found = await self.stored.object_of(known)
+                    if uid not in self._looked_at:  # else something newer was told meanwhile
+                        self.mirror.put(found)
+            except CommandError as problem:
+                say(f"error: {problem}")
+            await asyncio.sleep(0)
+        self.mirror.ready = True
+
+    def _take(self, known: KnownRun) -> None:
+        self.objects.remember(known.definition)
+        self._reactors[known.definition.run.uid] = known.definition.run, known.definition.reactor_name
+
+    def refusal(self, uid: str) -> str:
+        """Tell why nothing can be asked of a run here, empty where it can."""
+        if uid in self._given or uid not in self._reactors:
+            return ""
+        ref, reactor = self._reactors[uid]
+        if self.manifests.reactor(reactor, ref.namespace) is not None:
+            return ""
+        where = f"{self.path} has no Reactor {reactor!r}" if self.manifests.reactors else f"{self.path} has no Reactors"
+        return f"run {ref.name!r} cannot go on here: {where}; start the command with --manifests FILE|DIR"
+
+    async def laptop_run(self, uid: str) -> LaptopRun | None:
+        """Return a run with what it needs to be driven, None where that is not here. Raises CommandError."""
+        if uid in self._given:
+            return self._given[uid]
+        known = await self.stored.known(uid)
+        if known is None:
+            return None
+        self._take(known)
+        if self.refusal(uid):
+            return None
+        definition = known.definition
+        checked = check_manifests(self.manifests, runs=[self._written(definition.run, definition.reactor_name)])
+        if not checked.runs:
+            wrong = next((str(finding) for finding in checked.findings if not finding.warning), "it is not sound")
+            raise CommandError(f"run '{definition.run.name}' cannot go on: {wrong}")
+        return LaptopRun(
+            sound=checked.runs[0],
+            inputs=await load_inputs(self.store, known, self.keys) or {},
+            ref=definition.run,
+            created_at=definition.created_at,
+        )
+
+    def _written(self, ref: RunRef, reactor: str) -> Manifest:
+        """Return the manifest of a run: as it is written, else one of its Reactor's."""
+        for run in self.manifests.runs:
+            if (run.namespace or NAMESPACE, run.name, run.reactor_name) == (ref.namespace, ref.name, reactor):
+                return run
+        written = self.manifests.reactor(reactor, ref.namespace)
+        assert written is not None
+        return make_run(written, ref.name)
