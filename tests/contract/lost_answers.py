@@ -9,6 +9,7 @@ from reactor_operator.store.port import (
     Commit,
     Entry,
     Held,
+    HistoryPage,
     OpenTask,
     Snapshot,
     Store,
@@ -73,6 +74,9 @@ class LostAnswers:
 
     async def get_pages(self, run: str, names: frozenset[str]) -> Mapping[str, bytes]:
         return await self._store.get_pages(run, names)
+
+    async def get_history(self, run: str, after: int, limit: int) -> HistoryPage:
+        return await self._store.get_history(run, after, limit)
 
     async def put_values(self, run: str, values: Mapping[str, bytes]) -> None:
         missing = values.keys() - (await self._store.get_values(run, frozenset(values))).keys()

@@ -41,6 +41,7 @@ CORRELATIONS = ("order", "order\x00", "\ud800")
 PATHS = st.sampled_from(("approve.1", "approve.2", "rows[7]/confirm.1"))
 TAKEN_AND_LET_GO = st.dictionaries(st.sampled_from(CORRELATIONS), st.none() | PATHS)
 PASSED_ON = st.just(frozenset[str]()) | st.frozensets(st.sampled_from(CORRELATIONS))
+HISTORY_KEPT = 5
 KEPT_MS = st.sampled_from((0, 3_600_000))
 TASK_SETS = st.frozensets(st.sampled_from(TASKS))
 
@@ -214,6 +215,7 @@ class StoreMachine(RuleBasedStateMachine):
         correlations=TAKEN_AND_LET_GO,
         passed_on=PASSED_ON,
         kept_ms=KEPT_MS,
+        history=st.lists(BODIES, max_size=3).map(tuple),
     )
     def commit(
         self,
@@ -232,6 +234,7 @@ class StoreMachine(RuleBasedStateMachine):
         correlations: Mapping[str, str | None],
         passed_on: frozenset[str],
         kept_ms: int,
+        history: tuple[bytes, ...],
     ) -> None:
         commit = Commit(
             run=RUN,
@@ -250,6 +253,8 @@ class StoreMachine(RuleBasedStateMachine):
             correlations=correlations,
             passed_on=passed_on,
             closed_kept_ms=kept_ms,
+            history=history,
+            history_kept=HISTORY_KEPT,
         )
         refusal = self.model.refusal(commit)
         if refusal is not None:
@@ -329,6 +334,10 @@ class StoreMachine(RuleBasedStateMachine):
         for task in TASKS:
             assert self.runner.run(self.store.open_task(RUN, task)) == self.model.task(task)
         assert self.runner.run(self.store.get_values(RUN, frozenset({"d1", "d2", "d"}))) == self.model.values
+        told = [entry for commit in self.model.commits for entry in commit.history]
+        page = self.runner.run(self.store.get_history(RUN, 0, 100))
+        assert page.last == len(told)
+        assert page.entries == tuple(enumerate(told, 1))[-HISTORY_KEPT:]
         names = frozenset({"header", "a", "b"})
         assert self.runner.run(self.store.get_pages(RUN, names)) == self.model.pages
         is_active = expected is not None and (

@@ -125,6 +125,7 @@ class MapsWorld(World):
         """The store turns out to be an older one, or to have lost what was told since."""
         self.store.header = encode_header(recovering(self.state.header, self.now))
         self.state = self.store.restored()
+        self.retold.is_stopped(self.state)
 
     # what the engine says
 
@@ -137,6 +138,7 @@ class MapsWorld(World):
             again = decide_together(self.plan, decision.state, events, self.now, begins=begins)
             assert again.state is decision.state, f"{events!s:.300}, told again, changed something"
             assert not again.actions
+        self.retell(events, before, decision)
         self.perform(events, before, decision)
 
     def perform(self, events: tuple[ev.Event, ...], before: RunState, decision: Decision) -> None:

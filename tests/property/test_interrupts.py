@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reactor_operator.engine import mapping, outcomes, unmapping
+from reactor_operator.engine import history, mapping, outcomes, unmapping
 from reactor_operator.engine.decide import decide
 from reactor_operator.engine.plan import Plan
 from reactor_operator.engine.state import DONE, ENDED, RunPhase
@@ -30,7 +30,7 @@ randoms = st.integers(0, 2**32 - 1).map(Random)
 def small_pages() -> Iterator[None]:
     """A map of a few elements has several pages."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (outcomes, unmapping, outcome_pages):
+        for module in (history, outcomes, unmapping, outcome_pages):
             patch.setattr(module, "PAGE", PAGE)
         for module in (mapping, outcomes):
             patch.setattr(module, "SOURCE_PAGE", SOURCE_PAGE)

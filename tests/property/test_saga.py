@@ -176,6 +176,7 @@ def test_a_run_whose_state_was_lost_starts_nothing_and_ends_at_once_with_a_cance
         return
     header = recovering(world.state.header, world.now)
     world.state = restore(plan, header, dict(world.state.steps))
+    world.retold.is_stopped(world.state)
     before = len(world.ledger.started)
     for task in list(world.open)[: random.randrange(4)]:
         world.feed(world.outcome(task))

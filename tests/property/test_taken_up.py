@@ -89,6 +89,7 @@ def test_a_run_that_lost_its_state_in_the_midst_of_a_cleanup_ends_after_what_is_
     if world.state.header.stage is Stage.OVER:
         return
     world.state = restore(plan, recovering(world.state.header, world.now), dict(world.state.steps))
+    world.retold.is_stopped(world.state)
     if asked == "retry":
         world.feed(ev.RetryRequested(id="retry"))
     if asked == "undo" or not world.state.header.signals[-1].accepted:

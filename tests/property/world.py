@@ -22,12 +22,14 @@ from reactor_operator.engine.decide import begin, decide_together
 from reactor_operator.engine.derive import restore
 from reactor_operator.engine.draft import Decision
 from reactor_operator.engine.failures import Failure, FailureKind
+from reactor_operator.engine.history import transitions
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.launching import action_plan
 from reactor_operator.engine.plan import ROOT, Plan, StepKind, StepPlan
-from reactor_operator.engine.state import DONE, Header, RunState, Stage, StepPhase, suspended_in_spec
+from reactor_operator.engine.state import DONE, Header, RunPhase, RunState, Stage, StepPhase, suspended_in_spec
 from reactor_operator.engine.values import ValueRef, reference_to
 from tests.property.strategies import TASK_KINDS
+from tests.retold import Retold
 
 STEP_LIMIT = 3000
 
@@ -53,6 +55,7 @@ class World:
         self.random = random
         self.now = 1_000_000
         self.state: RunState = begin(plan, "uid", self.now)
+        self.retold = Retold()
         self.open: dict[Task, StartTask] = {}
         self.asked: set[Task] = set()
         self.requests: dict[tuple[str, Action, int], ValueRef] = {}
@@ -239,8 +242,15 @@ class World:
             again = decide_together(self.plan, decision.state, events, self.now)
             assert again.state is decision.state, "an event that was told again changed something"
             assert not again.actions
+        self.retell(events, before, decision)
         self.perform(events, before, decision)
         self.check_always()
+
+    def retell(self, events: tuple[ev.Event, ...], before: RunState, decision: Decision) -> None:
+        """Write down what moved, as the shell does: whoever reads it knows where the run is."""
+        phase = None if self.retold.number else RunPhase.PENDING
+        self.retold.take(transitions(self.plan, before, decision, events, phase=phase))
+        self.retold.check(decision.state)
 
     def perform(self, events: tuple[ev.Event, ...], before: RunState, decision: Decision) -> None:
         """Do what the engine ordered; then its evaluations are answered, as the shell does."""

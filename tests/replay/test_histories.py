@@ -5,10 +5,22 @@ from dataclasses import replace
 
 import pytest
 
+from reactor_operator.engine.decide import decide_together
+from reactor_operator.engine.history import transitions
 from reactor_operator.engine.state import Stage
-from tests.replay.history import History, HistoryStep, histories, parse_history, read_history, render_history
+from tests.replay.filed import event_from
+from tests.replay.history import (
+    History,
+    HistoryStep,
+    histories,
+    parse_history,
+    plan_from,
+    read_history,
+    render_history,
+)
 from tests.replay.record import SCENARIOS, record
 from tests.replay.replaying import REMEDY, Parted, replay, resume, stored_after, stored_prefixes
+from tests.retold import Retold, open_in, phases_in
 
 every_history = pytest.mark.parametrize("name", histories())
 
@@ -24,6 +36,23 @@ def test_a_run_that_was_stored_at_any_moment_is_taken_up_and_comes_to_the_same_e
     states = replay(history)
     for done in stored_prefixes(history):
         assert resume(history, done) == states[done - 1 :]
+
+
+@every_history
+def test_a_run_that_was_stored_before_it_had_a_history_is_told_from_where_it_is_on(name: str) -> None:
+    """Its first entries go on from what is stored; those of its steps that never move again tell nothing."""
+    history = read_history(name)
+    plan = plan_from(history.spec)
+    for done in stored_prefixes(history):
+        state = stored_after(history, done)
+        retold = Retold(phases={"": state.header.phase} | dict(phases_in(state)), open=dict(open_in(state)), late=True)
+        maps = [step.maps for step in history.steps]
+        for number, recorded in enumerate(history.steps[done:], done + 1):
+            events = [event_from(body, history.uid, maps[: number - 1]) for body in recorded.events]
+            decision = decide_together(plan, state, events, recorded.now)
+            retold.take(transitions(plan, state, decision, events))
+            state = decision.state
+            retold.check(state)
 
 
 @every_history

@@ -15,6 +15,7 @@ from reactor_operator.store.port import (
     Commit,
     Entry,
     Held,
+    HistoryPage,
     InboxAhead,
     OldEpoch,
     OpenTask,
@@ -110,6 +111,9 @@ class FaultyStore:
     async def get_pages(self, run: str, names: frozenset[str]) -> Mapping[str, bytes]:
         await self._before(Place.GET_VALUES)
         return await self.shared.get_pages(run, names)
+
+    async def get_history(self, run: str, after: int, limit: int) -> HistoryPage:
+        return await self.shared.get_history(run, after, limit)
 
     async def put_values(self, run: str, values: Mapping[str, bytes]) -> None:
         await self.shared.put_values(run, values)

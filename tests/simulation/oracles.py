@@ -12,6 +12,7 @@ from reactor_operator.engine.plan import StepKind, StepPlan
 from reactor_operator.engine.state import DONE, ENDED, RunPhase, StepPhase
 from reactor_operator.reconciling.records import KnownRun
 from tests.simulation.counted import check_counted
+from tests.simulation.history import check_history
 from tests.simulation.ledger import Act
 from tests.simulation.mapped_oracles import check_maps
 from tests.simulation.resumes import check_resumed
@@ -24,6 +25,8 @@ async def check(world: World) -> None:
         phase = run.status.get("phase")
         assert phase in {ended.value for ended in ENDED}, f"O1: {run.ref.name} is {phase}"
         known = await world.known(uid)
+        if known is not None:
+            await check_history(world, known)
         if uid in world.ledger.lost:
             continue
         assert known is not None, f"O4: {run.ref.name} is not stored"

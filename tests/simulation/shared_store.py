@@ -7,7 +7,7 @@ trace. Never here: a fault of a call (`faulty_store.py`).
 from collections.abc import AsyncIterator, Mapping, Sequence
 from random import Random
 
-from reactor_operator.store.port import Appended, Claimed, Closed, Commit, Entry, Held, OpenTask, Snapshot
+from reactor_operator.store.port import Appended, Claimed, Closed, Commit, Entry, Held, HistoryPage, OpenTask, Snapshot
 from tests.simulation.checkpoints import Checkpoints
 from tests.simulation.disks import Disk
 from tests.simulation.trace import Trace, told_commit, told_snapshot, told_values
@@ -82,6 +82,10 @@ class SharedStore:
             found = await self.disk.now.get_pages(run, names)
         self._trace.note("pages", run, told_values(found))
         return found
+
+    async def get_history(self, run: str, after: int, limit: int) -> HistoryPage:
+        with self._checkpoints.waiting():
+            return await self.disk.now.get_history(run, after, limit)
 
     async def put_values(self, run: str, values: Mapping[str, bytes]) -> None:
         self._trace.note("put values", run, told_values(values))

@@ -58,6 +58,7 @@ def told_commit(commit: Commit) -> str:
         sorted(commit.queued.items()),
         sorted((name, path or "") for name, path in commit.correlations.items()),
         sorted(commit.passed_on),
+        list(commit.history),
     )
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from reactor_operator.engine import actions, events
 from reactor_operator.engine.failures import Certainty, Failure, FailureKind
+from reactor_operator.engine.history import Transition
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.state import Header, StepPhase, StepState
 from reactor_operator.engine.values import ValueRef, reference_to
@@ -136,3 +137,18 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
             decode(body)
         except codec.Unreadable:
             continue
+
+
+@given(st.from_type(Transition))
+def test_a_transition_is_read_as_it_was_written(transition: Transition) -> None:
+    assert codec.decode_transition(codec.encode_transition(transition)) == transition
+
+
+def test_a_transition_says_no_more_than_it_has_to() -> None:
+    body = codec.encode_transition(Transition(at=5, path="a", before="Pending", after="Running", cause="StepEvaluated"))
+    assert body == b'{"at":5,"path":"a","before":"Pending","after":"Running","cause":"StepEvaluated"}'
+
+
+def test_a_transition_of_a_newer_version_is_read_without_what_is_new() -> None:
+    body = b'{"at":5,"before":"Pending","after":"Running","cause":"RunStarted","since":"tomorrow"}'
+    assert codec.decode_transition(body).cause == "RunStarted"

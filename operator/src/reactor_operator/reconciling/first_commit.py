@@ -7,8 +7,10 @@ Never here: what becomes of it (`first_look` says), or an order performed.
 from dataclasses import replace
 
 from reactor_operator.engine.actions import Evaluation
+from reactor_operator.engine.causes import STATE_LOST, Cause, one_line
 from reactor_operator.engine.decide import begin, recovering
-from reactor_operator.engine.state import SignalAnswer
+from reactor_operator.engine.history import run_moved
+from reactor_operator.engine.state import RunPhase, RunState, SignalAnswer
 from reactor_operator.ports import Definitions, RunObject, RunRef
 from reactor_operator.reconciling.committing import Commits
 from reactor_operator.reconciling.definition import Definition
@@ -74,7 +76,13 @@ class FirstCommit:
         passing = self._commits.over_new(replace(ends.definition, key=None, key_inputs=""), state)
         passing.documents.add(ends.values)
         effects = tuple(action for action in ends.decision.actions if not isinstance(action, Evaluation))
-        decided = Decided(state=state, actions=effects, values=ends.values, facts=ends.decision.facts)
+        decided = Decided(
+            state=state,
+            actions=effects,
+            values=ends.values,
+            facts=ends.decision.facts,
+            history=(run_moved(RunPhase.PENDING, state, _why_it_ended(state)),),
+        )
         await self._commits.save(passing, decided, share=ends.share)
         return passing
 
@@ -91,5 +99,18 @@ class FirstCommit:
         begun = begin(self._commits.compile(definition)[1], run.ref.uid, now)
         state = replace(begun, header=recovering(begun.header, now))
         passing = self._commits.over_new(definition, state)
-        await self._commits.save(passing, Decided(state=state))
+        history = (run_moved(RunPhase.PENDING, state, Cause(STATE_LOST)),)
+        await self._commits.save(passing, Decided(state=state, history=history))
         return passing
+
+
+def _why_it_ended(state: RunState) -> Cause:
+    """Return why a run ended before it began."""
+    header = state.header
+    if header.taken is not None:
+        return Cause("OutcomeTaken", text=one_line(f"run {header.taken.run}"))
+    if header.phase is RunPhase.CANCELLED:
+        by = next((one.by for one in header.signals if one.action == "cancel" and one.accepted), "")
+        return Cause("CancelRequested", by=one_line(by), text=one_line(header.cancel_reason))
+    failure = header.failure.failure if header.failure is not None else None
+    return Cause("RunRefused", text=one_line(f"{failure.kind}: {failure.message}") if failure is not None else "")

@@ -14,7 +14,8 @@ from reactor_operator.engine.awaited import is_awaited, is_of_element
 from reactor_operator.engine.decide import decide_together
 from reactor_operator.engine.draft import Filing
 from reactor_operator.engine.facts import Fact
-from reactor_operator.engine.state import RunState
+from reactor_operator.engine.history import Transition, transitions
+from reactor_operator.engine.state import RunPhase, RunState
 from reactor_operator.ports import Evaluator
 from reactor_operator.reconciling.correlations import OpenIds
 from reactor_operator.reconciling.documents import Documents
@@ -49,6 +50,8 @@ class Pass:
         touched: set[str] = set()
         values: dict[str, bytes] = {}
         facts: tuple[Fact, ...] = ()
+        history: list[Transition] = []
+        phase = state.header.phase if self.known.revision else RunPhase.PENDING
         filing = Filing()
         waiting: list[Sequence[ev.Event | Evaluation]] = [*groups_of([*events, ev.TimePassed()])]
         begun = 0
@@ -59,7 +62,8 @@ class Pass:
             if not group:
                 continue
             decision = decide_together(self.known.plan, state, group, now, begins=begun < _BEGUN_AT_ONCE)
-            state = decision.state
+            history += transitions(self.known.plan, state, decision, group, phase=phase)
+            state, phase = decision.state, decision.state.header.phase
             touched |= decision.touched
             facts += decision.facts
             if decision.filing is not None:
@@ -86,6 +90,7 @@ class Pass:
             touched=frozenset(touched),
             values=values,
             facts=facts,
+            history=tuple(history),
             filing=filing,
             sources=self.documents.pages.take_fresh(),
         )

@@ -16,6 +16,7 @@ from reactor_operator.engine.derive import restore
 from reactor_operator.engine.draft import Filing
 from reactor_operator.engine.facts import Fact
 from reactor_operator.engine.failures import Failure
+from reactor_operator.engine.history import Transition
 from reactor_operator.engine.identity import Action
 from reactor_operator.engine.plan import Plan
 from reactor_operator.engine.state import Header, OutcomePage, RunState, Stage
@@ -38,6 +39,7 @@ from reactor_operator.store.codec import (
     encode_elements,
     encode_header,
     encode_step,
+    encode_transition,
 )
 from reactor_operator.store.outcome_pages import (
     decode_outcomes,
@@ -70,8 +72,8 @@ class KnownRun:
 class Decided:
     """What came of a fold: the next state, the orders it gave, the steps it changed, and new documents by digest.
 
-    `facts` are what observers are told once it is committed. `filing` says what changed of maps, and `sources` are new
-    pages of elements by name.
+    `facts` are what observers are told once it is committed, `history` is what moved, in order.
+    `filing` says what changed of maps, and `sources` are new pages of elements by name.
     """
 
     state: RunState
@@ -79,6 +81,7 @@ class Decided:
     touched: frozenset[str] = frozenset()
     values: Mapping[str, bytes] = field(default_factory=dict)
     facts: tuple[Fact, ...] = ()
+    history: tuple[Transition, ...] = ()
     filing: Filing = field(default_factory=Filing)
     sources: Mapping[str, bytes] = field(default_factory=dict)
 
@@ -218,6 +221,7 @@ def make_commit(
         acknowledged=frozenset(done),
         queued=queues.queued(),
         claim=claim,
+        history=tuple(map(encode_transition, decided.history)),
         active=state.header.stage is not Stage.OVER,
     )
     return commit, replace(known, state=state, revision=known.revision + 1, outbox=outbox)

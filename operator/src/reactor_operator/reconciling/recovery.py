@@ -7,7 +7,9 @@ Never here: a run of which nothing is stored (`first_commit`).
 from collections.abc import Sequence
 from dataclasses import replace
 
+from reactor_operator.engine.causes import STATE_LOST, Cause
 from reactor_operator.engine.decide import recovering
+from reactor_operator.engine.history import run_moved
 from reactor_operator.engine.state import Stage
 from reactor_operator.ports import Definitions, RunObject, RunRef
 from reactor_operator.reconciling.committing import Commits
@@ -88,6 +90,9 @@ class Recovery:
         stopped = self._commits.over(replace(known, state=replace(known.state, header=header)))
         events, sent = answered(known, [refused_if_old(event, refusal) for event in asked])
         decided = await self._commits.fold(stopped, events)
+        if header.phase is not known.state.header.phase:
+            moved = run_moved(known.state.header.phase, stopped.known.state, Cause(STATE_LOST))
+            decided = replace(decided, history=(moved, *decided.history))
         passing = self._commits.over(known)
         passing.acknowledged |= sent
         await self._commits.save(passing, decided, last_of(inbox))

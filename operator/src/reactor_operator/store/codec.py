@@ -23,6 +23,7 @@ import orjson
 
 from reactor_operator.engine import actions, events
 from reactor_operator.engine.failures import Failure
+from reactor_operator.engine.history import Transition
 from reactor_operator.engine.identity import Action, Task
 from reactor_operator.engine.state import Header, RunState, StepState
 from reactor_operator.engine.values import ValueRef
@@ -120,6 +121,16 @@ def element_from_json(path: str, uid: str, document: Mapping[str, Any]) -> tuple
     """Return what `element_to_json` rendered. Raises ValueError, TypeError, AttributeError or KeyError."""
     header = _from_json(Header, {**document["header"], "uid": uid})
     return header, {path + at: _from_json(StepState, step) for at, step in document["steps"].items()}
+
+
+def encode_transition(transition: Transition) -> bytes:
+    """Render an entry of the history of a run."""
+    return _dump(_to_json(transition))
+
+
+def decode_transition(body: bytes) -> Transition:
+    """Return the transition that `encode_transition` rendered. Raises Unreadable."""
+    return cast("Transition", _parse("transition", Transition, body))
 
 
 def failure_to_json(failure: Failure) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from reactor_operator.store.port import (
     Depth,
     Entry,
     Held,
+    HistoryPage,
     InboxAhead,
     KeyTaken,
     Lease,
@@ -42,6 +43,8 @@ class _Run:
     inbox: dict[int, bytes] = field(default_factory=dict)
     last_position: int = 0
     signals: set[str] = field(default_factory=set)
+    history: list[bytes] = field(default_factory=list)
+    history_last: int = 0
 
 
 @dataclass(slots=True)
@@ -192,6 +195,16 @@ class MemoryStore:
         found = self._runs.get(run)
         return {name: found.pages[name] for name in names if name in found.pages} if found is not None else {}
 
+    async def get_history(self, run: str, after: int, limit: int) -> HistoryPage:
+        """Return entries of the history of a run."""
+        found = self._runs.get(run)
+        if found is None:
+            return HistoryPage()
+        first = found.history_last - len(found.history) + 1
+        skipped = max(after + 1 - first, 0)
+        entries = found.history[skipped : skipped + limit]
+        return HistoryPage(entries=tuple(enumerate(entries, first + skipped)), first=first, last=found.history_last)
+
     async def lease(self, pool: str, worker: str, limit: int, for_ms: int) -> tuple[Lease, ...]:
         """Take chunks from the queue of a pool."""
         return self._pools.lease(pool, worker, limit, for_ms)
@@ -261,6 +274,9 @@ def _apply(found: _Run, commit: Commit) -> None:
     for id_ in commit.acknowledged:
         found.actions.pop(id_, None)
     found.actions.update(commit.actions)
+    if commit.history:
+        found.history_last += len(commit.history)
+        found.history = [*found.history, *commit.history][-commit.history_kept :]
 
 
 def _change(kept: dict[str, bytes], changes: Mapping[str, bytes | None]) -> None:

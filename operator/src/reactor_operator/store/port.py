@@ -15,6 +15,8 @@ from enum import StrEnum
 from typing import Protocol
 
 CLOSED_KEPT_MS = 24 * 3_600_000
+HISTORY_KEPT = 5_000
+"""Entries of the history of one run."""
 _NAMES_TOLD = 3
 _NAME_TOLD = 200
 
@@ -154,6 +156,8 @@ class Commit:
     closed_kept_ms:  for how long (by the store's clock) it stays known of names that are let go that they closed.
     claim:           taken (or shared) by a run's first commit, which is refused (`KeyTaken`) where another run holds
                      it. Later commits of the run that holds it renew what is said.
+    history:         entries that follow those of earlier commits; each has the next number of its run, from 1.
+    history_kept:    how many of the newest entries of the run are kept.
     active:          False once the run has ended and its outbox may be forgotten when empty.
     """
 
@@ -174,6 +178,8 @@ class Commit:
     passed_on: frozenset[str] = frozenset()
     closed_kept_ms: int = CLOSED_KEPT_MS
     claim: Claim | None = None
+    history: tuple[bytes, ...] = ()
+    history_kept: int = HISTORY_KEPT
     active: bool = True
 
 
@@ -293,6 +299,23 @@ class Pages(Protocol):
         """Return the documents that are there; a missing name is missing in the answer."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPage:
+    """Entries of a history that follow each other. `first` is the number of the first one that is kept, `last` that of
+    the newest one (0: there never was any), whether or not they are in this page."""
+
+    entries: tuple[tuple[int, bytes], ...] = ()
+    first: int = 1
+    last: int = 0
+
+
+class Histories(Protocol):
+    """What became of runs, entry by entry: commits write it, nothing that decides reads it, it goes with the run."""
+
+    async def get_history(self, run: str, after: int, limit: int) -> HistoryPage:
+        """Return at most so many entries with numbers above `after`, oldest first. Raises StoreUnavailable."""
+
+
 WORKER = "pool/"
 """How the bindings of workers begin; those of pods begin with an address."""
 
@@ -386,7 +409,7 @@ class Authority(Protocol):
         """Return the random id of this store: another one means that state may have been lost."""
 
 
-class Store(RunStore, Durable, RunIndex, Claims, Correlations, Inbox, Values, Pages, Authority, Protocol):
+class Store(RunStore, Durable, RunIndex, Claims, Correlations, Inbox, Values, Pages, Histories, Authority, Protocol):
     """All of it, as the three implementations offer it."""
 
     async def close(self) -> None:

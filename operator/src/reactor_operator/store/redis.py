@@ -22,6 +22,7 @@ from reactor_operator.store.port import (
     Commit,
     Entry,
     Held,
+    HistoryPage,
     OpenTask,
     Snapshot,
     StoreUnavailable,
@@ -52,6 +53,7 @@ class RedisStore(RedisPools):
         self._closed = False
         self._load, self._commit, self._append = Script("load"), Script("commit"), Script("append")
         self._open_task, self._forget, self._claim_epoch = Script("open_task"), Script("forget"), Script("claim_epoch")
+        self._history = Script("history")
 
     async def load(self, run: str, known_revision: int = 0) -> Snapshot | None:
         """Return the run as stored; nothing but the inbox crosses the wire where the revision is known."""
@@ -181,6 +183,14 @@ class RedisStore(RedisPools):
     async def get_pages(self, run: str, names: frozenset[str]) -> Mapping[str, bytes]:
         """Return the pages that are there."""
         return await self._named(run, "pages", names)
+
+    async def get_history(self, run: str, after: int, limit: int) -> HistoryPage:
+        """Return entries of the history of a run."""
+        keys = self._keys.of_run(run, "header", "history")
+        last, kept, from_, entries = await self._redis.read_script(self._history, keys, (after, limit))
+        return HistoryPage(
+            entries=tuple(enumerate(entries, int(from_))), first=int(last) - int(kept) + 1, last=int(last)
+        )
 
     async def put_values(self, run: str, values: Mapping[str, bytes]) -> None:
         """Store documents."""

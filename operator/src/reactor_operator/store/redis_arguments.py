@@ -47,6 +47,7 @@ def commit_arguments(commit: Commit, prefix: str) -> list[Argument]:
         _claim_arguments(commit.claim),
         _let_go_arguments(commit),
         _taken_arguments(commit),
+        _history_arguments(commit),
     ):
         arguments.append(len(members))
         arguments.extend(members)
@@ -94,6 +95,12 @@ def _taken_arguments(commit: Commit) -> list[Argument]:
         if path is not None:
             arguments += (stored_name(name), path, int(name in commit.passed_on))
     return arguments
+
+
+def _history_arguments(commit: Commit) -> list[Argument]:
+    """Return how many entries there are, how many are kept, and those that are."""
+    kept = commit.history[-commit.history_kept :]
+    return [len(commit.history), commit.history_kept, *kept] if commit.history else []
 
 
 def refuse(commit: Commit, answer: str, details: Sequence[bytes]) -> NoReturn:

@@ -5,7 +5,7 @@ In: an installation, a run, a pool. Out: keys. Never here: a key that neither `f
 
 from dataclasses import dataclass
 
-PARTS_OF_A_RUN = ("header", "records", "inbox", "outbox", "tasks", "values", "pages", "correlations")
+PARTS_OF_A_RUN = ("header", "records", "inbox", "outbox", "tasks", "values", "pages", "correlations", "history")
 
 
 def stored_name(name: str) -> bytes:

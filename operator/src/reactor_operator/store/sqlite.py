@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from reactor_operator.store import sqlite_correlations
+from reactor_operator.store import sqlite_correlations, sqlite_history
 from reactor_operator.store import sqlite_statements as statements
 from reactor_operator.store.bell import Bell
 from reactor_operator.store.port import (
@@ -25,6 +25,7 @@ from reactor_operator.store.port import (
     Commit,
     Entry,
     Held,
+    HistoryPage,
     OpenTask,
     Snapshot,
     StoreUnavailable,
@@ -128,6 +129,10 @@ class SqliteStore:
     async def get_pages(self, run: str, names: frozenset[str]) -> Mapping[str, bytes]:
         """Return the pages that are there."""
         return await self._transact("DEFERRED", lambda db: statements.get_pages(db, run, sorted(names)))
+
+    async def get_history(self, run: str, after: int, limit: int) -> HistoryPage:
+        """Return entries of the history of a run."""
+        return await self._transact("DEFERRED", lambda db: sqlite_history.read(db, run, after, limit))
 
     async def claim_epoch(self, above: int) -> int:
         """Make the epoch one above everything seen."""

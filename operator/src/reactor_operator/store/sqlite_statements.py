@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from reactor_operator.store import sqlite_correlations as correlations
+from reactor_operator.store import sqlite_history as history
 from reactor_operator.store.port import (
     Appended,
     Claim,
@@ -45,6 +46,7 @@ ADDED = (
     "CREATE INDEX IF NOT EXISTS claimants_by_name ON claimants(name)",
     "CREATE TABLE IF NOT EXISTS pages(run TEXT, name TEXT, body BLOB NOT NULL, PRIMARY KEY(run, name))",
     *correlations.ADDED,
+    *history.ADDED,
 )
 """What a file of the same version may lack, for it was made before there were any."""
 _NAMES_PER_QUERY = 500
@@ -160,7 +162,7 @@ def stored_runs(db: sqlite3.Connection) -> frozenset[str]:
 
 def forget(db: sqlite3.Connection, run: str) -> None:
     """Delete a run from every table."""
-    for table in ("runs", "records", "inbox", "outbox", "tasks", "seen", "documents", "pages"):
+    for table in ("runs", "records", "inbox", "outbox", "tasks", "seen", "documents", "pages", "history"):
         db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - the names stand in this line
     correlations.forget(db, run)
     row = db.execute("SELECT name FROM claimants WHERE run = ?", (run,)).fetchone()
@@ -273,3 +275,4 @@ def _apply(db: sqlite3.Connection, commit: Commit) -> None:
     db.executemany("DELETE FROM documents WHERE run = ? AND digest = ?", [(run, digest) for digest in commit.dropped])
     put_values(db, run, commit.values)
     correlations.apply(db, commit)
+    history.append(db, commit)

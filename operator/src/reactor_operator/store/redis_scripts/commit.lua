@@ -2,7 +2,7 @@
 --include pools
 --include correlations
 -- Applies a commit, or refuses it and writes nothing.
--- KEYS: header records inbox outbox tasks values pages correlations epoch active claim depths
+-- KEYS: header records inbox outbox tasks values pages correlations history epoch active claim depths
 -- ARGV: run revision epoch inbox_position active prefix, then lists, each a count and its members:
 --       records (name body)* removed* dropped* values (digest body)* pages (name body)* removed pages*
 --       opens (task record)* closes* acknowledged* actions (id body)*
@@ -10,10 +10,11 @@
 --       claim: nothing, or shared keep_ms body, and a document where there is one
 --       correlations that are let go: nothing, or kept_ms name*
 --       correlations that are taken (name path passed_on)*
+--       history: nothing, or added kept entry*
 -- Answers {"committed"}, {"old-epoch", stored}, {"stale-revision", stored}, {"inbox-ahead", task}, {"key-taken", run} or
 -- {"correlation-taken", name*}.
 local header, records, inbox, outbox, tasks, values, pages, names_key = unpack(KEYS, 1, 8)
-local epoch_key, active_key, claim_key, depths = unpack(KEYS, 9)
+local epoch_key, active_key, claim_key, depths = unpack(KEYS, 10)
 local run, revision, epoch, inbox_position = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local active, prefix = ARGV[5] == "1", ARGV[6]
 
@@ -44,12 +45,13 @@ local queued_first, queued_last = take_list()
 local claim_first, claim_last = take_list()
 local let_go_first, let_go_last = take_list()
 local taken_first, taken_last = take_list()
+local history_first, history_last = take_list()
 
 local stored_epoch = tonumber(redis.call("GET", epoch_key) or "0")
 if epoch < stored_epoch then
   return {"old-epoch", tostring(stored_epoch)}
 end
-local stored = redis.call("HMGET", header, "revision", "position", "sequence", "pools")
+local stored = redis.call("HMGET", header, "revision", "position", "sequence", "pools", "history")
 local stored_revision, position = tonumber(stored[1] or "0"), tonumber(stored[2] or "0")
 if revision ~= stored_revision then
   return {"stale-revision", tostring(stored_revision)}
@@ -100,6 +102,16 @@ put("HDEL", pages, removed_pages_first, removed_pages_last)
 local consumed = math.min(inbox_position, position) - consumed_before
 if consumed > 0 then
   redis.call("LTRIM", inbox, consumed, -1)
+end
+
+if history_last >= history_first then
+  local history, keep = KEYS[9], tonumber(ARGV[history_first + 1])
+  local entries = tonumber(stored[5] or "0") + tonumber(ARGV[history_first])
+  put("RPUSH", history, history_first + 2, history_last)
+  if entries > keep then
+    redis.call("LTRIM", history, -keep, -1)
+  end
+  redis.call("HSET", header, "history", string.format("%d", entries))
 end
 
 put("HSET", tasks, opens_first, opens_last)
