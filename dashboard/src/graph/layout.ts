@@ -1,6 +1,8 @@
 // Where boxes and arrows go, by elk, in a worker that is loaded when the first graph is drawn.
 // In: a scene. Out: places and lines, in pixels. Never here: what a box looks like, or a phase: only the shape counts.
 import type { ELK, ElkExtendedEdge, ElkNode } from "elkjs/lib/elk-api";
+import { layInLayers } from "./layers";
+import { BOX, SCOPE_HEAD } from "./measures";
 import { FINALLY } from "./scene";
 import type { Arrow, Scene, StepView } from "./scene";
 
@@ -17,8 +19,7 @@ export interface Placed {
 }
 
 export type Direction = "RIGHT" | "DOWN";
-export const BOX = { width: 228, height: 74 } as const;
-const PADDING = "[top=56,left=16,bottom=16,right=16]";
+const PADDING = `[top=${SCOPE_HEAD + 16},left=16,bottom=16,right=16]`;
 const MANY = 200;
 
 let elk: Promise<ELK> | undefined;
@@ -37,8 +38,9 @@ export function prepareLayout(): void {
 export const shapeOf = (scene: Scene, direction: Direction): string =>
   [direction, ...scene.steps.map((step) => `${step.path}${step.open ? "+" : ""}`), ...scene.arrows.map((arrow) => arrow.id)].join("\n");
 
-/** Lay a scene out. */
+/** Lay a scene out; many boxes without the worker, which would take seconds. */
 export async function layOut(scene: Scene, direction: Direction): Promise<Placed> {
+  if (scene.steps.length > MANY) return layInLayers(scene, direction);
   elk ??= loadElk();
   const laid = await (await elk).layout(toElk(scene, direction));
   return fromElk(laid);
@@ -53,18 +55,16 @@ function toElk(scene: Scene, direction: Direction): ElkNode {
   });
   const box = (step: StepView): ElkNode =>
     step.open
-      ? { id: step.path, ...inside(step.path), layoutOptions: { ...options(direction, many, PADDING), ...placeOf(step) } }
+      ? { id: step.path, ...inside(step.path), layoutOptions: { ...options(direction, PADDING), ...placeOf(step) } }
       : { id: step.path, ...BOX, layoutOptions: placeOf(step) };
-  const many = scene.steps.length > MANY;
-  return { id: "", ...inside(undefined), layoutOptions: options(direction, many, "[top=8,left=8,bottom=8,right=8]") };
+  return { id: "", ...inside(undefined), layoutOptions: options(direction, "[top=8,left=8,bottom=8,right=8]") };
 }
 
 /** What runs at every end stands at the end, though no arrow leads there. */
 const placeOf = (step: StepView): Record<string, string> =>
   step.path === FINALLY ? { "elk.layered.layering.layerConstraint": "LAST" } : {};
 
-/** How the worker lays out; of `many` boxes quickly rather than with the fewest crossings. */
-const options = (direction: Direction, many: boolean, padding: string): Record<string, string> => ({
+const options = (direction: Direction, padding: string): Record<string, string> => ({
   "elk.algorithm": "layered",
   "elk.direction": direction,
   "elk.padding": padding,
@@ -75,15 +75,9 @@ const options = (direction: Direction, many: boolean, padding: string): Record<s
   "elk.layered.spacing.edgeNodeBetweenLayers": "18",
   "elk.layered.considerModelOrder.strategy": "NODES_AND_EDGES",
   "elk.separateConnectedComponents": "false",
-  ...(many ? QUICKLY : CAREFULLY),
+  "elk.layered.nodePlacement.strategy": "BRANDES_KOEPF",
+  "elk.layered.nodePlacement.bk.fixedAlignment": "BALANCED",
 });
-
-const CAREFULLY = { "elk.layered.nodePlacement.strategy": "BRANDES_KOEPF", "elk.layered.nodePlacement.bk.fixedAlignment": "BALANCED" };
-const QUICKLY = {
-  "elk.layered.nodePlacement.strategy": "SIMPLE",
-  "elk.layered.thoroughness": "1",
-  "elk.layered.crossingMinimization.greedySwitch.type": "OFF",
-};
 
 const edge = (arrow: Arrow): ElkExtendedEdge => ({ id: arrow.id, sources: [arrow.from], targets: [arrow.to] });
 

@@ -10,7 +10,7 @@ import { Link, useNavigation } from "../app/navigation";
 import { reactorPath, runPath } from "../app/routes";
 import { AnswerForm } from "../form/AnswerForm";
 import { nodeOf } from "../step/paths";
-import { Ago } from "../ui/clock";
+import { Ago, Took } from "../ui/clock";
 import { Empty, ProblemView, Spinner, StaleNote } from "../ui/states";
 
 const PAGE = 50;
@@ -49,8 +49,8 @@ function InboxCard({ item, onAnswered }: CardProps): ReactNode {
           <h2><Link to={`${runPath(item.namespace, item.run)}?step=${encodeURIComponent(item.step)}`}>{item.step}</Link></h2>
           <p className="hint">of run <Link to={runPath(item.namespace, item.run)}>{item.run}</Link> in {item.namespace}, reactor <Link to={reactorPath(item.namespace, item.reactor)}>{item.reactor}</Link></p>
           <p>
-            {item.openedAt && <>Waits since <Ago at={item.openedAt} />. </>}
-            {item.expiresAt ? <>Expires <Ago at={item.expiresAt} />. </> : "It waits for ever. "}
+            {item.openedAt && <>It has waited for <Took from={item.openedAt} to={undefined} />. </>}
+            {item.expiresAt ? <>It expires <Ago at={item.expiresAt} />. </> : "It waits without a limit. "}
             {item.approvers && <b>For approvers alone. </b>}
             {item.attemptsLeft != null && <>{item.attemptsLeft} invalid payloads until it fails. </>}
           </p>

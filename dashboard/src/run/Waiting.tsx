@@ -1,7 +1,7 @@
 // What waits for a signal in a run, right under its head.
 import type { ReactNode } from "react";
 import type { RunAnswer } from "../api/types";
-import { Ago } from "../ui/clock";
+import { Ago, Took } from "../ui/clock";
 import { Icon } from "../ui/Icon";
 import { counted } from "../words/amounts";
 
@@ -20,7 +20,7 @@ export function Waiting({ run, onSelect }: Props): ReactNode {
       {waiting.slice(0, SHOWN).map((one) => (
         <li key={one.step}>
           <Icon name="waiting" />
-          <span><b>{one.step}</b> waits{one.openedAt && <> since <Ago at={one.openedAt} /></>}{one.expiresAt && <>, until <Ago at={one.expiresAt} /></>}{one.approvers ? ", for an approver" : ""}</span>
+          <span><b>{one.step}</b> has waited{one.openedAt && <> for <Took from={one.openedAt} to={undefined} /></>}{one.expiresAt && <>, expires <Ago at={one.expiresAt} /></>}{one.approvers ? ", for an approver" : ""}</span>
           <button type="button" className="button primary" onClick={() => onSelect(one.step)}>Answer</button>
         </li>
       ))}

@@ -19,6 +19,8 @@ interface Props {
 }
 
 const PAGE = 50;
+/** Phases of elements, and where their number is. */
+const PHASES = [["Running", "inFlight"], ["Succeeded", "succeeded"], ["Failed", "failed"], ["Skipped", "skipped"], ["Undone", "undone"]] as const;
 const POLL_MS = 2000;
 
 export function Elements({ namespace, name, path, onSelect }: Props): ReactNode {
@@ -41,8 +43,8 @@ export function Elements({ namespace, name, path, onSelect }: Props): ReactNode 
     <div className="elements">
       <div className="chips" role="group" aria-label="Phases of elements">
         <button type="button" className="chip" aria-pressed={phase === ""} onClick={() => choose("")}>All{total == null ? "" : ` ${renderCount(total)}`}</button>
-        {Object.entries(counts).filter(([, count]) => count > 0).map(([one, count]) => (
-          <button key={one} type="button" className={`chip tone-${stepLook(capital(one)).tone}`} aria-pressed={phase === capital(one)} onClick={() => choose(capital(one))}>{stepLook(capital(one)).label} {renderCount(count)}</button>
+        {PHASES.map(([one, name]) => [one, counts[name] ?? 0] as const).filter(([, count]) => count > 0).map(([one, count]) => (
+          <button key={one} type="button" className={`chip tone-${stepLook(one).tone}`} aria-pressed={phase === one} onClick={() => choose(one)}>{stepLook(one).label} {renderCount(count)}</button>
         ))}
       </div>
       {items.length === 0 ? <Empty icon="map" title="No element is like that" /> : (
@@ -69,4 +71,3 @@ export function Elements({ namespace, name, path, onSelect }: Props): ReactNode 
   );
 }
 
-const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);

@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 import { get, objectPath } from "../api/client";
 import { useChanges } from "../api/live";
 import type { StepDetail } from "../api/detail";
-import type { RunAnswer, RunGraph } from "../api/types";
+import type { RunAnswer, RunGraph, StepStatus } from "../api/types";
 import { useResource } from "../api/useResource";
 import { Took } from "../ui/clock";
 import { Icon } from "../ui/Icon";
@@ -50,7 +50,7 @@ export function Inspector({ run, graph, path, onSelect }: Props): ReactNode {
   const focus = useRef<HTMLHeadingElement>(null);
   useEffect(() => focus.current?.focus({ preventScroll: true }), []);
 
-  const step = detail.data;
+  const step = detail.data ?? (summary && stepOf(summary));
   const phase = summary?.phase ?? step?.phase;
   const order = (run.status.rollback?.undone ?? []).indexOf(path) + 1;
   const interrupt = run.status.interrupts?.find((one) => one.step === path);
@@ -88,6 +88,13 @@ export function Inspector({ run, graph, path, onSelect }: Props): ReactNode {
     </aside>
   );
 }
+
+/** What the status of the run says of a step: all there is before the step itself was read. */
+const stepOf = (said: StepStatus): StepDetail => ({
+  path: said.name, phase: said.phase, round: said.round ?? 1, attempt: said.attempts ?? 0, tasks: [],
+  ...(said.startedAt !== undefined && { startedAt: said.startedAt }), ...(said.finishedAt !== undefined && { finishedAt: said.finishedAt }),
+  ...(said.failure && { failure: said.failure }), ...(said.rollbackFailure && { rollbackFailure: said.rollbackFailure }),
+});
 
 function tabsOf(step: StepDetail): Tab<Part>[] {
   const tabs: Tab<Part>[] = [{ id: "summary", label: "Summary" }];
