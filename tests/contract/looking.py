@@ -81,7 +81,7 @@ class Looking:
     def client(self) -> httpx.AsyncClient:
         return self.gateway.client
 
-    async def get(self, path: str, token: str | None = "token-of-ann", **query: Any) -> httpx.Response:
+    async def get(self, path: str, /, token: str | None = "token-of-ann", **query: Any) -> httpx.Response:
         """Ask, and hold the answer against the document."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         answer = await self.client.get(f"/api/v1/{path}", headers=headers, params=query)
@@ -178,6 +178,7 @@ def let(people: People, name: str, *namespaces: str) -> str:
 async def looking(
     *namespaces: str,
     ready: bool = True,
+    kind: type[ShownRun] = ShownRun,
     acts: bool = True,
     wait_seconds: float = 5.0,
     heartbeat_seconds: float = HEARTBEAT_SECONDS,
@@ -194,7 +195,7 @@ async def looking(
     let(people, "root", "", "shop", "bank")
     people.let("ed")
     store = MemoryStore()
-    run = ShownRun(store, keyring=replace(KEYS, sealing=KEY))
+    run = kind(store, keyring=replace(KEYS, sealing=KEY))
     async with ApiServer().serve() as server, server.client() as client, server.client() as lists:
         mirror = RunMirror(lists, namespaces)
         api = ApiAccess(

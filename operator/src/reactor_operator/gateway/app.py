@@ -21,6 +21,7 @@ from reactor_operator.encryption import NO_KEYS, Keyring
 from reactor_operator.gateway import pool_requests, requests
 from reactor_operator.gateway.answer import Answer
 from reactor_operator.gateway.api.routes import ApiAccess, api_routes
+from reactor_operator.gateway.api.stored import ShownStore
 from reactor_operator.gateway.metrics import GatewayMetrics
 from reactor_operator.gateway.pools import LEASE_SECONDS, PoolService, PoolStore
 from reactor_operator.gateway.signals import SignalAccess, SignalService, SignalStore
@@ -36,7 +37,7 @@ _EVERY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _LARGE_BODIES_AT_ONCE = 2
 
 
-class GatewayStore(TaskStore, PoolStore, SignalStore, WebhookStore, Protocol):
+class GatewayStore(TaskStore, PoolStore, SignalStore, WebhookStore, ShownStore, Protocol):
     """What the gateway needs of the store."""
 
 

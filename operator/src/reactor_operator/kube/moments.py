@@ -23,6 +23,11 @@ def render_moment(ms: int) -> str:
     return _render_second(ms // 1000)
 
 
+def render_moment_ms(ms: int) -> str:
+    """Return `2026-01-31T12:00:00.250Z` for int ms since the epoch."""
+    return f"{_render_second(ms // 1000)[:-1]}.{ms % 1000:03}Z"
+
+
 @lru_cache(maxsize=4096)
 def _render_second(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -18,7 +18,7 @@ SHOWN = 100
 
 def render_interrupts(plan: Plan, state: RunState) -> list[JsonObject]:
     """Return what the status lists, the first ones where there are many."""
-    return [_render(*one) for one in islice(taking_payloads(plan, state), SHOWN)]
+    return [render_interrupt(*one) for one in islice(taking_payloads(plan, state), SHOWN)]
 
 
 def taking_payloads(plan: Plan, state: RunState) -> Iterator[tuple[str, StepPlan, StepState]]:
@@ -27,7 +27,8 @@ def taking_payloads(plan: Plan, state: RunState) -> Iterator[tuple[str, StepPlan
         yield from open_interrupts(plan, state)
 
 
-def _render(path: str, plan: StepPlan, step: StepState) -> JsonObject:
+def render_interrupt(path: str, plan: StepPlan, step: StepState) -> JsonObject:
+    """Return an interrupt that waits."""
     waits, state = plan.interrupt, step.interrupt
     assert waits is not None
     assert state is not None

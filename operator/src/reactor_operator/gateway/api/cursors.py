@@ -15,6 +15,8 @@ Key = tuple[int | str, ...]
 RUNS = ("runs", int, str, str)
 INBOX = ("inbox", int, str, str, str)
 REACTORS = ("reactors", str, str)
+HISTORY, VALUE, ELEMENTS = ("history", int), ("value", int), ("elements", int)
+_MOST = 2**53
 Shape = tuple[str | type, ...]
 
 
@@ -36,3 +38,10 @@ def parse_cursor(shape: Shape, text: str | None) -> Key | None:
         line = "cursor: found one that no page of this list gave, expected the `next` of the page before, as it is"
         raise Refusal(400, "the query is not one that is known here", errors=(line,))
     return tuple(key)
+
+
+def number_in(shape: Shape, text: str | None) -> int:
+    """Return the number that a text stands for, 0 where there is none. Raises Refusal (400)."""
+    key = parse_cursor(shape, text)
+    number = key[0] if key is not None else 0
+    return max(0, min(number, _MOST)) if isinstance(number, int) else 0

@@ -24,13 +24,18 @@ from reactor_operator.gateway.api.answers import (
     RunPage,
     SessionAnswer,
 )
+from reactor_operator.gateway.api.details import ElementPage, HistoryAnswer, StepAnswer, ValueAnswer
 from reactor_operator.gateway.api.queries import (
     ChangesQuery,
+    ElementsQuery,
+    HistoryQuery,
     InboxQuery,
     NothingAsked,
     ReactorsQuery,
     RunsQuery,
     SessionQuery,
+    StepQuery,
+    ValueQuery,
 )
 from reactor_operator.gateway.origins import HEADER, VALUE
 from reactor_operator.gateway.posted import PostedRequest
@@ -125,6 +130,38 @@ DESCRIBED = (
         right="create reactorsignals",
         answer=RequestAnswer,
         codes=_ANSWERED,
+    ),
+    Described(
+        path="/api/v1/runs/{namespace}/{name}/history",
+        name="getRunHistory",
+        summary="Transitions of a run and of its steps, oldest first.",
+        right="get reactorruns",
+        query=HistoryQuery,
+        answer=HistoryAnswer,
+    ),
+    Described(
+        path="/api/v1/runs/{namespace}/{name}/step",
+        name="getRunStep",
+        summary="A step of a run, with its tasks and what it was given.",
+        right="get reactorruns; payload schema: get reactors",
+        query=StepQuery,
+        answer=StepAnswer,
+    ),
+    Described(
+        path="/api/v1/runs/{namespace}/{name}/value",
+        name="getRunValue",
+        summary="One level of a document of a run, by page.",
+        right="get reactorruns; sensitive documents are shown to nobody",
+        query=ValueQuery,
+        answer=ValueAnswer,
+    ),
+    Described(
+        path="/api/v1/runs/{namespace}/{name}/elements",
+        name="listElements",
+        summary="Elements of a map by their index.",
+        right="get reactorruns",
+        query=ElementsQuery,
+        answer=ElementPage,
     ),
     Described(
         path="/api/v1/reactors",
@@ -240,7 +277,8 @@ def _in_query(query: type[Model]) -> Sequence[Document]:
     for name, property_ in schema.get("properties", {}).items():
         written = _inlined(property_, defined)
         description = written.pop("description", "")
-        parameters.append({"name": name, "in": "query", "description": description, "schema": written})
+        required = {"required": True} if name in schema.get("required", ()) else {}
+        parameters.append({"name": name, "in": "query", "description": description, **required, "schema": written})
     return parameters
 
 

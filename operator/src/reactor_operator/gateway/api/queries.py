@@ -6,6 +6,7 @@ did not ask for.
 """
 
 import re
+from enum import StrEnum
 from typing import Annotated, Any, TypeVar, get_origin
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -66,6 +67,8 @@ Time = Annotated[
     str, Field(strict=True, max_length=64, json_schema_extra={"format": "date-time"}), AfterValidator(_is_moment)
 ]
 Line = Annotated[str, Field(strict=True, min_length=1, max_length=253), AfterValidator(_is_one_line)]
+StepPath = Annotated[str, Field(strict=True, min_length=1, max_length=1024), AfterValidator(_is_one_line)]
+Pointer = Annotated[str, Field(strict=True, max_length=1024, pattern=r"^(/[^/]*)*$")]
 Cursor = Annotated[str, Field(strict=True, min_length=1, max_length=1024)]
 Namespaces = Annotated[tuple[Namespace, ...], Field(max_length=MOST_NAMED)]
 _NAMESPACES = "Of these namespaces. Unset: of all that the caller may look into."
@@ -92,6 +95,50 @@ class ReactorsQuery(Model):
     """Which reactors are listed."""
 
     namespace: Namespaces = Field(default=(), description=_NAMESPACES)
+    limit: Limit = 100
+    cursor: Optional[Cursor] = Field(default=None, description=_CURSOR)
+
+
+class HistoryQuery(Model):
+    """Which transitions are shown."""
+
+    path: Optional[StepPath] = Field(default=None, description="Of this step alone.")
+    limit: Limit = 100
+    cursor: Optional[Cursor] = Field(default=None, description=_CURSOR)
+
+
+class StepQuery(Model):
+    """Which step is shown."""
+
+    path: StepPath = Field(description="The path of the step, also in an element: rows[7]/approve.")
+
+
+class ValueOf(StrEnum):
+    """Which document of a step, or of the run, is shown."""
+
+    ARGUMENTS = "arguments"
+    RESULT = "result"
+    INPUTS = "inputs"
+    OUTPUT = "output"
+
+
+class ValueQuery(Model):
+    """Which part of which document is shown."""
+
+    of: ValueOf = Field(description="Of a step its arguments or result; of the run its inputs or output.")
+    path: Optional[StepPath] = Field(default=None, description="The step. Unset: the run.")
+    pointer: Pointer = Field(default="", description="A JSON Pointer (RFC 6901): /rows/3. Empty: all of it.")
+    limit: Limit = 100
+    cursor: Optional[Cursor] = Field(default=None, description=_CURSOR)
+
+
+class ElementsQuery(Model):
+    """Which elements of a map are shown."""
+
+    path: StepPath = Field(description="The path of the map.")
+    phase: Annotated[tuple[Line, ...], Field(max_length=MOST_NAMED)] = Field(
+        default=(), description="In one of these phases."
+    )
     limit: Limit = 100
     cursor: Optional[Cursor] = Field(default=None, description=_CURSOR)
 

@@ -16,7 +16,10 @@ from starlette.routing import Route
 from reactor_operator.gateway.answer import Answer
 from reactor_operator.gateway.api.acting import RequestService
 from reactor_operator.gateway.api.changes import HEARTBEAT_SECONDS, STREAM_SECONDS, ChangeService
+from reactor_operator.gateway.api.documents import DocumentService
+from reactor_operator.gateway.api.elements import ElementService
 from reactor_operator.gateway.api.forms import KnownForms
+from reactor_operator.gateway.api.histories import HistoryService
 from reactor_operator.gateway.api.openapi import openapi_document
 from reactor_operator.gateway.api.pinned import Reactors
 from reactor_operator.gateway.api.ports import Mirror, Objects
@@ -24,13 +27,14 @@ from reactor_operator.gateway.api.queries import NothingAsked, parse_query
 from reactor_operator.gateway.api.rendering import answer_of
 from reactor_operator.gateway.api.services import InboxService, ReactorService, RunService, mirrored
 from reactor_operator.gateway.api.session import SessionService
+from reactor_operator.gateway.api.steps import StepService
+from reactor_operator.gateway.api.stored import ShownStore, StoredRuns
 from reactor_operator.gateway.api.viewers import Viewers
 from reactor_operator.gateway.bodies import Refusal
 from reactor_operator.gateway.reviews import Reviews
 from reactor_operator.gateway.signals import SignalService
 from reactor_operator.gateway.troubles import answer_to
 from reactor_operator.gateway.turns import HeldResponse
-from reactor_operator.store.port import RunStore
 
 Ask = Callable[[Request], Awaitable[Answer | Response]]
 _EVERY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -54,7 +58,7 @@ class ApiAccess:
 
 
 def api_routes(
-    access: ApiAccess, store: RunStore, observe: Observe, signals: SignalService | None = None
+    access: ApiAccess, store: ShownStore, observe: Observe, signals: SignalService | None = None
 ) -> list[Route]:
     """Return the routes. `signals`: what hands requests in; None: nobody may act here."""
     mirror, live = access.mirror, access.live
@@ -65,6 +69,9 @@ def api_routes(
     defined = ReactorService(viewers, mirror, live, reactors)
     inbox = InboxService(viewers, mirror, KnownForms(live, reactors))
     changes = ChangeService(viewers, mirror, access.heartbeat_seconds, access.stream_seconds)
+    stored = StoredRuns(store, live)
+    histories, steps = HistoryService(viewers, stored), StepService(viewers, stored, has_pods=not access.laptop)
+    documents, elements = DocumentService(viewers, stored), ElementService(viewers, stored)
     release = version("reactor-operator")
     session = SessionService(viewers=viewers, version=release, acts=signals is not None, laptop=access.laptop)
     acting = RequestService(viewers, signals)
@@ -86,6 +93,10 @@ def api_routes(
         "/api/v1/runs": ("api runs", runs.page),
         "/api/v1/runs/{namespace}/{name}": ("api run", runs.get),
         "/api/v1/runs/{namespace}/{name}/graph": ("api graph", runs.graph),
+        "/api/v1/runs/{namespace}/{name}/history": ("api history", histories.page),
+        "/api/v1/runs/{namespace}/{name}/step": ("api step", steps.get),
+        "/api/v1/runs/{namespace}/{name}/value": ("api value", documents.get),
+        "/api/v1/runs/{namespace}/{name}/elements": ("api elements", elements.page),
         "/api/v1/runs/{namespace}/{name}/requests/{id:path}": ("api request look", acting.look),
         "/api/v1/reactors": ("api reactors", defined.page),
         "/api/v1/reactors/{namespace}/{name}": ("api reactor", defined.get),
