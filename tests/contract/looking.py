@@ -8,6 +8,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -181,6 +182,7 @@ async def looking(
     kind: type[ShownRun] = ShownRun,
     acts: bool = True,
     wait_seconds: float = 5.0,
+    dashboard: Path | None = None,
     heartbeat_seconds: float = HEARTBEAT_SECONDS,
     stream_seconds: float = STREAM_SECONDS,
 ) -> AsyncIterator[Looking]:
@@ -206,7 +208,10 @@ async def looking(
             stream_seconds=stream_seconds,
         )
         signals = SignalAccess(reviews=people, runs=people, wait_seconds=wait_seconds) if acts else None
-        async with running_gateway(store, KEYS, signals=signals, api=api) as gateway, following(mirror, ready=ready):
+        async with (
+            running_gateway(store, KEYS, signals=signals, api=api, dashboard=dashboard) as gateway,
+            following(mirror, ready=ready),
+        ):
             look = Looking(gateway, server, people, run, mirror)
             await look.put_reactor("x", SPEC)
             await look.put_reactor("line", LINE)

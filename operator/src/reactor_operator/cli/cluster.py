@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from reactor_operator.cli.errors import ClusterError
 from reactor_operator.cli.options import ClusterOptions
-from reactor_operator.kube.access import NoAccess, load_access
+from reactor_operator.kube.access import Access, NoAccess, load_access
 from reactor_operator.kube.client import KubeClient, PatchType
 from reactor_operator.kube.errors import ApiError, ApiUnavailable
 from reactor_operator.kube.fields import JsonObject, text_at
@@ -26,10 +26,11 @@ FIELD_MANAGER = "reactor"
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A client and the namespace that is meant where none is said."""
+    """A client, the namespace that is meant where none is said, and what the client was made of."""
 
     client: KubeClient
     namespace: str
+    access: Access
 
     async def get(self, kind: Kind, name: str) -> JsonObject:
         """Return an object. Raises ClusterError where there is none, naming those that come near."""
@@ -62,20 +63,21 @@ class Cluster:
 def on_cluster(options: ClusterOptions, work: Callable[[Cluster], Coroutine[None, None, T]]) -> T:
     """Do `work` with a cluster, and put what the API server says against it in few words."""
 
-    async def connected() -> T:
-        async with _connect(options) as cluster:
+    async def do() -> T:
+        async with connected(options) as cluster:
             return await work(cluster)
 
-    return asyncio.run(connected())
+    return asyncio.run(do())
 
 
 @asynccontextmanager
-async def _connect(options: ClusterOptions) -> AsyncIterator[Cluster]:
+async def connected(options: ClusterOptions) -> AsyncIterator[Cluster]:
+    """Give a cluster, until the block ends. Raises ClusterError, also in place of what its API server says."""
     _refuse_missing(options.kubeconfig)
     try:
         access = await load_access(options.kubeconfig, options.context)
         async with KubeClient(access) as client:
-            yield Cluster(client, options.namespace or access.namespace)
+            yield Cluster(client, options.namespace or access.namespace, access)
     except NoAccess as error:
         raise ClusterError(f"{error}; choose with --kubeconfig and --context") from None
     except ApiUnavailable as error:

@@ -106,12 +106,31 @@ def dashboard(
         int, typer.Option("--port", metavar="PORT", min=0, max=65_535, help="The port on this machine. 0: a free one.")
     ] = 0,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
+    service_account: Annotated[
+        str | None,
+        typer.Option(
+            "--service-account", metavar="[NAMESPACE/]NAME", help="Ask as this ServiceAccount of the cluster."
+        ),
+    ] = None,
+    gateway_namespace: Annotated[
+        str | None, typer.Option("--gateway-namespace", metavar="NAMESPACE", help="Where the gateway is, if not found.")
+    ] = None,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Show runs in a browser, and let them be acted on there."""
-    from reactor_operator.cli.dashboard.state import StateDashboard
+    """Show runs in a browser, and let them be acted on there: those of a cluster, or of a state file."""
+    if state is not None:
+        from reactor_operator.cli.dashboard.state import StateDashboard
 
-    assert state is not None
-    raise typer.Exit(StateDashboard(state=state, path=path, port=port, browser=not no_browser).execute())
+        raise typer.Exit(StateDashboard(state=state, path=path, port=port, browser=not no_browser).execute())
+    from reactor_operator.cli.dashboard.over_cluster import ClusterDashboard
+
+    command = ClusterDashboard(
+        target=ClusterOptions(namespace, context, kubeconfig), gateway_namespace=gateway_namespace,
+        service_account=service_account, port=port, browser=not no_browser,
+    )  # fmt: skip
+    raise typer.Exit(command.execute())
 
 
 @app.command("results")
