@@ -4,6 +4,7 @@ In: a reactor, what each task comes to. Out: the state of the run in the store, 
 a state that no engine decided on.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -89,6 +90,7 @@ class StagedRun(World):
         self.spec: dict[str, Any] = {"reactorRef": {"name": reactor}, "inputs": inputs}
         self._evaluator = evaluator
         self._played = 0
+        self._one_at_a_time = asyncio.Lock()
         self._shown: object = None
         self.created_at = self.moving.now()
 
@@ -98,16 +100,17 @@ class StagedRun(World):
 
     async def play(self) -> None:
         """Let everything happen that can: reconcile, and report what started tasks come to, until nothing new starts."""
-        while True:
-            self.clock.time = self.moving.now()
-            await self.reconciler.reconcile(self.ref)
-            started = self.started[self._played :]
-            if not started:
-                break
-            self._played = len(self.started)
-            for task in started:
-                await self.report_task(task, self.script(task))
-        await self.show()
+        async with self._one_at_a_time:
+            while True:
+                self.clock.time = self.moving.now()
+                await self.reconciler.reconcile(self.ref)
+                started = self.started[self._played :]
+                if not started:
+                    break
+                self._played = len(self.started)
+                for task in started:
+                    await self.report_task(task, self.script(task))
+            await self.show()
 
     async def report_task(self, task: Task, outcome: object) -> None:
         """Record what a task came to, as the gateway would."""

@@ -104,6 +104,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{namespace}/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Transitions of a run and of its steps, oldest first.
+         * @description Needs the right to: get reactorruns.
+         */
+        get: operations["getRunHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{namespace}/{name}/step": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A step of a run, with its tasks and what it was given.
+         * @description Needs the right to: get reactorruns; payload schema: get reactors.
+         */
+        get: operations["getRunStep"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{namespace}/{name}/value": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One level of a document of a run, by page.
+         * @description Needs the right to: get reactorruns; sensitive documents are shown to nobody.
+         */
+        get: operations["getRunValue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{namespace}/{name}/elements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Elements of a map by their index.
+         * @description Needs the right to: get reactorruns.
+         */
+        get: operations["listElements"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/reactors": {
         parameters: {
             query?: never;
@@ -235,6 +315,28 @@ export interface components {
          */
         Assumed: "standing" | "undone";
         /**
+         * CauseAnswer
+         * @description Why something moved.
+         */
+        CauseAnswer: {
+            /**
+             * Type
+             * @description The event that was decided on: TaskSucceeded, CancelRequested, TimePassed …
+             */
+            type: string;
+            /**
+             * By
+             * @description Who asked for it, where somebody did.
+             * @default null
+             */
+            by?: string;
+            /**
+             * Text
+             * @description Why, in one line; may be empty. Never a value.
+             */
+            text: string;
+        };
+        /**
          * Condition
          * @description One aspect of the object's state, for kubectl wait and other tools.
          */
@@ -303,6 +405,78 @@ export interface components {
              * @description When it was given up.
              */
             at: string;
+        };
+        /**
+         * ElementItem
+         * @description An element of a map.
+         */
+        ElementItem: {
+            /**
+             * Index
+             * @description Its place, from 0.
+             */
+            index: number;
+            /**
+             * Phase
+             * @description Of one that has ended: Succeeded, Skipped, Failed, Stopped or Undone; else where its outermost step is.
+             */
+            phase: string;
+            /**
+             * Attempt
+             * @description The attempt; unset of one that has ended.
+             * @default null
+             */
+            attempt?: number;
+            /**
+             * Startedat
+             * Format: date-time
+             * @description When it started, as long as that is kept.
+             * @default null
+             */
+            startedAt?: string;
+            /**
+             * Finishedat
+             * Format: date-time
+             * @description When it ended, as long as that is kept.
+             * @default null
+             */
+            finishedAt?: string;
+            /**
+             * Message
+             * @description Why it failed, or waits.
+             * @default null
+             */
+            message?: string;
+            /**
+             * Waiting
+             * @description How many interrupts wait in it.
+             */
+            waiting: number;
+        };
+        /**
+         * ElementPage
+         * @description Elements of a map that were begun, by their index.
+         */
+        ElementPage: {
+            /**
+             * Items
+             * @description The elements. A page may be empty and have a next one: so many elements were looked through.
+             */
+            items: components["schemas"]["ElementItem"][];
+            /**
+             * Total
+             * @description All of them; unset while pages are still to come.
+             * @default null
+             */
+            total?: number;
+            /** @description How many are where. */
+            counts: components["schemas"]["MapDetail"];
+            /**
+             * Next
+             * @description The cursor of the next page; unset on the last one.
+             * @default null
+             */
+            next?: string;
         };
         /**
          * ErrorAnswer
@@ -493,6 +667,28 @@ export interface components {
             phase?: string;
         };
         /**
+         * HistoryAnswer
+         * @description What became of a run, oldest first.
+         */
+        HistoryAnswer: {
+            /**
+             * Items
+             * @description The transitions.
+             */
+            items: components["schemas"]["TransitionItem"][];
+            /**
+             * Next
+             * @description The cursor of the next page; unset on the last one.
+             * @default null
+             */
+            next?: string;
+            /**
+             * Dropped
+             * @description How many of the oldest are no longer kept.
+             */
+            dropped: number;
+        };
+        /**
          * InboxItem
          * @description An interrupt that waits for a signal.
          */
@@ -640,7 +836,65 @@ export interface components {
              */
             lastRejection?: string;
         };
+        /**
+         * JsonType
+         * @description What a JSON document is.
+         * @enum {string}
+         */
+        JsonType: "object" | "array" | "string" | "number" | "boolean" | "null" | "unknown";
         JsonValue: unknown;
+        /**
+         * MapDetail
+         * @description How far a map has come, in elements.
+         */
+        MapDetail: {
+            /**
+             * Total
+             * @description All of them; unset while pages are still to come.
+             * @default null
+             */
+            total?: number;
+            /**
+             * Opened
+             * @description Begun.
+             */
+            opened: number;
+            /**
+             * Inflight
+             * @description Begun and not ended, or being reversed.
+             */
+            inFlight: number;
+            /**
+             * Succeeded
+             * @description Ended well, whatever was undone since.
+             */
+            succeeded: number;
+            /**
+             * Failed
+             * @description Failed for good.
+             */
+            failed: number;
+            /**
+             * Skipped
+             * @description Had nothing to do.
+             */
+            skipped: number;
+            /**
+             * Kept
+             * @description Of these something can be reversed.
+             */
+            kept: number;
+            /**
+             * Undone
+             * @description Reversed.
+             */
+            undone: number;
+            /**
+             * Unreversed
+             * @description Could not be reversed.
+             */
+            unreversed: number;
+        };
         /**
          * MapStatus
          * @description How far a map has come, in elements.
@@ -1563,6 +1817,108 @@ export interface components {
             by?: string;
         };
         /**
+         * StepAnswer
+         * @description A step of a run, also one in an element.
+         */
+        StepAnswer: {
+            /**
+             * Path
+             * @description Its path.
+             */
+            path: string;
+            /** @description Where it is. */
+            phase: components["schemas"]["StepPhase"];
+            /**
+             * Round
+             * @description From 1.
+             */
+            round: number;
+            /**
+             * Attempt
+             * @description The attempt of the action in hand; 0 before the first one.
+             */
+            attempt: number;
+            /**
+             * Maxattempts
+             * @description How often it is attempted at most.
+             * @default null
+             */
+            maxAttempts?: number;
+            /**
+             * Reason
+             * @description Why its task cannot start.
+             * @default null
+             */
+            reason?: string;
+            /**
+             * Startedat
+             * Format: date-time
+             * @description When it first started.
+             * @default null
+             */
+            startedAt?: string;
+            /**
+             * Finishedat
+             * Format: date-time
+             * @description When it ended.
+             * @default null
+             */
+            finishedAt?: string;
+            /**
+             * Dueat
+             * Format: date-time
+             * @description When its timer is due.
+             * @default null
+             */
+            dueAt?: string;
+            /**
+             * Timer
+             * @description What is due then: Timeout, Retry or Pending.
+             * @default null
+             */
+            timer?: string;
+            /**
+             * @description Why it failed.
+             * @default null
+             */
+            failure?: components["schemas"]["StepFailure"];
+            /**
+             * @description Why it could not be reversed.
+             * @default null
+             */
+            rollbackFailure?: components["schemas"]["StepFailure"];
+            /**
+             * @description What its tasks are given.
+             * @default null
+             */
+            arguments?: components["schemas"]["ValueInfo"];
+            /**
+             * @description What came of it.
+             * @default null
+             */
+            result?: components["schemas"]["ValueInfo"];
+            /**
+             * @description What stands for its result where it fails.
+             * @default null
+             */
+            fallback?: components["schemas"]["ValueInfo"];
+            /**
+             * Tasks
+             * @description Its tasks, oldest first; the newest 100 that its history tells.
+             */
+            tasks: components["schemas"]["TaskItem"][];
+            /**
+             * @description Of an interrupt that waits: for what.
+             * @default null
+             */
+            interrupt?: components["schemas"]["InboxItem"];
+            /**
+             * @description Of a map that has begun.
+             * @default null
+             */
+            map?: components["schemas"]["MapDetail"];
+        };
+        /**
          * StepFailure
          * @description Why a step failed.
          */
@@ -1733,6 +2089,243 @@ export interface components {
              * @description When it ended.
              */
             finishedAt: string;
+        };
+        /**
+         * TaskItem
+         * @description One launch that did one action for a step.
+         */
+        TaskItem: {
+            /**
+             * Task
+             * @description Its key, by which its log is asked for.
+             */
+            task: string;
+            /**
+             * Path
+             * @description The step.
+             */
+            path: string;
+            /**
+             * Action
+             * @description run, compensate or undo.
+             */
+            action: string;
+            /**
+             * Round
+             * @description The round of the step.
+             */
+            round: number;
+            /**
+             * Attempt
+             * @description The attempt.
+             */
+            attempt: number;
+            /**
+             * Launch
+             * @description One more each time a lost pod was replaced.
+             */
+            launch: number;
+            /** @description How it ended; Running until then. */
+            phase: components["schemas"]["TaskPhase"];
+            /**
+             * Startedat
+             * Format: date-time
+             * @description When it was launched; unset where that is dropped.
+             * @default null
+             */
+            startedAt?: string;
+            /**
+             * Finishedat
+             * Format: date-time
+             * @description When its end was decided on.
+             * @default null
+             */
+            finishedAt?: string;
+            /**
+             * Pod
+             * @description Its pod, also one that is gone; unset for tasks of pools.
+             * @default null
+             */
+            pod?: string;
+            /**
+             * Worker
+             * @description The worker of the pool that did it, where it is known.
+             * @default null
+             */
+            worker?: string;
+            /**
+             * Node
+             * @description The node that it ran on, where it is known.
+             * @default null
+             */
+            node?: string;
+            /**
+             * Message
+             * @description Why it ended as it did.
+             * @default null
+             */
+            message?: string;
+            /**
+             * Logs
+             * @description true: a log may be asked for.
+             */
+            logs: boolean;
+        };
+        /**
+         * TaskPhase
+         * @description Where a task is.
+         * @enum {string}
+         */
+        TaskPhase: "Running" | "Succeeded" | "Failed" | "Lost" | "Cancelled";
+        /**
+         * TransitionItem
+         * @description The run or a step went from one phase to another, or to another task in the same phase.
+         */
+        TransitionItem: {
+            /**
+             * Number
+             * @description 1 for the first one of the run.
+             */
+            number: number;
+            /**
+             * At
+             * Format: date-time
+             * @description When it was decided on.
+             */
+            at: string;
+            /**
+             * Path
+             * @description The step; empty for the run itself.
+             */
+            path: string;
+            /**
+             * From
+             * @description The phase before.
+             */
+            from: string;
+            /**
+             * To
+             * @description The phase after.
+             */
+            to: string;
+            /**
+             * Round
+             * @description The round of the step.
+             */
+            round: number;
+            /**
+             * Attempt
+             * @description The attempt; 0 where it has no task.
+             */
+            attempt: number;
+            /**
+             * Action
+             * @description What the task does: run, compensate or undo.
+             * @default null
+             */
+            action?: string;
+            /**
+             * Launched
+             * @description The key of the task that was launched with it.
+             * @default null
+             */
+            launched?: string;
+            /**
+             * Ended
+             * @description The key of the task that ended with it.
+             * @default null
+             */
+            ended?: string;
+            /** @description Why. */
+            cause: components["schemas"]["CauseAnswer"];
+        };
+        /**
+         * ValueAnswer
+         * @description One level of a document, a page of it.
+         */
+        ValueAnswer: {
+            /** @description What it is. */
+            type: components["schemas"]["JsonType"];
+            /**
+             * Bytes
+             * @description Its size.
+             */
+            bytes: number;
+            /**
+             * Length
+             * @description How many members or characters it has.
+             * @default null
+             */
+            length?: number;
+            /**
+             * Items
+             * @description Members of an object or an array, in their order.
+             * @default null
+             */
+            items?: components["schemas"]["ValueMember"][];
+            /**
+             * Text
+             * @description Of a string: a part of it.
+             * @default null
+             */
+            text?: string;
+            /**
+             * @description A number, a boolean or null.
+             * @default null
+             */
+            value?: components["schemas"]["JsonValue"];
+            /**
+             * Next
+             * @description The cursor of the next page; unset on the last one.
+             * @default null
+             */
+            next?: string;
+        };
+        /**
+         * ValueInfo
+         * @description A document: how large it is and, where it is small and not sensitive, itself.
+         */
+        ValueInfo: {
+            /**
+             * Bytes
+             * @description Its size as it is stored.
+             */
+            bytes: number;
+            /** @description What it is; unknown where it is sensitive, too large, or gone. */
+            type: components["schemas"]["JsonType"];
+            /**
+             * Sensitive
+             * @description true: nobody is shown it.
+             */
+            sensitive: boolean;
+            /**
+             * @description The document, where it is small.
+             * @default null
+             */
+            value?: components["schemas"]["JsonValue"];
+        };
+        /**
+         * ValueMember
+         * @description A member of a document.
+         */
+        ValueMember: {
+            /**
+             * Key
+             * @description Its name, or its place from 0.
+             */
+            key: string;
+            /**
+             * Bytes
+             * @description Its size.
+             */
+            bytes: number;
+            /** @description What it is. */
+            type: components["schemas"]["JsonType"];
+            /**
+             * @description Itself, where it is small.
+             * @default null
+             */
+            value?: components["schemas"]["JsonValue"];
         };
         /**
          * ValueReference
@@ -2234,6 +2827,344 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RequestAnswer"];
+                };
+            };
+            /** @description The API server or the store is away, or the runs are not listed yet: repeat the request. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    getRunHistory: {
+        parameters: {
+            query?: {
+                /** @description Of this step alone. */
+                path?: string;
+                /** @description How many are shown at most. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Transitions of a run and of its steps, oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryAnswer"];
+                };
+            };
+            /** @description The query is not one that is known here: a line for everything that is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description No token that the API server knows. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description A right is missing; it is named. Of a request also: a page of another origin may have made it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is none of the name, or the namespace is not watched. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Another method than that of the address. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The API server or the store is away, or the runs are not listed yet: repeat the request. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    getRunStep: {
+        parameters: {
+            query: {
+                /** @description The path of the step, also in an element: rows[7]/approve. */
+                path: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A step of a run, with its tasks and what it was given. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StepAnswer"];
+                };
+            };
+            /** @description The query is not one that is known here: a line for everything that is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description No token that the API server knows. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description A right is missing; it is named. Of a request also: a page of another origin may have made it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is none of the name, or the namespace is not watched. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Another method than that of the address. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The API server or the store is away, or the runs are not listed yet: repeat the request. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    getRunValue: {
+        parameters: {
+            query: {
+                /** @description Which document of a step, or of the run, is shown. */
+                of: "arguments" | "result" | "inputs" | "output";
+                /** @description The step. Unset: the run. */
+                path?: string;
+                /** @description A JSON Pointer (RFC 6901): /rows/3. Empty: all of it. */
+                pointer?: string;
+                /** @description How many are shown at most. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One level of a document of a run, by page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ValueAnswer"];
+                };
+            };
+            /** @description The query is not one that is known here: a line for everything that is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description No token that the API server knows. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description A right is missing; it is named. Of a request also: a page of another origin may have made it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is none of the name, or the namespace is not watched. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Another method than that of the address. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The API server or the store is away, or the runs are not listed yet: repeat the request. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    listElements: {
+        parameters: {
+            query: {
+                /** @description The path of the map. */
+                path: string;
+                /** @description In one of these phases. */
+                phase?: string[];
+                /** @description How many are shown at most. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Elements of a map by their index. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElementPage"];
+                };
+            };
+            /** @description The query is not one that is known here: a line for everything that is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description No token that the API server knows. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description A right is missing; it is named. Of a request also: a page of another origin may have made it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is none of the name, or the namespace is not watched. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Another method than that of the address. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description The API server or the store is away, or the runs are not listed yet: repeat the request. */

@@ -47,5 +47,6 @@ export function Took({ from, to }: TookProps): ReactNode {
   const start = parseMoment(from);
   if (start === undefined) return null;
   const end = parseMoment(to);
+  if (from && to && end === start && !`${from}${to}`.includes(".")) return <span className="took">under 1 s</span>; // whole seconds say no more
   return <span className="took">{renderDuration((end ?? Math.max(time, start)) - start)}</span>;
 }
