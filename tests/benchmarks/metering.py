@@ -1,10 +1,11 @@
-"""What counting costs: CPU of a chain of steps over Redis, with and without it, in turns and in one process.
+"""What counting and tracing cost: CPU of a chain of steps over Redis, with and without, in turns and in one process.
 
     .venv/bin/python -m tests.benchmarks.metering [PAIRS]
 
 In: nothing. Out: both figures and their ratio; and how much of the CPU of the runs that are counted is spent in the
-calls that count, which other work on the machine disturbs less. Nothing but the reconciler and the store is measured:
-there is no API server, and tasks end when they start, so on a cluster the share is smaller.
+calls that count, in those that tell spans and in what encodes these for a collector (nothing is sent here), which
+other work on the machine disturbs less. Nothing but the reconciler and the store is measured: there is no API server,
+and tasks end when they start, so on a cluster the share is a fifth of it.
 """
 
 import asyncio
@@ -12,17 +13,23 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from prometheus_client import CollectorRegistry
 
 from reactor_operator.evaluation.evaluator import ProcessEvaluator
 from reactor_operator.ports import RunRef
 from reactor_operator.reconciling.records import Decided, KnownRun
 from reactor_operator.running.series import OperatorSeries
+from reactor_operator.running.traces import SpanSink
 from reactor_operator.store.port import Commit
 from reactor_operator.store.redis import RedisStore
+from reactor_operator.tracing.traces import RunTraces
 from tests.benchmarks.driving import Written, drive, read_run
 from tests.contract.redis_server import RedisServer
 
@@ -36,19 +43,48 @@ _STEP = """  - name: s{number}
 """
 
 
+class Encoding(SpanExporter):
+    """Encodes spans as a collector takes them, sends nothing, and notes the CPU that it took."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Encode."""
+        began = time.thread_time()
+        encode_spans(spans).SerializeToString()
+        self.seconds += time.thread_time() - began
+        return SpanExportResult.SUCCESS
+
+
 class Watched:
-    """Implements `reconciling.meter.Meter`: counts, and notes the CPU that counting took, also that of the store's."""
+    """Implements `reconciling.meter.Meter`: counts and tells spans, and notes the CPU that it took, the store's too."""
 
     def __init__(self) -> None:
         self._series = OperatorSeries.of(CollectorRegistry())
         self._series.runs.told_at = lambda _: 0.0
+        self.encoding = Encoding()
+        self._sink = SpanSink(self.encoding, "bench", timeout_seconds=10.0)
+        self._traces = RunTraces(self._sink.tell)
         self.seconds = 0.0
+        self.telling = 0.0
 
     def committed(self, before: KnownRun, decided: Decided, after: KnownRun, commit: Commit) -> None:
-        """Count."""
+        """Count, and tell what ended."""
         began = time.thread_time()
         self._series.runs.committed(before, decided, after, commit)
-        self.seconds += time.thread_time() - began
+        counted = time.thread_time()
+        self._traces.committed(before, decided, after, commit)
+        self.seconds += counted - began
+        self.telling += time.thread_time() - counted
+
+    def begin(self) -> None:
+        """Forget what it took until now."""
+        self.seconds = self.telling = self.encoding.seconds = 0.0
+
+    def close(self) -> None:
+        """Encode what is left."""
+        self._sink.close()
 
     def launched(self, run: RunRef) -> None:
         """Count."""
@@ -68,11 +104,14 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """CPU (µs) per step of each run, with and without counting, and that of the calls that count."""
+    """CPU (µs) per step of each run, with and without counting, that of the calls that count, of those that tell spans,
+    and of encoding these."""
 
     counted: list[float]
     uncounted: list[float]
     counting: float
+    telling: float
+    encoding: float
 
 
 async def measure(url: str, pairs: int) -> Taken:
@@ -86,12 +125,17 @@ async def measure(url: str, pairs: int) -> Taken:
                 meter = watched if counts else None
                 taken[counts].append(await _one(written, stores[counts], evaluator, f"r{number}-{counts}", meter))
             if number == 0:  # the first pair warms up
-                taken, watched.seconds = {True: [], False: []}, 0.0
+                taken = {True: [], False: []}
+                watched.begin()
     finally:
+        watched.close()
         await evaluator.close()
         for store in stores.values():
             await store.close()
-    return Taken(taken[True], taken[False], watched.seconds / pairs / STEPS * 1e6)
+    counting, telling, encoding = (
+        seconds / pairs / STEPS * 1e6 for seconds in (watched.seconds, watched.telling, watched.encoding.seconds)
+    )
+    return Taken(taken[True], taken[False], counting, telling, encoding)
 
 
 async def _one(
@@ -115,11 +159,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, RedisServer(Path(folder)) as server:
         taken = asyncio.run(measure(server.url, pairs))
     with_it, without = statistics.median(taken.counted), statistics.median(taken.uncounted)
+    of_it = statistics.mean(taken.counted)
     print(
-        f"{pairs} pairs: {without:.0f} µs of CPU per step without, {with_it:.0f} µs with, "
-        f"ratio {with_it / without:.3f}; "
-        f"counting alone {taken.counting:.0f} µs, {taken.counting / statistics.mean(taken.counted):.1%} of it"
+        f"{pairs} pairs: {without:.0f} µs of CPU per step without, {with_it:.0f} µs with, ratio {with_it / without:.3f}"
     )
+    for what, took in (
+        ("counting", taken.counting),
+        ("telling spans", taken.telling),
+        ("encoding them", taken.encoding),
+    ):
+        print(f"{what}: {took:.0f} µs, {took / of_it:.1%} of it")
 
 
 if __name__ == "__main__":

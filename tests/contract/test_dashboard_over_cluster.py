@@ -125,8 +125,8 @@ class TestThrough:
         async with whole(page, tmp_path, capsys) as (look, _, found):
             before = len(look.people.asked)
             for headers in ({}, {"Authorization": "Bearer token-of-root"}):
-                assert (await found.stranger.get("/api/v1/runs", headers=headers)).status_code == 401
-                assert (await found.stranger.post(ASK, json=RESUME, headers=headers | HEADERS)).status_code == 401
+                assert (await found.stranger.get("/api/v1/runs", headers=headers)).status_code == 403
+                assert (await found.stranger.post(ASK, json=RESUME, headers=headers | HEADERS)).status_code == 403
             assert (await found.stranger.get(found.address)).status_code == 403
             for headers in ({"Host": "evil.example"}, {"Origin": "https://evil.example"}):
                 assert (await found.browser.post(ASK, json=RESUME, headers=headers | HEADERS)).status_code == 403

@@ -1,4 +1,5 @@
-"""People who resume the interrupts that they read of: with good payloads and bad ones, twice, and at the last moment.
+"""People who resume the interrupts that they read of: with good payloads and bad ones, twice, and at the last moment;
+or skip them.
 
 In: the status of runs, as it is told. Out: requests, by an annotation or an entry of the status. Never here: what an
 operator knows and did not tell.
@@ -48,7 +49,11 @@ class Resumers:
             self._resume(uid, text_at(interrupt, "step"))
             if self._random.random() < 0.4:
                 self._world.people.ask(uid, ev.CancelRequested(id="", reason="at last"), f"race{self._sent}")
-        elif dice < 0.37 and uid in self._last:
+        elif dice < 0.34 and not self._trusted:
+            self._sent += 1
+            skip = ev.SkipRequested(id="", step=text_at(interrupt, "step"))
+            self._world.people.say(uid, skip, f"skip{self._sent}", in_status=self._random.random() < 0.5)
+        elif dice < 0.4 and uid in self._last:
             request, name = self._last[uid]
             self._world.people.say(uid, request, name, in_status=self._random.random() < 0.5)
         else:

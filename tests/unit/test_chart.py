@@ -118,6 +118,14 @@ def test_the_dashboard_comes_with_the_api_and_not_without() -> None:
     assert with_api.count("REACTOR_HTTP_DASHBOARD") == gateway.count("REACTOR_HTTP_DASHBOARD") == 1
 
 
+def test_the_operator_is_told_of_a_collector_where_one_is_named() -> None:
+    (told,) = re.findall(
+        r"{{- with \.Values\.traces\.endpoint }}\s*- {name: (\w+),", (TEMPLATES / "operator.yaml").read_text()
+    )
+    assert told == "REACTOR_TRACES_ENDPOINT"
+    assert yaml.safe_load((TEMPLATES.parent / "values.yaml").read_text())["traces"] == {"endpoint": ""}
+
+
 def test_every_kind_is_installed_with_the_chart() -> None:
     shipped = {path.name for path in (ROOT / "charts" / "reactor-operator" / "files" / "crds").iterdir()}
     assert shipped == {path.name for path in (ROOT / "crds").iterdir()}

@@ -54,6 +54,12 @@ def test_keys_for_sensitive_values_come_from_a_file_and_stay_out_of_words(
     assert "0123456789" not in str(bad.value)
 
 
+def test_traces_go_nowhere_unless_a_collector_is_named(environment: dict[str, str]) -> None:
+    assert load_operator_settings(environment).traces == ""
+    named = "https://collector:4318/v1/traces"
+    assert load_operator_settings({**environment, "REACTOR_TRACES_ENDPOINT": named}).traces == named
+
+
 def test_signals_by_http_are_off_unless_the_gateway_is_told(environment: dict[str, str]) -> None:
     assert not load_gateway_settings(environment).signals
     assert load_gateway_settings({**environment, "REACTOR_HTTP_SIGNALS": "true"}).signals
@@ -98,6 +104,7 @@ def test_every_problem_is_told_at_once() -> None:
         ("REACTOR_NAMESPACES", "Shop", "DNS label"),
         ("REACTOR_RUNTIME_PULL_POLICY", "Sometimes", "IfNotPresent"),
         ("REACTOR_TOKEN_KEY_FILE", "/nowhere/key", "cannot be read"),
+        ("REACTOR_TRACES_ENDPOINT", "collector:4318", "expected that of a collector, such as http://"),
     ],
 )
 def test_a_wrong_value_says_what_was_expected(

@@ -113,6 +113,7 @@ class TaskOrder:
     sensitive:   what of it must not be shown: in a manifest, in what is reported of a failure.
     after:       the task of the same step whose pod must be known dead before this one starts.
     chunk:       the pod takes this task from a queue of its own, and those that share a chunk with it.
+    traceparent: what the task hands on to those it calls (W3C Trace Context); empty where runs are not traced.
     """
 
     run: RunRef
@@ -130,6 +131,7 @@ class TaskOrder:
     request: bytes | None = None
     sensitive: Sensitive = HARMLESS
     chunk: bool = False
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

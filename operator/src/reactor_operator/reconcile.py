@@ -91,10 +91,11 @@ class Reconciler:
         signalled: Signalled = nothing_signalled,
         opened: Opened = nobody_waits,
         meter: Meter | None = None,
+        traced: bool = False,
     ) -> None:
         self._store = store
         self._meter: Meter = meter if meter is not None else Unmetered()
-        self._effects = Effects(launcher, board, pools=pools is not None, meter=self._meter)
+        self._effects = Effects(launcher, board, pools=pools is not None, meter=self._meter, traced=traced)
         self._reporter = Reporter(board, store)
         self._clock = clock
         self._teller: Teller = teller if teller is not None else Mute()
@@ -107,6 +108,7 @@ class Reconciler:
             places=self._places,
             teller=self._teller,
             meter=self._meter,
+            traced=traced,
             evaluator=evaluator,
             clock=clock,
             keyring=keyring,

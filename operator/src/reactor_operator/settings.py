@@ -72,6 +72,7 @@ class OperatorSettings:
     ttl_after_finished_ms: for runs of which neither they nor their reactor say one; None: they are never deleted.
     signing_keys: the folder that has the keys which sign notifications; None: there are none.
     admission_policy: whether a policy of the cluster refuses a ReactorSignal that says something untrue of who asks.
+    traces:       where the traces of runs go, by OTLP over HTTP; empty: nowhere.
     """
 
     shared: GatewaySettings
@@ -87,6 +88,7 @@ class OperatorSettings:
     ttl_after_finished_ms: int | None = None
     signing_keys: Path | None = None
     admission_policy: bool = False
+    traces: str = ""
 
 
 def load_gateway_settings(environment: Mapping[str, str]) -> GatewaySettings:
@@ -129,6 +131,7 @@ def load_operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
         signing_keys=reading.take("REACTOR_SIGNING_KEYS", _folder_or_none, default=_NO_FILE),
         admission_policy=reading.take("REACTOR_ADMISSION_POLICY", _one_of(("true", "false")), default="false")
         == "true",
+        traces=reading.take("REACTOR_TRACES_ENDPOINT", _collector_or_none, default=_NO_FILE),
     )
     reading.finish()
     return settings
@@ -244,6 +247,18 @@ def _address(text: str) -> str:
     if parts.scheme != "http" or not parts.netloc:
         raise ValueError(f"found {text!r}, expected http://HOST:PORT as pods reach the gateway")
     return text.rstrip("/")
+
+
+def _collector_or_none(text: str) -> str:
+    return "" if text == _NO_FILE else parse_collector(text)
+
+
+def parse_collector(text: str) -> str:
+    """Return the address of a collector of traces. Raises ValueError."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError(f"found {text!r}, expected that of a collector, such as http://HOST:4318/v1/traces")
+    return text
 
 
 def _image(text: str) -> str:

@@ -77,6 +77,7 @@ class Call:
             attempt=environment.attempt,
             idempotency_key=environment.idempotency_key,
             forward_key=environment.forward_key,
+            traceparent=environment.traceparent,
             uncertain=bool(given.get("uncertain")) or environment.uncertain,
             cancellation=self.cancellation,
         )

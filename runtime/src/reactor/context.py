@@ -63,6 +63,7 @@ class Context:
     idempotency_key: hand it to the services you call; the same over attempts of this action.
     forward_key:     in compensate and undo: the key of the action they reverse.
     uncertain:       in compensate and undo: it is not known whether the action took effect.
+    traceparent:     the task's place in the trace of its run, for the header of that name; empty where runs have none.
     cancellation:    set when the task is told to stop; look at `context.cancelled`, or wait for it.
     """
 
@@ -75,6 +76,7 @@ class Context:
         "idempotency_key",
         "run",
         "step",
+        "traceparent",
         "uncertain",
     )
 
@@ -87,6 +89,7 @@ class Context:
         attempt: int = 1,
         idempotency_key: str = "",
         forward_key: str = "",
+        traceparent: str = "",
         uncertain: bool = False,
         cancellation: Cancellation | None = None,
     ) -> None:
@@ -96,6 +99,7 @@ class Context:
         self.attempt = attempt
         self.idempotency_key = idempotency_key
         self.forward_key = forward_key
+        self.traceparent = traceparent
         self.uncertain = uncertain
         self.cancellation = Cancellation() if cancellation is None else cancellation
         self._logger: Logger | None = None

@@ -37,6 +37,7 @@ class TaskEnvironment:
         "secret_arguments",
         "source",
         "step",
+        "traceparent",
         "uncertain",
     )
 
@@ -48,6 +49,7 @@ class TaskEnvironment:
         self.idempotency_key = variables.get("REACTOR_IDEMPOTENCY_KEY", "")
         self.forward_key = variables.get("REACTOR_FORWARD_KEY", "")
         self.uncertain = variables.get("REACTOR_UNCERTAIN", "") == "1"
+        self.traceparent = variables.get("TRACEPARENT", "")
         self.http = variables.get("REACTOR_HTTP", "") == "1"
         self.handler = variables.get("REACTOR_HANDLER", "")
         self.source = variables.get("REACTOR_SOURCE")

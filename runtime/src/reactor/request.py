@@ -86,6 +86,8 @@ class Request:
         yield "Idempotency-Key", environment.idempotency_key
         if environment.action != "run":
             yield "Reactor-Forward-Key", environment.forward_key
+        if environment.traceparent and "traceparent" not in names:
+            yield "traceparent", environment.traceparent
         if "user-agent" not in names:
             yield "User-Agent", "reactor-runtime"
         if self.address.credentials and "authorization" not in names:

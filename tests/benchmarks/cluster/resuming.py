@@ -2,8 +2,8 @@
 
 In: how many runs for each way: an annotation of the run, and `POST /v1/signals` on the gateway. Out: milliseconds from
 the moment at which the request is sent to that at which a watch tells of the pod, both by this process's clock. Runs
-are resumed one after the other, both ways in turn, each when the one before has ended, so that what is measured is the
-operator, not a queue of pods.
+are resumed one after the other, both ways in turn, each when the one before has ended and its pod is gone, so that what
+is measured is the operator, not a queue of pods, nor on two cores a kubelet that takes one down.
 """
 
 import asyncio
@@ -86,9 +86,12 @@ async def _all_paused(place: Place, runs: int) -> bool:
 
 
 async def has_ended(place: Place, name: str) -> bool:
-    """Tell whether a run has succeeded."""
+    """Tell whether a run has succeeded, and no pod of it is left."""
     found = await place.client.get(REACTOR_RUN.object(place.namespace, name))
-    return found is not None and text_at(found, "status", "phase") == "Succeeded"
+    if found is None or text_at(found, "status", "phase") != "Succeeded":
+        return False
+    pods = await place.client.list(POD.collection(place.namespace), {"labelSelector": f"{_RUN}={name}"})
+    return not pods.items
 
 
 async def time_resume(place: Place, name: str, resume: Resume) -> float:

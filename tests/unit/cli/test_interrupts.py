@@ -49,7 +49,9 @@ def test_a_run_that_waits_ends_with_3_and_says_how_it_goes_on(laptop: Laptop) ->
     answer = laptop.run("timeout: 3h", *laptop.kept)
     assert answer.code == 3
     assert "Paused · waiting for a signal: approve" in answer.out
-    assert "to go on: reactor resume ask-run --step approve --payload JSON --state" in answer.out
+    state, folder = laptop.kept[1], laptop.folder
+    to_go_on = f"to go on: reactor resume ask-run --step approve --payload JSON --state {state} --manifests {folder}"
+    assert to_go_on in answer.out
 
 
 def test_without_a_state_file_it_says_what_is_missing(laptop: Laptop) -> None:
@@ -80,7 +82,7 @@ def test_a_payload_may_be_in_a_file(laptop: Laptop, tmp_path: Path) -> None:
         ("NaN", "--payload: expected JSON, found 'NaN': NaN is no JSON"),
         ("[" * 5_000 + "]" * 5_000, "it is nested too deeply"),
         ('{"ok": true, "more": ' + "[" * 300 + "]" * 300 + "}", "nested"),
-        (f'"{"x" * 2_000_000}"', "resume is refused: found 2000002 bytes of JSON, expected at most 65536"),
+        (f'"{"x" * 2_000_000}"', "--payload: found 2000002 bytes, expected at most 65536"),
         (NO, 'payload.ok: 1 is not of type "boolean"'),
     ],
 )
@@ -99,9 +101,20 @@ def test_the_last_bad_payload_fails_the_step_and_the_command(laptop: Laptop) -> 
     assert laptop.run("timeout: 3h", *laptop.kept).code == 1
 
 
+def test_a_payload_that_is_too_large_is_refused_before_anything_is_asked(laptop: Laptop, tmp_path: Path) -> None:
+    laptop.run("timeout: 3h", *laptop.kept)
+    (tmp_path / "large.json").write_text('"' + "x" * 65_535 + '"')
+    answer = laptop.resume(f"@{tmp_path / 'large.json'}")
+    assert answer.code == 2
+    assert "large.json: found 65537 bytes, expected at most 65536" in answer.err
+    assert "asked" not in answer.out
+
+
 def test_a_dry_run_changes_nothing(laptop: Laptop) -> None:
     laptop.run("timeout: 3h", *laptop.kept)
-    assert laptop.resume(YES, "--dry-run").code == 3
+    valid = laptop.resume(YES, "--dry-run")
+    assert valid.code == 3
+    assert "dry run, nothing was changed: it would be accepted" in valid.out
     assert laptop.resume(NO, "--dry-run").code == 2
     assert laptop.resume(NO).code == 2
     assert laptop.resume(YES).code == 0

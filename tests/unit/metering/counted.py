@@ -14,6 +14,7 @@ from reactor_operator.metering.reactors import ReactorLabels
 from reactor_operator.metering.runs import RunMetrics
 from reactor_operator.metering.unfinished import UnfinishedRuns
 from reactor_operator.ports import ReactorObject
+from reactor_operator.reconciling.meter import Meter, Meters
 from reactor_operator.reconciling.signals import request_of
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.memory import MemoryStore
@@ -25,7 +26,7 @@ FAILING = [UNDONE, {"name": "b", "run": RUN, "waitFor": ["a"]}]
 
 
 class Counted(World):
-    """One run of the reactor `x` in `shop`. `spec` is what the reactor has beside its steps."""
+    """One run of the reactor `x` in `shop`. `spec` is what the reactor has beside its steps; `also` counts too."""
 
     def __init__(
         self,
@@ -33,11 +34,12 @@ class Counted(World):
         store: MemoryStore | None = None,
         epoch: int = 1,
         spec: Mapping[str, Any] | None = None,
+        also: Meter | None = None,
     ) -> None:
         self.registry = CollectorRegistry()
         reactors = ReactorLabels()
         self.metrics = RunMetrics(self.registry, reactors)
-        super().__init__(store, epoch, meter=self.metrics)
+        super().__init__(store, epoch, meter=self.metrics if also is None else Meters(self.metrics, also))
         UnfinishedRuns(self.registry, reactors).known = self.reconciler.known
         self.steps = list(steps)
         self.spec = dict(spec or {})

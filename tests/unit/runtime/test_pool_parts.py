@@ -248,6 +248,10 @@ class TestVariables:
             "REACTOR_UNCERTAIN": "1",
         }
 
+    def test_a_task_that_is_told_its_place_in_a_trace_hands_it_on(self) -> None:
+        given = {"task": "ship.run.1.1.1", "idempotencyKey": "k", "traceparent": "00-a-b-01"}
+        assert task_variables(STEP, "uid", given)["TRACEPARENT"] == "00-a-b-01"
+
     def test_authors_write_others_and_replace_none_of_ours(self) -> None:
         env = [
             {"name": "A", "value": "$(REACTOR_STEP)/$$(X)/$(UNKNOWN)"},

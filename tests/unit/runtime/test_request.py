@@ -86,6 +86,15 @@ def test_what_reverses_sends_its_own_key_and_that_of_the_action_it_reverses(acti
     assert "Reactor-Forward-Key" not in second
 
 
+def test_a_request_says_its_place_in_the_trace_unless_its_author_says_another() -> None:
+    with serving(Service()) as service:
+        outcome_of(service.address, variables={"TRACEPARENT": "00-a-b-01"})
+        outcome_of(service.address, variables={"TRACEPARENT": "00-a-b-01"}, headers=[["Traceparent", "mine"]])
+        outcome_of(service.address)
+    told = [{name.lower(): text for name, text in asked.headers.items()}.get("traceparent") for asked in service.asked]
+    assert told == ["00-a-b-01", "mine", None]
+
+
 def test_a_header_of_a_secret_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REACTOR_HEADER_0", "Bearer s3cret\n")
     with serving(Service()) as service:

@@ -80,6 +80,12 @@ def test_the_facts_of_the_task_are_in_its_environment() -> None:
     assert len(env["REACTOR_TOKEN"]) == 64
 
 
+def test_a_task_is_told_its_place_in_the_trace_where_runs_are_traced() -> None:
+    assert env_of(main_of(pod(traceparent="00-a-b-01")))["TRACEPARENT"] == "00-a-b-01"
+    assert env_of(main_of(pod(python(), traceparent="00-a-b-01")))["TRACEPARENT"] == "00-a-b-01"
+    assert "TRACEPARENT" not in env_of(main_of(pod()))
+
+
 def test_a_cleanup_learns_the_key_it_reverses_and_what_there_is_to_reverse() -> None:
     step = {"run": {"container": BUSYBOX}, "undo": {"container": BUSYBOX}}
     env = env_of(main_of(pod(step, action=Action.UNDO, result=b'{"id":1}', uncertain=True)))

@@ -211,7 +211,9 @@ def _definition(
         "singular": singular,
         "plural": plural,
         "shortNames": [short],
-        "categories": ["reactor"],
+        "categories": [
+            "sagas"
+        ],  # not a name of one of the kinds: kubectl takes `get reactor NAME` for that of a category
     }
     return {
         "apiVersion": "apiextensions.k8s.io/v1",

@@ -48,6 +48,12 @@ def refuse_rejected(answer: JsonObject) -> None:
         raise CommandError(f"{text_at(answer, 'action')} is refused: {text_at(answer, 'reason')}{told}")
 
 
+def render_dry_run(answer: JsonObject, asked: Asked | None) -> str:
+    """Return what came of a dry run that is no refusal; empty where it was none."""
+    is_dry = asked is not None and asked.said.get("dryRun") is True and text_at(answer, "phase") == "Accepted"
+    return f"dry run, nothing was changed: {text_at(answer, 'reason')}" if is_dry else ""
+
+
 def parse_json(option: str, text: str | None) -> object:
     """Return the JSON of an option, None where it was not given. Raises CommandError."""
     if text is None:
@@ -68,6 +74,18 @@ def read_payload(text: str) -> str:
         return Path(text[1:]).read_text(encoding="utf-8")
     except (OSError, ValueError) as problem:
         raise CommandError(f"--payload {text}: cannot be read: {problem}") from None
+
+
+def parse_payload(text: str) -> object:
+    """Return the JSON that `--payload` says, itself or through a file. Raises CommandError."""
+    from reactor_operator.reconciling.signals import VALUE_LIMIT
+
+    given = read_payload(text)
+    value = parse_json("--payload", given)
+    if (size := len(given.encode("utf-8", "surrogatepass"))) > VALUE_LIMIT:
+        told = f" {text}" if text.startswith("@") else ""
+        raise CommandError(f"--payload{told}: found {size} bytes, expected at most {VALUE_LIMIT}")
+    return value
 
 
 def parse_assumed(settings: list[str]) -> dict[str, str]:

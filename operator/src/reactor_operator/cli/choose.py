@@ -36,7 +36,7 @@ def one_reactor(manifests: Manifests, path: str, name: str | None) -> Manifest:
             return only[0]
     if not targets:
         refuse_errors(manifests.findings)
-        raise CommandError(f"{path}: found no Reactor, expected one")
+        raise CommandError(f"{path}: found no Reactor, expected one: name the file or folder that has it")
     names = ", ".join(reactor.name for reactor in targets)
     raise CommandError(f"{path}: found {len(targets)} Reactors ({names}), expected one: choose with --reactor NAME")
 

@@ -29,6 +29,7 @@ from reactor_operator.notifications.signing import SigningKeys
 from reactor_operator.notifications.teller import OutsideTeller
 from reactor_operator.ports import RunRef
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
+from reactor_operator.reconciling.meter import Meter
 from reactor_operator.reconciling.places import Alone
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.store.codec import encode_event
@@ -113,11 +114,13 @@ class Driver:
         warm: subprocess.Popen[bytes] | None = None,
         keyring: Keyring = NO_KEYS,
         look: Callable[[RunView], None] = nobody_looks,
+        traces: Meter | None = None,
     ) -> None:
         """`look` is shown each run as it changes, beside the progress of the command."""
         self.due: dict[str, int | None] = {}
         self._look = look
         self._store = store
+        self._traces = traces
         self._keyring = keyring
         self._epoch = epoch
         self._manifests = manifests
@@ -157,6 +160,8 @@ class Driver:
             settings=ReconcileSettings(start_deadline_ms=0),
             teller=teller,
             keyring=self._keyring,
+            meter=self._traces,
+            traced=self._traces is not None,
         )
         try:
             if known is not None:

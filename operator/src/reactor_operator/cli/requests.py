@@ -66,9 +66,9 @@ def skip(
     ] = "null",
 ) -> Said:
     """Give a step that failed a value, and go on with the run."""
-    from reactor_operator.cli.asked import parse_json, read_payload
+    from reactor_operator.cli.asked import parse_payload
 
-    return {"step": step, "payload": parse_json("--payload", read_payload(payload))}
+    return {"step": step, "payload": parse_payload(payload)}
 
 
 def resume(
@@ -83,9 +83,9 @@ def resume(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the payload, and change nothing.")] = False,
 ) -> Said:
     """Send an interrupt the payload that it waits for."""
-    from reactor_operator.cli.asked import parse_json, read_payload
+    from reactor_operator.cli.asked import parse_payload
 
-    said: dict[str, object] = {"step": step, "payload": parse_json("--payload", read_payload(payload))}
+    said: dict[str, object] = {"step": step, "payload": parse_payload(payload)}
     return said | ({"mode": "flexible"} if flexible else {}) | ({"dryRun": True} if dry_run else {})
 
 

@@ -7,6 +7,7 @@ Never here: how a run is driven (`drive.py`) or shown (`progress.py`).
 import asyncio
 import os
 import secrets
+import shlex
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 from reactor_operator.api.digest import digest_spec
 from reactor_operator.api.run import check_run
 from reactor_operator.api.sensitivity import mentions_sensitive
-from reactor_operator.cli.asked import Asked, find_answer, refuse_rejected
+from reactor_operator.cli.asked import Asked, find_answer, refuse_rejected, render_dry_run
 from reactor_operator.cli.check import Checked, SoundRun, check_manifests
 from reactor_operator.cli.choose import by_name, one_reactor
 from reactor_operator.cli.drive import Driver, Killed, interrupts, nobody_looks
@@ -31,14 +32,16 @@ from reactor_operator.cli.progress import Progress, Silence
 from reactor_operator.cli.run_view import RunView
 from reactor_operator.cli.screen import progress_for
 from reactor_operator.cli.state_file import open_keys, open_store
-from reactor_operator.cli.stored import load_inputs, load_known, load_tracebacks
+from reactor_operator.cli.stored import delete_undone, load_inputs, load_known, load_tracebacks
+from reactor_operator.cli.traced import tracing
 from reactor_operator.encryption import Keyring
 from reactor_operator.engine.events import SpecChanged
 from reactor_operator.engine.identity import digest_of
-from reactor_operator.engine.state import ENDED, RunPhase, suspended_in_spec
+from reactor_operator.engine.state import ENDED, suspended_in_spec
 from reactor_operator.notifications.observers import observing
 from reactor_operator.notifications.signing import SigningKeys
 from reactor_operator.ports import RunRef
+from reactor_operator.reconciling.meter import Meter
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry, Store
@@ -83,7 +86,8 @@ class RunCommand:
             given = read_given(self.inputs)
             runs = [(sound, given.over(sound.spec.inputs or {})) for sound in checked.runs]
             self._warn(checked)
-            return asyncio.run(self._drive(manifests, runs, warm))
+            with tracing(os.environ) as traces:
+                return asyncio.run(self._drive(manifests, runs, warm, traces))
         finally:
             with warm:  # where nobody took it, it still runs
                 warm.kill()
@@ -93,7 +97,11 @@ class RunCommand:
             print(finding, file=sys.stderr)
 
     async def _drive(
-        self, manifests: Manifests, runs: Sequence[tuple[SoundRun, Inputs]], warm: subprocess.Popen[bytes]
+        self,
+        manifests: Manifests,
+        runs: Sequence[tuple[SoundRun, Inputs]],
+        warm: subprocess.Popen[bytes],
+        traces: Meter | None,
     ) -> int:
         progress = progress_for(sys.stdout, silent=self.output is not Output.TEXT)
         done: list[RunView] = []
@@ -112,6 +120,7 @@ class RunCommand:
                 warm=warm,
                 keyring=keyring,
                 look=world.look if world is not None else nobody_looks,
+                traces=traces,
             )
             found = [await self._find(store, sound, inputs, keyring) for sound, inputs in runs]
             async with self._dashboard(world, driver, progress, [run for run, _ in found]) as dashboard:
@@ -130,7 +139,12 @@ class RunCommand:
                     answer = find_answer(done[-1].status, asked) if asked is not None and done else None
                     if answer is not None:
                         refuse_rejected(answer)
-                    await self._delete_undone(store, run, progress)
+                        if said := render_dry_run(answer, self.asked):
+                            progress.say(said)
+                    if await delete_undone(store, run.ref):
+                        progress.say(f"{run.ref.name} is undone and deleted")
+                        if world is not None:
+                            world.forgotten(run.ref)
                 if dashboard is not None:
                     await dashboard.stay(stops)
                     done = [dashboard.last(view) for view in done]
@@ -172,15 +186,11 @@ class RunCommand:
             if self.state is None:
                 yield f"{waits} of {run.name} waits for a signal: with --state FILE the run could go on later"
             else:
-                yield f"to go on: reactor resume {run.name} --step {waits} --payload JSON --state {self.state}"
-
-    async def _delete_undone(self, store: Store, run: LaptopRun, progress: Progress) -> None:
-        """Delete a run that was undone to be deleted."""
-        known = await load_known(store, run.ref)
-        header = known.state.header if known is not None else None
-        if header is not None and header.phase is RunPhase.UNDONE and header.delete_undone:
-            await store.forget(run.ref.uid)
-            progress.say(f"{run.ref.name} is undone and deleted")
+                where = (
+                    "" if self.path == "." else f" --manifests {'FILE' if self.path == '-' else shlex.quote(self.path)}"
+                )
+                to_resume = f"reactor resume {run.name} --step {shlex.quote(waits)} --payload JSON"
+                yield f"to go on: {to_resume} --state {shlex.quote(str(self.state))}{where}"
 
     async def _find(
         self, store: Store, sound: SoundRun, inputs: Inputs, keyring: Keyring

@@ -18,6 +18,7 @@ from reactor_operator.gateway.documents import TaskDocuments, size_of
 from reactor_operator.gateway.pool_requests import PoolRequest
 from reactor_operator.gateway.record import OpenRecord, UnreadableRecord, decode_record, told_failure, told_sensitive
 from reactor_operator.store.port import Lease, StoreUnavailable
+from reactor_operator.tracing.identity import traceparent
 
 _LARGE = 256 * 1024
 _TOGETHER = 4 * 1024 * 1024
@@ -142,7 +143,7 @@ def _render(one: _Told, proof: str, values: Mapping[str, bytes]) -> bytes:
     )
     if not one.sent_along:
         return head + b',"fetch":true}'
-    transaction = _transaction(values[one.pool.digest])
+    transaction, traced = _step(values[one.pool.digest])
     parts = [head, b',"idempotencyKey":"%b"' % _key(transaction, path, action, round_)]
     if action != Action.RUN:
         parts.append(b',"forwardKey":"%b"' % _key(transaction, path, Action.RUN, round_))
@@ -152,6 +153,8 @@ def _render(one: _Told, proof: str, values: Mapping[str, bytes]) -> bytes:
     failure = told_failure(record, values)
     if failure is not None:
         parts.append(b',"failure":%b' % _one_line(failure))
+    if traced:
+        parts.append(b',"traceparent":"%b"' % traceparent(one.run, one.task).encode())
     if record.uncertain:
         parts.append(b',"uncertain":true')
     if record.sensitive:
@@ -165,8 +168,10 @@ def _key(transaction: str, path: str, action: str, round_: str) -> bytes:
 
 
 @lru_cache(maxsize=64)  # a document may have 128 KiB of source in it
-def _transaction(document: bytes) -> str:
-    return str(orjson.loads(document)["transaction"])
+def _step(document: bytes) -> tuple[str, bool]:
+    """Return the transaction of a step's tasks, and whether they are told their place in a trace."""
+    step = orjson.loads(document)
+    return str(step["transaction"]), step.get("traced") is True
 
 
 def _one_line(document: bytes) -> bytes:

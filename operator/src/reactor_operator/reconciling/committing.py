@@ -49,6 +49,7 @@ class Commits:
     places: Places
     teller: Teller
     meter: Meter
+    traced: bool
     evaluator: Evaluator
     clock: Clock
     keyring: Keyring
@@ -113,6 +114,7 @@ class Commits:
             inbox_position=inbox_position,
             acknowledged=frozenset(passing.acknowledged),
             pools=self.pools is not None,
+            traced=self.traced,
             claim=share or await self.keys.claim_for(known, decided.state, passing.documents),
         )
         correlations, passed_on = changed_ids(known, decided.state)

@@ -22,6 +22,7 @@ from reactor_operator.reconciling.meter import Meter, Unmetered
 from reactor_operator.reconciling.pooled import shares_pod
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.store.port import StoreUnavailable
+from reactor_operator.tracing.identity import traceparent
 
 _AGAIN_MS = 1_000
 _LONGEST_AGAIN_MS = 30_000
@@ -47,10 +48,14 @@ _NO_ROOM = Performed(done=False, again_ms=_ROOM_MS)
 class Effects:
     """Performs orders against the launcher and the board."""
 
-    def __init__(self, launcher: Launcher, board: Board, *, pools: bool = False, meter: Meter | None = None) -> None:
-        """`pools`: there are workers who take tasks from queues here."""
+    def __init__(
+        self, launcher: Launcher, board: Board, *, pools: bool = False, meter: Meter | None = None, traced: bool = False
+    ) -> None:
+        """`pools`: there are workers who take tasks from queues here. `traced`: tasks are told their place in a
+        trace."""
         self._launcher = launcher
         self._pools = pools
+        self._traced = traced
         self._meter: Meter = meter if meter is not None else Unmetered()
         self._board = board
         self._slots = asyncio.Semaphore(_AT_ONCE)
@@ -111,7 +116,9 @@ class Effects:
         if known.state.header.stage is Stage.RECOVERING:
             return Performed(done=False)  # the order may be an old one, carried out and reported in what was lost
         try:
-            asked = await _task_order(known, order, documents, chunk=self._is_of_a_chunk(known, task))
+            asked = await _task_order(
+                known, order, documents, chunk=self._is_of_a_chunk(known, task), traced=self._traced
+            )
         except CannotDecrypt as problem:
             waits = _waits(known, task, render_message(f"KeyMissing: {problem}"))
             return Performed(done=False, event=waits, again_ms=_WITHOUT_KEY_MS)
@@ -154,7 +161,9 @@ def _pause_ms(uid: str, failures: int) -> int:
     return pause + int(digest_of("again", uid, failures)[:8], 16) * pause // 2**33
 
 
-async def _task_order(known: KnownRun, order: StartTask, documents: Documents, *, chunk: bool) -> TaskOrder:
+async def _task_order(
+    known: KnownRun, order: StartTask, documents: Documents, *, chunk: bool, traced: bool
+) -> TaskOrder:
     assert known.blueprint is not None
     task = order.task
     if chunk:  # the gateway tells the worker the documents of its tasks
@@ -178,4 +187,5 @@ async def _task_order(known: KnownRun, order: StartTask, documents: Documents, *
         after=order.after,
         sensitive=known.blueprint.sensitive.of_task(task.path, task.action),
         chunk=chunk,
+        traceparent=traceparent(run.uid, task.key) if traced and not chunk else "",
     )

@@ -23,6 +23,28 @@ class Meter(Protocol):
         """Drop what is remembered of a run that is gone."""
 
 
+class Meters:
+    """Implements `Meter`: several that are told the same, in their order."""
+
+    def __init__(self, *meters: Meter) -> None:
+        self._meters = meters
+
+    def committed(self, before: KnownRun, decided: Decided, after: KnownRun, commit: Commit) -> None:
+        """Tell them of a commit."""
+        for meter in self._meters:
+            meter.committed(before, decided, after, commit)
+
+    def launched(self, run: RunRef) -> None:
+        """Tell them of a launch."""
+        for meter in self._meters:
+            meter.launched(run)
+
+    def forget(self, uid: str) -> None:
+        """Tell them that a run is gone."""
+        for meter in self._meters:
+            meter.forget(uid)
+
+
 class Unmetered:
     """Implements `Meter`: nobody looks."""
 

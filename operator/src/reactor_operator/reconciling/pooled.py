@@ -103,12 +103,13 @@ class QueuedTasks:
     """The tasks that one commit puts into queues. `documents` are what workers have to know of their steps, by digest.
 
     Elements of one map that follow each other share a chunk, as many as one task takes; one worker does them in this
-    order.
+    order. `traced`: workers are told the place of each in the trace of the run.
     """
 
     blueprint: Blueprint | None
     plan: Plan
     definition: Definition
+    traced: bool = False
     documents: dict[str, bytes] = field(default_factory=dict)
     _kinds: dict[tuple[str, Action], _Kind | None] = field(default_factory=dict)
     _chunks: dict[str, list[list[str]]] = field(default_factory=dict)
@@ -169,6 +170,7 @@ class QueuedTasks:
             timeout_ms=action_plan(planned, task.action).timeout_ms,
             sensitive=self.blueprint.sensitive.of_task(task.path, task.action),
             chunk=pool is None,
+            traced=self.traced,
         )
         return _Kind(
             pool=None if pool is None else pool_key(self.definition.run.namespace, pool),

@@ -169,6 +169,7 @@ def make_commit(
     acknowledged: frozenset[str],
     claim: Claim | None = None,
     pools: bool = False,
+    traced: bool = False,
 ) -> tuple[Commit, KnownRun]:
     """Return the commit, and the run as it is known once the commit is applied. `pools`: there are pools here.
 
@@ -177,7 +178,7 @@ def make_commit(
     state = decided.state
     closed = frozenset(action.task.key for action in decided.actions if isinstance(action, RetireTask))
     moot = {f"{_START}{key}" for key in closed}
-    queues = QueuedTasks(known.blueprint if pools else None, known.plan, known.definition)
+    queues = QueuedTasks(known.blueprint if pools else None, known.plan, known.definition, traced)
     opens: dict[str, bytes] = {}
     added: dict[str, Effect] = {}
     for action in decided.actions:

@@ -41,7 +41,8 @@ _COUNT = "reactor.run/answered."
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _LIMIT = 8
 _ID_LIMIT = 200
-_VALUE_LIMIT = 64 * 1024
+VALUE_LIMIT = 64 * 1024
+"""Bytes of JSON that a payload or the arguments of a request may have."""
 _FIELDS = {
     "cancel": frozenset({"reason"}),
     "undo": frozenset({"reason", "delete"}),
@@ -248,8 +249,8 @@ def _said_in(action: str, value: str) -> object:
     text = value.strip()
     if text in ("", "true", "{}"):
         return {}
-    if len(text) > _VALUE_LIMIT:
-        raise _Unreadable(f"found {len(text)} characters, expected at most {_VALUE_LIMIT}")
+    if len(text) > VALUE_LIMIT:
+        raise _Unreadable(f"found {len(text)} characters, expected at most {VALUE_LIMIT}")
     try:
         said = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -301,8 +302,8 @@ def _arguments(said: Mapping[str, object], values: dict[str, bytes]) -> ValueRef
 
 def _keep(value: object, values: dict[str, bytes]) -> ValueRef:
     document = _json(value)
-    if len(document) > _VALUE_LIMIT:
-        raise _Unreadable(f"found {len(document)} bytes of JSON, expected at most {_VALUE_LIMIT}")
+    if len(document) > VALUE_LIMIT:
+        raise _Unreadable(f"found {len(document)} bytes of JSON, expected at most {VALUE_LIMIT}")
     ref = reference_to(document)
     values[ref.digest] = document
     return ref

@@ -5,7 +5,8 @@ the process, and Kubernetes starts it again.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 
 import structlog
 
@@ -34,6 +35,7 @@ from reactor_operator.gateway.serve import serve
 from reactor_operator.kube.access import Access, load_access
 from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.definitions import ClusterDefinitions
+from reactor_operator.metering.log import RunLog
 from reactor_operator.notifications.observers import observing
 from reactor_operator.notifications.signing import SigningKeys
 from reactor_operator.notifications.teller import telling
@@ -43,6 +45,7 @@ from reactor_operator.pools.roster import PoolRoster
 from reactor_operator.ports import RunRef, Teller
 from reactor_operator.reconcile import Reconciler, ReconcileSettings
 from reactor_operator.reconciling.encrypted_requests import encrypted_request
+from reactor_operator.reconciling.meter import Meter, Meters
 from reactor_operator.running.clock import WallClock
 from reactor_operator.running.parts import forever
 from reactor_operator.running.series import OperatorSeries, new_registry
@@ -115,9 +118,26 @@ async def _lead(
                 inbox=store, clock=WallClock(), keys=SigningKeys(folder=settings.signing_keys), observers=observers
             ) as teller,
         ):
-            await _work(settings, access, client, store, leadership, evaluator, series, epoch, listen, teller)
+            with _metering(settings, series) as meter:
+                await _work(
+                    settings, access, client, store, leadership, evaluator, series, meter, epoch, listen, teller
+                )
     finally:
         await evaluator.close()
+
+
+@contextmanager
+def _metering(settings: OperatorSettings, series: OperatorSeries) -> Iterator[Meter]:
+    """Count and log what runs do, and tell their traces where somebody takes them: only then the library is loaded."""
+    log = RunLog(details=settings.shared.log_level == "debug")
+    if not settings.traces:
+        yield Meters(series.runs, log)
+        return
+    from reactor_operator.running.traces import exporting
+    from reactor_operator.tracing.traces import RunTraces
+
+    with exporting(settings.traces, settings.shared.installation) as sink:
+        yield Meters(series.runs, log, RunTraces(sink.tell))
 
 
 async def _work(
@@ -128,6 +148,7 @@ async def _work(
     leadership: Leadership,
     evaluator: ProcessEvaluator,
     series: OperatorSeries,
+    meter: Meter,
     epoch: int,
     listen: Callable[[], None],
     teller: Teller,
@@ -174,7 +195,8 @@ async def _work(
         keyring=settings.shared.keyring,
         signalled=lambda ref: signals.asked_of(ref),
         opened=lambda names: signals.opened(names),
-        meter=series.runs,
+        meter=meter,
+        traced=bool(settings.traces),
     )
     series.unfinished.known = reconciler.known
 

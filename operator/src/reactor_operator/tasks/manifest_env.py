@@ -63,7 +63,11 @@ def facts_of(order: TaskOrder) -> dict[str, str]:
         "REACTOR_IDEMPOTENCY_KEY": order.idempotency_key,
         "REACTOR_UNCERTAIN": "1" if order.uncertain else "0",
     }
-    return facts if task.action is Action.RUN else facts | {"REACTOR_FORWARD_KEY": order.forward_key}
+    if task.action is not Action.RUN:
+        facts["REACTOR_FORWARD_KEY"] = order.forward_key
+    if order.traceparent:
+        facts["TRACEPARENT"] = order.traceparent
+    return facts
 
 
 def inline_documents(order: TaskOrder) -> dict[str, str]:

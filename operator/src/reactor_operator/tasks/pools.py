@@ -3,8 +3,8 @@
 In: the reactor, a step, one of its actions. Out: the document that the open tasks refer to (`OpenRecord.pool`), which
 the gateway tells workers, and reads the name of the transaction from. Never here: what a single task has.
 
-    {"run": name, "transaction": …, "variables": {name: text}, "env": [{"name", "value" or "argument"}], "timeoutMs": …,
-     "references": [{"name", "variable", "refused"}]}
+    {"run": name, "transaction": …, "traced": true, "variables": {name: text}, "timeoutMs": …,
+     "env": [{"name", "value" or "argument"}], "references": [{"name", "variable", "refused"}]}
 
 A reference is a variable of a task (`name`) whose text is in one of the worker (`variable`): of a Secret or ConfigMap.
 Where the worker has none the task cannot start, and `refused` says why.
@@ -38,17 +38,21 @@ def pool_step(
     timeout_ms: int | None = None,
     sensitive: Sensitive = HARMLESS,
     chunk: bool = False,
+    traced: bool = False,
 ) -> bytes:
     """Return the document for one action of a step, the same bytes each time. Raises Unlaunchable.
 
     `transaction` is what idempotency keys are made of (`identity.idempotency_key`), `timeout_ms` that of the action.
     `chunk`: the worker is a pod of the step's own, which has the author's variables that are the same for all tasks.
+    `traced`: each task is told its place in the trace of the run.
     """
     document: dict[str, Any] = {
         "run": run.name,
         "transaction": transaction,
         "variables": action_variables(step, action, step.name),
     }
+    if traced:
+        document["traced"] = True
     references = references_of(step, action, effective(spec, step, action).env)
     if references:
         pool = pool_of(run.namespace, spec, step, action) or ""

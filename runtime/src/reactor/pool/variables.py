@@ -40,6 +40,8 @@ def task_variables(step: "Mapping[str, Any]", run: str, given: "Mapping[str, Any
     }
     if action != "run":
         variables["REACTOR_FORWARD_KEY"] = given["forwardKey"]
+    if "traceparent" in given:
+        variables["TRACEPARENT"] = given["traceparent"]
     if "env" in step:
         _add_authors(step["env"], given.get("arguments") or {}, variables)
     return variables

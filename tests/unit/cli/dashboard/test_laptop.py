@@ -91,6 +91,10 @@ def test_what_is_stored_is_shown_as_a_cluster_would_show_it(kept: Kept) -> None:
             assert (await found.get("reactors/default/ask"))["graph"]["nodes"]
             items = (await found.get("inbox"))["items"]
             assert [item["payloadSchema"]["required"] for item in items] == [["ok"], ["ok"]]
+            (first, *_) = (await found.get("runs/default/order-1/history"))["items"]
+            assert first["number"] == 1
+            step = await found.get("runs/default/order-1/step?path=approve")
+            assert (step["phase"], step["interrupt"]["payloadSchema"]["required"]) == ("Waiting", ["ok"])
             await found.get("runs/default/none", 404)
             await found.get("reactors/default/none", 404)
             assert "4111" not in str(run) + str(items)

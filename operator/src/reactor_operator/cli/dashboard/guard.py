@@ -10,12 +10,12 @@ import secrets
 from collections.abc import Callable
 from urllib.parse import parse_qsl, urlencode
 
-import orjson
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from reactor_operator.cli.dashboard.answers import told
 from reactor_operator.gateway.bodies import Refusal
 from reactor_operator.gateway.origins import refuse_other_pages
 from reactor_operator.gateway.static_files import HOME, PAGE_HEADERS
@@ -25,7 +25,7 @@ _NAMES = (HOST, "localhost")
 _KEY = "key"
 _DATA = "/api/v1"
 _USED = "This key was used already, or is of another time: open the address that the command printed last.\n"
-_UNKNOWN = "open the address with its key that the command `reactor` printed last: this browser has not"
+_UNKNOWN = "this browser was not let in: open the address with its key that the command `reactor` printed last"
 
 
 class Guard:
@@ -57,8 +57,9 @@ class Guard:
         else:
             await answer(scope, receive, send)
 
-    def _is_of_data(self, http: Request) -> bool:
-        path = http.url.path
+    @staticmethod
+    def _is_of_data(http: Request) -> bool:
+        path = http.scope["path"]
         return not (path == "/" or path == HOME.rstrip("/") or path.startswith(HOME))
 
     def _page(self, http: Request) -> Response | None:
@@ -77,7 +78,7 @@ class Guard:
         self._opened(self.address)
         rest = urlencode([(name, value) for name, value in parse_qsl(http.url.query) if name != _KEY])
         headers = {**PAGE_HEADERS, "Cache-Control": "no-store"}
-        answer = RedirectResponse(http.url.path + (f"?{rest}" if rest else ""), 303, headers=headers)
+        answer = RedirectResponse(http.scope["path"] + (f"?{rest}" if rest else ""), 303, headers=headers)
         answer.set_cookie(self._cookie, self._secret, path=_DATA, httponly=True, samesite="strict")
         return answer
 
@@ -88,15 +89,15 @@ class Guard:
         try:
             refuse_other_pages(http)
         except Refusal as problem:
-            return _told(problem.code, str(problem))
+            return told(problem.code, str(problem))
         shown = http.cookies.get(self._cookie, "")
         if not hmac.compare_digest(shown.encode(), self._secret.encode()):
-            return _told(401, _UNKNOWN, {"WWW-Authenticate": "Reactor-Key"})
+            return told(403, _UNKNOWN)  # not 401: no token that somebody could type in would help
         return None
 
     def _misdirected(self, http: Request) -> Response:
         found = http.headers.get("host", "")[:256]
-        return _told(403, f"header Host: found {found!r}, expected one of {', '.join(sorted(self._hosts))}")
+        return told(403, f"header Host: found {found!r}, expected one of {', '.join(sorted(self._hosts))}")
 
     def _let_in(self, scope: Scope) -> Scope:
         """Return the request as the application knows who asks; the cookie is for nobody but us."""
@@ -106,8 +107,3 @@ class Guard:
         del headers["authorization"]
         headers["authorization"] = f"Bearer {self._bearer}"
         return known
-
-
-def _told(code: int, words: str, headers: dict[str, str] | None = None) -> Response:
-    sent = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})}
-    return Response(orjson.dumps({"error": words}), code, headers=sent, media_type="application/json")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from reactor_operator.api.check import check_spec
 from reactor_operator.cli.dashboard.mirror import LaptopMirror
-from reactor_operator.cli.dashboard.stored_runs import StoredRuns
+from reactor_operator.cli.dashboard.stored_objects import StoredObjects
 from reactor_operator.cli.errors import CommandError
 from reactor_operator.cli.laptop import NAMESPACE, WallClock, reactor_object
 from reactor_operator.cli.manifests import Manifests
@@ -54,7 +54,7 @@ class LaptopObjects:
     waiting: runs of which nothing is stored yet, as objects by namespace and name.
     """
 
-    stored: StoredRuns
+    stored: StoredObjects
     mirror: LaptopMirror
     manifests: Manifests
     refusal: Callable[[str], str]

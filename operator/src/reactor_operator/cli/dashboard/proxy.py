@@ -4,17 +4,16 @@ In: requests that a guard let in. Out: what the gateway answers, as it comes: st
 here: an address that is not of the dashboard; the page's own cookie or token on its way to the gateway.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import httpx
-import orjson
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from reactor_operator.cli.dashboard.answers import told
 from reactor_operator.cli.dashboard.bearers import Bearer
 from reactor_operator.cli.errors import ClusterError
+from reactor_operator.gateway.streaming import while_there
 from reactor_operator.kube.errors import ApiError
 from reactor_operator.ports import Unavailable
 
@@ -42,24 +41,24 @@ class Proxy:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         http = Request(scope, receive)
-        path = http.url.path
+        path = http.scope["path"]
         if path != "/" and not any(path == page or path.startswith(f"{page}/") for page in _PAGES):
-            await _told(404, "no such address")(scope, receive, send)
+            await told(404, "no such address")(scope, receive, send)
             return
         try:
             answer = await self._ask(http)
         except (ClusterError, ApiError, Unavailable, OSError) as problem:
-            await _told(502, str(problem))(scope, receive, send)
+            await told(502, str(problem))(scope, receive, send)
         except httpx.TransportError as problem:
             words = self._why() or str(problem) or type(problem).__name__
-            await _told(502, f"the gateway was not reached: {words}")(scope, receive, send)
+            await told(502, f"the gateway was not reached: {words}")(scope, receive, send)
         else:
             await _pass_on(answer, receive, send)
 
     async def _ask(self, http: Request) -> httpx.Response:
         """Send a request on; once more with a new token where that was refused and nothing was sent with it."""
         answer = await self._send(http)
-        if answer.status_code == _UNKNOWN and http.method == "GET" and http.url.path.startswith(_DATA):
+        if answer.status_code == _UNKNOWN and http.method == "GET" and http.scope["path"].startswith(_DATA):
             await answer.aclose()
             await self._bearer.renew()
             answer = await self._send(http)
@@ -67,7 +66,7 @@ class Proxy:
 
     async def _send(self, http: Request) -> httpx.Response:
         headers = [(name, value) for name, value in http.headers.raw if name.decode("latin-1") not in _KEPT_HERE]
-        if http.url.path.startswith(_DATA):
+        if http.scope["path"].startswith(_DATA):
             headers.append((b"authorization", (await self._bearer.header()).encode("latin-1")))
         has_body = "content-length" in http.headers or "transfer-encoding" in http.headers
         raw_path = http.scope["raw_path"] + (b"?" + http.scope["query_string"] if http.scope["query_string"] else b"")
@@ -90,14 +89,11 @@ async def _body_of(http: Request) -> AsyncIterator[bytes]:
 
 async def _pass_on(answer: httpx.Response, receive: Receive, send: Send) -> None:
     """Send an answer part by part, until it ends or whoever asked is gone."""
-    sending = asyncio.create_task(_send_parts(answer, send))
-    leaving = asyncio.create_task(_gone(receive))
     try:
-        await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
+        await while_there(_send_parts(answer, send), receive)
+    except httpx.TransportError:
+        return  # the gateway, or the way to it, ended in the middle: so does the answer
     finally:
-        for task in (sending, leaving):
-            task.cancel()
-        await asyncio.gather(sending, leaving, return_exceptions=True)
         await answer.aclose()
 
 
@@ -108,13 +104,3 @@ async def _send_parts(answer: httpx.Response, send: Send) -> None:
     async for part in answer.aiter_raw():
         await send({"type": "http.response.body", "body": part, "more_body": True})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-def _told(code: int, words: str) -> Response:
-    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-    return Response(orjson.dumps({"error": words}), code, headers=headers, media_type="application/json")

@@ -13,12 +13,14 @@ from pathlib import Path
 from reactor_operator.cli.dashboard.beside import beside
 from reactor_operator.cli.dashboard.browser import open_browser
 from reactor_operator.cli.dashboard.world import LaptopWorld
-from reactor_operator.cli.drive import Driver, interrupts
+from reactor_operator.cli.drive import Driver, Interrupts, interrupts
 from reactor_operator.cli.errors import EXIT_OK, CommandError, refuse_errors
 from reactor_operator.cli.manifests import Manifests, load_manifests
 from reactor_operator.cli.state_file import open_keys, open_store
-from reactor_operator.notifications.observers import observing
+from reactor_operator.cli.traced import tracing
+from reactor_operator.notifications.observers import Observers, observing
 from reactor_operator.notifications.signing import SigningKeys
+from reactor_operator.reconciling.meter import Meter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +36,9 @@ class StateDashboard:
         """Do it and return the exit code. Raises CommandError."""
         if not self.state.exists():
             raise CommandError(f"--state {self.state}: found no file, expected that of a `reactor run --state`")
-        return asyncio.run(self._serve(self._manifests()))
+        manifests = self._manifests()
+        with tracing(os.environ) as traces:
+            return asyncio.run(self._serve(manifests, traces))
 
     def _manifests(self) -> Manifests:
         """Return the manifests. Those that nobody named are passed over where they are wrong, and that is said."""
@@ -50,24 +54,14 @@ class StateDashboard:
             print(finding, file=sys.stderr)
         return manifests
 
-    async def _serve(self, manifests: Manifests) -> int:
+    async def _serve(self, manifests: Manifests, traces: Meter | None) -> int:
         def say(text: str) -> None:
             print(text, flush=True)
 
         async with open_store(self.state) as store, interrupts(say) as stops, observing() as observers:
             keys = open_keys(self.state, needed=False)
             world = LaptopWorld(store, keys, manifests, self.path or "this folder")
-            driver = Driver(
-                store=store,
-                epoch=await store.claim_epoch(0),
-                manifests=manifests,
-                stops=stops,
-                verbose=False,
-                signing_keys=SigningKeys.of_laptop(os.environ),
-                observers=observers,
-                keyring=keys,
-                look=world.look,
-            )
+            driver = await driver_of(world, stops, observers, traces)
             async with beside(world, driver, self.port, say) as dashboard:
                 say(f"dashboard of {self.state}: {dashboard.guard.address}")
                 say("a run that somebody acts on there goes on in this process")
@@ -75,3 +69,19 @@ class StateDashboard:
                     open_browser(dashboard.guard.address)
                 await dashboard.stay(stops)
         return EXIT_OK
+
+
+async def driver_of(world: LaptopWorld, stops: Interrupts, observers: Observers, traces: Meter | None) -> Driver:
+    """Return what drives the runs of a world."""
+    return Driver(
+        store=world.store,
+        epoch=await world.store.claim_epoch(0),
+        manifests=world.manifests,
+        stops=stops,
+        verbose=False,
+        signing_keys=SigningKeys.of_laptop(os.environ),
+        observers=observers,
+        keyring=world.keys,
+        look=world.look,
+        traces=traces,
+    )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from reactor_operator.cli.check import check_manifests
 from reactor_operator.cli.dashboard.mirror import LaptopMirror
 from reactor_operator.cli.dashboard.objects import LaptopObjects
-from reactor_operator.cli.dashboard.stored_runs import StoredRuns
+from reactor_operator.cli.dashboard.stored_objects import StoredObjects
 from reactor_operator.cli.errors import CommandError
 from reactor_operator.cli.laptop import NAMESPACE, LaptopRun
 from reactor_operator.cli.manifests import Manifest, Manifests
@@ -35,14 +35,14 @@ class LaptopWorld:
     manifests: Manifests
     path: str
     mirror: LaptopMirror = field(default_factory=LaptopMirror)
-    stored: StoredRuns = field(init=False)
+    stored: StoredObjects = field(init=False)
     objects: LaptopObjects = field(init=False)
     _given: dict[str, LaptopRun] = field(default_factory=dict)
     _reactors: dict[str, tuple[RunRef, str]] = field(default_factory=dict)
     _looked_at: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.stored = StoredRuns(self.store, self.keys)
+        self.stored = StoredObjects(self.store, self.keys)
         self.objects = LaptopObjects(self.stored, self.mirror, self.manifests, self.refusal)
 
     def give(self, run: LaptopRun) -> None:

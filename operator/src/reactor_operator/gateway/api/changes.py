@@ -19,6 +19,7 @@ from reactor_operator.gateway.api.rendering import bytes_of, removed_run, run_it
 from reactor_operator.gateway.api.services import RUN, mirrored
 from reactor_operator.gateway.api.viewers import Viewers, Visible
 from reactor_operator.gateway.bodies import Refusal
+from reactor_operator.gateway.streaming import while_there
 from reactor_operator.mirror.feed import Change, Feed, Listener
 
 HEARTBEAT_SECONDS = 15.0
@@ -113,15 +114,7 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send."""
-        sending = asyncio.create_task(self._send(send))
-        leaving = asyncio.create_task(_gone(receive))
-        try:
-            await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (sending, leaving):
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+        await while_there(self._send(send), receive)
 
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
@@ -133,8 +126,3 @@ class EventStream(Response):
                 except TimeoutError:
                     return
         await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -35,7 +35,7 @@ class _Kept:
         raise AssertionError(f"run {ref.name}: nothing is announced by whoever only looks")
 
 
-class StoredRuns:
+class StoredObjects:
     """Reads runs."""
 
     def __init__(self, store: Store, keys: Keyring) -> None:
