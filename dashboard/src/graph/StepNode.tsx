@@ -21,10 +21,11 @@ export const StepBox = memo(function StepBox({ data }: NodeProps<FlowNode>): Rea
   return (
     <div className={`step tone-${step.phase === undefined ? "plain" : look.tone}${isLive(step.phase) ? " live" : ""}${selected ? " selected" : ""}${step.sound ? "" : " unsound"}`} data-phase={step.phase}>
       <Ends {...data} />
-      <button type="button" className="step-face" onClick={() => select(step.path)} aria-pressed={selected} aria-label={spoken(step)}>
+      <button type="button" className="step-face" onClick={() => select(step.path)} aria-pressed={selected}>
         <span className="step-name"><Icon name={kindIcon(step.kind)} /><b>{step.label}</b></span>
         <span className="step-far"><Icon name={look.icon} /></span>
         <StepLine step={step} />
+        <Unseen step={step} />
       </button>
       <Corners step={step} />
     </div>
@@ -40,9 +41,10 @@ export const ScopeBox = memo(function ScopeBox({ data }: NodeProps<FlowNode>): R
       <Ends {...data} />
       <div className="scope-head">
         {step.kind === "finally" ? <span className="step-name"><Icon name="finally" /><b>{step.label}</b></span> : (
-          <button type="button" className="scope-face" onClick={() => select(step.path)} aria-pressed={selected} aria-label={spoken(step)}>
+          <button type="button" className="scope-face" onClick={() => select(step.path)} aria-pressed={selected}>
             <span className="step-name"><Icon name={kindIcon(step.kind)} /><b>{step.label}</b></span>
             {step.phase !== undefined && <span className="step-phase"><Icon name={look.icon} />{look.label}{step.map ? `, ${mapWords(step.map)}` : ""}</span>}
+            <Unseen step={step} />
           </button>
         )}
       </div>
@@ -124,11 +126,8 @@ const mapWords = (map: NonNullable<StepView["map"]>): string =>
 
 const kindIcon = (kind: string): IconName => (KINDS.has(kind) ? (kind as IconName) : "task");
 
-const spoken = (step: StepView): string =>
-  [
-    step.label,
-    step.phase === undefined ? step.does : stepLook(step.phase).label,
-    step.attempts > 1 ? `attempt ${step.attempts}` : "",
-    step.order === undefined ? "" : `taken back as the ${ordinal(step.order)}`,
-    step.sound ? "" : "has a problem",
-  ].filter(Boolean).join(", ");
+/** What only shapes and corners say, for who does not see them. */
+function Unseen({ step }: { readonly step: StepView }): ReactNode {
+  const words = [step.order === undefined ? "" : `taken back as the ${ordinal(step.order)}`, step.sound ? "" : "has a problem"].filter(Boolean);
+  return words.length > 0 ? <span className="unseen">{words.join(", ")}</span> : null;
+}
