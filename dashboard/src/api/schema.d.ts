@@ -164,6 +164,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{namespace}/{name}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a task printed.
+         * @description Needs the right to: get reactorruns and get pods/log.
+         */
+        get: operations["getTaskLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{namespace}/{name}/elements": {
         parameters: {
             query?: never;
@@ -3034,6 +3054,90 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ValueAnswer"];
+                };
+            };
+            /** @description The query is not one that is known here: a line for everything that is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description No token that the API server knows. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description A right is missing; it is named. Of a request also: a page of another origin may have made it. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is none of the name, or the namespace is not watched. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Another method than that of the address. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The API server or the store is away, or the runs are not listed yet: repeat the request. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    getTaskLog: {
+        parameters: {
+            query: {
+                /** @description The key of the task: charge.run.1.1.1. */
+                task: string;
+                /** @description true: what it prints from here on as well, until it ends. */
+                follow?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What a task printed. */
+            200: {
+                headers: {
+                    /** @description live: from where the task runs. kept: all that was kept, cut: the end of it. none: the body says why. */
+                    "X-Reactor-Log": "live" | "kept" | "cut" | "none";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
                 };
             };
             /** @description The query is not one that is known here: a line for everything that is wrong. */

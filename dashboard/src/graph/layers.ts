@@ -1,6 +1,7 @@
 // Where many boxes go, at once: in layers by what they wait for, in each layer near what they wait for.
 // In: a scene. Out: places, as of the worker, which takes seconds for a thousand boxes where this takes milliseconds; its
 // arrows are the finer ones. Pure.
+import { grouped } from "./grouped";
 import type { Direction, Placed, Point } from "./layout";
 import { BOX, SCOPE_HEAD } from "./measures";
 import { FINALLY } from "./scene";
@@ -16,8 +17,8 @@ interface Size {
 
 /** Lay a scene out. */
 export function layInLayers(scene: Scene, direction: Direction): Placed {
-  const inside = Map.groupBy(scene.steps, (step) => step.parent);
-  const arrows = Map.groupBy(scene.arrows, (arrow) => arrow.parent);
+  const inside = grouped(scene.steps, (step) => step.parent);
+  const arrows = grouped(scene.arrows, (arrow) => arrow.parent);
   const boxes = new Map<string, Point & Size>();
   const place = (parent: string | undefined): Size => {
     const steps = inside.get(parent) ?? [];
@@ -48,8 +49,8 @@ export function layInLayers(scene: Scene, direction: Direction): Placed {
 
 /** Return the paths of each layer: a step is one layer behind the last one that it waits for. */
 function layersOf(steps: readonly StepView[], arrows: readonly Arrow[]): string[][] {
-  const needs = Map.groupBy(arrows, (arrow) => arrow.to);
-  const dependents = Map.groupBy(arrows, (arrow) => arrow.from);
+  const needs = grouped(arrows, (arrow) => arrow.to);
+  const dependents = grouped(arrows, (arrow) => arrow.from);
   const layer = new Map<string, number>();
   const left = new Map(steps.map((step) => [step.path, needs.get(step.path)?.length ?? 0]));
   const ready = steps.filter((step) => left.get(step.path) === 0).map((step) => step.path);
@@ -70,7 +71,7 @@ function layersOf(steps: readonly StepView[], arrows: readonly Arrow[]): string[
 }
 
 /** Return layers in which each step is near the middle of those that it waits for. */
-function ordered(layers: readonly string[][], needs: ReadonlyMap<string, readonly Arrow[]>): string[][] {
+function ordered(layers: readonly string[][], needs: ReadonlyMap<string | undefined, readonly Arrow[]>): string[][] {
   let found = layers.map((layer) => [...layer]);
   for (let sweep = 0; sweep < SWEEPS; sweep += 1) {
     const place = new Map<string, number>(found.flatMap((layer) => layer.map((path, index): [string, number] => [path, index])));

@@ -1,6 +1,7 @@
 // Where boxes and arrows go, by elk, in a worker that is loaded when the first graph is drawn.
 // In: a scene. Out: places and lines, in pixels. Never here: what a box looks like, or a phase: only the shape counts.
 import type { ELK, ElkExtendedEdge, ElkNode } from "elkjs/lib/elk-api";
+import { grouped } from "./grouped";
 import { layInLayers } from "./layers";
 import { BOX, SCOPE_HEAD } from "./measures";
 import { FINALLY } from "./scene";
@@ -80,16 +81,6 @@ const options = (direction: Direction, padding: string): Record<string, string> 
 });
 
 const edge = (arrow: Arrow): ElkExtendedEdge => ({ id: arrow.id, sources: [arrow.from], targets: [arrow.to] });
-
-function grouped<T>(all: readonly T[], by: (one: T) => string | undefined): ReadonlyMap<string | undefined, T[]> {
-  const groups = new Map<string | undefined, T[]>();
-  for (const one of all) {
-    const group = groups.get(by(one));
-    if (group) group.push(one);
-    else groups.set(by(one), [one]);
-  }
-  return groups;
-}
 
 function fromElk(root: ElkNode): Placed {
   const boxes = new Map<string, Point & { width: number; height: number }>();

@@ -8,7 +8,7 @@ export interface YamlLine {
 
 /** Return the lines of a manifest, with the words of each problem at the line it is about, or the nearest one around. */
 export async function renderYaml(manifest: Readonly<Record<string, unknown>>, problems: readonly SpecProblem[]): Promise<YamlLine[]> {
-  const { LineCounter, parseDocument, stringify } = await import("yaml");
+  const { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, stringify } = await import("yaml");
   const text = stringify(manifest, { lineWidth: 100, aliasDuplicateObjects: false });
   const counter = new LineCounter();
   const parsed = parseDocument(text, { lineCounter: counter });
@@ -21,12 +21,11 @@ export async function renderYaml(manifest: Readonly<Record<string, unknown>>, pr
 
   function lineOf(keys: readonly (string | number)[]): number {
     for (let depth = keys.length; depth > 0; depth -= 1) {
-      const node: unknown = parsed.getIn(keys.slice(0, depth), true);
-      const range = typeof node === "object" && node !== null && "range" in node ? node.range : undefined;
-      if (!Array.isArray(range)) continue;
-      const at = counter.linePos(Number(range[0])).line;
-      const nested = depth > 0 && typeof node === "object" && node !== null && "items" in node && typeof keys[depth - 1] === "string";
-      return nested ? Math.max(1, at - 1) : at;
+      const key = keys[depth - 1];
+      const around: unknown = depth === 1 ? parsed.contents : parsed.getIn(keys.slice(0, depth - 1), true);
+      const member = isMap(around) ? around.items.find((pair) => isScalar(pair.key) && pair.key.value === key)?.key : isSeq(around) ? around.items[Number(key)] : undefined;
+      const at = isNode(member) ? member.range?.[0] : undefined;
+      if (at !== undefined) return counter.linePos(at).line;
     }
     return 1;
   }
