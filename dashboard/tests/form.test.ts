@@ -1,9 +1,10 @@
 import { Validator } from "@cfworker/json-schema";
+import type { Schema } from "@cfworker/json-schema";
 import { expect, test } from "vitest";
 import { problemsFound, problemsOf } from "../src/form/problems";
 import { filledIn, firstValue, parseSchema } from "../src/form/schema";
 
-const SCHEMA = {
+const SCHEMA: Schema = {
   type: "object",
   required: ["approved", "items"],
   properties: {

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import pytest_asyncio
@@ -90,19 +91,20 @@ async def look(browser: Browser) -> AsyncIterator[Open]:
         path: str,
         *,
         token: str | None = "token-of-bob",
-        theme: str = "light",
+        theme: Literal["light", "dark"] = "light",
         size: tuple[int, int] = (1280, 800),
         allowed: tuple[str, ...] = (),
     ) -> Page:
         width, height = size
-        scheme = "dark" if theme == "dark" else "light"
         context = await browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme, timezone_id="UTC"
+            viewport={"width": width, "height": height}, color_scheme=theme, timezone_id="UTC"
         )
         context.set_default_timeout(DEADLINE_MS)
         contexts.append(context)
         if token is not None:
-            first = f"if (!sessionStorage.getItem('asked')) sessionStorage.setItem('reactor.token', {json.dumps(token)});"
+            first = (
+                f"if (!sessionStorage.getItem('asked')) sessionStorage.setItem('reactor.token', {json.dumps(token)});"
+            )
             await context.add_init_script(f"{first} sessionStorage.setItem('asked', '1');")
         page = await context.new_page()
 

@@ -1,4 +1,7 @@
-"""`python -m tests.ui.serve [PORT]`: the staged shop for whoever works on the dashboard, until Ctrl-C. The token: token-of-bob."""
+"""`python -m tests.ui.serve [PORT]`: the staged shop for whoever works on the dashboard, until Ctrl-C.
+
+The token to sign in with is token-of-bob.
+"""
 
 import asyncio
 import sys
@@ -18,9 +21,15 @@ async def main(port: int) -> None:
         async with staged(store, port=port) as stage:
             await scenes.put_reactors(stage)
             for scene in (
-                scenes.shipped_order, scenes.failed_order, scenes.running_order, scenes.rolling_order, scenes.stuck_order,
-                scenes.waiting_purchase, scenes.delivery, scenes.wide_run,
-            ):  # fmt: skip
+                scenes.shipped_order,
+                scenes.failed_order,
+                scenes.running_order,
+                scenes.rolling_order,
+                scenes.stuck_order,
+                scenes.waiting_purchase,
+                scenes.delivery,
+                scenes.wide_run,
+            ):
                 await scene(stage)
             print(stage.url, flush=True)
             async with stage.going():

@@ -1,7 +1,7 @@
 """A cluster for browsers: an API server in this process, a mirror of it, a gateway with the dashboard, runs by script.
 
-In: a store. Out: a `Stage`, whose runs move when they are told to, or by themselves while `going`. Never here: an answer
-of the gateway that is made up.
+In: a store. Out: a `Stage`, whose runs move when they are told to, or by themselves while `going`. Never here: an
+answer of the gateway that is made up.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Runs of a staged cluster: the real reconciler over a real store; what tasks would report is told by a script.
 
-In: a reactor, what each task comes to. Out: the state of the run in the store, its status at the API server. Never here:
-a state that no engine decided on.
+In: a reactor, what each task comes to. Out: the state of the run in the store, its status at the API server. Never
+here: a state that no engine decided on.
 """
 
 import asyncio
@@ -99,7 +99,7 @@ class StagedRun(World):
         return REACTOR_RUN.object(self.ref.namespace, self.ref.name)
 
     async def play(self) -> None:
-        """Let everything happen that can: reconcile, and report what started tasks come to, until nothing new starts."""
+        """Let everything happen that can: reconcile, report what started tasks come to, until nothing new starts."""
         async with self._one_at_a_time:
             while True:
                 self.clock.time = self.moving.now()
@@ -168,7 +168,9 @@ class StagedRun(World):
 
     async def get_reactor(self, namespace: str, name: str) -> ReactorObject | None:
         spec = self._reactors.get(name)
-        return spec and ReactorObject(namespace=namespace, name=name, uid=f"{name}-uid", generation=1, spec=spec)
+        if spec is None:
+            return None
+        return ReactorObject(namespace=namespace, name=name, uid=f"{name}-uid", generation=1, spec=spec)
 
     async def report(self, ref: RunRef, phase: str, render: Rendering) -> None:
         self.status = await render()

@@ -12,7 +12,7 @@ from tests.ui.stage import Stage
 from tests.ui.staged import Fails
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-SCRIPT = "<img src=x onerror=\"window.hacked = 1\"><script>window.hacked = 2</script>javascript:window.hacked=3"
+SCRIPT = '<img src=x onerror="window.hacked = 1"><script>window.hacked = 2</script>javascript:window.hacked=3'
 
 
 async def test_without_a_token_there_is_a_form_and_a_wrong_one_is_refused(shop: Stage, look: Open) -> None:
@@ -48,8 +48,16 @@ async def test_who_may_not_look_is_told_so(shop: Stage, look: Open) -> None:
 
 
 async def test_what_runs_say_is_text_and_never_script(moving: Stage, look: Open) -> None:
-    failure = Fails(message=SCRIPT, file=SCRIPT[:200], line=1, detail={"source": SCRIPT, "traceback": SCRIPT, "log": SCRIPT, "origins": [SCRIPT]})
-    spec = {"description": SCRIPT, "steps": [scenes.task("bad", "a:b", arguments={"x": {"input": "x"}}), scenes.task("good", "a:b")]}
+    failure = Fails(
+        message=SCRIPT,
+        file=SCRIPT[:200],
+        line=1,
+        detail={"source": SCRIPT, "traceback": SCRIPT, "log": SCRIPT, "origins": [SCRIPT]},
+    )
+    spec = {
+        "description": SCRIPT,
+        "steps": [scenes.task("bad", "a:b", arguments={"x": {"input": "x"}}), scenes.task("good", "a:b")],
+    }
     await moving.put_reactor("script", spec)
     await moving.start("script-1", "script", scenes.comes_to(bad=failure, good=SCRIPT), {"x": SCRIPT, SCRIPT: 1})
     for path in (

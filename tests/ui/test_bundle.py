@@ -14,10 +14,10 @@ from reactor_operator.gateway.static_files import BUILT
 from tests.ui.conftest import Open
 from tests.ui.stage import Stage
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
 MOST_BYTES = 350 * 1024
 
 
+@pytest.mark.asyncio(loop_scope="session")
 async def test_the_first_load_is_small_and_all_of_it_is_ours(shop: Stage, look: Open) -> None:
     page = await look(shop, "/dashboard/nowhere")
     loaded: list[str] = []
@@ -30,7 +30,7 @@ async def test_the_first_load_is_small_and_all_of_it_is_ours(shop: Stage, look: 
     assert not [file for file in files if "elk" in file], "what lays graphs out is loaded with the first graph"
 
 
-async def test_no_file_brings_a_script_or_style_of_its_own() -> None:
+def test_no_file_brings_a_script_or_style_of_its_own() -> None:
     index = (BUILT / "index.html").read_text()
     assert "<style" not in index
     assert "<script>" not in index
@@ -38,7 +38,7 @@ async def test_no_file_brings_a_script_or_style_of_its_own() -> None:
     assert "https://" not in index
 
 
-async def test_the_types_are_those_of_the_gateways_document(tmp_path: Path) -> None:
+def test_the_types_are_those_of_the_gateways_document(tmp_path: Path) -> None:
     document, made = tmp_path / "openapi.json", tmp_path / "schema.d.ts"
     document.write_text(json.dumps(openapi_document("0")))
     npx = shutil.which("npx")
@@ -47,4 +47,6 @@ async def test_the_types_are_those_of_the_gateways_document(tmp_path: Path) -> N
     command = (npx, "--no-install", "openapi-typescript", str(document), *flags)
     subprocess.run(command, cwd="dashboard", check=True, capture_output=True, timeout=50)
     kept = Path("dashboard/src/api/schema.d.ts").read_text()
-    assert made.read_text() == kept, "dashboard/src/api/schema.d.ts is not what the gateway answers: make dashboard-types"
+    assert made.read_text() == kept, (
+        "dashboard/src/api/schema.d.ts is not what the gateway answers: make dashboard-types"
+    )

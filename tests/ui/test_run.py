@@ -50,7 +50,9 @@ async def test_a_rollback_that_goes_on_and_one_that_got_stuck_are_told_apart(sho
     page = await look(shop, RUN + "order-stuck")
     await expect(page.locator(".story")).to_contain_text("Not rolled back, look at: reserve.")
     await page.locator(".story").get_by_role("button", name="reserve").click()
-    await expect(page.get_by_role("region", name="Could not be taken back")).to_contain_text("the warehouse does not answer")
+    await expect(page.get_by_role("region", name="Could not be taken back")).to_contain_text(
+        "the warehouse does not answer"
+    )
 
 
 async def test_a_step_shows_why_it_failed_what_it_was_given_and_who_tried(shop: Stage, look: Open) -> None:
