@@ -79,7 +79,9 @@ async def test_a_script_that_gets_in_all_the_same_is_not_run(shop: Stage, look: 
     await expect(page.get_by_role("heading", name="Runs")).to_be_visible()
     await page.evaluate(
         """document.body.insertAdjacentHTML('beforeend', '<img src="x:" onerror="window.hacked = 1">');
-        const made = document.createElement('script'); made.textContent = 'window.hacked = 2'; document.body.append(made);"""
+        const made = document.createElement('script');
+        made.textContent = 'window.hacked = 2';
+        document.body.append(made);"""
     )
     assert await page.evaluate("window.hacked") is None
     blocked = await page.evaluate("fetch('https://elsewhere.example/').then(() => 'sent', () => 'blocked')")

@@ -61,8 +61,8 @@ function Entry({ item, began, onSelect }: EntryProps): ReactNode {
       <span className="history-what">
         {item.path === "" ? <b>The run</b> : <button type="button" className="link strong" onClick={() => onSelect(item.path)}>{item.path}</button>}{" "}
         {item.from && <span className="hint">{item.from} → </span>}<span className="history-to">{item.to}</span>
-        {(item.attempt ?? 0) > 1 && <span className="hint"> attempt {item.attempt}</span>}
-        {(item.round ?? 0) > 1 && <span className="hint"> round {item.round}</span>}
+        {item.attempt > 1 && <span className="hint"> attempt {item.attempt}</span>}
+        {item.round > 1 && <span className="hint"> round {item.round}</span>}
       </span>
       <span className="history-why hint">{causeWords(item.cause.type)}{item.cause.by ? ` by ${item.cause.by}` : ""}{item.cause.text ? `: ${item.cause.text}` : ""}</span>
     </li>

@@ -43,7 +43,7 @@ export function Elements({ namespace, name, path, onSelect }: Props): ReactNode 
     <div className="elements">
       <div className="chips" role="group" aria-label="Phases of elements">
         <button type="button" className="chip" aria-pressed={phase === ""} onClick={() => choose("")}>All{total == null ? "" : ` ${renderCount(total)}`}</button>
-        {PHASES.map(([one, name]) => [one, counts[name] ?? 0] as const).filter(([, count]) => count > 0).map(([one, count]) => (
+        {PHASES.map(([one, name]) => [one, counts[name]] as const).filter(([, count]) => count > 0).map(([one, count]) => (
           <button key={one} type="button" className={`chip tone-${stepLook(one).tone}`} aria-pressed={phase === one} onClick={() => choose(one)}>{stepLook(one).label} {renderCount(count)}</button>
         ))}
       </div>
@@ -56,7 +56,7 @@ export function Elements({ namespace, name, path, onSelect }: Props): ReactNode 
                 <td><button type="button" className="link strong" onClick={() => onSelect(`${path}[${item.index}]`)}>{item.index}</button></td>
                 <td><PhaseBadge phase={item.phase} of="step" /></td>
                 <td>{item.startedAt && <Took from={item.startedAt} to={isLive(item.phase) ? undefined : item.finishedAt} />}</td>
-                <td className="grow message">{item.message}{(item.waiting ?? 0) > 0 ? " waits for a signal" : ""}</td>
+                <td className="grow message">{item.message}{item.waiting > 0 ? " waits for a signal" : ""}</td>
               </tr>
             ))}
           </tbody>

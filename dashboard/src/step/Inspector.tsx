@@ -118,7 +118,7 @@ function Summary({ run, step, node, onSelect }: SummaryProps): ReactNode {
       {step.rollbackFailure && <FailureView title="Could not be taken back" failure={step.rollbackFailure} explained={run.status.rollback?.failures?.find((one) => one.step === step.path)?.detail} />}
       {step.failure && <FailureView title="Failed" failure={step.failure} explained={run.status.failure?.step === step.path ? run.status.failure.detail : undefined} />}
       <dl className="facts tall">
-        {(step.attempt ?? 0) > 0 && <div><dt>Attempt</dt><dd>{step.attempt}{step.maxAttempts ? ` of ${step.maxAttempts}` : ""}{(step.round ?? 1) > 1 ? `, round ${step.round ?? 1}` : ""}</dd></div>}
+        {step.attempt > 0 && <div><dt>Attempt</dt><dd>{step.attempt}{step.maxAttempts ? ` of ${step.maxAttempts}` : ""}{step.round > 1 ? `, round ${step.round}` : ""}</dd></div>}
         {step.dueAt && <div><dt>{timerWords(step.timer)}</dt><dd><time dateTime={step.dueAt}>{new Date(step.dueAt).toLocaleTimeString()}</time></dd></div>}
         {pod && <div><dt>Pod</dt><dd><code>{pod}</code></dd></div>}
         {node?.when && <div><dt>Runs when</dt><dd><code>{node.when}</code></dd></div>}

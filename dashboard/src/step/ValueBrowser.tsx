@@ -66,7 +66,7 @@ interface EntryProps extends Omit<LevelProps, "fallback"> {
 
 function Entry({ item, pointer, ...where }: EntryProps): ReactNode {
   const [open, setOpen] = useState(false);
-  const below = `${pointer}/${String(item.key).replaceAll("~", "~0").replaceAll("/", "~1")}`;
+  const below = `${pointer}/${item.key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
   if ("value" in item) return <li><span className="key">{item.key}</span><JsonText value={item.value} /></li>;
   return (
     <li>

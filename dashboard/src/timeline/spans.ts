@@ -38,7 +38,7 @@ export function rowsOf(items: readonly HistoryItem[]): Row[] {
     end(item.path, at, item.to);
     if (!isLive(item.to)) continue;
     if (!rows.has(item.path)) rows.set(item.path, []);
-    open.set(item.path, { from: at, phase: item.to, attempt: item.attempt ?? 1, round: item.round ?? 1 });
+    open.set(item.path, { from: at, phase: item.to, attempt: item.attempt, round: item.round });
   }
   for (const path of [...open.keys()]) end(path, undefined, undefined);
   return [...rows].map(([path, spans]) => ({ path, spans }));
