@@ -34,7 +34,7 @@ class Map:
     """One map as of one commit.
 
     flight:   indices of its elements in flight.   sides: the other tasks of it that are, of a page or of `collect`.
-    troubled: an element in flight does not go forward.   outcomes: those of its round, wherever they are stored.
+    troubled: those in flight that do not go forward.   outcomes: those of its round, wherever they are stored.
     sources:  the numbers of its pages of elements that are stored.
     """
 
@@ -42,7 +42,7 @@ class Map:
     plan: MapPlan
     flight: frozenset[int]
     sides: frozenset[str]
-    troubled: bool
+    troubled: frozenset[int]
     outcomes: Mapping[int, ElementOutcome]
     sources: frozenset[int]
 
@@ -124,8 +124,10 @@ class _Run:
             plan=plan,
             flight=frozenset(index for index in indices.values() if index is not None),
             sides=frozenset(key for key, index in indices.items() if index is None),
-            troubled=any(
-                header.stage is not Stage.FORWARD for key, (header, _) in inside.items() if indices[key] is not None
+            troubled=frozenset(
+                index
+                for key, (header, _) in inside.items()
+                if (index := indices[key]) is not None and header.stage is not Stage.FORWARD
             ),
             outcomes=outcomes,
             sources=frozenset(one for of, round_, one in self.sources if of == path and round_ == step.round),
@@ -252,7 +254,10 @@ def check_change(what: str, then: Map, now: Map, *, forward: bool) -> None:
     if then.plan.fail_fast and begun:
         # an answer in the same pass, such as that a payload is refused, may turn the run after the elements began;
         # of each decision by itself tests/property holds it
-        assert not then.troubled, f"O2: {what} fails fast, and begins elements beside one that did not go forward"
+        beside = then.troubled & now.troubled  # one in which a step is skipped meanwhile goes forward again
+        assert not beside, (
+            f"O2: {what} fails fast, and begins elements beside {sorted(beside)}, which do not go forward"
+        )
         assert then.state.failed == now.state.failed == 0, f"O2: {what} fails fast, and begins elements after a failure"
     if now.sides - then.sides:
         assert then.state.failure is None, f"O2: {what} has failed, and begins {sorted(now.sides - then.sides)}"

@@ -32,12 +32,12 @@ from reactor_operator.cli.progress import Progress, Silence
 from reactor_operator.cli.run_view import RunView
 from reactor_operator.cli.screen import progress_for
 from reactor_operator.cli.state_file import open_keys, open_store
-from reactor_operator.cli.stored import load_inputs, load_known, load_tracebacks
+from reactor_operator.cli.stored import delete_undone, load_inputs, load_known, load_tracebacks
 from reactor_operator.cli.traced import tracing
 from reactor_operator.encryption import Keyring
 from reactor_operator.engine.events import SpecChanged
 from reactor_operator.engine.identity import digest_of
-from reactor_operator.engine.state import ENDED, RunPhase, suspended_in_spec
+from reactor_operator.engine.state import ENDED, suspended_in_spec
 from reactor_operator.notifications.observers import observing
 from reactor_operator.notifications.signing import SigningKeys
 from reactor_operator.ports import RunRef
@@ -141,7 +141,10 @@ class RunCommand:
                         refuse_rejected(answer)
                         if said := render_dry_run(answer, self.asked):
                             progress.say(said)
-                    await self._delete_undone(store, run, progress)
+                    if await delete_undone(store, run.ref):
+                        progress.say(f"{run.ref.name} is undone and deleted")
+                        if world is not None:
+                            world.forgotten(run.ref)
                 if dashboard is not None:
                     await dashboard.stay(stops)
                     done = [dashboard.last(view) for view in done]
@@ -188,14 +191,6 @@ class RunCommand:
                 )
                 to_resume = f"reactor resume {run.name} --step {shlex.quote(waits)} --payload JSON"
                 yield f"to go on: {to_resume} --state {shlex.quote(str(self.state))}{where}"
-
-    async def _delete_undone(self, store: Store, run: LaptopRun, progress: Progress) -> None:
-        """Delete a run that was undone to be deleted."""
-        known = await load_known(store, run.ref)
-        header = known.state.header if known is not None else None
-        if header is not None and header.phase is RunPhase.UNDONE and header.delete_undone:
-            await store.forget(run.ref.uid)
-            progress.say(f"{run.ref.name} is undone and deleted")
 
     async def _find(
         self, store: Store, sound: SoundRun, inputs: Inputs, keyring: Keyring

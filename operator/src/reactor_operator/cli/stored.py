@@ -1,7 +1,7 @@
 """What the store of a laptop has of a run: where it is, what it was started with, why its steps failed.
 
 In: a store and the uid of a run. Out: a `KnownRun`, its inputs, tracebacks. Raises CommandError for damaged records.
-Never here: a write, or the elements of maps (`stored_maps.py`).
+Never here: a write but that of a run that is to go, or the elements of maps (`stored_maps.py`).
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from reactor_operator.cli.errors import CommandError
 from reactor_operator.encryption import CannotDecrypt, Keyring
 from reactor_operator.engine.failures import printable
 from reactor_operator.engine.plan import ROOT
+from reactor_operator.engine.state import RunPhase
 from reactor_operator.engine.values import ValueRef
 from reactor_operator.kube.fields import parse_object, text_at
 from reactor_operator.ports import RunRef
@@ -30,6 +31,16 @@ async def load_known(store: Store, run: RunRef) -> KnownRun | None:
         raise CommandError(
             f"--state: the records of run '{run.name}' cannot be read ({problem}): give another path, or another --run"
         ) from problem
+
+
+async def delete_undone(store: Store, run: RunRef) -> bool:
+    """Delete a run that was undone to be deleted, and tell whether it was."""
+    known = await load_known(store, run)
+    header = known.state.header if known is not None else None
+    if header is None or header.phase is not RunPhase.UNDONE or not header.delete_undone:
+        return False
+    await store.forget(run.uid)
+    return True
 
 
 async def load_inputs(store: Store, known: KnownRun, keys: Keyring) -> Mapping[str, object] | None:

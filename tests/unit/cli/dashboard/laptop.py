@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 
 from reactor_operator.cli.dashboard.beside import Beside, beside
+from reactor_operator.cli.dashboard.state import driver_of
 from reactor_operator.cli.dashboard.world import LaptopWorld
-from reactor_operator.cli.drive import Driver, Interrupts
+from reactor_operator.cli.drive import Interrupts
 from reactor_operator.cli.manifests import Manifests, load_manifests
 from reactor_operator.cli.state_file import open_keys, open_store
 from reactor_operator.notifications.observers import Observers
-from reactor_operator.notifications.signing import SigningKeys
 from reactor_operator.store.port import Store
 from tests.unit.mirror.made import until
 
@@ -62,17 +62,7 @@ async def laptop(state: Path, folder: Path | None) -> AsyncIterator[Laptop]:
     async with open_store(state) as store:
         keys, stops = open_keys(state, needed=False), Interrupts(say)
         world = LaptopWorld(store, keys, manifests, "this folder")
-        driver = Driver(
-            store=store,
-            epoch=await store.claim_epoch(0),
-            manifests=manifests,
-            stops=stops,
-            verbose=False,
-            signing_keys=SigningKeys(),
-            observers=Observers([]),
-            keyring=keys,
-            look=world.look,
-        )
+        driver = await driver_of(world, stops, Observers([]), None)
         async with beside(world, driver, 0, say) as served:
             base = served.guard.address.partition("/dashboard")[0]
             async with httpx.AsyncClient(base_url=base, timeout=PATIENCE_SECONDS, trust_env=False) as browser:

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.unit.cli.conftest import Reactor, Write
-from tests.unit.cli.dashboard.test_laptop import ASK, QUICK, YES
+from tests.unit.cli.conftest import REACTOR, Reactor, Write
+from tests.unit.cli.dashboard.test_laptop import ASK, QUICK, SLOW, YES
 
 pytestmark = pytest.mark.heavy
 
@@ -81,6 +81,25 @@ def test_a_state_file_is_shown_until_ctrl_c_and_its_runs_stay_as_they_are(
         assert httpx.get(address, trust_env=False).status_code == 303
         assert end(process)[0] == 0
     assert "Paused" in reactor("run", folder, *kept).out
+
+
+def test_ctrl_c_while_a_run_goes_on_cancels_it_as_ever_and_ends_the_dashboard_with_it(
+    write: Write, tmp_path: Path
+) -> None:
+    source = SLOW.replace("def main(folder)", f"def main(folder={str(tmp_path)!r})")
+    step = f'  - name: only\n    run: {{python: {{source: "{source}"}}}}\n'
+    write({"reactor.yaml": REACTOR.partition("  inputsSchema")[0] + f"  steps:\n{step}"})
+    with started("run", tmp_path, "--ui") as (process, address):
+        while not (tmp_path / "begun").exists():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.stdout is not None
+        while "cancelling:" not in process.stdout.readline():
+            assert process.poll() is None
+        (tmp_path / "open").touch()
+        out, _ = process.communicate(timeout=30)
+    assert (process.returncode, "Cancelled" in out, "stays until Ctrl-C" in out) == (1, True, False)
+    assert address.startswith("http://127.0.0.1:")
 
 
 def test_what_cannot_be_shown_is_said(reactor: Reactor, folder: Path, tmp_path: Path) -> None:

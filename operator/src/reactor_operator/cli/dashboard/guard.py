@@ -57,8 +57,9 @@ class Guard:
         else:
             await answer(scope, receive, send)
 
-    def _is_of_data(self, http: Request) -> bool:
-        path = http.url.path
+    @staticmethod
+    def _is_of_data(http: Request) -> bool:
+        path = http.scope["path"]
         return not (path == "/" or path == HOME.rstrip("/") or path.startswith(HOME))
 
     def _page(self, http: Request) -> Response | None:
@@ -77,7 +78,7 @@ class Guard:
         self._opened(self.address)
         rest = urlencode([(name, value) for name, value in parse_qsl(http.url.query) if name != _KEY])
         headers = {**PAGE_HEADERS, "Cache-Control": "no-store"}
-        answer = RedirectResponse(http.url.path + (f"?{rest}" if rest else ""), 303, headers=headers)
+        answer = RedirectResponse(http.scope["path"] + (f"?{rest}" if rest else ""), 303, headers=headers)
         answer.set_cookie(self._cookie, self._secret, path=_DATA, httponly=True, samesite="strict")
         return answer
 

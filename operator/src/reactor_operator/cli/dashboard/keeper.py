@@ -14,7 +14,7 @@ from reactor_operator.cli.errors import CommandError
 from reactor_operator.cli.laptop import LaptopRun, WallClock
 from reactor_operator.cli.progress import Silence
 from reactor_operator.cli.run_view import RunView
-from reactor_operator.cli.stored import load_known
+from reactor_operator.cli.stored import delete_undone, load_known
 from reactor_operator.engine.state import ENDED, RunPhase
 from reactor_operator.ports import RunRef
 from reactor_operator.reconciling.records import KnownRun
@@ -122,7 +122,11 @@ class Keeper:
         view = await self._drive(run, known)
         if view.phase != before:
             self._say(f"{run.ref.name} went on: {view.phase}")
-        return not await self._was_deleted(run) and not view.ended
+        if await delete_undone(self._store, run.ref):
+            self._runs.forgotten(run.ref)
+            self._say(f"{run.ref.name} is undone and deleted")
+            return False
+        return not view.ended
 
     def _holds(self, uid: str, phase: RunPhase) -> bool:
         """Tell whether a run, of which nothing waits to be read, was looked at and only waits for its time."""
@@ -137,17 +141,6 @@ class Keeper:
         finally:
             self._driving.discard(uid)
         return view
-
-    async def _was_deleted(self, run: LaptopRun) -> bool:
-        """Delete a run that was undone to be deleted, and tell whether it was."""
-        known = await load_known(self._store, run.ref)
-        header = known.state.header if known is not None else None
-        if header is None or header.phase is not RunPhase.UNDONE or not header.delete_undone:
-            return False
-        await self._store.forget(run.ref.uid)
-        self._runs.forgotten(run.ref)
-        self._say(f"{run.ref.name} is undone and deleted")
-        return True
 
 
 async def _rung_or_due(rung: asyncio.Event, seconds: float | None) -> None:

@@ -41,7 +41,7 @@ class Proxy:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         http = Request(scope, receive)
-        path = http.url.path
+        path = http.scope["path"]
         if path != "/" and not any(path == page or path.startswith(f"{page}/") for page in _PAGES):
             await told(404, "no such address")(scope, receive, send)
             return
@@ -58,7 +58,7 @@ class Proxy:
     async def _ask(self, http: Request) -> httpx.Response:
         """Send a request on; once more with a new token where that was refused and nothing was sent with it."""
         answer = await self._send(http)
-        if answer.status_code == _UNKNOWN and http.method == "GET" and http.url.path.startswith(_DATA):
+        if answer.status_code == _UNKNOWN and http.method == "GET" and http.scope["path"].startswith(_DATA):
             await answer.aclose()
             await self._bearer.renew()
             answer = await self._send(http)
@@ -66,7 +66,7 @@ class Proxy:
 
     async def _send(self, http: Request) -> httpx.Response:
         headers = [(name, value) for name, value in http.headers.raw if name.decode("latin-1") not in _KEPT_HERE]
-        if http.url.path.startswith(_DATA):
+        if http.scope["path"].startswith(_DATA):
             headers.append((b"authorization", (await self._bearer.header()).encode("latin-1")))
         has_body = "content-length" in http.headers or "transfer-encoding" in http.headers
         raw_path = http.scope["raw_path"] + (b"?" + http.scope["query_string"] if http.scope["query_string"] else b"")

@@ -13,12 +13,12 @@ from pathlib import Path
 from reactor_operator.cli.dashboard.beside import beside
 from reactor_operator.cli.dashboard.browser import open_browser
 from reactor_operator.cli.dashboard.world import LaptopWorld
-from reactor_operator.cli.drive import Driver, interrupts
+from reactor_operator.cli.drive import Driver, Interrupts, interrupts
 from reactor_operator.cli.errors import EXIT_OK, CommandError, refuse_errors
 from reactor_operator.cli.manifests import Manifests, load_manifests
 from reactor_operator.cli.state_file import open_keys, open_store
 from reactor_operator.cli.traced import tracing
-from reactor_operator.notifications.observers import observing
+from reactor_operator.notifications.observers import Observers, observing
 from reactor_operator.notifications.signing import SigningKeys
 from reactor_operator.reconciling.meter import Meter
 
@@ -61,18 +61,7 @@ class StateDashboard:
         async with open_store(self.state) as store, interrupts(say) as stops, observing() as observers:
             keys = open_keys(self.state, needed=False)
             world = LaptopWorld(store, keys, manifests, self.path or "this folder")
-            driver = Driver(
-                store=store,
-                epoch=await store.claim_epoch(0),
-                manifests=manifests,
-                stops=stops,
-                verbose=False,
-                signing_keys=SigningKeys.of_laptop(os.environ),
-                observers=observers,
-                keyring=keys,
-                look=world.look,
-                traces=traces,
-            )
+            driver = await driver_of(world, stops, observers, traces)
             async with beside(world, driver, self.port, say) as dashboard:
                 say(f"dashboard of {self.state}: {dashboard.guard.address}")
                 say("a run that somebody acts on there goes on in this process")
@@ -80,3 +69,19 @@ class StateDashboard:
                     open_browser(dashboard.guard.address)
                 await dashboard.stay(stops)
         return EXIT_OK
+
+
+async def driver_of(world: LaptopWorld, stops: Interrupts, observers: Observers, traces: Meter | None) -> Driver:
+    """Return what drives the runs of a world."""
+    return Driver(
+        store=world.store,
+        epoch=await world.store.claim_epoch(0),
+        manifests=world.manifests,
+        stops=stops,
+        verbose=False,
+        signing_keys=SigningKeys.of_laptop(os.environ),
+        observers=observers,
+        keyring=world.keys,
+        look=world.look,
+        traces=traces,
+    )
