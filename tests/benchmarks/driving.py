@@ -94,6 +94,7 @@ class _AtOnce:
         stop: bool,
         failed: bool,
         chunk: bool = False,
+        sensitive: bool = False,
     ) -> bool:
         """There is nothing left."""
         return True

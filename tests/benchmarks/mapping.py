@@ -227,7 +227,16 @@ class _Together:
         return Launched()
 
     async def retire(
-        self, run: RunRef, spec: ReactorSpec, step: Step, task: Task, *, stop: bool, failed: bool, chunk: bool = False
+        self,
+        run: RunRef,
+        spec: ReactorSpec,
+        step: Step,
+        task: Task,
+        *,
+        stop: bool,
+        failed: bool,
+        chunk: bool = False,
+        sensitive: bool = False,
     ) -> bool:
         """There is nothing left."""
         return True

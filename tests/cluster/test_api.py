@@ -14,7 +14,7 @@ from tests.cluster.test_interrupts_from_outside import gateway, token
 ACCOUNT = f"system:serviceaccount:{SYSTEM}:reactor-operator-gateway"
 
 
-def get(address: str, path: str, bearer: str, **query: Any) -> httpx.Response:
+def get(address: str, path: str, bearer: str, /, **query: Any) -> httpx.Response:
     headers = {"Authorization": f"Bearer {bearer}"}
     return httpx.get(f"{address}/api/v1/{path}", headers=headers, params=query, timeout=30)
 

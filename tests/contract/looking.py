@@ -17,6 +17,7 @@ import jsonschema_rs
 from reactor_operator.gateway.api.changes import HEARTBEAT_SECONDS, STREAM_SECONDS
 from reactor_operator.gateway.api.live import LiveObjects
 from reactor_operator.gateway.api.openapi import openapi_document
+from reactor_operator.gateway.api.pod_logs import PodLogs
 from reactor_operator.gateway.api.routes import ApiAccess
 from reactor_operator.gateway.signals import SignalAccess
 from reactor_operator.kube.paths import REACTOR, REACTOR_RUN
@@ -56,7 +57,7 @@ SPEC: dict[str, object] = {
     ],
     "finally": [{"name": "tidy", "run": RUN}],
 }
-READ = ("list reactorruns", "get reactorruns", "watch reactorruns", "list reactors", "get reactors")
+READ = ("list reactorruns", "get reactorruns", "watch reactorruns", "list reactors", "get reactors", "get pods/log")
 _DOCUMENT = openapi_document("0")
 
 
@@ -146,9 +147,10 @@ def check(answer: httpx.Response) -> None:
     described = described["responses"][str(answer.status_code)]
     ((media_type, content),) = described["content"].items()
     assert answer.headers["content-type"].partition(";")[0] == media_type
-    problems = [
-        f"{one.instance_path}: {one.message}" for one in validator(content["schema"]).iter_errors(answer.json())
-    ]
+    said = answer.json() if media_type == "application/json" else answer.text
+    problems = [f"{one.instance_path}: {one.message}" for one in validator(content["schema"]).iter_errors(said)]
+    for name, header in described.get("headers", {}).items():
+        assert answer.headers[name] in header["schema"]["enum"]
     assert problems == []
 
 
@@ -204,6 +206,7 @@ async def looking(
             reviews=people,
             mirror=mirror,
             live=LiveObjects(client),
+            logs=PodLogs(client),
             heartbeat_seconds=heartbeat_seconds,
             stream_seconds=stream_seconds,
         )

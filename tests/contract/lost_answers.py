@@ -78,6 +78,15 @@ class LostAnswers:
     async def get_history(self, run: str, after: int, limit: int) -> HistoryPage:
         return await self._store.get_history(run, after, limit)
 
+    async def put_log(self, run: str, task: str, body: bytes, most_bytes: int) -> bool:
+        return await self._store.put_log(run, task, body, most_bytes)
+
+    async def get_log(self, run: str, task: str) -> bytes | None:
+        return await self._store.get_log(run, task)
+
+    async def logged_tasks(self, run: str) -> frozenset[str]:
+        return await self._store.logged_tasks(run)
+
     async def put_values(self, run: str, values: Mapping[str, bytes]) -> None:
         missing = values.keys() - (await self._store.get_values(run, frozenset(values))).keys()
         await self._store.put_values(run, values)

@@ -151,6 +151,7 @@ class Connection:
         stop: bool,
         failed: bool,
         chunk: bool = False,
+        sensitive: bool = False,
     ) -> bool:
         """Remove the task's pod: at once, or when it has ended, or when it lingers."""
         await self._before(Place.DELETE_POD)

@@ -115,6 +115,15 @@ class FaultyStore:
     async def get_history(self, run: str, after: int, limit: int) -> HistoryPage:
         return await self.shared.get_history(run, after, limit)
 
+    async def put_log(self, run: str, task: str, body: bytes, most_bytes: int) -> bool:
+        return await self.shared.put_log(run, task, body, most_bytes)
+
+    async def get_log(self, run: str, task: str) -> bytes | None:
+        return await self.shared.get_log(run, task)
+
+    async def logged_tasks(self, run: str) -> frozenset[str]:
+        return await self.shared.logged_tasks(run)
+
     async def put_values(self, run: str, values: Mapping[str, bytes]) -> None:
         await self.shared.put_values(run, values)
 

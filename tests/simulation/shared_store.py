@@ -87,6 +87,18 @@ class SharedStore:
         with self._checkpoints.waiting():
             return await self.disk.now.get_history(run, after, limit)
 
+    async def put_log(self, run: str, task: str, body: bytes, most_bytes: int) -> bool:
+        with self._checkpoints.waiting():
+            return await self.disk.now.put_log(run, task, body, most_bytes)
+
+    async def get_log(self, run: str, task: str) -> bytes | None:
+        with self._checkpoints.waiting():
+            return await self.disk.now.get_log(run, task)
+
+    async def logged_tasks(self, run: str) -> frozenset[str]:
+        with self._checkpoints.waiting():
+            return await self.disk.now.logged_tasks(run)
+
     async def put_values(self, run: str, values: Mapping[str, bytes]) -> None:
         self._trace.note("put values", run, told_values(values))
         with self._checkpoints.waiting():

@@ -101,8 +101,21 @@ def test_the_gateway_reads_what_it_is_asked_for_and_where_nobody_asks_it_has_no_
     assert "{{- if and .Values.rbac.create (or $people $webhooks) }}" in rights
     assert "name: system:auth-delegator" in rights
     for_api, for_others = re.split(r"^  {{- else }}$", rights, flags=re.MULTILINE)
-    assert rules(for_api) == {"reactorruns": {"get", "list", "watch"}, "reactors": {"get", "list"}}
+    assert rules(for_api) == {
+        "reactorruns": {"get", "list", "watch"},
+        "reactors": {"get", "list"},
+        "pods/log": {"get"},
+    }
     assert rules(for_others) == {"reactorruns": {"get"}, "reactors": {"get"}}
+
+
+def test_the_operator_reads_logs_only_where_people_look_at_them() -> None:
+    rights = (TEMPLATES / "rbac.yaml").read_text()
+    before, _, after = rights.partition("{{- if and .Values.gateway.api.enabled .Values.taskLogs.keep }}")
+    assert "pods/log" not in before
+    asked, _, others = after.partition("{{- end }}")
+    assert rules(asked) == {"pods/log": {"get"}}
+    assert "pods/log" not in others
 
 
 def test_the_api_for_people_is_off_until_somebody_turns_it_on() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from reactor_operator.encryption import NO_KEYS
 from reactor_operator.settings import BadSettings, load_gateway_settings, load_operator_settings
+from reactor_operator.store.kept_logs import LogSettings
 
 
 @pytest.fixture
@@ -60,6 +61,14 @@ def test_traces_go_nowhere_unless_a_collector_is_named(environment: dict[str, st
     assert load_operator_settings({**environment, "REACTOR_TRACES_ENDPOINT": named}).traces == named
 
 
+def test_no_logs_are_kept_until_that_is_asked_for(environment: dict[str, str]) -> None:
+    assert load_operator_settings(environment).task_logs is None
+    asked = {**environment, "REACTOR_TASK_LOGS": "true"}
+    assert load_operator_settings(asked).task_logs == LogSettings()
+    more = {"REACTOR_TASK_LOGS_BYTES_PER_RUN": "1048576", "REACTOR_TASK_LOGS_SENSITIVE": "true"}
+    assert load_operator_settings(asked | more).task_logs == LogSettings(run_bytes=1_048_576, sensitive=True)
+
+
 def test_signals_by_http_are_off_unless_the_gateway_is_told(environment: dict[str, str]) -> None:
     assert not load_gateway_settings(environment).signals
     assert load_gateway_settings({**environment, "REACTOR_HTTP_SIGNALS": "true"}).signals
@@ -104,6 +113,7 @@ def test_every_problem_is_told_at_once() -> None:
         ("REACTOR_NAMESPACES", "Shop", "DNS label"),
         ("REACTOR_RUNTIME_PULL_POLICY", "Sometimes", "IfNotPresent"),
         ("REACTOR_TOKEN_KEY_FILE", "/nowhere/key", "cannot be read"),
+        ("REACTOR_TASK_LOGS_BYTES_PER_RUN", "8Mi", "expected a number of bytes above 0"),
         ("REACTOR_TRACES_ENDPOINT", "collector:4318", "expected that of a collector, such as http://"),
     ],
 )

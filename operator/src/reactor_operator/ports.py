@@ -177,10 +177,12 @@ class Launcher(Protocol):
         stop: bool,
         failed: bool,
         chunk: bool = False,
+        sensitive: bool = False,
     ) -> bool:
         """Remove what is left of a closed task: at once (`stop`), else when it has ended and as `podRetention` says.
 
-        Where it is of a `chunk`, others may run in its pod, which is left alone until it has ended.
+        `sensitive`: so are values of it. Where it is of a `chunk`, others may run in its pod, which is left alone until
+        it has ended.
         Returns False while that is not possible yet (it still runs). Raises Unavailable.
         """
 

@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from reactor_operator.api.duration import parse_duration
 from reactor_operator.encryption import NO_KEYS, Keyring, parse_keys
 from reactor_operator.named_keys import SHORTEST_KEY
+from reactor_operator.store.kept_logs import RUN_BYTES, LogSettings
 
 T = TypeVar("T")
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -71,6 +72,7 @@ class OperatorSettings:
     key_retention_ms:      how long a business key is kept after the last run that has it is gone.
     ttl_after_finished_ms: for runs of which neither they nor their reactor say one; None: they are never deleted.
     signing_keys: the folder that has the keys which sign notifications; None: there are none.
+    task_logs: which logs of tasks are kept; None: none.
     admission_policy: whether a policy of the cluster refuses a ReactorSignal that says something untrue of who asks.
     traces:       where the traces of runs go, by OTLP over HTTP; empty: nowhere.
     """
@@ -88,6 +90,7 @@ class OperatorSettings:
     ttl_after_finished_ms: int | None = None
     signing_keys: Path | None = None
     admission_policy: bool = False
+    task_logs: LogSettings | None = None
     traces: str = ""
 
 
@@ -132,9 +135,17 @@ def load_operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
         admission_policy=reading.take("REACTOR_ADMISSION_POLICY", _one_of(("true", "false")), default="false")
         == "true",
         traces=reading.take("REACTOR_TRACES_ENDPOINT", _collector_or_none, default=_NO_FILE),
+        task_logs=_task_logs(reading),
     )
     reading.finish()
     return settings
+
+
+def _task_logs(reading: "_Reading") -> LogSettings | None:
+    kept = reading.take("REACTOR_TASK_LOGS", _one_of(("true", "false")), default="false")
+    run_bytes = reading.take("REACTOR_TASK_LOGS_BYTES_PER_RUN", _bytes, default=str(RUN_BYTES))
+    sensitive = reading.take("REACTOR_TASK_LOGS_SENSITIVE", _one_of(("true", "false")), default="false")
+    return LogSettings(run_bytes=run_bytes, sensitive=sensitive == "true") if kept == "true" else None
 
 
 class _Reading:
@@ -265,6 +276,13 @@ def _image(text: str) -> str:
     if not text or any(character.isspace() for character in text):
         raise ValueError(f"found {text!r}, expected an image such as reactor-runtime:0.1.0")
     return text
+
+
+def _bytes(text: str) -> int:
+    number = int(text) if re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) else 0
+    if number <= 0:
+        raise ValueError(f"found {text!r}, expected a number of bytes above 0, such as {RUN_BYTES}")
+    return number
 
 
 def _rate(text: str) -> float:

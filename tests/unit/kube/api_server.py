@@ -49,6 +49,9 @@ class ApiServer:
         self.token = "first"
         self.renewals = 0
         self.url = ""
+        self.logs: dict[str, list[bytes]] = {}
+        """Logs by path. Who follows one gets the first part, and the others once `log_goes_on`."""
+        self.log_goes_on = asyncio.Event()
         self._version = 100
         self._applied: dict[str, Json] = {}
         self._changed = asyncio.Condition()
@@ -118,6 +121,16 @@ class ApiServer:
             request.transport.abort()
         return answer
 
+    async def _log(self, request: web.Request, parts: list[bytes]) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(parts[0])
+        if request.query.get("follow") == "true":
+            await self.log_goes_on.wait()
+        for part in parts[1:]:
+            await response.write(part)
+        return response
+
     async def _answer(self, request: web.Request, body: Any) -> web.StreamResponse:
         path = request.path
         status = path.endswith("/status")
@@ -127,6 +140,8 @@ class ApiServer:
                 return web.json_response(self.objects[path])
             case "GET" if request.query.get("watch"):
                 return await self._watch(request)
+            case "GET" if path in self.logs:
+                return await self._log(request, self.logs[path])
             case "GET" if path.rpartition("/")[2] in _PLURALS:
                 return self._list(request)
             case "POST":

@@ -127,6 +127,7 @@ class World:
         stop: bool,
         failed: bool,
         chunk: bool = False,
+        sensitive: bool = False,
     ) -> bool:
         return True
 

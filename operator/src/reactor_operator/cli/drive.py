@@ -34,6 +34,7 @@ from reactor_operator.reconciling.places import Alone
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Entry, OldEpoch, Store
+from reactor_operator.tasks.laptop.log_book import LogBook
 from reactor_operator.tasks.local import LaptopSettings, LocalLauncher
 
 SETTLE_MS = 10_000
@@ -119,6 +120,7 @@ class Driver:
         """`look` is shown each run as it changes, beside the progress of the command."""
         self.due: dict[str, int | None] = {}
         self._look = look
+        self.logs = LogBook(store)
         self._store = store
         self._traces = traces
         self._keyring = keyring
@@ -198,6 +200,7 @@ class Driver:
             warm=warm,
             keys=self._keyring,
             results=self._store,
+            logs=self.logs,
         )
 
     async def _give_up_lost(self, known: KnownRun, launcher: LocalLauncher) -> None:

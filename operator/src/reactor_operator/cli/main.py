@@ -312,13 +312,18 @@ def watch(run: RunName, namespace: Namespace = None, context: Context = None, ku
 def logs(
     run: RunName,
     step: Annotated[str | None, typer.Option("--step", help="Only this step.")] = None,
+    state: Annotated[
+        Path | None, typer.Option("--state", metavar="FILE", help="The run is in this file of `reactor run`.")
+    ] = None,
     namespace: Namespace = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Print what the pods of a run wrote, oldest pod first."""
-    from reactor_operator.cli.logs import logs_command
+    """Print what the pods of a run wrote, oldest pod first; or what a state file kept of its tasks."""
+    from reactor_operator.cli.logs import kept_logs_command, logs_command
 
+    if state is not None:
+        raise typer.Exit(kept_logs_command(run, state, step=step, namespace=namespace))
     raise typer.Exit(logs_command(run, ClusterOptions(namespace, context, kubeconfig), step=step))
 
 

@@ -40,7 +40,7 @@ class ClusterReviews:
     async def allows(self, caller: Caller, right: Right) -> bool:
         """Tell whether somebody has a right. Raises Unavailable, also where the gateway may not ask."""
         asked = {
-            "group": "reactor.run",
+            "group": right.group,
             "resource": right.resource,
             "subresource": right.subresource,
             "verb": right.verb,

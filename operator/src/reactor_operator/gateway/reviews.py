@@ -27,11 +27,13 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Right:
-    """To do something with a resource of the group reactor.run in a namespace; `namespace` is empty for all of them."""
+    """To do something with a resource, of the group reactor.run where no other is said (that of pods is empty), in a
+    namespace; `namespace` is empty for all of them."""
 
     verb: str
     resource: str
     subresource: str = ""
+    group: str = "reactor.run"
     namespace: str
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
@@ -211,6 +211,29 @@ class KubeClient:
         except NotFound:
             return None
         return body.decode("utf-8", "replace")
+
+    async def stream(
+        self, path: str, query: Mapping[str, str] | None = None, *, idle_seconds: float | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield what is not JSON (a pod's log) as it comes, in parts cut anywhere, until the server ends it.
+
+        The first part is empty: the answer is there, though nothing of it may come for long.
+        Raises ApiError (NotFound too), and ApiUnavailable where the stream breaks or is idle for too long.
+        """
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout_seconds, sock_read=idle_seconds)
+        try:
+            async with self._watching.get(
+                self._access.server + path, params=query, headers=await self._authorization(), timeout=timeout
+            ) as response:
+                if response.status == 401:
+                    await self._access.renew()
+                if response.status >= 400:
+                    raise error_of(response.status, await response.read(), response.headers.get("Retry-After"))
+                yield b""
+                async for part in response.content.iter_any():
+                    yield part
+        except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+            raise ApiUnavailable(f"GET {path}: {_words(problem)}") from problem
 
     async def close(self) -> None:
         """Close all connections. Idempotent."""

@@ -142,6 +142,7 @@ class Effects:
             stop=order.stop,
             failed=order.failed,
             chunk=self._is_of_a_chunk(known, order.task),
+            sensitive=bool(known.blueprint.sensitive.of_task(order.task.path, order.task.action)),
         )
         return Performed(done=gone, again_ms=None if gone else _STILL_RUNS_MS)
 

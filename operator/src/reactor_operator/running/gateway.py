@@ -12,6 +12,7 @@ import structlog
 
 from reactor_operator.evaluation.evaluator import ProcessEvaluator
 from reactor_operator.gateway.api.live import LiveObjects
+from reactor_operator.gateway.api.pod_logs import PodLogs
 from reactor_operator.gateway.api.routes import ApiAccess
 from reactor_operator.gateway.app import create_app
 from reactor_operator.gateway.cluster import ClusterReactors, ClusterReviews, ClusterRuns
@@ -142,4 +143,4 @@ def api_access(client: KubeClient | None, mirror: RunMirror | None) -> ApiAccess
     """Return what the API needs, None where nobody may look at runs."""
     if client is None or mirror is None:
         return None
-    return ApiAccess(reviews=ClusterReviews(client), mirror=mirror, live=LiveObjects(client))
+    return ApiAccess(reviews=ClusterReviews(client), mirror=mirror, live=LiveObjects(client), logs=PodLogs(client))

@@ -55,6 +55,7 @@ from reactor_operator.status.reactors import ReactorJudge
 from reactor_operator.store.port import Entry
 from reactor_operator.store.redis import RedisStore
 from reactor_operator.tasks.cluster import ClusterLauncher, Sighting
+from reactor_operator.tasks.log_keeper import LogKeeper
 from reactor_operator.tasks.manifest_spec import TaskSettings
 
 OPERATIONS_PORT = 8081
@@ -175,11 +176,14 @@ async def _work(
         for watch in watches:
             watch.adopted(run, task)
 
+    logs = None
+    if settings.task_logs is not None:
+        logs = LogKeeper(client, store, settings.task_logs, lambda ref: runs.mark(ref))
     pools = PoolRoster()
     reconciler = Reconciler(
         store=store,
         definitions=definitions,
-        launcher=ClusterLauncher(client, task_settings, clock, sight, adopted),
+        launcher=ClusterLauncher(client, task_settings, clock, sight, adopted, logs),
         board=board,
         evaluator=evaluator,
         siblings=told,
@@ -323,4 +327,6 @@ async def _work(
             for name, part in parts.items():
                 group.create_task(forever(name, part), name=name)
     finally:
+        if logs is not None:
+            await logs.close()
         await board.close()

@@ -45,6 +45,7 @@ class _Run:
     signals: set[str] = field(default_factory=set)
     history: list[bytes] = field(default_factory=list)
     history_last: int = 0
+    logs: dict[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -205,6 +206,27 @@ class MemoryStore:
         entries = found.history[skipped : skipped + limit]
         return HistoryPage(entries=tuple(enumerate(entries, first + skipped)), first=first, last=found.history_last)
 
+    async def put_log(self, run: str, task: str, body: bytes, most_bytes: int) -> bool:
+        """Keep the log of a task."""
+        found = self._runs.get(run)
+        if found is None:
+            return False
+        found.logs.pop(task, None)
+        found.logs[task] = body
+        while len(found.logs) > 1 and sum(map(len, found.logs.values())) > most_bytes:
+            del found.logs[next(iter(found.logs))]
+        return True
+
+    async def get_log(self, run: str, task: str) -> bytes | None:
+        """Return the log of a task."""
+        found = self._runs.get(run)
+        return found.logs.get(task) if found is not None else None
+
+    async def logged_tasks(self, run: str) -> frozenset[str]:
+        """Return the tasks of which a log is kept."""
+        found = self._runs.get(run)
+        return frozenset(found.logs) if found is not None else frozenset()
+
     async def lease(self, pool: str, worker: str, limit: int, for_ms: int) -> tuple[Lease, ...]:
         """Take chunks from the queue of a pool."""
         return self._pools.lease(pool, worker, limit, for_ms)
@@ -276,7 +298,8 @@ def _apply(found: _Run, commit: Commit) -> None:
     found.actions.update(commit.actions)
     if commit.history:
         found.history_last += len(commit.history)
-        found.history = [*found.history, *commit.history][-commit.history_kept :]
+        found.history += commit.history
+        del found.history[: -commit.history_kept]
 
 
 def _change(kept: dict[str, bytes], changes: Mapping[str, bytes | None]) -> None:

@@ -316,6 +316,23 @@ class Histories(Protocol):
         """Return at most so many entries with numbers above `after`, oldest first. Raises StoreUnavailable."""
 
 
+class Logs(Protocol):
+    """What tasks printed, one document each, kept by run and gone with it. Nothing that decides reads or writes it."""
+
+    async def put_log(self, run: str, task: str, body: bytes, most_bytes: int) -> bool:
+        """Keep the log of a task, in the place of an earlier one; False where the run is not stored.
+
+        The oldest logs of the run go until all of them take `most_bytes` at most; the newest one stays.
+        Raises StoreUnavailable.
+        """
+
+    async def get_log(self, run: str, task: str) -> bytes | None:
+        """Return the log of a task, None where none is kept. Raises StoreUnavailable."""
+
+    async def logged_tasks(self, run: str) -> frozenset[str]:
+        """Return the tasks of which a log is kept. Raises StoreUnavailable."""
+
+
 WORKER = "pool/"
 """How the bindings of workers begin; those of pods begin with an address."""
 
@@ -409,7 +426,9 @@ class Authority(Protocol):
         """Return the random id of this store: another one means that state may have been lost."""
 
 
-class Store(RunStore, Durable, RunIndex, Claims, Correlations, Inbox, Values, Pages, Histories, Authority, Protocol):
+class Store(
+    RunStore, Durable, RunIndex, Claims, Correlations, Inbox, Values, Pages, Histories, Logs, Authority, Protocol
+):
     """All of it, as the three implementations offer it."""
 
     async def close(self) -> None:

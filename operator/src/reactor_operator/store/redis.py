@@ -30,6 +30,7 @@ from reactor_operator.store.port import (
 from reactor_operator.store.redis_arguments import append_arguments, commit_arguments, flat, refuse
 from reactor_operator.store.redis_connection import Argument, Durability, Observe, RedisConnection, RedisOptions, Script
 from reactor_operator.store.redis_keys import PARTS_OF_A_RUN, Keys
+from reactor_operator.store.redis_logs import RedisLogs
 from reactor_operator.store.redis_pools import RedisPools
 
 _SEQUENCE_DIGITS = 16
@@ -43,7 +44,7 @@ _DEFAULTS = RedisOptions()
 _log = structlog.get_logger("reactor_operator.store")
 
 
-class RedisStore(RedisPools):
+class RedisStore(RedisPools, RedisLogs):
     """Keeps the runs of one installation; several installations may share a Redis."""
 
     def __init__(
@@ -96,7 +97,7 @@ class RedisStore(RedisPools):
     async def forget(self, run: str) -> None:
         """Delete everything of a run."""
         own = (self._keys.active, self._keys.leases, self._keys.depths)
-        keys = (*own, *self._keys.of_run(run, *PARTS_OF_A_RUN, "leases"))
+        keys = (*own, *self._keys.of_run(run, *PARTS_OF_A_RUN, "leases", "logs", "logged"))
         await self._redis.write_script(self._forget, keys, (run, self._keys.prefix))
 
     async def active_runs(self) -> frozenset[str]:

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from reactor_operator.store import sqlite_correlations, sqlite_history
+from reactor_operator.store import sqlite_correlations, sqlite_history, sqlite_logs
 from reactor_operator.store import sqlite_statements as statements
 from reactor_operator.store.bell import Bell
 from reactor_operator.store.port import (
@@ -133,6 +133,18 @@ class SqliteStore:
     async def get_history(self, run: str, after: int, limit: int) -> HistoryPage:
         """Return entries of the history of a run."""
         return await self._transact("DEFERRED", lambda db: sqlite_history.read(db, run, after, limit))
+
+    async def put_log(self, run: str, task: str, body: bytes, most_bytes: int) -> bool:
+        """Keep the log of a task."""
+        return await self._transact("IMMEDIATE", lambda db: sqlite_logs.put(db, run, task, body, most_bytes))
+
+    async def get_log(self, run: str, task: str) -> bytes | None:
+        """Return the log of a task."""
+        return await self._transact("DEFERRED", lambda db: sqlite_logs.get(db, run, task))
+
+    async def logged_tasks(self, run: str) -> frozenset[str]:
+        """Return the tasks of which a log is kept."""
+        return await self._transact("DEFERRED", lambda db: sqlite_logs.tasks(db, run))
 
     async def claim_epoch(self, above: int) -> int:
         """Make the epoch one above everything seen."""

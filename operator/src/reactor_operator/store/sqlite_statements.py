@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from reactor_operator.store import sqlite_correlations as correlations
 from reactor_operator.store import sqlite_history as history
+from reactor_operator.store import sqlite_logs as logs
 from reactor_operator.store.port import (
     Appended,
     Claim,
@@ -47,6 +48,7 @@ ADDED = (
     "CREATE TABLE IF NOT EXISTS pages(run TEXT, name TEXT, body BLOB NOT NULL, PRIMARY KEY(run, name))",
     *correlations.ADDED,
     *history.ADDED,
+    *logs.ADDED,
 )
 """What a file of the same version may lack, for it was made before there were any."""
 _NAMES_PER_QUERY = 500
@@ -162,7 +164,7 @@ def stored_runs(db: sqlite3.Connection) -> frozenset[str]:
 
 def forget(db: sqlite3.Connection, run: str) -> None:
     """Delete a run from every table."""
-    for table in ("runs", "records", "inbox", "outbox", "tasks", "seen", "documents", "pages", "history"):
+    for table in ("runs", "records", "inbox", "outbox", "tasks", "seen", "documents", "pages", "history", "logs"):
         db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - the names stand in this line
     correlations.forget(db, run)
     row = db.execute("SELECT name FROM claimants WHERE run = ?", (run,)).fetchone()

@@ -19,6 +19,7 @@ from reactor_operator.kube.fields import JsonObject, int_at, map_at, text_at, te
 from reactor_operator.kube.paths import JOB, POD, Kind
 from reactor_operator.outcomes import pod_facts as facts
 from reactor_operator.ports import Clock, Launched, NotYet, Refused, RunRef, TaskOrder
+from reactor_operator.tasks.log_keeper import LogKeeper
 from reactor_operator.tasks.manifest import RUN_UID, STEP_PATH, label_value, render_manifest
 from reactor_operator.tasks.manifest_env import Unlaunchable
 from reactor_operator.tasks.manifest_seal import TASK, is_owned_by, open_seal
@@ -44,7 +45,7 @@ class ClusterLauncher:
     """Implements `ports.Launcher` on the API server.
 
     `sight` tells what the watch knows of a task's pod; it spares most of the requests before a removal.
-    `adopted` is told of a pod that was there when it was to be made.
+    `adopted` is told of a pod that was there when it was to be made. `logs` reads those of pods that are to go.
     """
 
     def __init__(
@@ -54,12 +55,14 @@ class ClusterLauncher:
         clock: Clock,
         sight: Callable[[RunRef, Task], Sighting | None] = lambda run, task: None,
         adopted: Callable[[RunRef, Task], None] = lambda run, task: None,
+        logs: LogKeeper | None = None,
     ) -> None:
         self._client = client
         self._settings = settings
         self._clock = clock
         self._sight = sight
         self._adopted = adopted
+        self._logs = logs
         self._retiring: OrderedDict[str, int] = OrderedDict()
         self._chunks: OrderedDict[str, None] = OrderedDict()
 
@@ -107,6 +110,7 @@ class ClusterLauncher:
         stop: bool,
         failed: bool,
         chunk: bool = False,
+        sensitive: bool = False,
     ) -> bool:
         """Remove a closed task's pod or Job as its retention says; False while it still runs."""
         chosen = effective(spec, step, step.action(task.action))
@@ -119,6 +123,8 @@ class ClusterLauncher:
         if seen is not None and not seen.dead and self._clock.now() < self._first_asked(path) + LINGER_MS:
             return False
         if seen is not None and seen.dead:
+            if not self._log_is_settled(run, task, kind, sensitive=sensitive):
+                return False
             if not _is_kept(chosen.pod_retention, failed=failed):
                 await self._delete(path, seen.uid, None)
             self._retiring.pop(path, None)
@@ -133,12 +139,19 @@ class ClusterLauncher:
             if self._clock.now() < since + LINGER_MS:
                 return False
             stop = True
+        if not self._log_is_settled(run, task, kind, sensitive=sensitive) and _has_ended(found):
+            return False
         self._retiring.pop(path, None)
         if not stop and _is_kept(chosen.pod_retention, failed=failed):
             return True
         grace = None if _has_ended(found) else GRACE_SECONDS
         await self._delete(path, text_at(found, "metadata", "uid"), grace)
         return True
+
+    def _log_is_settled(self, run: RunRef, task: Task, kind: Kind, *, sensitive: bool) -> bool:
+        """Tell whether what a task printed is kept, as far as it is to be. One that is to be stopped is not waited
+        for: what it printed is read while it ends."""
+        return self._logs is None or self._logs.is_settled(run, task, kind, sensitive=sensitive)
 
     async def _retire_chunk(self, run: RunRef, task: Task, kind: Kind, path: str, *, stop: bool, kept: bool) -> bool:
         """Remove the pod of a chunk, once it has ended or where it has not begun: others than `task` may run in it.

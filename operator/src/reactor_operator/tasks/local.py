@@ -26,6 +26,7 @@ from reactor_operator.ports import Clock, Launched, NotYet, Refused, RunRef, Tas
 from reactor_operator.store.port import Appended, Entry, Inbox
 from reactor_operator.tasks.laptop.containers import Container, prepare
 from reactor_operator.tasks.laptop.engine import Engine, find_engine
+from reactor_operator.tasks.laptop.log_book import LogBook
 from reactor_operator.tasks.laptop.messages import (
     container_entry,
     event_entry,
@@ -94,12 +95,14 @@ class LocalLauncher:
         warm: subprocess.Popen[bytes] | None = None,
         keys: Keyring = NO_KEYS,
         results: ResultsStore | None = None,
+        logs: LogBook | None = None,
     ) -> None:
         self._telling = Telling(inbox)
         self._clock = clock
         self._settings = settings
         self._keys = keys
         self._results = LaptopResults(results, keys)
+        self._logs = logs
         self._on_output = on_output or (lambda _task, _line: None)
         self._workers = Workers(settings.python, warm)
         self._binding = f"laptop {secrets.token_hex(16)}"
@@ -164,6 +167,7 @@ class LocalLauncher:
         stop: bool,
         failed: bool,
         chunk: bool = False,
+        sensitive: bool = False,
     ) -> bool:
         """Forget a closed task; `stop` ends it where it still runs (and `start` waits for its death by `after`)."""
         key = (run.uid, task.key)
@@ -248,6 +252,8 @@ class LocalLauncher:
 
         def ended(_: asyncio.Task[None]) -> None:
             del self._running[key]
+            if self._logs is not None:
+                self._logs.drop(order)
             if not running.closed:
                 self._ended.add(key)
 
@@ -279,8 +285,10 @@ class LocalLauncher:
             if document is None:
                 code = await worker.process.wait()
                 await self._tell(order, no_outcome_entry(order, code))
+                await self._keep_log(order)
                 return
             await self._tell(order, outcome_entry(order, document, self._binding, self._keys))
+            await self._keep_log(order)
         finally:
             self._workers.give_back(worker)
 
@@ -295,6 +303,7 @@ class LocalLauncher:
             elif await self._tell_started(order):
                 event, values = await container.run(self._output_of(order))
                 await self._tell(order, container_entry(order, event, values, self._keys))
+                await self._keep_log(order)
         finally:
             await container.remove()
 
@@ -322,6 +331,11 @@ class LocalLauncher:
             await self._tell(order, lost_entry(order.run, order.task))
         return answer in (Appended.RECORDED, Appended.REPEATED)
 
+    async def _keep_log(self, order: TaskOrder) -> None:
+        """Keep what a task printed, now that its outcome is told: the run does not wait for it."""
+        if self._logs is not None:
+            await self._logs.end(order)
+
     async def _tell(self, order: TaskOrder, outcome: Entry) -> None:
         """Record an outcome."""
         running = self._running[order.run.uid, order.task.key]
@@ -330,6 +344,11 @@ class LocalLauncher:
 
     def _output_of(self, order: TaskOrder) -> Callable[[str], None]:
         masks = masks_of_order(order)
-        if not masks:
-            return lambda line: self._on_output(order.task, line)
-        return lambda line: self._on_output(order.task, masks.text(line))
+        note: Callable[[str], None] = self._logs.begin(order) if self._logs is not None else lambda line: None
+
+        def take(line: str) -> None:
+            shown = masks.text(line) if masks else line
+            note(shown)
+            self._on_output(order.task, shown)
+
+        return take

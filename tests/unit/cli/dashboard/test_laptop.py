@@ -228,3 +228,67 @@ def test_a_run_that_cannot_be_read_is_told_and_hides_no_other_one(kept: Kept) ->
             assert [uid in line for line in found.said if line.startswith("error: ")] == [True]
 
     asyncio.run(look())
+
+
+PRINTS = r"\n".join(("def main(folder):", "  print('looked into it')", "  return {'done': [1, 2]}"))
+
+
+def test_what_became_of_a_run_is_shown_with_its_documents_and_logs(kept: Kept, reactor: Reactor) -> None:
+    kept.begin(PRINTS)
+
+    async def look() -> None:
+        async with laptop(kept.state, kept.folder) as found:
+            await found.ask("order-1", **YES)
+            await found.until("order-1", "Succeeded")
+            here = "runs/default/order-1"
+            told = [(one["path"], one["to"]) for one in (await found.get(f"{here}/history"))["items"]]
+            assert told == [
+                ("", "Running"),
+                ("approve", "Waiting"),
+                ("", "Paused"),
+                ("approve", "Succeeded"),
+                ("", "Running"),
+                ("act", "Running"),
+                ("act", "Succeeded"),
+                ("", "Succeeded"),
+            ]
+            step = await found.get(f"{here}/step?path=act")
+            (task,) = step["tasks"]
+            assert (step["result"]["value"], task["phase"], "pod" in task) == ({"done": [1, 2]}, "Succeeded", False)
+            assert (await found.get(f"{here}/value?of=result&path=act&pointer=/done"))["length"] == 2
+            assert "sensitive" in (await found.get(f"{here}/value?of=inputs", code=403))["error"]
+            answer = await found.browser.get(f"/api/v1/{here}/logs", params={"task": task["task"]})
+            assert (answer.headers["x-reactor-log"], answer.text) == ("kept", "looked into it\n")
+
+    asyncio.run(look())
+    printed = reactor("logs", "order-1", "--state", str(kept.state))
+    assert printed.out == "==> act run attempt 1 <==\nlooked into it\n"
+    assert "nothing is kept" in reactor("logs", "order-2", "--state", str(kept.state)).err
+    assert reactor("logs", "order-1", "--state", "nowhere.db").code == 2
+
+
+def test_the_log_of_a_task_is_followed_while_it_runs(kept: Kept) -> None:
+    lines = SLOW.replace("(pathlib.Path(folder) / 'begun').touch()", "print('begun', flush=True)")
+    kept.begin(lines)
+
+    async def look() -> None:
+        async with laptop(kept.state, kept.folder) as found:
+            await found.ask("order-1", **YES)
+            address = "/api/v1/runs/default/order-1/logs"
+            query = {"task": "act.run.1.1.1", "follow": "true"}
+
+            async def follow() -> str:
+                text = ""
+                async with found.browser.stream("GET", address, params=query) as answer:
+                    assert answer.headers["x-reactor-log"] == "live"
+                    async for part in answer.aiter_text():
+                        text += part
+                        if "begun" in text:
+                            (kept.folder.parent / "open").touch()
+                return text
+
+            await found.until("order-1", "Running")
+            assert await asyncio.wait_for(follow(), 20) == "begun\n"
+            await found.until("order-1", "Succeeded")
+
+    asyncio.run(look())

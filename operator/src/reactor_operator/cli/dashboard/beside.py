@@ -58,7 +58,7 @@ async def beside(world: LaptopWorld, driver: Driver, port: int, say: Callable[[s
     """Serve the dashboard of a laptop, until the block ends. Raises CommandError where the port is taken."""
     keeper = Keeper(world.store, driver, world, say)
     bearer = secrets.token_urlsafe(32)
-    async with serving(laptop_app(world, bearer), bearer, port, say) as guard:
+    async with serving(laptop_app(world, bearer, driver.logs), bearer, port, say) as guard:
         tasks = [asyncio.create_task(keeper.listen()), asyncio.create_task(world.read(say))]
         for task in tasks:
             task.add_done_callback(_tell_failure)

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from reactor_operator.cli.dashboard.guard import HOST, Guard
+from reactor_operator.cli.dashboard.logs import LaptopLogs
 from reactor_operator.cli.dashboard.objects import OnePerson
 from reactor_operator.cli.dashboard.world import LaptopWorld
 from reactor_operator.cli.errors import CommandError
@@ -22,6 +23,7 @@ from reactor_operator.gateway.api.routes import ApiAccess, api_routes
 from reactor_operator.gateway.serve import listen, serve
 from reactor_operator.gateway.signals import SignalAccess, SignalService
 from reactor_operator.gateway.static_files import StaticFiles
+from reactor_operator.tasks.laptop.log_book import LogBook
 
 
 @contextlib.asynccontextmanager
@@ -49,10 +51,10 @@ async def serving(app: ASGIApp, bearer: str, port: int, say: Callable[[str], Non
                 await task
 
 
-def laptop_app(world: LaptopWorld, bearer: str) -> ASGIApp:
+def laptop_app(world: LaptopWorld, bearer: str, book: LogBook) -> ASGIApp:
     """Return the page, and the API of a gateway, over a laptop."""
     person = OnePerson(bearer)
-    access = ApiAccess(reviews=person, mirror=world.mirror, live=world.objects, laptop=True)
+    access = ApiAccess(reviews=person, mirror=world.mirror, live=world.objects, laptop=True, logs=LaptopLogs(book))
     signals = SignalService(world.store, world.keys, SignalAccess(reviews=person, runs=world.objects))
     routes = api_routes(access, world.store, lambda _verb, _code, _seconds: None, signals)
     return Starlette(routes=[*routes, *StaticFiles().routes()])

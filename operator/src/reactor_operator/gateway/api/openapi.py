@@ -25,11 +25,13 @@ from reactor_operator.gateway.api.answers import (
     SessionAnswer,
 )
 from reactor_operator.gateway.api.details import ElementPage, HistoryAnswer, StepAnswer, ValueAnswer
+from reactor_operator.gateway.api.logs import HEADER as LOG
 from reactor_operator.gateway.api.queries import (
     ChangesQuery,
     ElementsQuery,
     HistoryQuery,
     InboxQuery,
+    LogsQuery,
     NothingAsked,
     ReactorsQuery,
     RunsQuery,
@@ -42,7 +44,7 @@ from reactor_operator.gateway.posted import PostedRequest
 
 Document = dict[str, Any]
 _REF = "#/components/schemas/{model}"
-_STREAM = "text/event-stream"
+_STREAM, _TEXT = "text/event-stream", "text/plain"
 _CONFLICT = "409"
 _EVENTS: dict[str, type[Model]] = {"put": RunItem, "removed": RemovedRun}
 _REFUSALS = {
@@ -156,6 +158,14 @@ DESCRIBED = (
         answer=ValueAnswer,
     ),
     Described(
+        path="/api/v1/runs/{namespace}/{name}/logs",
+        name="getTaskLog",
+        summary="What a task printed.",
+        right="get reactorruns and get pods/log",
+        query=LogsQuery,
+        media_type=_TEXT,
+    ),
+    Described(
         path="/api/v1/runs/{namespace}/{name}/elements",
         name="listElements",
         summary="Elements of a map by their index.",
@@ -254,7 +264,17 @@ def _success(one: Described) -> Document:
         content = {"schema": _reference(one.answer)}
     elif one.media_type == _STREAM:
         content = {"schema": {"type": "string"}, "x-events": {name: _reference(of) for name, of in _EVENTS.items()}}
-    return {"description": one.summary, "content": {one.media_type: content}}
+    elif one.media_type == _TEXT:
+        content = {"schema": {"type": "string"}}
+    return {"description": one.summary, "content": {one.media_type: content}} | _headers_of(one)
+
+
+def _headers_of(one: Described) -> Document:
+    if one.media_type != _TEXT:
+        return {}
+    words = "live: from where the task runs. kept: all that was kept, cut: the end of it. none: the body says why."
+    schema = {"type": "string", "enum": ["live", "kept", "cut", "none"]}
+    return {"headers": {LOG: {"description": words, "required": True, "schema": schema}}}
 
 
 def _refusal(why: str) -> Document:

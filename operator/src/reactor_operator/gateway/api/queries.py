@@ -132,6 +132,17 @@ class ValueQuery(Model):
     cursor: Optional[Cursor] = Field(default=None, description=_CURSOR)
 
 
+class LogsQuery(Model):
+    """Which log is shown."""
+
+    task: Annotated[str, Field(strict=True, min_length=1, max_length=1200), AfterValidator(_is_one_line)] = Field(
+        description="The key of the task: charge.run.1.1.1."
+    )
+    follow: Annotated[str, Field(strict=True, pattern="^(true|false)$")] = Field(
+        default="false", description="true: what it prints from here on as well, until it ends."
+    )
+
+
 class ElementsQuery(Model):
     """Which elements of a map are shown."""
 

@@ -6,7 +6,7 @@ Never here: a route without a look at who asks; a header that lets pages of othe
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from starlette.requests import Request
@@ -20,6 +20,7 @@ from reactor_operator.gateway.api.documents import DocumentService
 from reactor_operator.gateway.api.elements import ElementService
 from reactor_operator.gateway.api.forms import KnownForms
 from reactor_operator.gateway.api.histories import HistoryService
+from reactor_operator.gateway.api.logs import LiveLogs, LogService, NowhereLive
 from reactor_operator.gateway.api.openapi import openapi_document
 from reactor_operator.gateway.api.pinned import Reactors
 from reactor_operator.gateway.api.ports import Mirror, Objects
@@ -53,6 +54,7 @@ class ApiAccess:
     mirror: Mirror
     live: Objects
     laptop: bool = False
+    logs: LiveLogs = field(default_factory=NowhereLive)
     heartbeat_seconds: float = HEARTBEAT_SECONDS
     stream_seconds: float = STREAM_SECONDS
 
@@ -71,6 +73,7 @@ def api_routes(
     changes = ChangeService(viewers, mirror, access.heartbeat_seconds, access.stream_seconds)
     stored = StoredRuns(store, live)
     histories, steps = HistoryService(viewers, stored), StepService(viewers, stored, has_pods=not access.laptop)
+    logs = LogService(viewers, stored, access.logs, has_pools=not access.laptop, follow_seconds=access.stream_seconds)
     documents, elements = DocumentService(viewers, stored), ElementService(viewers, stored)
     release = version("reactor-operator")
     session = SessionService(viewers=viewers, version=release, acts=signals is not None, laptop=access.laptop)
@@ -97,6 +100,7 @@ def api_routes(
         "/api/v1/runs/{namespace}/{name}/step": ("api step", steps.get),
         "/api/v1/runs/{namespace}/{name}/value": ("api value", documents.get),
         "/api/v1/runs/{namespace}/{name}/elements": ("api elements", elements.page),
+        "/api/v1/runs/{namespace}/{name}/logs": ("api logs", logs.get),
         "/api/v1/runs/{namespace}/{name}/requests/{id:path}": ("api request look", acting.look),
         "/api/v1/reactors": ("api reactors", defined.page),
         "/api/v1/reactors/{namespace}/{name}": ("api reactor", defined.get),

@@ -51,7 +51,8 @@ class StepService:
         found = await self.runs.step(known, asked.path)
         told = await launches(self.runs.store, known.definition.run.uid, asked.path)
         answer = _of_step(found) | await self._values(known, found)
-        answer["tasks"] = [self._task(known, one) for one in told[-MOST_TASKS:]]
+        logged = await self.runs.store.logged_tasks(known.definition.run.uid) if told else frozenset()
+        answer["tasks"] = [self._task(known, one, logged) for one in told[-MOST_TASKS:]]
         if found.step.phase is StepPhase.WAITING and found.step.interrupt is not None:
             readable = await self.viewers.where(caller, "get", REACTOR, {namespace})
             answer["interrupt"] = _interrupt(known, found, with_schema=namespace in readable)
@@ -67,9 +68,10 @@ class StepService:
             shown["result"] = {"bytes": 4, "type": "null", "sensitive": False, "value": None}
         return dict(shown)
 
-    def _task(self, known: KnownRun, one: Launch) -> Rendered:
+    def _task(self, known: KnownRun, one: Launch, logged: frozenset[str]) -> Rendered:
         item = _of_launch(one)
-        of_queue = is_queued(known.blueprint, known.plan, one.task)
+        of_queue = self.has_pods and is_queued(known.blueprint, known.plan, one.task)
+        item["logs"] = one.task.key in logged or (one.ended is None and not of_queue)
         if self.has_pods and not of_queue:
             item["pod"] = pod_name(known.definition.run.name, known.definition.run.uid, one.task)
         return item
@@ -143,7 +145,6 @@ def _of_launch(one: Launch) -> Rendered:
         "attempt": task.attempt,
         "launch": task.launch,
         "phase": one.ended.outcome if one.ended is not None else "Running",
-        "logs": False,
     }
     if one.launched is not None:
         item["startedAt"] = render_moment_ms(one.launched.at)

@@ -49,6 +49,10 @@ class Viewers:
         """Return where the caller has a right in a namespace. Raises Refusal (403), Unavailable."""
         await self._callers.require(caller, Right(verb=verb, resource=resource, namespace=namespace))
 
+    async def require_right(self, caller: Caller, right: Right) -> None:
+        """Return where the caller has a right. Raises Refusal (403), Unavailable."""
+        await self._callers.require(caller, right)
+
     async def visible(
         self, caller: Caller, verb: str, resource: str, named: Sequence[str], subresource: str = ""
     ) -> Visible:
