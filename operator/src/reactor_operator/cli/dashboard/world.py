@@ -21,7 +21,7 @@ from reactor_operator.cli.stored import load_inputs
 from reactor_operator.encryption import Keyring
 from reactor_operator.ports import RunRef
 from reactor_operator.reconciling.records import KnownRun
-from reactor_operator.store.port import Store
+from reactor_operator.store.port import Store, StoreUnavailable
 
 Say = Callable[[str], None]
 
@@ -76,7 +76,7 @@ class LaptopWorld:
                     found = await self.stored.object_of(known)
                     if uid not in self._looked_at:  # else something newer was told meanwhile
                         self.mirror.put(found)
-            except CommandError as problem:
+            except (CommandError, StoreUnavailable) as problem:
                 say(f"error: {problem}")
             await asyncio.sleep(0)
         self.mirror.ready = True
