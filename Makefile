@@ -69,7 +69,7 @@ test: check ## everything: check, heavy tests, contracts of the stores, 2,000 si
 	@$(PYTEST) -q -n 2 -m heavy tests/unit
 	@$(PYTEST) -q -n 2 tests/contract
 	@$(MAKE) dashboard-check test-ui
-	@REACTOR_SEEDS=2000 REACTOR_EXAMPLES=500 $(PYTEST) -q -n 2 --timeout 300 tests/simulation tests/property
+	@REACTOR_SEEDS=2000 REACTOR_EXAMPLES=200 $(PYTEST) -q -n 2 --timeout 300 tests/simulation tests/property
 	@requirements/system-packages cluster
 	@tests/kind/with-cluster $(MAKE) test-cluster
 
@@ -80,8 +80,8 @@ test-cluster: ## the chart and tests/cluster on the cluster that is up
 	@$(IN_CLUSTER) $(PYTEST) -q --timeout 600 tests/cluster
 
 .PHONY: soak
-soak: setup ## 20,000 simulated runs
-	@REACTOR_SEEDS=20000 $(PYTEST) -q -n 2 --timeout 7200 tests/simulation
+soak: setup ## 20,000 simulated runs, and 2,000 examples of each property
+	@REACTOR_SEEDS=20000 REACTOR_EXAMPLES=2000 $(PYTEST) -q -n 2 --timeout 7200 tests/simulation tests/property
 
 .PHONY: mutants
 mutants: setup ## an hour: changes to engine/ that no test notices, into build/mutants.txt (ONLY="decide draft": modules; ONLY=survived: again)
