@@ -24,6 +24,7 @@ help: ## list the targets
 .PHONY: setup
 setup: $(INSTALLED) ## make .venv with hash-locked dependencies, and see to the system packages
 	@requirements/system-packages tests
+	@if command -v npm >/dev/null; then $(MAKE) dashboard || echo "warning: the dashboard is not built; everything but /dashboard/ works without" >&2; fi
 
 $(INSTALLED):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: $(PYTHON) is Python %d.%d; 3.11 or newer is needed: name one with PYTHON=" % sys.version_info[:2])'
@@ -67,6 +68,7 @@ format: setup ## put format and imports right
 test: check ## everything: check, heavy tests, contracts of the stores, 2,000 simulated runs, then the cluster
 	@$(PYTEST) -q -n 2 -m heavy tests/unit
 	@$(PYTEST) -q -n 2 tests/contract
+	@$(MAKE) dashboard-check test-ui
 	@REACTOR_SEEDS=2000 REACTOR_EXAMPLES=200 $(PYTEST) -q -n 2 --timeout 300 tests/simulation tests/property
 	@requirements/system-packages cluster
 	@tests/kind/with-cluster $(MAKE) test-cluster
@@ -91,6 +93,39 @@ crds: setup ## render crds/ from the models, the chart's copy, and docs/phases.m
 	@$(VENV)/python -m reactor_operator.api.crd crds
 	@$(VENV)/python -m reactor_operator.api.phases docs/phases.md
 	@rm -f charts/reactor-operator/files/crds/*.yaml && cp crds/*.yaml charts/reactor-operator/files/crds/
+
+NODE_MODULES := dashboard/node_modules/.installed-$(shell sha256sum dashboard/package-lock.json | cut -c1-16)
+STATIC := operator/src/reactor_operator/gateway/static
+# what the built dashboard is made of; another hash builds it anew
+BUILT := $(STATIC)/.built-$(shell find dashboard/src dashboard/*.json dashboard/*.ts dashboard/index.html -type f -print0 | sort -z | xargs -0 cat | sha256sum | cut -c1-16)
+
+.PHONY: dashboard dashboard-check dashboard-types test-ui screenshots
+dashboard: $(BUILT) ## build the dashboard that the gateway serves (Node 20.19 or newer)
+
+$(NODE_MODULES):
+	@requirements/system-packages node
+	@echo "== installing what dashboard/package-lock.json says" >&2
+	@cd dashboard && npm ci --silent && touch $(@:dashboard/%=%)
+
+$(BUILT): $(NODE_MODULES)
+	@cd dashboard && npm run --silent build -- --logLevel warn
+	@touch $@
+
+dashboard-check: $(NODE_MODULES) setup ## types, lint and unit tests of the dashboard, and that its types are those of the gateway
+	@cd dashboard && npm run --silent check
+	@$(MAKE) dashboard-types && git diff --exit-code --stat dashboard/src/api/schema.d.ts
+
+dashboard-types: $(NODE_MODULES) setup ## dashboard/src/api/schema.d.ts from the gateway's OpenAPI document
+	@mkdir -p build && $(VENV)/python -c 'import json; from reactor_operator.gateway.api.openapi import openapi_document; print(json.dumps(openapi_document("0")))' >build/openapi.json
+	@cd dashboard && npm run --silent types >/dev/null
+
+test-ui: setup dashboard ## the dashboard in a real browser, over a real gateway and Redis
+	@requirements/system-packages ui
+	@$(PYTEST) -q -n 2 --dist loadfile --timeout 240 tests/ui
+
+screenshots: setup dashboard ## docs/images/dashboard-*.png, as docs/dashboard.md shows them
+	@requirements/system-packages ui
+	@$(VENV)/python -m tests.ui.screenshots
 
 .PHONY: histories
 histories: setup ## record tests/replay/histories anew, after a change that is meant

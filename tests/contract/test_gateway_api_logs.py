@@ -163,3 +163,9 @@ async def test_it_is_for_who_may_read_logs_of_pods(look: Looking) -> None:
     assert (answer.status_code, "get pods/log in namespace shop" in answer.json()["error"]) == (403, True)
     assert (await look.get("runs/shop/r/logs", "token-of-cy", task=TASK)).status_code == 403
     assert (await look.get("runs/shop/r/logs", None, task=TASK)).status_code == 401
+
+
+async def test_who_follows_for_long_has_to_come_back() -> None:
+    async with looking(kind=Placed, stream_seconds=0.1) as look:
+        look.server.logs[LOG] = [b"one\n", b"never\n"]
+        assert await asyncio.wait_for(log_of(look, follow="true"), 5) == ("live", "one\n")

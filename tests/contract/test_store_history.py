@@ -41,6 +41,7 @@ async def test_it_is_read_from_any_number_on_and_in_parts(store: Store) -> None:
     assert await store.get_history(RUN, 0, 2) == page(1, 2, of=(1, 5))
     assert await store.get_history(RUN, 2, 2) == page(3, 4, of=(1, 5))
     assert await store.get_history(RUN, 4, 2) == page(5, 5, of=(1, 5))
+    assert await store.get_history(RUN, 0, 0) == HistoryPage(first=1, last=5)
     assert await store.get_history(RUN, 5, 2) == HistoryPage(first=1, last=5)
     assert await store.get_history(RUN, 500, 2) == HistoryPage(first=1, last=5)
 

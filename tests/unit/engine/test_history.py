@@ -284,3 +284,12 @@ def test_a_task_of_a_stale_round_is_nobodys_cause() -> None:
     told = len(run.history)
     run.feed(ev.TaskSucceeded(task=Task("a", Action.RUN, 7, 1, 1)))
     assert run.since(told) == []
+
+
+def test_a_task_inside_an_element_that_is_gone_was_cancelled_with_it() -> None:
+    run = Told(mapped("rows", step("x"), step("y"), batch_size=2)).start(rows=elements(1))
+    run.is_cancelled()
+    run.is_lost("rows[0]/x").is_lost("rows[0]/y")
+    assert not run.retold.open
+    gone = [one for one in run.history if one.path.startswith("rows[0]") and one.after in ("Running", "Pending")]
+    assert {one.path for one in run.history if one.ended} >= {one.path for one in gone if one.opened}

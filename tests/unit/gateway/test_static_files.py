@@ -24,6 +24,7 @@ def built(tmp_path: Path) -> Path:
     (folder / "assets" / "index-4fe2.js").write_bytes(SCRIPT)
     (folder / "assets" / "font-1.woff2").write_bytes(b"\0" * 2_000)
     (tmp_path / "secret.txt").write_text("secret")
+    (folder / ".built-1").write_text("secret")
     (folder / "link.txt").symlink_to(tmp_path / "secret.txt")
     return folder
 
@@ -92,7 +93,15 @@ async def test_every_answer_keeps_the_page_to_itself(built: Path, path: str) -> 
 
 @pytest.mark.parametrize(
     "path",
-    ["../secret.txt", "%2e%2e/secret.txt", "%2e%2e%2fsecret.txt", "..%5csecret.txt", "link.txt", "/etc/passwd"],
+    [
+        "../secret.txt",
+        "%2e%2e/secret.txt",
+        "%2e%2e%2fsecret.txt",
+        "..%5csecret.txt",
+        "link.txt",
+        ".built-1",
+        "/etc/passwd",
+    ],
 )
 async def test_no_address_leads_out_of_the_folder(built: Path, path: str) -> None:
     async with served(built) as client:

@@ -28,7 +28,7 @@ from reactor_operator.engine.state import (
     StepPhase,
     StepState,
 )
-from reactor_operator.engine.transitions import may_follow
+from reactor_operator.engine.transitions import LEGAL
 
 ELEMENTS_TOLD = 100
 """The first elements of a map of a run of which steps are told one by one; their map counts the others."""
@@ -42,6 +42,7 @@ _RESTING = (
     StepPhase.COMPENSATED,
     StepPhase.UNDONE,
 )
+_LEGAL = dict(LEGAL)
 _OPEN = frozenset({StepPhase.PENDING, StepPhase.RUNNING, StepPhase.RETRYING, StepPhase.WAITING, *CLEANUP})
 _PHASE_OF = {
     ElementPhase.SUCCEEDED: StepPhase.SUCCEEDED,
@@ -160,15 +161,26 @@ def _of_elements(
 def _of_ended(
     path: str, was: RunState, outcome: ElementOutcome | None, causes: Causes, at: int
 ) -> Iterator[Transition]:
-    """Tell of an element that is gone: what the last events say of steps inside it, and how it ended as a whole."""
+    """Tell of an element that is gone: what became of steps inside it that were open, then of itself."""
     for step, state in was.steps.items():
-        phase = causes.phase_told(step)
-        if (step != path or outcome is None) and phase is not None:
-            yield from _moved(step, state, _ended_in(state, phase), causes, at)
+        if step == path and outcome is not None:
+            continue
+        phase = causes.phase_told(step) or _phase_inside(state, outcome)
+        yield from _moved(step, state, _ended_in(state, phase), causes, at)
     if outcome is not None:
         root = was.step(path)
         phase = _phase_of(root, causes.phase_told(path), outcome)
         yield from _moved(path, root, _ended_in(root, phase, outcome), causes, at)
+
+
+def _phase_inside(state: StepState, outcome: ElementOutcome | None) -> StepPhase:
+    """Return where a step is of an element that is gone, and left nothing that could be reversed."""
+    if state.phase in CLEANUP:
+        return StepPhase.UNDONE if state.phase is StepPhase.UNDOING else StepPhase.COMPENSATED
+    if state.phase not in _OPEN or state.phase is StepPhase.PENDING:
+        return state.phase
+    done = outcome is not None and _PHASE_OF[outcome.phase] in DONE
+    return StepPhase.SUCCEEDED if done else StepPhase.CANCELLED
 
 
 def _phase_of(root: StepState, told: StepPhase | None, outcome: ElementOutcome) -> StepPhase:
@@ -194,7 +206,7 @@ def _moved(path: str, was: StepState, now: StepState, causes: Causes, at: int) -
     ended = was.task if was.task != now.task else None
     opened = now.task if now.task != was.task else None
     between = None
-    if was.round == now.round and not cause.is_asked and not may_follow(was.phase, now.phase):
+    if was.round == now.round and not cause.is_asked and was.phase is not now.phase:
         between = _between(was, now)
     if between is None:
         yield _transition(path, (was.phase, now.phase), now, (ended, opened), cause, at)
@@ -235,6 +247,8 @@ def _outcome(cause: Cause) -> str:
 
 def _between(was: StepState, now: StepState) -> StepPhase | None:
     """Return the phase that a step passed through on its way to one that may not follow at once, if any does."""
+    if now.phase in _LEGAL[was.phase]:
+        return None
     likely = (
         StepPhase.SUCCEEDED
         if now.completion != was.completion
@@ -243,7 +257,7 @@ def _between(was: StepState, now: StepState) -> StepPhase | None:
         else StepPhase.CANCELLED
     )
     for phase in (likely, *_RESTING):
-        if phase not in (was.phase, now.phase) and may_follow(was.phase, phase) and may_follow(phase, now.phase):
+        if phase in _LEGAL[was.phase] and now.phase in _LEGAL[phase]:
             return phase
     return None
 

@@ -79,7 +79,7 @@ class StaticFiles:
         self._files = {
             file.relative_to(folder).as_posix(): _read(file, file.relative_to(folder).as_posix())
             for file in sorted(folder.rglob("*"))
-            if file.is_file() and not file.is_symlink()
+            if file.is_file() and not file.is_symlink() and not file.name.startswith(".")
         }
 
     def routes(self) -> list[Route]:

@@ -298,7 +298,8 @@ def _apply(found: _Run, commit: Commit) -> None:
     found.actions.update(commit.actions)
     if commit.history:
         found.history_last += len(commit.history)
-        found.history = [*found.history, *commit.history][-commit.history_kept :]
+        found.history += commit.history
+        del found.history[: -commit.history_kept]
 
 
 def _change(kept: dict[str, bytes], changes: Mapping[str, bytes | None]) -> None:

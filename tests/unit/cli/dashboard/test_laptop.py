@@ -167,22 +167,34 @@ def test_a_timer_of_a_run_that_somebody_acted_on_fires_here(kept: Kept, monkeypa
 
     async def act() -> None:
         async with laptop(kept.state, kept.folder) as found:
-            assert (await found.ask("order-1", **YES, dryRun=True))["answer"] == "accepted"
+            assert (await found.ask("order-1", action="unsuspend"))["answer"] == "accepted"
             await found.until("order-1", "Succeeded")
             assert (await found.phases())["order-2"] == "Paused"
 
     asyncio.run(act())
 
 
-def test_where_the_manifests_are_not_here_runs_are_shown_and_nothing_is_asked_of_them(kept: Kept) -> None:
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        (None, "this folder has no Reactors; start the command with --manifests"),
+        ("stepz", "reactor.yaml:4: spec.steps: found none"),
+    ],
+    ids=["there are none", "its Reactor is not sound any more"],
+)
+def test_where_the_manifests_do_not_carry_a_run_on_it_is_shown_and_nothing_is_asked_of_it(
+    kept: Kept, source: str | None, told: str
+) -> None:
     kept.begin()
+    file = kept.folder / "reactor.yaml"
+    file.write_text(file.read_text().replace("steps", source or "steps"))
 
     async def act() -> None:
-        async with laptop(kept.state, None) as found:
+        async with laptop(kept.state, kept.folder if source is not None else None) as found:
             assert await found.phases() == {"order-1": "Paused", "order-2": "Paused"}
             assert [item["name"] for item in (await found.get("reactors"))["items"]] == ["ask"]
             refused = await found.ask("order-1", 409, **YES)
-            assert "start the command with --manifests" in refused["error"]
+            assert told in refused["error"]
             for uid in await found.store.stored_runs():
                 snapshot = await found.store.load(uid)
                 assert snapshot is not None

@@ -60,6 +60,8 @@ async def beside(world: LaptopWorld, driver: Driver, port: int, say: Callable[[s
     bearer = secrets.token_urlsafe(32)
     async with serving(laptop_app(world, bearer, driver.logs), bearer, port, say) as guard:
         tasks = [asyncio.create_task(keeper.listen()), asyncio.create_task(world.read(say))]
+        for task in tasks:
+            task.add_done_callback(_tell_failure)
         try:
             yield Beside(guard, world, keeper, say)
         finally:
@@ -68,3 +70,10 @@ async def beside(world: LaptopWorld, driver: Driver, port: int, say: Callable[[s
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await keeper.close(at_once=True)
+
+
+def _tell_failure(task: asyncio.Task[None]) -> None:
+    """Show what ended a task that others go on without."""
+    if not task.cancelled() and (problem := task.exception()) is not None:
+        said = {"message": "a part of the dashboard ended", "exception": problem}
+        asyncio.get_running_loop().call_exception_handler(said)

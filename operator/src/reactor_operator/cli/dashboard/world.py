@@ -8,20 +8,20 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from reactor_operator.cli.check import check_manifests
+from reactor_operator.cli.check import SoundRun, check_manifests
 from reactor_operator.cli.dashboard.mirror import LaptopMirror
 from reactor_operator.cli.dashboard.objects import LaptopObjects
 from reactor_operator.cli.dashboard.stored_objects import StoredObjects
 from reactor_operator.cli.errors import CommandError
 from reactor_operator.cli.laptop import NAMESPACE, LaptopRun
-from reactor_operator.cli.manifests import Manifest, Manifests
+from reactor_operator.cli.manifests import Manifests
 from reactor_operator.cli.run import make_run
 from reactor_operator.cli.run_view import RunView
 from reactor_operator.cli.stored import load_inputs
 from reactor_operator.encryption import Keyring
 from reactor_operator.ports import RunRef
 from reactor_operator.reconciling.records import KnownRun
-from reactor_operator.store.port import Store
+from reactor_operator.store.port import Store, StoreUnavailable
 
 Say = Callable[[str], None]
 
@@ -40,6 +40,7 @@ class LaptopWorld:
     _given: dict[str, LaptopRun] = field(default_factory=dict)
     _reactors: dict[str, tuple[RunRef, str]] = field(default_factory=dict)
     _looked_at: set[str] = field(default_factory=set)
+    _sound: dict[str, SoundRun | str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.stored = StoredObjects(self.store, self.keys)
@@ -75,7 +76,7 @@ class LaptopWorld:
                     found = await self.stored.object_of(known)
                     if uid not in self._looked_at:  # else something newer was told meanwhile
                         self.mirror.put(found)
-            except CommandError as problem:
+            except (CommandError, StoreUnavailable) as problem:
                 say(f"error: {problem}")
             await asyncio.sleep(0)
         self.mirror.ready = True
@@ -88,11 +89,8 @@ class LaptopWorld:
         """Tell why nothing can be asked of a run here, empty where it can."""
         if uid in self._given or uid not in self._reactors:
             return ""
-        ref, reactor = self._reactors[uid]
-        if self.manifests.reactor(reactor, ref.namespace) is not None:
-            return ""
-        where = f"{self.path} has no Reactor {reactor!r}" if self.manifests.reactors else f"{self.path} has no Reactors"
-        return f"run {ref.name!r} cannot go on here: {where}; start the command with --manifests FILE|DIR"
+        found = self._judged(*self._reactors[uid])
+        return found if isinstance(found, str) else ""
 
     async def laptop_run(self, uid: str) -> LaptopRun | None:
         """Return a run with what it needs to be driven, None where that is not here. Raises CommandError."""
@@ -102,25 +100,29 @@ class LaptopWorld:
         if known is None:
             return None
         self._take(known)
-        if self.refusal(uid):
-            return None
         definition = known.definition
-        checked = check_manifests(self.manifests, runs=[self._written(definition.run, definition.reactor_name)])
-        if not checked.runs:
-            wrong = next((str(finding) for finding in checked.findings if not finding.warning), "it is not sound")
-            raise CommandError(f"run '{definition.run.name}' cannot go on: {wrong}")
-        return LaptopRun(
-            sound=checked.runs[0],
-            inputs=await load_inputs(self.store, known, self.keys) or {},
-            ref=definition.run,
-            created_at=definition.created_at,
-        )
+        sound = self._judged(definition.run, definition.reactor_name)
+        if isinstance(sound, str):
+            return None
+        inputs = await load_inputs(self.store, known, self.keys) or {}
+        return LaptopRun(sound=sound, inputs=inputs, ref=definition.run, created_at=definition.created_at)
 
-    def _written(self, ref: RunRef, reactor: str) -> Manifest:
-        """Return the manifest of a run: as it is written, else one of its Reactor's."""
-        for run in self.manifests.runs:
-            if (run.namespace or NAMESPACE, run.name, run.reactor_name) == (ref.namespace, ref.name, reactor):
-                return run
+    def _judged(self, ref: RunRef, reactor: str) -> SoundRun | str:
+        """Return a run with its Reactor as the manifests have them, or why it cannot go on here."""
+        if ref.uid not in self._sound:
+            self._sound[ref.uid] = self._judge(ref, reactor)
+        return self._sound[ref.uid]
+
+    def _judge(self, ref: RunRef, reactor: str) -> SoundRun | str:
         written = self.manifests.reactor(reactor, ref.namespace)
-        assert written is not None
-        return make_run(written, ref.name)
+        if written is None:
+            found = f"no Reactor {reactor!r}" if self.manifests.reactors else "no Reactors"
+            words = f"{self.path} has {found}; start the command with --manifests FILE|DIR"
+            return f"run {ref.name!r} cannot go on here: {words}"
+        name = (ref.namespace, ref.name, reactor)
+        own = [one for one in self.manifests.runs if (one.namespace or NAMESPACE, one.name, one.reactor_name) == name]
+        checked = check_manifests(self.manifests, runs=[own[0] if own else make_run(written, ref.name)])
+        if checked.runs:
+            return checked.runs[0]
+        wrong = next((str(finding) for finding in checked.findings if not finding.warning), "it is not sound")
+        return f"run {ref.name!r} cannot go on here: {wrong}"

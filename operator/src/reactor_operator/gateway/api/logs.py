@@ -5,17 +5,17 @@ whoever may not read those of pods, a task that waits, or more memory for a read
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from reactor_operator.engine.elements import step_at
 from reactor_operator.engine.identity import Task, parse_task_key
-from reactor_operator.gateway.api.changes import EventStream
+from reactor_operator.gateway.api.changes import STREAM_SECONDS, EventStream
 from reactor_operator.gateway.api.queries import LogsQuery, parse_names, parse_query
 from reactor_operator.gateway.api.services import RUN
 from reactor_operator.gateway.api.stored import StoredRuns
@@ -28,8 +28,6 @@ from reactor_operator.store.kept_logs import TextStream, decode_log
 
 HEADER = "X-Reactor-Log"
 MOST_FOLLOWED = 50
-FOLLOWED_SECONDS = 300.0
-"""After so long whoever follows has to come back, and is asked anew what they may."""
 _LIVE_BYTES = 4 * 1024 * 1024
 _OF_POOL = "its worker does the tasks of others as well, and prints into one log: look at the log of the worker"
 _NOT_KEPT = (
@@ -69,7 +67,7 @@ class LogService:
     runs: StoredRuns
     live: LiveLogs
     has_pools: bool = True
-    follow_seconds: float = FOLLOWED_SECONDS
+    follow_seconds: float = STREAM_SECONDS
     _followed: int = 0
 
     async def get(self, http: Request) -> Response:
@@ -101,47 +99,60 @@ class LogService:
             raise Refusal(503, f"{MOST_FOLLOWED} logs are followed already; repeat the request", {"Retry-After": "10"})
         parts = self.live.open(known, task, follow=follow)
         self._followed += 1
+
+        async def close() -> None:
+            self._followed -= 1
+            await parts.aclose()
+
         try:
             first = await anext(parts, b"")
         except NoLiveLog as problem:
-            self._followed -= 1
+            await close()
             return _text(f"{_NOT_KEPT}; and live: {problem}".encode(), "none")
         except BaseException:
-            self._followed -= 1
-            await parts.aclose()
+            await close()
             raise
-        return TextResponse(self._parts(first, parts, follow=follow))
+        return TextResponse(self._parts(first, parts, follow=follow), close)
 
     async def _parts(
         self, first: bytes, parts: AsyncGenerator[bytes, None], *, follow: bool
     ) -> AsyncGenerator[bytes, None]:
         """Yield UTF-8, until the task ends, or whoever follows has to come back."""
-        text, sent = TextStream(), 0
-        try:
-            async with aclosing(parts):
-                yield text.more(first)
-                try:
-                    async with asyncio.timeout(self.follow_seconds):
-                        async for part in parts:
-                            yield text.more(part)
-                            sent += len(part)
-                            if not follow and sent > _LIVE_BYTES:
-                                break
-                except TimeoutError:
-                    pass  # the next request goes on
-                yield text.more(b"", last=True)
-        finally:
-            self._followed -= 1
+        loop, text, sent = asyncio.get_running_loop(), TextStream(), 0
+        ends_at = loop.time() + self.follow_seconds
+        part: bytes | None = first
+        while part is not None and (follow or sent <= _LIVE_BYTES):
+            yield text.more(part)
+            sent += len(part)
+            part = await _next(parts, ends_at - loop.time())
+        yield text.more(b"", last=True)
+
+
+async def _next(parts: AsyncGenerator[bytes, None], seconds: float) -> bytes | None:
+    """Return the next part, None where there is none, or none in time."""
+    try:
+        async with asyncio.timeout(max(seconds, 0.0)):
+            return await anext(parts, None)
+    except TimeoutError:
+        return None
 
 
 class TextResponse(EventStream):
-    """Sends text as it comes."""
+    """Sends text as it comes. `closing` is called at the end, whether or not anything was sent."""
 
     media_type = "text/plain"
 
-    def __init__(self, parts: AsyncGenerator[bytes, None]) -> None:
+    def __init__(self, parts: AsyncGenerator[bytes, None], closing: Callable[[], Awaitable[None]]) -> None:
         super().__init__(parts)
         self.headers[HEADER] = "live"
+        self._closing = closing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._closing()
 
 
 def _is_known(known: KnownRun, task: Task) -> bool:

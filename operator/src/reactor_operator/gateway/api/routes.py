@@ -73,7 +73,7 @@ def api_routes(
     changes = ChangeService(viewers, mirror, access.heartbeat_seconds, access.stream_seconds)
     stored = StoredRuns(store, live)
     histories, steps = HistoryService(viewers, stored), StepService(viewers, stored, has_pods=not access.laptop)
-    logs = LogService(viewers, stored, access.logs, has_pools=not access.laptop)
+    logs = LogService(viewers, stored, access.logs, has_pools=not access.laptop, follow_seconds=access.stream_seconds)
     documents, elements = DocumentService(viewers, stored), ElementService(viewers, stored)
     release = version("reactor-operator")
     session = SessionService(viewers=viewers, version=release, acts=signals is not None, laptop=access.laptop)

@@ -5,6 +5,7 @@ Never here: a right to see it, a sensitive document opened: an encrypted one is 
 """
 
 import asyncio
+import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Protocol
@@ -29,6 +30,7 @@ from reactor_operator.store.outcome_pages import decode_outcomes, outcome_page_n
 from reactor_operator.store.port import Histories, Logs, Pages, RunStore, Values
 
 _REMEMBERED = 8
+_REMEMBERED_SECONDS = 30.0
 _AT_ONCE = 2
 _ANY_TIMEOUT = 600_000
 """Nothing that is shown depends on it."""
@@ -69,7 +71,7 @@ class StoredRuns:
     def __init__(self, store: ShownStore, live: Objects) -> None:
         self.store = store
         self._live = live
-        self._known: OrderedDict[str, KnownRun] = OrderedDict()
+        self._known: OrderedDict[str, tuple[KnownRun, float]] = OrderedDict()
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def uid_of(self, namespace: str, name: str) -> str:
@@ -84,17 +86,20 @@ class StoredRuns:
         """Return what is stored of a run. Raises Refusal (404), StoreUnavailable."""
         uid = text_at(run, "metadata", "uid")
         async with self._turns:
-            known = self._known.get(uid)
+            known, read_at = self._known.get(uid, (None, 0.0))
+            if time.monotonic() - read_at > _REMEMBERED_SECONDS:
+                known = None  # an older copy of a store comes to the same revision by another way
             snapshot = await self.store.load(uid, known.revision if known is not None else 0)
             if snapshot is None:
                 self._known.pop(uid, None)
                 raise Refusal(404, f"the store has nothing of run {text_at(run, 'metadata', 'name')!r}")
             if snapshot.records is not None:
+                read_at = time.monotonic()
                 known = await asyncio.to_thread(
                     read_run, snapshot.records, {}, snapshot.revision, pending_timeout_ms=_ANY_TIMEOUT
                 )
             assert known is not None
-            self._known[uid] = known
+            self._known[uid] = known, read_at
             self._known.move_to_end(uid)
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)

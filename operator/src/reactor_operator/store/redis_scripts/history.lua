@@ -5,5 +5,6 @@
 local last = tonumber(redis.call("HGET", KEYS[1], "history") or "0")
 local kept = redis.call("LLEN", KEYS[2])
 local skipped = math.max(tonumber(ARGV[1]) - (last - kept), 0)
-local entries = redis.call("LRANGE", KEYS[2], skipped, skipped + tonumber(ARGV[2]) - 1)
+local limit = tonumber(ARGV[2])
+local entries = limit > 0 and redis.call("LRANGE", KEYS[2], skipped, skipped + limit - 1) or {}
 return {last, kept, last - kept + skipped + 1, entries}

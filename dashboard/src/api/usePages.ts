@@ -1,0 +1,45 @@
+// A list that is read page by page: the first page is kept fresh, further ones are there until it changes.
+import { useState } from "react";
+import { ApiProblem, get } from "./client";
+import type { Params } from "./client";
+import { useResource } from "./useResource";
+
+interface Page<T> {
+  readonly items: readonly T[];
+  readonly next?: string;
+}
+
+export interface Pages<T> {
+  readonly items: readonly T[];
+  readonly loaded: boolean;
+  readonly problem: ApiProblem | undefined;
+  readonly reload: () => void;
+  /** Undefined: there are no more. */
+  readonly more: (() => void) | undefined;
+}
+
+export function usePages<T>(path: string, params: Params, everyMs: number | undefined): Pages<T> {
+  const first = useResource<Page<T>>(`${path} ${JSON.stringify(params)}`, (signal) => get(path, params, signal), everyMs);
+  const [shown, setShown] = useState(first.data);
+  const [further, setFurther] = useState<Page<T>>();
+  const [problem, setProblem] = useState<ApiProblem>();
+  if (shown !== first.data) {
+    setShown(first.data);
+    setFurther(undefined);
+    setProblem(undefined);
+  }
+  const next = further ? further.next : first.data?.next;
+  const more = (): void => {
+    get<Page<T>>(path, { ...params, cursor: next }).then(
+      (page) => setFurther((before) => ({ ...page, items: [...(before?.items ?? []), ...page.items] })),
+      (found: unknown) => setProblem(found instanceof ApiProblem ? found : new ApiProblem(-1, String(found))),
+    );
+  };
+  return {
+    items: [...(first.data?.items ?? []), ...(further?.items ?? [])],
+    loaded: first.data !== undefined,
+    problem: first.problem ?? problem,
+    reload: first.reload,
+    more: next === undefined ? undefined : more,
+  };
+}
