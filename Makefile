@@ -105,19 +105,20 @@ dashboard: $(BUILT) ## build the dashboard that the gateway serves (Node 20.19 o
 $(NODE_MODULES):
 	@requirements/system-packages node
 	@echo "== installing what dashboard/package-lock.json says" >&2
-	@cd dashboard && npm ci --silent && touch $(@:dashboard/%=%)
+	@npm --prefix dashboard ci --silent
+	@touch $@
 
 $(BUILT): $(NODE_MODULES)
-	@cd dashboard && npm run --silent build -- --logLevel warn
+	@npm --prefix dashboard run --silent build -- --logLevel warn
 	@touch $@
 
 dashboard-check: $(NODE_MODULES) setup ## types, lint and unit tests of the dashboard, and that its types are those of the gateway
-	@cd dashboard && npm run --silent check
+	@npm --prefix dashboard run --silent check
 	@$(MAKE) dashboard-types && git diff --exit-code --stat dashboard/src/api/schema.d.ts
 
 dashboard-types: $(NODE_MODULES) setup ## dashboard/src/api/schema.d.ts from the gateway's OpenAPI document
 	@mkdir -p build && $(VENV)/python -c 'import json; from reactor_operator.gateway.api.openapi import openapi_document; print(json.dumps(openapi_document("0")))' >build/openapi.json
-	@cd dashboard && npm run --silent types >/dev/null
+	@npm --prefix dashboard run --silent types >/dev/null
 
 test-ui: setup dashboard ## the dashboard in a real browser, over a real gateway and Redis
 	@requirements/system-packages ui
