@@ -117,7 +117,7 @@ _ON_CLUSTER = (
     ),
     _OnCluster(
         rows=frozenset({"resume-p50", "resume-p99", "resume-http-p50", "resume-http-p99"}),
-        measure=lambda place, _, effort: measure_resume(place, effort.resumed),
+        measure=lambda place, rows, effort: measure_resume(place, effort.resumed, rows),
         limit_seconds=2_400,
     ),
     _OnCluster(
