@@ -11,7 +11,15 @@ const refused = { step: "charge", kind: "Error", message: "card refused" } as No
 test("a failed run names what failed, why, and what was undone in which order", () => {
   const rollback = { state: "Complete", undone: ["reserve", "prepare"], failures: [] };
   expect(story({ phase: "Failed", failure: refused, rollback })).toBe(
-    "Failed: charge: card refused. Rolled back: reserve (1st), prepare (2nd).",
+    "Failed: charge: card refused. Rolled back: reserve (1st), prepare (2nd). The rollback is complete.",
+  );
+});
+
+test("what failed was cleaned up, not undone", () => {
+  const rollback = { state: "Complete", undone: ["charge", "reserve"], failures: [] };
+  const steps = [step("reserve", "Undone"), step("charge", "Compensated")];
+  expect(story({ phase: "Failed", failure: refused, rollback, steps })).toBe(
+    "Failed: charge: card refused. Rolled back: charge (1st, cleaned up), reserve (2nd). The rollback is complete.",
   );
 });
 

@@ -24,7 +24,8 @@ async def test_a_failed_run_says_in_a_sentence_what_failed_and_what_was_undone_i
 ) -> None:
     page = await look(shop, RUN + "order-refused")
     await expect(page.locator(".story")).to_have_text(
-        "Failed: charge: card refused: insufficient funds. Rolled back: charge (1st), reserve (2nd), prepare (3rd)."
+        "Failed: charge: card refused: insufficient funds. Rolled back: charge (1st, cleaned up), "
+        "reserve (2nd), prepare (3rd). The rollback is complete."
     )
     await expect(page.locator('[data-id="charge"] .order')).to_have_text("1")
     await expect(page.locator('[data-id="reserve"] .order')).to_have_text("2")
@@ -135,7 +136,9 @@ async def test_what_happens_to_a_run_is_drawn_as_it_happens(moving: Stage, look:
     await expect(page.locator('[data-id="charge"] .step')).to_have_attribute("data-phase", "Running")
     await run.report_task(run.started[-1], scenes.REFUSED)
     await expect(page.locator('[data-id="charge"] .step')).to_have_attribute("data-phase", "Compensated")
-    await expect(page.locator(".story")).to_contain_text("Rolled back: charge (1st), reserve (2nd), prepare (3rd).")
+    await expect(page.locator(".story")).to_contain_text(
+        "Rolled back: charge (1st, cleaned up), reserve (2nd), prepare (3rd)."
+    )
 
 
 async def test_a_thousand_steps_are_drawn_as_far_as_they_are_seen(look: Open) -> None:

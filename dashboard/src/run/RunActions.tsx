@@ -22,7 +22,7 @@ export function RunActions({ run, onDone }: Props): ReactNode {
   if (!session.may.act) return null;
   return (
     <div className="actions" role="group" aria-label="What can be asked of this run">
-      {possibleOf(run.status.phase ?? "Pending").map((one) => (
+      {possibleOf(run.status.phase ?? "Pending", run.status.rollback?.state).map((one) => (
         <button key={one} type="button" className="button" onClick={() => setAction(one)}>
           <Icon name={ACTION_WORDS[one].icon} />{ACTION_WORDS[one].verb}
         </button>

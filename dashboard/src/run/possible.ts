@@ -11,12 +11,13 @@ const POSSIBLE: Readonly<Record<Exclude<Action, "resume" | "unsuspend">, readonl
   suspend: ["Pending", "Running", "Paused", "RollingBack", "Recovering"],
 };
 
-/** Return what can be asked of a run as a whole, what is likeliest first. */
-export function possibleOf(phase: string): Action[] {
+/** Return what can be asked of a run as a whole, what is likeliest first. What was rolled back has nothing to be undone. */
+export function possibleOf(phase: string, rollback?: string): Action[] {
   const actions: Action[] = [];
   if (phase === "Suspended") actions.push("unsuspend");
   for (const action of ["retry", "suspend", "undo", "cancel"] as const) {
-    if (POSSIBLE[action].includes(phase)) actions.push(action);
+    const isMoot = action === "undo" && phase === "Failed" && rollback === "Complete";
+    if (POSSIBLE[action].includes(phase) && !isMoot) actions.push(action);
   }
   return actions;
 }

@@ -79,8 +79,9 @@ function reversed(status: RunStatus): Piece[] {
   const undone = status.rollback?.undone ?? [];
   const left = [...new Set((status.rollback?.failures ?? []).map((failure) => failure.step))];
   const pieces: Piece[] = [];
-  if (undone.length > 0) pieces.push(" Rolled back: ", ...inOrder(undone), ".");
+  if (undone.length > 0) pieces.push(" Rolled back: ", ...inOrder(undone, new Set(steps(status, "Compensated"))), ".");
   if (left.length > 0) pieces.push(" Not rolled back, look at: ", ...listed(left), ".");
+  if (undone.length > 0 && status.rollback?.state === "Complete" && status.phase === "Failed") pieces.push(" The rollback is complete.");
   if (pieces.length === 0 && status.rollback?.state === "NotNeeded") pieces.push(" Nothing had to be rolled back.");
   return pieces;
 }
@@ -101,8 +102,11 @@ const hasInner = (status: RunStatus, path: string): boolean =>
 
 const listed = (paths: readonly string[]): Piece[] => join(paths.slice(0, MOST_NAMED).map((path) => named(path)), paths);
 
-const inOrder = (paths: readonly string[]): Piece[] =>
-  join(paths.slice(0, MOST_NAMED).map((path, index) => named(path, ` (${ordinal(index + 1)})`)), paths);
+const NOBODY: ReadonlySet<string> = new Set();
+
+/** Name steps with their places. What failed was not done and undone: what it left behind was cleaned up. */
+const inOrder = (paths: readonly string[], failed = NOBODY): Piece[] =>
+  join(paths.slice(0, MOST_NAMED).map((path, index) => named(path, ` (${ordinal(index + 1)}${failed.has(path) ? ", cleaned up" : ""})`)), paths);
 
 function join(shown: readonly Piece[], all: readonly string[]): Piece[] {
   const pieces = shown.flatMap((piece, index): Piece[] => (index === 0 ? [piece] : [", ", piece]));
