@@ -71,13 +71,17 @@ def test_the_roles_of_the_cluster_carry_those_of_reactor(
         ("create", "reactors.reactor.run"),
         ("list", "configmaps"),
         ("list", "jobs.batch"),
-        ("get", "pods/log"),
+        ("list", "pods/log"),
         ("delete", "deployments.apps"),
         ("patch", "reactorpools.reactor.run"),
     ],
 )
 def test_the_operator_may_not(namespace: Namespace, verb: str, resource: str) -> None:
     assert not may(ACCOUNT, verb, resource, namespace.name)
+
+
+def test_the_operator_may_read_the_logs_that_are_kept_where_people_look_at_runs(namespace: Namespace) -> None:
+    assert may(ACCOUNT, "get", "pods/log", namespace.name)
 
 
 def test_the_pods_of_the_chart_meet_the_restricted_level() -> None:

@@ -42,7 +42,7 @@ def test_a_page_on_this_machine_shows_what_an_account_may_see_and_acts_with_its_
     for name, role in (("editor", "edit"), ("viewer", "view")):
         token(namespace, name, role)
     asked = f"/api/v1/runs/{namespace.name}/asked-1/requests"
-    resume = {"action": "resume", "step": "ask", "payload": {"approved": True}, "messageId": "page-1"}
+    resume = {"action": "resume", "step": "ask", "payload": {"ok": True}, "messageId": "page-1"}
     with dashboard("--service-account", f"{namespace.name}/viewer") as browser:
         session = browser.get("/api/v1/session").json()
         assert session["user"] == f"system:serviceaccount:{namespace.name}:viewer"
