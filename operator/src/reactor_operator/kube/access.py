@@ -48,6 +48,7 @@ async def load_access(kubeconfig: str | None = None, context: str | None = None)
     from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
     in_cluster = kubeconfig is None and "KUBECONFIG" not in os.environ and "KUBERNETES_SERVICE_HOST" in os.environ
+    kubeconfig = kubeconfig or os.environ.get("KUBECONFIG")  # the library reads the variable when it is imported
     configuration = Configuration()
 
     async def load() -> None:
