@@ -67,7 +67,7 @@ function Corners({ step }: { readonly step: StepView }): ReactNode {
     <>
       {step.order !== undefined && <span className="order" title={`Taken back as the ${ordinal(step.order)}`}><Icon name="undo" />{step.order}</span>}
       {step.inner > 0 && (
-        <button type="button" className="toggle" aria-expanded={step.open} onClick={() => toggle(step.path)} aria-label={`${step.open ? "Close" : "Open"} ${step.label}`}>
+        <button type="button" className="toggle" aria-expanded={step.open} onClick={() => toggle(step.path)} aria-label={step.open ? `Close ${step.label}` : `Open ${step.label}, ${step.inner} inside`}>
           <Icon name={step.open ? "close" : "open"} />{!step.open && <span>{step.inner}</span>}
         </button>
       )}
