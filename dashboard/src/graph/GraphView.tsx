@@ -108,7 +108,7 @@ function Look({ scene, shape, selected, onSelect, frame }: LookProps): ReactNode
     });
   }, [ready, shape, fitView, getZoom, centre, scene, selected]);
 
-  useFarMark(frame);
+  useZoomMark(frame);
   useEffect(() => {
     const element = frame.current;
     if (!element) return undefined;
@@ -126,10 +126,11 @@ function Look({ scene, shape, selected, onSelect, frame }: LookProps): ReactNode
   return null;
 }
 
-/** Mark the frame where boxes are too small to be read: they are drawn with less then. */
-function useFarMark(frame: RefObject<HTMLDivElement | null>): void {
-  const far = useStore((state) => state.transform[2] < FAR_ZOOM);
+/** Tell the frame its zoom, so that what is pressed stays large enough; mark it where boxes are too small to be read. */
+function useZoomMark(frame: RefObject<HTMLDivElement | null>): void {
+  const zoom = useStore((state) => state.transform[2]);
   useEffect(() => {
-    frame.current?.toggleAttribute("data-far", far);
-  }, [far, frame]);
+    frame.current?.style.setProperty("--zoom", String(zoom));
+    frame.current?.toggleAttribute("data-far", zoom < FAR_ZOOM);
+  }, [zoom, frame]);
 }
