@@ -13,7 +13,6 @@ from pathlib import Path
 from reactor_operator.kube.errors import ApiError
 from reactor_operator.ports import Unavailable
 from tests.benchmarks.cluster import paused
-from tests.benchmarks.cluster.cpu import measure_cpu
 from tests.benchmarks.cluster.facts import cluster_facts, operator_counters
 from tests.benchmarks.cluster.installation import find_installation
 from tests.benchmarks.cluster.latency import COMPARED, measure_latency
@@ -27,6 +26,9 @@ from tests.benchmarks.elements import measure_bookkeeping, measure_kept, measure
 from tests.benchmarks.laptop import measure_one_step, measure_transforms
 from tests.benchmarks.listing import measure_listing
 from tests.benchmarks.machine import ROOT, machine_facts
+from tests.benchmarks.metering import measure_observed
+from tests.benchmarks.page import ROWS as PAGE_ROWS
+from tests.benchmarks.page import measure_page
 from tests.benchmarks.planning import measure_planning
 from tests.benchmarks.queues import LIBRARIES, measure_queues, measure_undo
 from tests.benchmarks.redis_cost import measure_redis
@@ -36,6 +38,8 @@ from tests.benchmarks.telling import tell
 
 RESUMED = 60
 """Of the paused runs, how many are resumed to their end."""
+_PAIRS = 8
+"""Chains with and without counting and tracing, for each repetition of a ratio."""
 _TROUBLE = (BenchmarkFailed, ApiError, Unavailable, TimeoutError)
 
 
@@ -96,6 +100,7 @@ _LOCAL = (
     _Local(rows=frozenset({"map-memory", "map-linear"}), measure=lambda effort: measure_length(effort.workloads)),
     _Local(rows=frozenset({"map-redis"}), measure=lambda _: measure_kept()),
     _Local(rows=frozenset({"runs-page", "runs-memory"}), measure=lambda effort: measure_listing(effort.folds)),
+    _Local(rows=PAGE_ROWS, measure=lambda effort: measure_page(effort.starts, effort.folds)),
     _Local(rows=frozenset({"hello"}), measure=lambda effort: measure_cold_start(effort.starts)),
 )
 _ON_CLUSTER = (
@@ -106,8 +111,8 @@ _ON_CLUSTER = (
         minds_replacement=True,
     ),
     _OnCluster(
-        rows=frozenset({"cpu"}),
-        measure=lambda place, _, effort: measure_cpu(place, effort.workloads),
+        rows=frozenset({"cpu", "observed"}),
+        measure=lambda place, _, effort: measure_observed(place, effort.workloads, effort.ratios * _PAIRS),
         limit_seconds=1_200,
     ),
     _OnCluster(

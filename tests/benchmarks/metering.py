@@ -1,11 +1,11 @@
-"""What counting and tracing cost: CPU of a chain of steps over Redis, with and without, in turns and in one process.
+"""Row `observed`: what counting and tracing cost, of the CPU that a step takes on the cluster.
 
-    .venv/bin/python -m tests.benchmarks.metering [PAIRS]
+    .venv/bin/python -m tests.benchmarks.metering [PAIRS]    # no cluster needed: of a step without a pod
 
-In: nothing. Out: both figures and their ratio; and how much of the CPU of the runs that are counted is spent in the
-calls that count, in those that tell spans and in what encodes these for a collector (nothing is sent here), which
-other work on the machine disturbs less. Nothing but the reconciler and the store is measured: there is no API server,
-and tasks end when they start, so on a cluster the share is a fifth of it.
+In: the row `cpu`. Out: the CPU of the calls that count, of those that tell spans and of what encodes these for a
+collector (nothing is sent here), per step of a chain over Redis, as a share of the cheaper workload of `cpu`. The chain
+is driven with and without them, in turns and in one process; their ratio is in the details, and is noisier. There it is
+the reconciler and the store alone, and tasks end when they start.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,12 @@ from reactor_operator.running.traces import SpanSink
 from reactor_operator.store.port import Commit
 from reactor_operator.store.redis import RedisStore
 from reactor_operator.tracing.traces import RunTraces
+from tests.benchmarks.cluster.cpu import measure_cpu
+from tests.benchmarks.cluster.place import Place
 from tests.benchmarks.driving import Written, drive, read_run
+from tests.benchmarks.rows import Measured
+from tests.benchmarks.samples import Samples
+from tests.benchmarks.telling import tell
 from tests.contract.redis_server import RedisServer
 
 STEPS = 40
@@ -112,6 +117,27 @@ class Taken:
     counting: float
     telling: float
     encoding: float
+
+    @property
+    def observing(self) -> float:
+        """All three."""
+        return self.counting + self.telling + self.encoding
+
+
+async def measure_observed(place: Place, repetitions: int, pairs: int) -> Mapping[str, Measured]:
+    """Measure what a step costs, and what of it is counting and tracing."""
+    measured = await measure_cpu(place, repetitions)
+    with tempfile.TemporaryDirectory() as folder, RedisServer(Path(folder)) as server:
+        taken = await measure(server.url, pairs)
+    step = min(samples.median for samples in measured["cpu"].arms.values()) * 1_000
+    tell(f"counting {taken.counting:.0f} µs, telling spans {taken.telling:.0f}, encoding them {taken.encoding:.0f}")
+    arms = {"with": Samples(tuple(taken.counted)), "without": Samples(tuple(taken.uncounted))}
+    details = {
+        "armsUnit": "µs",
+        "microsecondsPerStep": {"counting": taken.counting, "spans": taken.telling, "encoding": taken.encoding},
+        "microsecondsOfAStep": step,
+    }
+    return {**measured, "observed": Measured(value=taken.observing / step * 100, arms=arms, details=details)}
 
 
 async def measure(url: str, pairs: int) -> Taken:

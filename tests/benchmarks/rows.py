@@ -30,6 +30,7 @@ ROWS = (
     Row(name="chain-container", title="chain of 10 container steps ÷ bare-pod loop of 10", must=1.15, aim=1.05),
     Row(name="fan-out", title="60 container steps, parallelism 10 ÷ Indexed Job 60/10", must=1.15, aim=1.0),
     Row(name="cpu", title="operator + gateway CPU per step", unit="ms", must=25, aim=10),
+    Row(name="observed", title="metrics and traces, of the CPU per step", unit="%", must=5),
     Row(name="writes", title="API writes by the operator per one-step run", unit="requests", must=6, aim=5),
     Row(name="memory-idle", title="operator memory, idle", unit="MiB", must=120),
     Row(name="memory-finished", title="operator memory, 1,000 finished runs listed", unit="MiB", must=200),
@@ -66,6 +67,10 @@ ROWS = (
     Row(name="map-redis", title="Redis memory per finished element", unit="B", must=120, aim=40),
     Row(name="runs-page", title="first page of 50 of 100,000 runs, slowest filter, p95", unit="ms", must=100, aim=50),
     Row(name="runs-memory", title="gateway memory per run that it mirrors", unit="B", must=1_500),
+    Row(name="page-bytes", title="first load of the dashboard, compressed", unit="KiB", must=350),
+    Row(name="page-first", title="first contentful paint, nothing cached", unit="ms", must=1_000),
+    Row(name="page-change", title="change of a run to its words on the screen, p95", unit="ms", must=500),
+    Row(name="page-pan", title="panning a graph of 1,000 steps", unit="frames/s", must=30, more=True),
     Row(name="hello", title="reactor run of 01-hello, cold, wall", unit="s", must=0.7, aim=0.4),
 )
 

@@ -18,8 +18,8 @@ HEADERS = {"X-Reactor-Request": "1"}
 
 
 @contextmanager
-def dashboard(*words: str) -> Iterator[httpx.Client]:
-    """Serve the dashboard, and yield a browser that had the key."""
+def served(*words: str) -> Iterator[str]:
+    """Serve the dashboard, and yield the address that lets a browser in, once."""
     command = [*COMMAND, "dashboard", "--no-browser", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:
@@ -27,12 +27,19 @@ def dashboard(*words: str) -> Iterator[httpx.Client]:
             said = process.stdout.readline()
             found = re.search(r"http://127\S+", said)
             assert found is not None, said + process.stdout.read()
-            base = found[0].partition("/dashboard")[0]
-            with httpx.Client(base_url=base, timeout=60, trust_env=False) as browser:
-                assert browser.get(found[0]).status_code == 303
-                yield browser
+            yield found[0]
         finally:
             process.terminate()
+
+
+@contextmanager
+def dashboard(*words: str) -> Iterator[httpx.Client]:
+    """Serve the dashboard, and yield a browser that had the key."""
+    with served(*words) as address:
+        base = address.partition("/dashboard")[0]
+        with httpx.Client(base_url=base, timeout=60, trust_env=False) as browser:
+            assert browser.get(address).status_code == 303
+            yield browser
 
 
 def test_a_page_on_this_machine_shows_what_an_account_may_see_and_acts_with_its_right(

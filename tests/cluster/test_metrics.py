@@ -3,13 +3,17 @@
 from tests.cluster.cluster import Namespace, kubectl, python_step, reactor, run_of, wait_until
 
 
+def exposed(system: Namespace, component: str) -> list[str]:
+    """Return the metrics of each pod of a component, as they are scraped."""
+    pods = system.find("pods", "-l", f"app.kubernetes.io/component={component}")
+    proxied = f"/api/v1/namespaces/{system.name}/pods/{{}}:8081/proxy/metrics"
+    return [kubectl("get", "--raw", proxied.format(pod["metadata"]["name"])) for pod in pods]
+
+
 def shown(system: Namespace, component: str) -> dict[str, float]:
     """Return the samples of all pods of a component, summed up, by name and labels as they are written."""
     found: dict[str, float] = {}
-    for pod in system.find("pods", "-l", f"app.kubernetes.io/component={component}"):
-        text = kubectl(
-            "get", "--raw", f"/api/v1/namespaces/{system.name}/pods/{pod['metadata']['name']}:8081/proxy/metrics"
-        )
+    for text in exposed(system, component):
         for line in text.splitlines():
             if not line.startswith("#"):
                 series, _, value = line.rpartition(" ")

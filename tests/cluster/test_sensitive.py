@@ -1,14 +1,28 @@
 """A canary in a run on a real cluster: its handlers get it, and nothing that people or machines keep has it.
 
-What is searched: the run (but for the inputs that its author wrote), pods, Jobs and Events, the logs of operator and
-gateway, and the files of Redis.
+What is searched: the run (but for the inputs that its author wrote), pods, Jobs and Events, the logs and the metrics of
+operator and gateway, what the gateway tells who may view the namespace, and the files of Redis.
 """
 
 import json
+from collections.abc import Iterable
 
 import pytest
 
-from tests.cluster.cluster import Namespace, Object, container_step, kubectl, phases_of, python_step, reactor, run_of
+from tests.cluster.cluster import (
+    Namespace,
+    Object,
+    container_step,
+    kubectl,
+    phases_of,
+    python_step,
+    reactor,
+    run_of,
+    wait_until,
+)
+from tests.cluster.test_api import get
+from tests.cluster.test_interrupts_from_outside import gateway, token
+from tests.cluster.test_metrics import exposed
 
 CANARY = "CANARY-4111-2222"
 SYSTEM = "reactor-system"
@@ -35,9 +49,26 @@ def kept_by_redis() -> str:
     return kubectl("-n", SYSTEM, "exec", name, "-c", "redis", "--", "sh", "-c", f"grep -rlF {CANARY} /data || true")
 
 
+def told(system: Namespace, namespace: Namespace, run: str, steps: Iterable[str]) -> list[str]:
+    """Return whatever the gateway tells a viewer of a run, refusals too."""
+    here, viewer = f"runs/{namespace.name}/{run}", token(namespace, "viewer", "view")
+    with gateway(system) as address:
+        wait_until("the right counts", lambda: get(address, here, viewer).status_code == 200)
+        asked = [get(address, here, viewer), get(address, "runs", viewer, namespace=namespace.name)]
+        asked += [get(address, f"{here}/{what}", viewer) for what in ("graph", "history")]
+        asked += [get(address, what, viewer, namespace=namespace.name) for what in ("reactors", "inbox")]
+        asked += [get(address, f"{here}/value", viewer, of=what) for what in ("inputs", "output")]
+        for step in steps:
+            asked += [get(address, f"{here}/step", viewer, path=step)]
+            asked += [get(address, f"{here}/value", viewer, of=what, path=step) for what in ("arguments", "result")]
+            asked += [get(address, f"{here}/logs", viewer, task=f"{step}.{did}.1.1.1") for did in ("run", "undo")]
+    assert {one.status_code for one in asked} == {200, 403, 404}, "what is sensitive is refused, what is none not there"
+    return [f"{one.status_code} {one.url}: {one.text}" for one in asked]
+
+
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_sensitive_value_reaches_its_handlers_and_nobody_else(
-    namespace: Namespace, fails: bool, busybox: str
+    namespace: Namespace, system: Namespace, fails: bool, busybox: str
 ) -> None:
     undo = {"python": {"source": LOGOUT}}
     steps = [
@@ -61,10 +92,13 @@ def test_a_sensitive_value_reaches_its_handlers_and_nobody_else(
     else:
         assert status["phase"] == "Succeeded", status
         assert status["result"] == "***"
-    shown = [wrote(namespace.get("rctrun", f"{name}-1"))]
+    pages = told(system, namespace, f"{name}-1", ("login", "read", "pay"))
+    assert sum(page.startswith("200 ") for page in pages) >= 12, pages
+    shown = [wrote(namespace.get("rctrun", f"{name}-1")), *pages]
     shown += [namespace.kubectl("get", kind, "-o", "yaml") for kind in ("pods", "jobs", "events")]
     for part in PARTS:
         selector = f"app.kubernetes.io/component={part}"
         shown.append(kubectl("-n", SYSTEM, "logs", "-l", selector, "--tail=-1", "--since=10m"))
+        shown += exposed(system, part)
     assert [one for one in shown if CANARY in one] == []
     assert kept_by_redis() == ""

@@ -82,12 +82,12 @@ async def moving(redis: RedisServer) -> AsyncIterator[Stage]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def look(browser: Browser) -> AsyncIterator[Open]:
-    """Opens a page of a stage. What it complains of fails the test, unless it is one of `allowed`."""
+    """Opens a page of a stage, or of a server by its address. What it complains of fails the test, unless `allowed`."""
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
     async def open_page(
-        stage: Stage,
+        stage: Stage | str,
         path: str,
         *,
         token: str | None = "token-of-bob",
@@ -114,7 +114,7 @@ async def look(browser: Browser) -> AsyncIterator[Open]:
 
         page.on("pageerror", lambda problem: complain(f"{path}: {problem}"))
         page.on("console", lambda told: complain(f"{path}: {told.text}") if told.type in ("error", "warning") else None)
-        await page.goto(stage.url + path)
+        await page.goto((stage if isinstance(stage, str) else stage.url) + path)
         return page
 
     yield open_page

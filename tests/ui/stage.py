@@ -13,6 +13,7 @@ from typing import Any
 
 from reactor_operator.evaluation.evaluator import ProcessEvaluator
 from reactor_operator.gateway.api.live import LiveObjects
+from reactor_operator.gateway.api.pod_logs import PodLogs
 from reactor_operator.gateway.api.routes import ApiAccess
 from reactor_operator.gateway.signals import SignalAccess
 from reactor_operator.gateway.static_files import BUILT
@@ -115,7 +116,7 @@ async def staged(store: ServedStore, *, dashboard: Path = BUILT, port: int = 0) 
     evaluator = ProcessEvaluator()
     async with ApiServer().serve() as server, server.client() as client, server.client() as lists:
         mirror = RunMirror(lists, ("shop",))
-        api = ApiAccess(reviews=people, mirror=mirror, live=LiveObjects(client))
+        api = ApiAccess(reviews=people, mirror=mirror, live=LiveObjects(client), logs=PodLogs(client))
         signals = SignalAccess(reviews=people, runs=people, wait_seconds=5.0)
         async with (
             running_gateway(store, KEYS, port=port, signals=signals, api=api, dashboard=dashboard) as gateway,

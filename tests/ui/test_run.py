@@ -19,6 +19,12 @@ async def phases(page: Page) -> dict[str, str]:
     return {name or "": await box.get_attribute("data-phase") or "" for name, box in found if await box.count()}
 
 
+async def arrows(page: Page, look: str) -> int:
+    """Return how many arrows look so."""
+    drawn = await page.locator(f".arrows .{look}").all()
+    return sum([int(await one.get_attribute("data-count") or 0) for one in drawn])
+
+
 async def test_a_failed_run_says_in_a_sentence_what_failed_and_what_was_undone_in_which_order(
     shop: Stage, look: Open
 ) -> None:
@@ -30,7 +36,7 @@ async def test_a_failed_run_says_in_a_sentence_what_failed_and_what_was_undone_i
     await expect(page.locator('[data-id="charge"] .order')).to_have_text("1")
     await expect(page.locator('[data-id="reserve"] .order')).to_have_text("2")
     await expect(page.locator('[data-id="prepare"] .order')).to_have_text("3")
-    assert await page.locator(".arrow.reversed").count() == 2, "the arrows of what was undone run backwards"
+    assert await arrows(page, "reversed") == 2, "the arrows of what was undone run backwards"
     found = await phases(page)
     assert (found["charge"], found["reserve"], found["quote"], found["ship"], found["tidy"]) == (
         "Compensated",
@@ -47,7 +53,7 @@ async def test_a_rollback_that_goes_on_and_one_that_got_stuck_are_told_apart(sho
         "Rolling back: charge: card refused: insufficient funds. Undoing now: reserve. Undone so far: charge (1st)."
     )
     await expect(page.locator('[data-id="reserve"] .step')).to_have_attribute("data-phase", "Undoing")
-    assert await page.locator(".arrow.reversing").count() >= 1
+    assert await arrows(page, "reversing") >= 1
     page = await look(shop, RUN + "order-stuck")
     await expect(page.locator(".story")).to_contain_text("Not rolled back, look at: reserve.")
     await page.locator(".story").get_by_role("button", name="reserve").click()
@@ -141,10 +147,15 @@ async def test_what_happens_to_a_run_is_drawn_as_it_happens(moving: Stage, look:
     )
 
 
-async def test_a_thousand_steps_are_drawn_as_far_as_they_are_seen(look: Open) -> None:
+async def test_a_thousand_steps_are_drawn_as_far_as_they_are_seen_and_from_far_away_as_colours(look: Open) -> None:
     async with staged(MemoryStore()) as stage:
         await scenes.wide_run(stage)
         page = await look(stage, RUN + "wide", allowed=("ERR_CONNECTION_REFUSED",))
         await expect(page.locator(".step").first).to_be_visible()
         assert 0 < await page.locator(".react-flow__node").count() < 200
         await expect(page.get_by_role("list", name="Steps by phase")).to_contain_text("666 succeeded")
+        await page.get_by_role("button", name="Fit View").click()
+        await expect(page.locator(".step.far")).to_have_count(1_000)
+        await expect(page.locator('[data-id="s700"]').get_by_role("button", name="s700, Not started")).to_be_visible()
+        await page.locator('[data-id="s700"] button').click()
+        await expect(page.get_by_role("complementary").get_by_role("heading", name="s700")).to_be_visible()

@@ -2168,18 +2168,6 @@ export interface components {
              */
             pod?: string;
             /**
-             * Worker
-             * @description The worker of the pool that did it, where it is known.
-             * @default null
-             */
-            worker?: string;
-            /**
-             * Node
-             * @description The node that it ran on, where it is known.
-             * @default null
-             */
-            node?: string;
-            /**
              * Message
              * @description Why it ended as it did.
              * @default null

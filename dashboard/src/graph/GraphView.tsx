@@ -5,10 +5,12 @@ import type { ReactNode, RefObject } from "react";
 import type { Graph, RunStatus } from "../api/types";
 import { Empty, Spinner } from "../ui/states";
 import { stepLook, urgency } from "../words/phases";
-import { GraphActions } from "./actions";
-import { ArrowLine } from "./ArrowEdge";
+import { GraphActions, GraphDetail } from "./actions";
+import type { Detail } from "./actions";
+import { Arrows } from "./Arrows";
 import { flowOf, nothingKept } from "./flow";
 import type { StepNode } from "./flow";
+import { Legend } from "./Legend";
 import { neighbour } from "./neighbour";
 import { openAtFirst, sceneOf } from "./scene";
 import type { Scene } from "./scene";
@@ -19,10 +21,13 @@ import "@xyflow/react/dist/base.css";
 import "./graph.css";
 
 const NODE_TYPES = { step: StepBox, scope: ScopeBox };
-const EDGE_TYPES = { arrow: ArrowLine };
 const READABLE_ZOOM = 0.55;
 const FAR_ZOOM = 0.42;
+const TINY_ZOOM = 0.2;
 const MINIMAP_FROM = 25;
+/** Far away up to so many boxes are drawn whether or not they are seen: they are moved more easily than they come and go. */
+const ALL_DRAWN = 1500;
+const STILL_MS = 500;
 
 interface Props {
   readonly graph: Graph;
@@ -45,30 +50,36 @@ function Drawn({ graph, status, selected, onSelect, marked }: Props): ReactNode 
   const { placed, problem, shape } = usePlaced(scene, direction);
   const [kept] = useState(() => ({ flow: nothingKept() }));
   const flow = useMemo(() => {
-    if (placed) kept.flow = flowOf(scene, placed, direction, selected, kept.flow); // eslint-disable-line react-hooks/immutability -- a cache of the same values
-    return { nodes: [...kept.flow.nodes.values()], edges: [...kept.flow.edges.values()] };
-  }, [scene, placed, direction, selected, kept]);
+    if (placed) kept.flow = flowOf(scene, placed, selected, kept.flow); // eslint-disable-line react-hooks/immutability -- a cache of the same values
+    return { nodes: [...kept.flow.nodes.values()], arrows: [...kept.flow.arrows.values()] };
+  }, [scene, placed, selected, kept]);
   const select = useCallback((path: string) => onSelect(path), [onSelect]);
   const toggle = useCallback((path: string) => setOpen((before) => toggled(before, path)), []);
   const actions = useMemo(() => ({ select, toggle }), [select, toggle]);
+  const move = useMoving(frame);
+  const detail = useStore((state) => detailAt(state.transform[2]));
+  const far = detail !== "all";
 
   return (
-    <div className="graph" ref={frame}>
-      <GraphActions value={actions}>
+    <div className="graph" ref={frame} data-far={far || undefined}>
+      <GraphActions value={actions}><GraphDetail value={detail}>
         {!placed && (problem ? <Empty icon="warn" title="The graph could not be laid out"><p>{problem}</p></Empty> : <Spinner label="Drawing the graph" />)}
         {placed && (
           <ReactFlow
-            nodes={flow.nodes} edges={flow.edges} nodeTypes={NODE_TYPES} edgeTypes={EDGE_TYPES}
-            onlyRenderVisibleElements nodesDraggable={false} nodesConnectable={false} nodesFocusable={false} edgesFocusable={false}
-            elementsSelectable={false} minZoom={0.05} maxZoom={1.75} panOnScroll zoomOnDoubleClick={false} deleteKeyCode={null}
+            nodes={flow.nodes} nodeTypes={NODE_TYPES}
+            onlyRenderVisibleElements={!far || scene.steps.length > ALL_DRAWN} nodesDraggable={false} nodesConnectable={false} nodesFocusable={false}
+            elementsSelectable={false} minZoom={0.02} maxZoom={1.75} panOnScroll zoomOnDoubleClick={false} deleteKeyCode={null}
+            onMoveStart={() => move(true)} onMoveEnd={() => move(false)}
             onPaneClick={() => onSelect(undefined)} proOptions={{ hideAttribution: true }}
           >
+            <Arrows drawn={flow.arrows} />
             <Look scene={scene} shape={shape} selected={selected} onSelect={onSelect} frame={frame} />
+            <Legend arrows={scene.arrows} />
             <Controls showInteractive={false} />
             {scene.steps.length >= MINIMAP_FROM && <MiniMap pannable zoomable ariaLabel="Map of the whole graph" nodeClassName={miniClass} />}
           </ReactFlow>
         )}
-      </GraphActions>
+      </GraphDetail></GraphActions>
     </div>
   );
 }
@@ -126,11 +137,23 @@ function Look({ scene, shape, selected, onSelect, frame }: LookProps): ReactNode
   return null;
 }
 
-/** Tell the frame its zoom, so that what is pressed stays large enough; mark it where boxes are too small to be read. */
+/** Tell the frame its zoom, so that what is pressed stays large enough. */
 function useZoomMark(frame: RefObject<HTMLDivElement | null>): void {
   const zoom = useStore((state) => state.transform[2]);
   useEffect(() => {
     frame.current?.style.setProperty("--zoom", String(zoom));
-    frame.current?.toggleAttribute("data-far", zoom < FAR_ZOOM);
   }, [zoom, frame]);
 }
+
+/** Return what to call where moving begins and ends. Between turns of a wheel it has not ended. */
+function useMoving(frame: RefObject<HTMLDivElement | null>): (moves: boolean) => void {
+  const ending = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => () => clearTimeout(ending.current), []);
+  return useCallback((moves: boolean) => {
+    clearTimeout(ending.current);
+    if (moves) frame.current?.toggleAttribute("data-moving", true);
+    else ending.current = setTimeout(() => frame.current?.removeAttribute("data-moving"), STILL_MS);
+  }, [frame]);
+}
+
+const detailAt = (zoom: number): Detail => (zoom >= FAR_ZOOM ? "all" : zoom >= TINY_ZOOM ? "name" : "colour");

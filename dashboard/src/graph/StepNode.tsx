@@ -1,5 +1,4 @@
 // A step in the graph: a box, or with its inside open a frame around other boxes.
-import { Handle, Position } from "@xyflow/react";
 import type { NodeProps } from "@xyflow/react";
 import { memo, useContext } from "react";
 import type { ReactNode } from "react";
@@ -8,7 +7,7 @@ import { Icon } from "../ui/Icon";
 import type { IconName } from "../ui/Icon";
 import { counted, ordinal, renderCount } from "../words/amounts";
 import { isLive, stepLook } from "../words/phases";
-import { GraphActions } from "./actions";
+import { GraphActions, GraphDetail } from "./actions";
 import type { StepNode as FlowNode } from "./flow";
 import type { StepView } from "./scene";
 
@@ -17,13 +16,13 @@ const KINDS: ReadonlySet<string> = new Set<IconName>(["task", "map", "switch", "
 export const StepBox = memo(function StepBox({ data }: NodeProps<FlowNode>): ReactNode {
   const { step, selected } = data;
   const { select } = useContext(GraphActions);
+  const detail = useContext(GraphDetail);
   const look = stepLook(step.phase);
+  if (detail !== "all") return <FarBox {...data} named={detail === "name"} />;
   return (
     <div className={`step tone-${step.phase === undefined ? "plain" : look.tone}${isLive(step.phase) ? " live" : ""}${selected ? " selected" : ""}${step.sound ? "" : " unsound"}`} data-phase={step.phase}>
-      <Ends {...data} />
       <button type="button" className="step-face" onClick={() => select(step.path)} aria-pressed={selected}>
         <span className="step-name"><Icon name={kindIcon(step.kind)} /><b>{step.label}</b></span>
-        <span className="step-far"><Icon name={look.icon} /></span>
         <StepLine step={step} />
         <Unseen step={step} />
       </button>
@@ -32,13 +31,27 @@ export const StepBox = memo(function StepBox({ data }: NodeProps<FlowNode>): Rea
   );
 });
 
+/** What can be told from far away, in as little as can be drawn: thousands of these are moved at once. */
+function FarBox({ step, selected, named }: FlowNode["data"] & { readonly named: boolean }): ReactNode {
+  const { select } = useContext(GraphActions);
+  const look = stepLook(step.phase);
+  return (
+    <div className={`step far tone-${step.phase === undefined ? "plain" : look.tone}${selected ? " selected" : ""}${step.sound ? "" : " unsound"}`} data-phase={step.phase}>
+      <button type="button" className="step-face" onClick={() => select(step.path)} aria-pressed={selected} aria-label={`${step.label}, ${look.label}`}>{named && cut(step.label)}</button>
+      {step.order !== undefined && <span className="order">{step.order}</span>}
+    </div>
+  );
+}
+
+const FAR_LETTERS = 12;
+const cut = (label: string): string => (label.length > FAR_LETTERS ? `${label.slice(0, FAR_LETTERS - 1)}…` : label);
+
 export const ScopeBox = memo(function ScopeBox({ data }: NodeProps<FlowNode>): ReactNode {
   const { step, selected } = data;
   const { select } = useContext(GraphActions);
   const look = stepLook(step.phase);
   return (
     <div className={`scope tone-${step.phase === undefined ? "plain" : look.tone}${selected ? " selected" : ""}`} data-phase={step.phase}>
-      <Ends {...data} />
       <div className="scope-head">
         {step.kind === "finally" ? <span className="step-name"><Icon name="finally" /><b>{step.label}</b></span> : (
           <button type="button" className="scope-face" onClick={() => select(step.path)} aria-pressed={selected}>
@@ -52,14 +65,6 @@ export const ScopeBox = memo(function ScopeBox({ data }: NodeProps<FlowNode>): R
     </div>
   );
 });
-
-/** Where arrows touch the box; nobody may draw new ones. */
-const Ends = ({ direction }: Pick<FlowNode["data"], "direction">): ReactNode => (
-  <>
-    <Handle type="target" position={direction === "RIGHT" ? Position.Left : Position.Top} isConnectable={false} />
-    <Handle type="source" position={direction === "RIGHT" ? Position.Right : Position.Bottom} isConnectable={false} />
-  </>
-);
 
 function Corners({ step }: { readonly step: StepView }): ReactNode {
   const { toggle } = useContext(GraphActions);

@@ -1,4 +1,5 @@
-// What boxes of a graph can be asked to do; handed down by context, so that boxes stay the same when nothing of theirs changed.
+// What boxes of a graph can be asked to do, and how much they say; handed down by context, so that a box stays the same
+// when nothing of its own changed.
 import { createContext } from "react";
 
 export interface Actions {
@@ -6,4 +7,8 @@ export interface Actions {
   readonly toggle: (path: string) => void;
 }
 
+/** How much a box says, the less the farther away it is. */
+export type Detail = "all" | "name" | "colour";
+
 export const GraphActions = createContext<Actions>({ select: () => undefined, toggle: () => undefined });
+export const GraphDetail = createContext<Detail>("all");

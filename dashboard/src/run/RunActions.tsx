@@ -23,7 +23,7 @@ export function RunActions({ run, onDone }: Props): ReactNode {
   return (
     <div className="actions" role="group" aria-label="What can be asked of this run">
       {possibleOf(run.status.phase ?? "Pending", run.status.rollback?.state).map((one) => (
-        <button key={one} type="button" className="button" onClick={() => setAction(one)}>
+        <button key={one} type="button" className="button" title={ACTION_WORDS[one].effect} onClick={() => setAction(one)}>
           <Icon name={ACTION_WORDS[one].icon} />{ACTION_WORDS[one].verb}
         </button>
       ))}

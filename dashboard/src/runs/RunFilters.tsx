@@ -27,7 +27,7 @@ export function RunFilters({ filters }: { readonly filters: Filters }): ReactNod
         <legend className="unseen">Phases</legend>
         {RUN_PHASES.map((phase) => (
           <button key={phase} type="button" className={`chip tone-${runLook(phase).tone}`} aria-pressed={filters.phases.includes(phase)} onClick={() => toggle(phase)}>
-            <Icon name={runLook(phase).icon} />{phase}
+            <Icon name={runLook(phase).icon} />{runLook(phase).label}
           </button>
         ))}
         {isFiltered(filters) && (

@@ -19,7 +19,7 @@ export function Attempts({ tasks }: { readonly tasks: readonly TaskItem[] }): Re
           <p className="hint">
             {task.startedAt ? <>{renderMoment(parseMoment(task.startedAt) ?? 0, true)} · <Took from={task.startedAt} to={task.finishedAt} /></> : "not started yet"}
           </p>
-          {(task.pod ?? task.worker) && <p className="hint">{task.pod ? <>pod <code>{task.pod}</code></> : <>worker <code>{task.worker}</code></>}{task.node && <> on <code>{task.node}</code></>}</p>}
+          {task.pod && <p className="hint">pod <code>{task.pod}</code></p>}
           {task.message && <p className="said">{task.message}</p>}
         </li>
       ))}

@@ -94,8 +94,6 @@ class TaskItem(Model):
     started_at: Optional[Moment] = Field(default=None, description="When it was launched; unset where that is dropped.")
     finished_at: Optional[Moment] = Field(default=None, description="When its end was decided on.")
     pod: Optional[Word] = Field(default=None, description="Its pod, also one that is gone; unset for tasks of pools.")
-    worker: Optional[Word] = Field(default=None, description="The worker of the pool that did it, where it is known.")
-    node: Optional[Word] = Field(default=None, description="The node that it ran on, where it is known.")
     message: Optional[Line] = Field(default=None, description="Why it ended as it did.")
     logs: Boolean = Field(description="true: a log may be asked for.")
 
