@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.cluster.cluster import Namespace, python_step, reactor, run_of, wait_until
+from tests.cluster.test_chart import may
 from tests.cluster.test_dashboard import served
 from tests.cluster.test_interrupts_from_outside import token
 from tests.ui.conftest import CHROMIUM
@@ -50,6 +51,8 @@ def test_a_run_is_watched_answered_and_undone_in_a_browser(namespace: Namespace,
     complaints: list[str] = []
     steps = [python_step("reserve", PRINTS, undo=GIVES_BACK), ASK, python_step("order", waitFor=["approve"])]
     namespace.apply(reactor("purchase", steps))
+    editor = f"system:serviceaccount:{namespace.name}:editor"
+    wait_until("the right counts", lambda: may(editor, "watch", "reactorruns", namespace.name))
     with served("--service-account", f"{namespace.name}/editor") as address:
         page = opened(browser, address, complaints)
         expect(page.get_by_role("heading", name="Runs")).to_be_visible()

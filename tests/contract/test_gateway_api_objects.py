@@ -63,11 +63,18 @@ class TestRun:
         for _ in range(300):
             deep = [deep]
         one = run_object("deep")
-        one["spec"]["inputs"] = {"deep": deep}
+        one["spec"]["deep"] = deep
         await look.server.put(REACTOR_RUN.object("shop", "deep"), one)
         answer = await look.client.get("/api/v1/runs/shop/deep", headers={"Authorization": "Bearer token-of-ann"})
         assert answer.status_code == 200
-        assert answer.json()["spec"]["inputs"] == {"deep": deep}
+        assert answer.json()["spec"]["deep"] == deep
+
+    async def test_its_inputs_are_not_shown_with_it_for_they_may_be_sensitive(self, look: Looking) -> None:
+        one = run_object("given")
+        one["spec"]["inputs"] = {"card": "CANARY"}
+        await look.server.put(REACTOR_RUN.object("shop", "given"), one)
+        answer = await look.get("runs/shop/given")
+        assert (answer.status_code, "CANARY" in answer.text, "inputs" in answer.json()["spec"]) == (200, False, False)
 
     async def test_a_namespace_that_is_not_watched_is_told(self, look: Looking) -> None:
         forbidden = {"kind": "Status", "code": 403, "reason": "Forbidden", "message": "may not"}

@@ -1371,7 +1371,7 @@ export interface components {
             metadata: components["schemas"]["ObjectMetadata"];
             /**
              * Spec
-             * @description The spec of the ReactorRun, as somebody wrote it.
+             * @description The spec of the ReactorRun, as somebody wrote it, without its inputs.
              */
             spec: {
                 [key: string]: components["schemas"]["JsonValue"];

@@ -10,7 +10,7 @@ export function DataView({ run }: { readonly run: RunAnswer }): ReactNode {
     <div className="data">
       <section aria-labelledby="inputs-title">
         <h2 id="inputs-title">Inputs</h2>
-        <ValueBrowser namespace={namespace} name={name} of="inputs" fallback={run.spec["inputs"] ?? {}} />
+        <ValueBrowser namespace={namespace} name={name} of="inputs" />
       </section>
       <section aria-labelledby="output-title">
         <h2 id="output-title">Result</h2>

@@ -1,14 +1,14 @@
 """Runs of a laptop's store as the API server of a cluster would have them: what they were started with, how they stand.
 
-In: a store and the uid of a run. Out: a ReactorRun as JSON, sensitive inputs masked. Never here: a write, or trust in a
-record that cannot be read: such a run is told as one, by a CommandError.
+In: a store and the uid of a run. Out: a ReactorRun as JSON. Never here: its inputs, a write, or trust in a record that
+cannot be read: such a run is told as one, by a CommandError.
 """
 
 from collections.abc import Mapping
 
 from reactor_operator.cli.manifests import API_VERSION
 from reactor_operator.cli.moments import render_moment
-from reactor_operator.cli.stored import load_inputs, load_known
+from reactor_operator.cli.stored import load_known
 from reactor_operator.encryption import Keyring
 from reactor_operator.engine.actions import Announce
 from reactor_operator.kube.fields import JsonObject
@@ -17,9 +17,6 @@ from reactor_operator.reconciling.documents import DocumentCache, Documents
 from reactor_operator.reconciling.records import KnownRun
 from reactor_operator.reconciling.reporting import Reporter
 from reactor_operator.store.port import Store
-
-SHOWN_INPUTS = 256 * 1024
-"""Inputs that are larger are not in the object; whoever looks at values is shown them page by page."""
 
 
 class _Kept:
@@ -53,15 +50,13 @@ class StoredObjects:
         return None if known is None else await self.object_of(known)
 
     async def object_of(self, known: KnownRun) -> JsonObject:
-        """Return a run as an object. Raises CommandError where its inputs cannot be opened."""
+        """Return a run as an object."""
         definition, board = known.definition, _Kept()
         documents = Documents(definition.run.uid, self._store, self._cache, self._keys)
         await Reporter(board, self._store).report(known, documents)
         spec: dict[str, object] = {"reactorRef": {"name": definition.reactor_name}}
         if definition.key is not None:
             spec["idempotencyKey"] = definition.key
-        if definition.inputs is not None and definition.inputs.size <= SHOWN_INPUTS:
-            spec["inputs"] = dict(await load_inputs(self._store, known, self._keys) or {})
         return {
             "apiVersion": API_VERSION,
             "kind": "ReactorRun",

@@ -67,7 +67,7 @@ class RunAnswer(Model):
     """A run as it is now."""
 
     metadata: ObjectMetadata = Field(description="Which run it is.")
-    spec: Object = Field(description="The spec of the ReactorRun, as somebody wrote it.")
+    spec: Object = Field(description="The spec of the ReactorRun, as somebody wrote it, without its inputs.")
     status: RunStatus = Field(description="Its status, as the operator wrote it; empty before that.")
 
 

@@ -89,11 +89,12 @@ class RunService:
             await asyncio.sleep(0)
 
     async def get(self, http: Request) -> Answer:
-        """Return a run as the API server has it now."""
+        """Return a run as the API server has it now, without its inputs, which may be sensitive (see `documents`)."""
         caller, namespace, name = await self._named(http)
         await self.viewers.require(caller, "get", RUN, namespace)
         run = await self.live.run(namespace, name)
-        return answer_of({"metadata": metadata_of(run), "spec": map_at(run, "spec"), "status": map_at(run, "status")})
+        spec = {field: value for field, value in map_at(run, "spec").items() if field != "inputs"}
+        return answer_of({"metadata": metadata_of(run), "spec": spec, "status": map_at(run, "status")})
 
     async def graph(self, http: Request) -> Answer:
         """Return the graph of a run; it shows what the Reactor says, so that must be theirs to read too."""
