@@ -47,6 +47,20 @@ async def test_who_may_not_look_is_told_so(shop: Stage, look: Open) -> None:
     await expect(page.get_by_text("You may not look at this")).to_be_visible()
 
 
+async def test_who_is_given_a_role_meanwhile_can_look_and_act_without_loading_the_page_again(
+    shop: Stage, look: Open
+) -> None:
+    shop.people.let("new")
+    page = await look(shop, "/dashboard/runs/shop/order-running", token="token-of-new", allowed=("403",))
+    await expect(page.locator(".fresh")).to_have_text("Not live")
+    shop.people.let("new", *(right for name, right in shop.people.rights if name == "bob"))
+    async with asyncio.timeout(15):  # what a review said is kept for some seconds
+        while await page.locator(".fresh").text_content() != "Live":
+            await page.evaluate("window.dispatchEvent(new Event('online'))")
+            await asyncio.sleep(0.3)
+    await expect(page.get_by_role("button", name="Suspend")).to_be_visible()
+
+
 async def test_what_runs_say_is_text_and_never_script(moving: Stage, look: Open) -> None:
     failure = Fails(
         message=SCRIPT,

@@ -23,10 +23,12 @@ const LiveContext = createContext<Live | undefined>(undefined);
 interface Props {
   readonly namespace: string | undefined;
   readonly onUnauthorized: () => void;
+  /** The stream is up, again or at last: what may be done can be another thing by now. */
+  readonly onLive: () => void;
   readonly children: ReactNode;
 }
 
-export function LiveProvider({ namespace, onUnauthorized, children }: Props): ReactNode {
+export function LiveProvider({ namespace, onUnauthorized, onLive, children }: Props): ReactNode {
   const [state, setState] = useState<StreamState>({ kind: "connecting" });
   const hearers = useRef(new Set<Hear>());
   const tell = useCallback((change: Change) => hearers.current.forEach((hear) => hear(change)), []);
@@ -38,6 +40,7 @@ export function LiveProvider({ namespace, onUnauthorized, children }: Props): Re
       state: (next: StreamState): void => {
         setState(next);
         broken ||= next.kind === "down";
+        if (next.kind === "live") onLive();
       },
       refused: (problem: ApiProblem): void => {
         if (problem.code === 401) onUnauthorized();
@@ -52,7 +55,7 @@ export function LiveProvider({ namespace, onUnauthorized, children }: Props): Re
     };
     void listen(namespace, listener, stop.signal);
     return () => stop.abort();
-  }, [namespace, onUnauthorized, tell]);
+  }, [namespace, onUnauthorized, onLive, tell]);
 
   const subscribe = useCallback((hear: Hear) => {
     hearers.current.add(hear);

@@ -18,6 +18,8 @@ export interface Listener {
 const SILENCE_MS = 40_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
+/** Who may look at nothing yet may be allowed to soon, or the first run may begin where they may. */
+const FORBIDDEN = 403;
 
 /** Listen until the signal is aborted. */
 export async function listen(namespace: string | undefined, listener: Listener, signal: AbortSignal): Promise<void> {
@@ -28,10 +30,11 @@ export async function listen(namespace: string | undefined, listener: Listener, 
       last = await hear(namespace, last, listener, signal, () => (pause = FIRST_PAUSE_MS));
     } catch (problem) {
       if (isStopped(signal)) return;
-      if (problem instanceof ApiProblem && [400, 401, 403].includes(problem.code)) {
+      if (problem instanceof ApiProblem && [400, 401].includes(problem.code)) {
         listener.refused(problem);
         return;
       }
+      if (problem instanceof ApiProblem && problem.code === FORBIDDEN) pause = LONGEST_PAUSE_MS;
       const why = problem instanceof ApiProblem ? problem.message : "The connection to the gateway broke.";
       listener.state({ kind: "down", why, retryAt: Date.now() + pause });
       await resting(pause, signal);

@@ -24,9 +24,9 @@ import type { Theme } from "./theme";
 
 export function App(): ReactNode {
   const { query } = useNavigation();
-  const { unauthorized } = useSession();
+  const { unauthorized, again } = useSession();
   return (
-    <LiveProvider namespace={query.get("namespace") ?? undefined} onUnauthorized={unauthorized}>
+    <LiveProvider namespace={query.get("namespace") ?? undefined} onUnauthorized={unauthorized} onLive={again}>
       <a className="skip-to" href="#content">Skip to the content</a>
       <Bar />
       <Connection />

@@ -18,6 +18,8 @@ interface Held {
   readonly session: Session;
   /** The token is not known any more: ask for another one. */
   readonly unauthorized: () => void;
+  /** Ask again what may be done; what was known stays where there is no answer. */
+  readonly again: () => void;
   readonly leave: (() => void) | undefined;
 }
 
@@ -41,6 +43,13 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
   }, []);
   useEffect(ask, [ask]);
 
+  const again = useCallback(() => {
+    get<Session>("/session").then(
+      (session) => setState((before) => (before.kind === "in" && !isSame(before.session, session) ? { kind: "in", session } : before)),
+      () => undefined, // the stream and the views say what is wrong
+    );
+  }, []);
+
   const unauthorized = useCallback(() => {
     token.clear();
     setState({ kind: "out", why: "Your token is no longer known. Sign in again." });
@@ -51,8 +60,8 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
   }, []);
   const session = state.kind === "in" ? state.session : undefined;
   const held = useMemo(
-    () => session && { session, unauthorized, leave: token.get() === null ? undefined : leave },
-    [session, unauthorized, leave],
+    () => session && { session, unauthorized, again, leave: token.get() === null ? undefined : leave },
+    [session, unauthorized, again, leave],
   );
 
   if (held) return <SessionContext value={held}>{children}</SessionContext>;
@@ -65,6 +74,8 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
   }
   return <main className="alone">{state.kind === "problem" ? <ProblemView problem={state.problem} onRetry={ask} /> : <Spinner label="Asking the gateway who you are" />}</main>;
 }
+
+const isSame = (one: Session, other: Session): boolean => JSON.stringify(one) === JSON.stringify(other);
 
 export function useSession(): Held {
   const held = useContext(SessionContext);

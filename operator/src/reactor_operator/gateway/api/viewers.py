@@ -77,7 +77,8 @@ class Viewers:
             raise TooManyNamespaces(right, len(candidates))
         found = await self._where(caller, right, candidates)
         if not found:
-            where = f"namespaces {', '.join(sorted(set(named)))}" if named else "any namespace that is watched"
+            some = f"namespaces {', '.join(sorted(set(named)))}"
+            where = some if named else f"any namespace that {'is watched' if self._watched else 'has runs'}"
             raise Refusal(403, f"{caller.name} may not {right.what} in {where}: a role must allow it")
         if self._watched and (others := sorted(found - self._watched)):
             raise Refusal(404, f"not among the namespaces that this installation watches: {', '.join(others)}")
