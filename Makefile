@@ -74,7 +74,8 @@ test: check ## everything: check, heavy tests, contracts of the stores, 2,000 si
 	@tests/kind/with-cluster $(MAKE) test-cluster
 
 .PHONY: test-cluster
-test-cluster: ## the chart and tests/cluster on the cluster that is up
+test-cluster: ## the chart and tests/cluster on the cluster that is up (one of them in a browser)
+	@requirements/system-packages ui
 	@$(MAKE) chart-check
 	@$(MAKE) deploy VALUES=tests/cluster/values.yaml
 	@$(IN_CLUSTER) $(PYTEST) -q --timeout 600 tests/cluster

@@ -25,8 +25,8 @@ const READABLE_ZOOM = 0.55;
 const FAR_ZOOM = 0.42;
 const TINY_ZOOM = 0.2;
 const MINIMAP_FROM = 25;
-/** Far away up to so many boxes are drawn whether or not they are seen: they are moved more easily than they come and go. */
-const ALL_DRAWN = 1500;
+/** Up to so many boxes are drawn whether or not they are seen: they are moved more easily than they come and go. */
+const ALL_DRAWN: Readonly<Record<Detail, number>> = { all: 100, name: 1500, colour: 1500 };
 const STILL_MS = 500;
 
 interface Props {
@@ -67,7 +67,7 @@ function Drawn({ graph, status, selected, onSelect, marked }: Props): ReactNode 
         {placed && (
           <ReactFlow
             nodes={flow.nodes} nodeTypes={NODE_TYPES}
-            onlyRenderVisibleElements={!far || scene.steps.length > ALL_DRAWN} nodesDraggable={false} nodesConnectable={false} nodesFocusable={false}
+            onlyRenderVisibleElements={scene.steps.length > ALL_DRAWN[detail]} nodesDraggable={false} nodesConnectable={false} nodesFocusable={false}
             elementsSelectable={false} minZoom={0.02} maxZoom={1.75} panOnScroll zoomOnDoubleClick={false} deleteKeyCode={null}
             onMoveStart={() => move(true)} onMoveEnd={() => move(false)}
             onPaneClick={() => onSelect(undefined)} proOptions={{ hideAttribution: true }}

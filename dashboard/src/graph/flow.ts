@@ -1,6 +1,6 @@
 // A scene with its places as what xyflow draws. What has not changed stays the same object, so that it is not drawn anew.
 import type { Node } from "@xyflow/react";
-import type { Placed, Point } from "./layout";
+import type { Placed, Point } from "./places";
 import type { Arrow, Scene, StepView } from "./scene";
 
 export type StepData = { readonly step: StepView; readonly selected: boolean };

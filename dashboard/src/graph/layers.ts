@@ -2,7 +2,7 @@
 // In: a scene. Out: places, as of the worker, which takes seconds for a thousand boxes where this takes milliseconds; its
 // arrows are the finer ones. Pure.
 import { grouped } from "./grouped";
-import type { Direction, Placed, Point } from "./layout";
+import type { Direction, Placed, Point } from "./places";
 import { BOX, SCOPE_HEAD } from "./measures";
 import { FINALLY } from "./scene";
 import type { Arrow, Scene, StepView } from "./scene";

@@ -4,22 +4,10 @@ import type { ELK, ElkExtendedEdge, ElkNode } from "elkjs/lib/elk-api";
 import { grouped } from "./grouped";
 import { layInLayers } from "./layers";
 import { BOX, SCOPE_HEAD } from "./measures";
+import type { Direction, Placed, Point } from "./places";
 import { FINALLY } from "./scene";
 import type { Arrow, Scene, StepView } from "./scene";
 
-export interface Point {
-  readonly x: number;
-  readonly y: number;
-}
-
-export interface Placed {
-  /** Relative to the box around it. */
-  readonly boxes: ReadonlyMap<string, Point & { readonly width: number; readonly height: number }>;
-  /** On the whole plane. */
-  readonly lines: ReadonlyMap<string, readonly Point[]>;
-}
-
-export type Direction = "RIGHT" | "DOWN";
 const PADDING = `[top=${SCOPE_HEAD + 16},left=16,bottom=16,right=16]`;
 const MANY = 200;
 

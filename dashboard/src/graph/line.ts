@@ -1,5 +1,5 @@
 // A line through points as an SVG path with round corners, and the head of its arrow. Pure.
-import type { Point } from "./layout";
+import type { Point } from "./places";
 
 const ROUND = 8;
 const HEAD = { length: 8, half: 4.5 } as const;

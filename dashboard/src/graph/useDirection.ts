@@ -1,7 +1,7 @@
 // Whether a graph goes to the right or down: as there is room.
 import { useLayoutEffect, useState } from "react";
 import type { RefObject } from "react";
-import type { Direction } from "./layout";
+import type { Direction } from "./places";
 
 const NARROW = 640;
 

@@ -1,7 +1,7 @@
 // The places of a scene: asked for when its shape changes, kept until the new ones are there.
 import { useEffect, useMemo, useState } from "react";
 import { layOut, shapeOf } from "./layout";
-import type { Direction, Placed } from "./layout";
+import type { Direction, Placed } from "./places";
 import type { Scene } from "./scene";
 
 interface Found {

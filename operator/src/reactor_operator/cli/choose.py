@@ -1,4 +1,4 @@
-"""Which of several Reactors or runs a command is about.
+"""Which of several Reactors or runs a command is about, and the run of a Reactor for which nobody wrote one.
 
 In: manifests and the names from the command line. Out: the chosen ones. Raises CommandError naming the choices.
 """
@@ -6,10 +6,13 @@ In: manifests and the names from the command line. Out: the chosen ones. Raises 
 from collections.abc import Sequence
 
 from reactor_operator.api.problems import nearest
+from reactor_operator.api.run import check_run
 from reactor_operator.cli.check import SoundReactor, check_one_reactor
 from reactor_operator.cli.errors import CommandError, refuse_errors
-from reactor_operator.cli.manifests import Manifest, Manifests, composed_in, load_manifests
+from reactor_operator.cli.manifests import API_VERSION, Manifest, Manifests, composed_in, load_manifests
 from reactor_operator.cli.places import Finding
+
+NAME_LIMIT = 253
 
 
 def choose_reactor(path: str, name: str | None) -> SoundReactor:
@@ -50,3 +53,26 @@ def by_name(name: str, manifests: Sequence[Manifest], kind: str, path: str) -> M
     meant = nearest(name, known)
     hint = f"did you mean '{meant}'?" if meant is not None else f"found {', '.join(known) or 'none at all'}"
     raise CommandError(f"{path}: no {kind} '{name}', {hint}")
+
+
+def make_run(reactor: Manifest, name: str | None) -> Manifest:
+    """Return a run of a Reactor that nobody wrote, named after it; its findings point to the Reactor."""
+    named = name if name is not None else f"{reactor.name}-run"[:NAME_LIMIT].rstrip("-.")
+    value = {
+        "apiVersion": API_VERSION,
+        "kind": "ReactorRun",
+        "metadata": {"name": named},
+        "spec": {"reactorRef": {"name": reactor.name}},
+    }
+    for problem in check_run(value).problems if name is not None else ():
+        if problem.path == "metadata.name":
+            raise CommandError(f"--run: {problem.message}")
+    return Manifest(
+        kind="ReactorRun",
+        namespace=reactor.namespace,
+        name=named,
+        value=value,
+        file=reactor.file,
+        folder=reactor.folder,
+        place=reactor.place,
+    )

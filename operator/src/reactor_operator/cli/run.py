@@ -17,16 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reactor_operator.api.digest import digest_spec
-from reactor_operator.api.run import check_run
 from reactor_operator.api.sensitivity import mentions_sensitive
 from reactor_operator.cli.asked import Asked, find_answer, refuse_rejected, render_dry_run
 from reactor_operator.cli.check import Checked, SoundRun, check_manifests
-from reactor_operator.cli.choose import by_name, one_reactor
+from reactor_operator.cli.choose import by_name, make_run, one_reactor
 from reactor_operator.cli.drive import Driver, Killed, interrupts, nobody_looks
 from reactor_operator.cli.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_PAUSED, CommandError, refuse_errors
 from reactor_operator.cli.inputs import Inputs, read_given
 from reactor_operator.cli.laptop import NAMESPACE, LaptopRun, WallClock, run_uid
-from reactor_operator.cli.manifests import API_VERSION, Manifest, Manifests, load_manifests
+from reactor_operator.cli.manifests import Manifest, Manifests, load_manifests
 from reactor_operator.cli.options import InputOptions, Output
 from reactor_operator.cli.progress import Progress, Silence
 from reactor_operator.cli.run_view import RunView
@@ -50,8 +49,6 @@ from reactor_operator.tasks.laptop.worker import spawn_worker
 if TYPE_CHECKING:
     from reactor_operator.cli.dashboard.beside import Beside
     from reactor_operator.cli.dashboard.world import LaptopWorld
-
-NAME_LIMIT = 253
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,29 +308,6 @@ def choose_runs(manifests: Manifests, path: str, name: str | None, reactor: str 
     if not written:
         return [make_run(one_reactor(manifests, path, reactor), name)]
     return written if name is None else [by_name(name, written, "ReactorRun", path)]
-
-
-def make_run(reactor: Manifest, name: str | None) -> Manifest:
-    """Return a run of a Reactor that nobody wrote, named after it; its findings point to the Reactor."""
-    named = name if name is not None else f"{reactor.name}-run"[:NAME_LIMIT].rstrip("-.")
-    value = {
-        "apiVersion": API_VERSION,
-        "kind": "ReactorRun",
-        "metadata": {"name": named},
-        "spec": {"reactorRef": {"name": reactor.name}},
-    }
-    for problem in check_run(value).problems if name is not None else ():
-        if problem.path == "metadata.name":
-            raise CommandError(f"--run: {problem.message}")
-    return Manifest(
-        kind="ReactorRun",
-        namespace=reactor.namespace,
-        name=named,
-        value=value,
-        file=reactor.file,
-        folder=reactor.folder,
-        place=reactor.place,
-    )
 
 
 def exit_code_of(runs: Sequence[RunView]) -> int:

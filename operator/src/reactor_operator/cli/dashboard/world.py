@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from reactor_operator.cli.check import SoundRun, check_manifests
+from reactor_operator.cli.choose import make_run
 from reactor_operator.cli.dashboard.mirror import LaptopMirror
 from reactor_operator.cli.dashboard.objects import LaptopObjects
 from reactor_operator.cli.dashboard.stored_objects import StoredObjects
 from reactor_operator.cli.errors import CommandError
 from reactor_operator.cli.laptop import NAMESPACE, LaptopRun
 from reactor_operator.cli.manifests import Manifests
-from reactor_operator.cli.run import make_run
 from reactor_operator.cli.run_view import RunView
 from reactor_operator.cli.stored import load_inputs
 from reactor_operator.encryption import Keyring
