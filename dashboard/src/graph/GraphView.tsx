@@ -58,10 +58,9 @@ function Drawn({ graph, status, selected, onSelect, marked }: Props): ReactNode 
   const actions = useMemo(() => ({ select, toggle }), [select, toggle]);
   const move = useMoving(frame);
   const detail = useStore((state) => detailAt(state.transform[2]));
-  const far = detail !== "all";
 
   return (
-    <div className="graph" ref={frame} data-far={far || undefined}>
+    <div className="graph" ref={frame} data-far={detail !== "all" || undefined}>
       <GraphActions value={actions}><GraphDetail value={detail}>
         {!placed && (problem ? <Empty icon="warn" title="The graph could not be laid out"><p>{problem}</p></Empty> : <Spinner label="Drawing the graph" />)}
         {placed && (

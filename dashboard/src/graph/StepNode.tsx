@@ -17,10 +17,9 @@ export const StepBox = memo(function StepBox({ data }: NodeProps<FlowNode>): Rea
   const { step, selected } = data;
   const { select } = useContext(GraphActions);
   const detail = useContext(GraphDetail);
-  const look = stepLook(step.phase);
   if (detail !== "all") return <FarBox {...data} named={detail === "name"} />;
   return (
-    <div className={`step tone-${step.phase === undefined ? "plain" : look.tone}${isLive(step.phase) ? " live" : ""}${selected ? " selected" : ""}${step.sound ? "" : " unsound"}`} data-phase={step.phase}>
+    <div className={`step${isLive(step.phase) ? " live" : ""}${step.sound ? "" : " unsound"} ${toneOf(step, selected)}`} data-phase={step.phase}>
       <button type="button" className="step-face" onClick={() => select(step.path)} aria-pressed={selected}>
         <span className="step-name"><Icon name={kindIcon(step.kind)} /><b>{step.label}</b></span>
         <StepLine step={step} />
@@ -36,12 +35,15 @@ function FarBox({ step, selected, named }: FlowNode["data"] & { readonly named: 
   const { select } = useContext(GraphActions);
   const look = stepLook(step.phase);
   return (
-    <div className={`step far tone-${step.phase === undefined ? "plain" : look.tone}${selected ? " selected" : ""}${step.sound ? "" : " unsound"}`} data-phase={step.phase}>
+    <div className={`step far${step.sound ? "" : " unsound"} ${toneOf(step, selected)}`} data-phase={step.phase}>
       <button type="button" className="step-face" onClick={() => select(step.path)} aria-pressed={selected} aria-label={`${step.label}, ${look.label}`}>{named && cut(step.label)}</button>
       {step.order !== undefined && <span className="order">{step.order}</span>}
     </div>
   );
 }
+
+const toneOf = (step: StepView, selected: boolean): string =>
+  `tone-${step.phase === undefined ? "plain" : stepLook(step.phase).tone}${selected ? " selected" : ""}`;
 
 const FAR_LETTERS = 12;
 const cut = (label: string): string => (label.length > FAR_LETTERS ? `${label.slice(0, FAR_LETTERS - 1)}…` : label);
@@ -51,7 +53,7 @@ export const ScopeBox = memo(function ScopeBox({ data }: NodeProps<FlowNode>): R
   const { select } = useContext(GraphActions);
   const look = stepLook(step.phase);
   return (
-    <div className={`scope tone-${step.phase === undefined ? "plain" : look.tone}${selected ? " selected" : ""}`} data-phase={step.phase}>
+    <div className={`scope ${toneOf(step, selected)}`} data-phase={step.phase}>
       <div className="scope-head">
         {step.kind === "finally" ? <span className="step-name"><Icon name="finally" /><b>{step.label}</b></span> : (
           <button type="button" className="scope-face" onClick={() => select(step.path)} aria-pressed={selected}>
