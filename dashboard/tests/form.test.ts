@@ -44,3 +44,10 @@ test("lines of the server stand at the path that they name", () => {
     payload: ["and 3 more"],
   });
 });
+
+test("numbers are sent as they were typed, and what is none is left to the check", () => {
+  const described = parseSchema({ type: "object", properties: { amount: { type: "number" } } });
+  for (const [typed, sent] of [["1.50", "1.5"], ["-3", "-3"], ["1e3", "1000"], ["1,5", '"1,5"'], ["0x10", '"0x10"'], ["007", '"007"'], [" 2 ", "2"]]) {
+    expect(JSON.stringify(filledIn({ amount: typed }, described))).toBe(`{"amount":${sent}}`);
+  }
+});

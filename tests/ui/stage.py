@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from reactor_operator.evaluation.evaluator import ProcessEvaluator
+from reactor_operator.gateway.api.changes import STREAM_SECONDS
 from reactor_operator.gateway.api.live import LiveObjects
 from reactor_operator.gateway.api.pod_logs import PodLogs
 from reactor_operator.gateway.api.routes import ApiAccess
@@ -106,7 +107,9 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def staged(store: ServedStore, *, dashboard: Path = BUILT, port: int = 0) -> AsyncIterator[Stage]:
+async def staged(
+    store: ServedStore, *, dashboard: Path = BUILT, port: int = 0, stream_seconds: float = STREAM_SECONDS
+) -> AsyncIterator[Stage]:
     """Let Ann look and act in shop, Bob approve too, Vic look alone, and Ed nothing."""
     people = People()
     for name, rights in {"ann": (SIGNAL,), "bob": (SIGNAL, APPROVE), "vic": ()}.items():
@@ -116,7 +119,13 @@ async def staged(store: ServedStore, *, dashboard: Path = BUILT, port: int = 0) 
     evaluator = ProcessEvaluator()
     async with ApiServer().serve() as server, server.client() as client, server.client() as lists:
         mirror = RunMirror(lists, ("shop",))
-        api = ApiAccess(reviews=people, mirror=mirror, live=LiveObjects(client), logs=PodLogs(client))
+        api = ApiAccess(
+            reviews=people,
+            mirror=mirror,
+            live=LiveObjects(client),
+            logs=PodLogs(client),
+            stream_seconds=stream_seconds,
+        )
         signals = SignalAccess(reviews=people, runs=people, wait_seconds=5.0)
         async with (
             running_gateway(store, KEYS, port=port, signals=signals, api=api, dashboard=dashboard) as gateway,

@@ -69,6 +69,25 @@ async def test_a_key_with_any_character_is_opened(shop: Stage, look: Open) -> No
     await expect(panel).to_contain_text("deep")
 
 
+async def test_whole_numbers_keep_all_their_digits_shown_and_sent(moving: Stage, look: Open) -> None:
+    bank, other = 9_007_199_254_740_993, 18_014_398_509_481_987  # no number of JavaScript
+    await moving.put_reactor(
+        "exact", {"steps": [{"name": "ask", "interrupt": {}}, scenes.task("pay", "bank:pay", "ask")]}
+    )
+    run = await moving.start("exact-1", "exact", scenes.comes_to(pay={"id": bank}))
+    page = await look(moving, RUN + "exact-1?step=ask")
+    form = page.get_by_role("form", name="Answer ask")
+    await form.get_by_label("Payload (JSON)").fill(f'{{"account": {other}}}')
+    await form.get_by_role("button", name="Answer ask").click()
+    panel = page.get_by_role("complementary")
+    await panel.get_by_role("tab", name="Result").click()
+    await expect(panel).to_contain_text(f'"account": {other}')
+    await page.locator('[data-id="pay"] .step-face').click()
+    await panel.get_by_role("tab", name="Result").click()
+    await expect(panel).to_contain_text(f'"id": {bank}')
+    assert run.status["phase"] == "Succeeded"
+
+
 async def test_a_map_of_a_million_is_shown_fifty_at_a_time(moving: Stage, look: Open) -> None:
     """120 of them have an outcome, 40 are in flight, and the others are no more than a number."""
 

@@ -6,9 +6,10 @@ from playwright.async_api import Locator, Page, expect
 from reactor_operator.engine.identity import Action, Task, pod_name
 from reactor_operator.kube.paths import POD
 from reactor_operator.store.kept_logs import LOG_BYTES, encode_log, end_of
+from reactor_operator.store.memory import MemoryStore
 from tests.ui import scenes
 from tests.ui.conftest import Open
-from tests.ui.stage import Stage
+from tests.ui.stage import Stage, staged
 from tests.ui.staged import StagedRun
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -75,6 +76,24 @@ async def test_of_a_long_log_the_end_is_kept_and_what_a_page_cannot_hold_is_coun
     assert 4_990 < text.count("\n") <= 5_000
     at_its_end = "element => element.scrollHeight - element.scrollTop - element.clientHeight < 2"
     assert await panel.get_by_label("Log", exact=True).evaluate(at_its_end)
+
+
+async def test_a_log_that_is_followed_for_longer_than_the_gateway_lets_is_asked_for_again(look: Open) -> None:
+    async with staged(MemoryStore(), stream_seconds=4.0) as stage:
+        await scenes.put_reactors(stage)
+        run = await scenes.running_order(stage, "long")
+        stage.server.logs[address(run)] = [b"one\n", b"never\n"]
+        page = await look(stage, RUN + "long?step=charge", allowed=("ERR_",))
+        panel = await logs_of(page)
+        await expect(panel.get_by_label("Log", exact=True)).to_have_text("one\n")
+        stage.server.logs[address(run)] = [b"one\ntwo\n"]
+        await expect(panel.get_by_label("Log", exact=True)).to_have_text("one\ntwo\n")
+        await expect(panel.get_by_role("status")).to_have_text("Live")
+        await run.report_task(run.started[-1], scenes.RESULTS["charge"])
+        await run.play()
+        await keep(stage, run, b"one\ntwo\nthree\n")
+        await expect(panel.get_by_role("status")).to_have_text("As it was kept")
+        await expect(panel.get_by_label("Log", exact=True)).to_have_text("one\ntwo\nthree\n")
 
 
 async def test_who_may_not_read_logs_is_told_so(shop: Stage, look: Open) -> None:

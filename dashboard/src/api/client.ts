@@ -1,5 +1,6 @@
 // Requests to the gateway. In: an address, parameters, what to send. Out: JSON, or an ApiProblem that says why there is
 // none. Never here: an address of another origin, or an answer that is kept.
+import { parseExact } from "./exact";
 
 const BASE = "/api/v1";
 const TOKEN = "reactor.token";
@@ -59,7 +60,7 @@ export async function open(url: string, init: RequestInit = {}): Promise<Respons
 /** Ask for JSON. Raises ApiProblem. */
 export async function get<T>(path: string, params: Params = {}, signal?: AbortSignal): Promise<T> {
   const answer = await open(address(path, params), signal ? { signal } : {});
-  return (await answer.json()) as T;
+  return parseExact(await answer.text()) as T;
 }
 
 async function problemOf(answer: Response): Promise<ApiProblem> {

@@ -1,5 +1,5 @@
 // A list that is read page by page: the first page is kept fresh, further ones are there until it changes.
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { ApiProblem, get } from "./client";
 import type { Params } from "./client";
 import { useResource } from "./useResource";
@@ -29,11 +29,16 @@ export function usePages<T>(path: string, params: Params, everyMs: number | unde
     setProblem(undefined);
   }
   const next = further ? further.next : first.data?.next;
+  const asking = useRef(false);
   const more = (): void => {
+    if (asking.current) return; // a page that is asked for twice would be shown twice
+    asking.current = true;
     get<Page<T>>(path, { ...params, cursor: next }).then(
       (page) => setFurther((before) => ({ ...page, items: [...(before?.items ?? []), ...page.items] })),
       (found: unknown) => setProblem(found instanceof ApiProblem ? found : new ApiProblem(-1, String(found))),
-    );
+    ).finally(() => {
+      asking.current = false;
+    });
   };
   return {
     items: [...(first.data?.items ?? []), ...(further?.items ?? [])],

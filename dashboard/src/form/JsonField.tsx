@@ -1,6 +1,7 @@
 // Any JSON, typed as it is written. Never here: a text that is no JSON taken for a value.
 import { useState } from "react";
 import type { ReactNode } from "react";
+import { parseExact } from "../api/exact";
 
 interface Props {
   readonly id: string;
@@ -17,7 +18,7 @@ export function JsonField({ id, value, described, invalid = false, onChange, onB
   const change = (said: string): void => {
     setText(said);
     try {
-      onChange(said.trim() === "" ? undefined : (JSON.parse(said) as unknown));
+      onChange(said.trim() === "" ? undefined : parseExact(said));
       setBroken("");
       onBroken?.(false);
     } catch (problem) {

@@ -1,4 +1,5 @@
 // Judges a payload before it is sent, with a library that is loaded when the first one is. What the server says counts.
+import { rounded } from "../api/exact";
 import { NO_PROBLEMS, problemsFound } from "./problems";
 import type { Problems } from "./problems";
 
@@ -7,7 +8,7 @@ export async function checkPayload(payload: unknown, schema: unknown): Promise<P
   if (typeof schema !== "object" || schema === null) return NO_PROBLEMS;
   const { Validator } = await import("@cfworker/json-schema");
   try {
-    const judged = new Validator(schema, "2020-12", false).validate(payload === undefined ? null : payload);
+    const judged = new Validator(schema, "2020-12", false).validate(rounded(payload) ?? null);
     return judged.valid ? NO_PROBLEMS : problemsFound(judged.errors);
   } catch {
     return NO_PROBLEMS; // a $ref that is only known there, a pattern that browsers write otherwise

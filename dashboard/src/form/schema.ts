@@ -1,5 +1,6 @@
 // A JSON Schema as fields that a person fills in. In: a schema, as somebody wrote it. Out: a field; what no form fits is
 // a field for JSON. Pure, and total: a schema may be anything.
+import { parseExact } from "../api/exact";
 
 export type Field =
   | { readonly kind: "text"; readonly lines: boolean; readonly format: string | undefined }
@@ -105,11 +106,21 @@ export function filledIn(value: unknown, described: Described): unknown {
     const { item } = described.field;
     return value.map((one) => filledIn(one, item));
   }
+  if (described.field.kind === "number" && typeof value === "string") return numberOf(value);
   if (described.field.kind !== "object") return value;
   const said = asObject(value) ?? {};
   const members = described.field.members.map((member) => [member, filledIn(said[member.name], member)] as const);
   const kept = members.filter(([member, one]) => one !== undefined && (member.required || !isNothing(one)));
   return Object.fromEntries(kept.map(([member, one]) => [member.name, one]));
+}
+
+const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?(e[+-]?\d+)?$/i;
+
+/** Return the number that a text says, as JSON writes numbers (`1.50` is one); what is none stays text, and the check says so. */
+function numberOf(text: string): unknown {
+  const trimmed = text.trim();
+  if (!NUMBER.test(trimmed) || !Number.isFinite(Number(trimmed))) return text;
+  return parseExact(trimmed);
 }
 
 /** Whether an optional list or object has nothing in it. */

@@ -14,6 +14,8 @@ export interface Log {
 
 const MOST_LINES = 5000;
 const SHOW_MS = 150;
+/** A live log that ends sooner has ended; a longer one may have been cut off, for the gateway follows for some minutes. */
+const SHORT_MS = 3000;
 const NOTHING: Log = { lines: [], kind: undefined, ended: false, dropped: 0, problem: undefined };
 const KINDS: readonly LogKind[] = ["live", "kept", "cut", "none"];
 
@@ -21,7 +23,7 @@ export function useLog(namespace: string, name: string, task: string): Log {
   const [log, setLog] = useState<Log>(NOTHING);
   useEffect(() => {
     const stop = new AbortController();
-    follow(address(`${objectPath("runs", namespace, name)}/logs`, { task, follow: true }), stop.signal, setLog).catch((found: unknown) => {
+    followToTheEnd(address(`${objectPath("runs", namespace, name)}/logs`, { task, follow: true }), stop.signal, setLog).catch((found: unknown) => {
       if (stop.signal.aborted) return;
       const problem = found instanceof ApiProblem ? found : new ApiProblem(0, "The log broke off.");
       setLog((before) => ({ ...before, ended: true, problem }));
@@ -31,20 +33,35 @@ export function useLog(namespace: string, name: string, task: string): Log {
   return log;
 }
 
-async function follow(url: string, signal: AbortSignal, show: (change: (before: Log) => Log) => void): Promise<void> {
+type Show = (change: (before: Log) => Log) => void;
+
+async function followToTheEnd(url: string, signal: AbortSignal, show: Show): Promise<void> {
+  for (let again = false; ; again = true) {
+    const began = Date.now();
+    const kind = await follow(url, signal, show, again);
+    if (kind !== "live" || Date.now() - began < SHORT_MS) break;
+  }
+  show((before) => ({ ...before, ended: true }));
+}
+
+/** Show one log as it comes, in place of what was shown before if it is any, and return what it was. */
+async function follow(url: string, signal: AbortSignal, show: Show, again: boolean): Promise<LogKind | undefined> {
   const answer = await open(url, { signal });
   const said = answer.headers.get("X-Reactor-Log");
   const kind = KINDS.find((one) => one === said);
-  show((before) => ({ ...before, kind }));
   const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
-  let waiting = "";
-  let shownAt = 0;
+  if (again && kind === "none") return kind;
+  let [waiting, shownAt, isNew] = ["", 0, true];
   const flush = (): void => {
     const text = waiting;
     waiting = "";
     shownAt = Date.now();
-    if (text) show((before) => withText(before, text));
+    if (!text) return;
+    const over = isNew;
+    isNew = false;
+    show((before) => withText(over ? { ...NOTHING, kind } : before, text));
   };
+  show((before) => ({ ...before, kind }));
   for (;;) {
     const part = await reader?.read();
     if (!part || part.done) break;
@@ -53,7 +70,7 @@ async function follow(url: string, signal: AbortSignal, show: (change: (before: 
     else setTimeout(flush, SHOW_MS);
   }
   flush();
-  show((before) => ({ ...before, ended: true }));
+  return kind;
 }
 
 /** Return the log with more text behind it; what is too much of it is dropped from its beginning. */
