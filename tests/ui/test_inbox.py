@@ -3,9 +3,11 @@
 import pytest
 from playwright.async_api import Page, expect
 
+from reactor_operator.kube.paths import REACTOR_RUN
 from tests.ui import scenes
 from tests.ui.conftest import Open
 from tests.ui.stage import Stage
+from tests.unit.mirror.made import run_object, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -77,3 +79,21 @@ async def test_a_payload_may_be_json_too_and_what_is_none_is_not_sent(shop: Stag
     await form.get_by_label("Payload (JSON)").fill('{"approved": tru')
     await expect(form.get_by_text("Not JSON yet")).to_be_visible()
     await expect(form.get_by_role("button", name="Answer approve")).to_be_disabled()
+
+
+async def test_what_somebody_is_about_to_answer_stays_while_other_runs_change(moving: Stage, look: Open) -> None:
+    for number in range(60):
+        asks = {"step": "ask", "openedAt": f"2025-01-01T00:00:{number:02}Z"}
+        one = run_object(f"many-{number:02}", phase="Paused", interrupts=[asks])
+        await moving.server.put(REACTOR_RUN.object("shop", f"many-{number:02}"), one)
+    await until(lambda: moving.mirror.index.get("shop", "many-59") is not None)
+    page = await look(moving, "/dashboard/inbox?reactor=x", allowed=("404",))
+    await expect(page.locator(".inbox > li")).to_have_count(50)
+    await page.get_by_role("button", name="Show more").click()
+    await open_form(page, "ask", "many-55")
+    payload = page.get_by_label("Payload (JSON)")
+    await payload.fill('{"half": "typed"}')
+    await moving.server.put(REACTOR_RUN.object("shop", "many-00"), run_object("many-00", phase="Succeeded"))
+    await expect(page.get_by_role("link", name="many-00")).to_have_count(0)
+    await expect(page.locator(".inbox > li")).to_have_count(59)
+    await expect(payload).to_have_value('{"half": "typed"}')

@@ -1,7 +1,7 @@
-// A list that is read page by page: the first page is kept fresh, further ones are there until it changes.
-import { useRef, useState } from "react";
-import { ApiProblem, get } from "./client";
-import type { Params } from "./client";
+// A list that is read page by page, and kept fresh as far as it was read: what somebody is about to answer stays there.
+import { useRef } from "react";
+import { get } from "./client";
+import type { ApiProblem, Params } from "./client";
 import { useResource } from "./useResource";
 
 interface Page<T> {
@@ -19,32 +19,30 @@ export interface Pages<T> {
 }
 
 export function usePages<T>(path: string, params: Params, everyMs: number | undefined): Pages<T> {
-  const first = useResource<Page<T>>(`${path} ${JSON.stringify(params)}`, (signal) => get(path, params, signal), everyMs);
-  const [shown, setShown] = useState(first.data);
-  const [further, setFurther] = useState<Page<T>>();
-  const [problem, setProblem] = useState<ApiProblem>();
-  if (shown !== first.data) {
-    setShown(first.data);
-    setFurther(undefined);
-    setProblem(undefined);
-  }
-  const next = further ? further.next : first.data?.next;
-  const asking = useRef(false);
+  const key = `${path} ${JSON.stringify(params)}`;
+  const read = useRef({ key, pages: 1 });
+  const all = useResource<Page<T>>(key, (signal) => readPages(path, params, read.current.key === key ? read.current.pages : 1, signal), everyMs);
   const more = (): void => {
-    if (asking.current) return; // a page that is asked for twice would be shown twice
-    asking.current = true;
-    get<Page<T>>(path, { ...params, cursor: next }).then(
-      (page) => setFurther((before) => ({ ...page, items: [...(before?.items ?? []), ...page.items] })),
-      (found: unknown) => setProblem(found instanceof ApiProblem ? found : new ApiProblem(-1, String(found))),
-    ).finally(() => {
-      asking.current = false;
-    });
+    read.current = { key, pages: read.current.key === key ? read.current.pages + 1 : 2 };
+    all.reload();
   };
   return {
-    items: [...(first.data?.items ?? []), ...(further?.items ?? [])],
-    loaded: first.data !== undefined,
-    problem: first.problem ?? problem,
-    reload: first.reload,
-    more: next === undefined ? undefined : more,
+    items: all.data?.items ?? [],
+    loaded: all.data !== undefined,
+    problem: all.problem,
+    reload: all.reload,
+    more: all.data?.next === undefined ? undefined : more,
   };
+}
+
+async function readPages<T>(path: string, params: Params, pages: number, signal: AbortSignal): Promise<Page<T>> {
+  const items: T[] = [];
+  let cursor: string | undefined;
+  for (let number = 0; number < pages; number += 1) {
+    const page: Page<T> = await get(path, { ...params, cursor }, signal);
+    items.push(...page.items);
+    if (page.next === undefined) return { items };
+    cursor = page.next;
+  }
+  return cursor === undefined ? { items } : { items, next: cursor };
 }

@@ -22,6 +22,10 @@ interface State<T> {
   readonly problem?: ApiProblem;
 }
 
+/** Where things change all the time, what is shown is asked for a few times in a second, not without a break. */
+const REST_MS = 250;
+const resting = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, REST_MS));
+
 /**
  * Load what `key` names. Another key is another thing: nothing of the old one is shown. An undefined key loads nothing.
  * `everyMs`: ask again that often while the page is looked at; it may depend on what was found.
@@ -49,6 +53,7 @@ export function useResource<T>(key: string | undefined, load: Load<T>, everyMs?:
       busy = true;
       setLoading(true);
       do {
+        if (again) await resting();
         again = false;
         await newest.current(stop.signal).then(
           (data) => setState({ key, data }),
