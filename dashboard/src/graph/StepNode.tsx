@@ -6,7 +6,7 @@ import { Took } from "../ui/clock";
 import { Icon } from "../ui/Icon";
 import type { IconName } from "../ui/Icon";
 import { counted, ordinal, renderCount } from "../words/amounts";
-import { isLive, stepLook } from "../words/phases";
+import { isLive, isReversed, stepLook } from "../words/phases";
 import { GraphActions, GraphDetail } from "./actions";
 import type { StepNode as FlowNode } from "./flow";
 import type { StepView } from "./scene";
@@ -86,13 +86,13 @@ function StepLine({ step }: { readonly step: StepView }): ReactNode {
   const look = stepLook(step.phase);
   if (step.phase === undefined) return <span className="step-does">{step.does}</span>;
   if (step.map) return <MapLine step={step} map={step.map} />;
-  const started = step.phase !== "Pending" && step.startedAt !== undefined;
+  const timed = step.phase !== "Pending" && step.startedAt !== undefined && !isReversed(step.phase); // else until it was taken back
   return (
     <>
       <span className="step-phase">
         <Icon name={look.icon} />{look.label}
         {step.attempts > 1 && <span className="hint">· attempt {step.attempts}</span>}
-        {started && <span className="hint">· <Took from={step.startedAt} to={isLive(step.phase) ? undefined : step.finishedAt} /></span>}
+        {timed && <span className="hint">· <Took from={step.startedAt} to={isLive(step.phase) ? undefined : step.finishedAt} /></span>}
       </span>
       <span className="step-does">{step.words ?? step.does}</span>
     </>

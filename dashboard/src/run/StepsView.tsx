@@ -7,7 +7,7 @@ import { Took } from "../ui/clock";
 import { PhaseBadge } from "../ui/PhaseBadge";
 import { Spinner } from "../ui/states";
 import { ordinal } from "../words/amounts";
-import { isLive } from "../words/phases";
+import { isLive, isReversed } from "../words/phases";
 
 interface Props {
   readonly graph: RunGraph | undefined;
@@ -53,7 +53,7 @@ const StepRow = memo(function StepRow({ node, step, depth, order, selected, onSe
       </td>
       <td data-label="Phase"><PhaseBadge phase={step?.phase ?? node.phase ?? "Pending"} of="step" /></td>
       <td data-label="Attempts" className="number">{step?.attempts ?? ""}</td>
-      <td data-label="Took">{step?.startedAt && <Took from={step.startedAt} to={isLive(step.phase) ? undefined : step.finishedAt} />}</td>
+      <td data-label="Took">{step?.startedAt && !isReversed(step.phase) && <Took from={step.startedAt} to={isLive(step.phase) ? undefined : step.finishedAt} />}</td>
       <td data-label="Taken back">{order === undefined ? "" : ordinal(order)}</td>
       <td className="grow message">{words}</td>
     </tr>

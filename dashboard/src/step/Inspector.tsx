@@ -13,7 +13,7 @@ import { ProblemView, Spinner, StaleNote } from "../ui/states";
 import { Tabs, TabPanel } from "../ui/Tabs";
 import type { Tab } from "../ui/Tabs";
 import { ordinal } from "../words/amounts";
-import { isLive } from "../words/phases";
+import { isLive, isReversed } from "../words/phases";
 import { Attempts } from "./Attempts";
 import { Elements } from "./Elements";
 import { FailureView } from "./FailureView";
@@ -65,7 +65,7 @@ export function Inspector({ run, graph, path, onSelect }: Props): ReactNode {
       </header>
       <p className="inspector-line">
         <PhaseBadge phase={phase} of="step" />
-        {step?.startedAt && <span>took <Took from={step.startedAt} to={isLive(phase) ? undefined : step.finishedAt} /></span>}
+        {step?.startedAt && !isReversed(phase) && <span>took <Took from={step.startedAt} to={isLive(phase) ? undefined : step.finishedAt} /></span>}
         {order > 0 && <span className="tone-back strong">taken back as the {ordinal(order)}</span>}
       </p>
       {summary?.reason && <p className="note bad">Cannot start: {summary.reason}</p>}
