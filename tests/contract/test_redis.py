@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
+from itertools import count
 
 import pytest
 import redis.exceptions
@@ -317,3 +318,23 @@ class TestDamage:
         redis_server.command("HDEL", tasks_key, f"+{first}")
         leases = await store.lease(POOL, "w", 9, 1_000)
         assert [lease.run for lease in leases] == ["run-a", "run-b", "run-c"] * 2
+
+
+async def test_who_is_cancelled_at_whatever_moment_of_a_call_ends(store: RedisStore) -> None:
+    """`asyncio.wait_for`, which redis-py waits with, loses a cancellation that comes when it is done (Python 3.11)."""
+
+    async def ask_for_ever() -> None:
+        while True:
+            await store.incarnation()
+            await store.commit(opening(run=f"run-{next(numbers)}"))
+
+    numbers = count()
+    await store.incarnation()
+    for moment in range(300):
+        asking = asyncio.create_task(ask_for_ever())
+        for _ in range(moment % 60):
+            await asyncio.sleep(0)
+        asking.cancel()
+        done, _ = await asyncio.wait({asking}, timeout=5)
+        assert done, f"cancelled after {moment % 60} turns of the loop, it goes on"
+        assert asking.cancelled()

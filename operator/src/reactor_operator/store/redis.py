@@ -28,7 +28,15 @@ from reactor_operator.store.port import (
     StoreUnavailable,
 )
 from reactor_operator.store.redis_arguments import append_arguments, commit_arguments, flat, refuse
-from reactor_operator.store.redis_connection import Argument, Durability, Observe, RedisConnection, RedisOptions, Script
+from reactor_operator.store.redis_connection import (
+    Argument,
+    Durability,
+    Observe,
+    RedisConnection,
+    RedisOptions,
+    Script,
+    cancellable,
+)
 from reactor_operator.store.redis_keys import PARTS_OF_A_RUN, Keys
 from reactor_operator.store.redis_logs import RedisLogs
 from reactor_operator.store.redis_pools import RedisPools
@@ -230,12 +238,12 @@ class RedisStore(RedisPools, RedisLogs):
 
     async def _listen(self) -> AsyncGenerator[str, None]:
         async with self._redis.client.pubsub() as subscription:
-            await subscription.subscribe(self._keys.bell)
+            await cancellable(subscription.subscribe(self._keys.bell))
             heard_at, asked = time.monotonic(), False
             late: dict[str, float] = {}
             while not self._closed:  # what is closed, redis-py would open again
                 seconds = min([_QUIET_SECONDS, *(due - time.monotonic() for due in late.values())])
-                message = await subscription.get_message(timeout=max(seconds, 0.001))
+                message = await cancellable(subscription.get_message(timeout=max(seconds, 0.001)))
                 now = time.monotonic()
                 for run in [run for run, due in late.items() if due <= now]:
                     del late[run]
@@ -245,7 +253,7 @@ class RedisStore(RedisPools, RedisLogs):
                         continue
                     if asked:
                         raise StoreUnavailable(f"Redis: no answer to a PING in {_QUIET_SECONDS:g} s")
-                    await subscription.ping()
+                    await cancellable(subscription.ping())
                     heard_at, asked = now, True
                     continue
                 heard_at, asked = now, False

@@ -186,7 +186,7 @@ class RedisConnection:
     async def _once(self, call: Callable[[], Awaitable[T]]) -> T:
         """Make a call whose effect nobody may repeat but the caller. Raises StoreUnavailable."""
         try:
-            return await call()
+            return await cancellable(call())
         except Exception as problem:
             if isinstance(problem, redis.exceptions.ConnectionError):
                 await self.client.connection_pool.disconnect(inuse_connections=False)
@@ -195,7 +195,7 @@ class RedisConnection:
     async def _twice(self, call: Callable[[], Awaitable[T]]) -> T:
         """Make a call without effects: after a restart of Redis every idle connection is a dead one. As `_once`."""
         try:
-            return await call()
+            return await cancellable(call())
         except redis.exceptions.ConnectionError:
             await self.client.connection_pool.disconnect(inuse_connections=False)
             return await self._once(call)
@@ -264,6 +264,21 @@ class RedisConnection:
             return None  # managed services forbid CONFIG; WAITAOF serves where it is known
         settings = {_text(name): _text(value) for name, value in found.items()}
         return settings["appendonly"], settings["appendfsync"]
+
+
+async def cancellable(call: Awaitable[T]) -> T:
+    """Wait for a call. Who is cancelled meanwhile ends, though redis-py may not hear of it.
+
+    It waits with `asyncio.wait_for`, which until Python 3.12 returns as if nothing had been asked where it is cancelled
+    in the very moment that it is done: a loop over such calls would go on for ever.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    before = task.cancelling()
+    answer = await call
+    if task.cancelling() > before:
+        raise asyncio.CancelledError
+    return answer
 
 
 def _script_text(name: str) -> bytes:
