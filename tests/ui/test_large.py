@@ -34,9 +34,9 @@ async def largest(asked: list[Request]) -> int:
     return max([len(await (await one.response()).body()) for one in asked if "/api/" in one.url], default=0)  # type: ignore[union-attr]
 
 
-async def test_a_large_document_opens_level_by_level(shop: Stage, look: Open) -> None:
-    await shop.start("large", "order", scenes.comes_to(prepare=LARGE, reserve=HANGS), scenes.INPUTS)
-    page = await look(shop, RUN + "large?step=prepare")
+async def test_a_large_document_opens_level_by_level(moving: Stage, look: Open) -> None:
+    await moving.start("large", "order", scenes.comes_to(prepare=LARGE, reserve=HANGS), scenes.INPUTS)
+    page = await look(moving, RUN + "large?step=prepare")
     asked = listened(page)
     panel = page.get_by_role("complementary")
     await panel.get_by_role("tab", name="Result").click()
@@ -57,11 +57,11 @@ async def test_a_large_document_opens_level_by_level(shop: Stage, look: Open) ->
     assert await largest(asked) < MOST_BYTES * 2, "a page is read, not the document"
 
 
-async def test_a_key_with_any_character_is_opened(shop: Stage, look: Open) -> None:
+async def test_a_key_with_any_character_is_opened(moving: Stage, look: Open) -> None:
     document = {"a/b": {"m~n": ["x" * 9_000, "deep"]}, "": ["y" * 9_000, "nameless"]}
     assert len(orjson.dumps(document)) > 16 * 1024, "small enough to be there at once"
-    await shop.start("odd", "order", scenes.comes_to(prepare=document, reserve=HANGS), scenes.INPUTS)
-    page = await look(shop, RUN + "odd?step=prepare")
+    await moving.start("odd", "order", scenes.comes_to(prepare=document, reserve=HANGS), scenes.INPUTS)
+    page = await look(moving, RUN + "odd?step=prepare")
     panel = page.get_by_role("complementary")
     await panel.get_by_role("tab", name="Result").click()
     await panel.get_by_role("button", name="a/b").click()
