@@ -22,6 +22,7 @@ from reactor_operator.gateway.signals import SignalAccess
 from reactor_operator.gateway.static_files import StaticFiles
 from reactor_operator.gateway.tokens import task_token
 from reactor_operator.gateway.webhooks import WebhookAccess
+from reactor_operator.store.kept_logs import LogSettings
 from reactor_operator.store.port import Commit, Pools, Store
 
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -90,6 +91,7 @@ async def running_gateway(
     webhooks: WebhookAccess | None = None,
     api: ApiAccess | None = None,
     dashboard: Path | None = None,
+    task_logs: LogSettings | None = None,
 ) -> AsyncIterator[Gateway]:
     """Serve until the block ends. What is sealed is sealed with KEY. dashboard: the folder that has one."""
     with listen("127.0.0.1", port) as listener:
@@ -98,7 +100,7 @@ async def running_gateway(
         sealing = replace(keys, sealing=KEY)
         app = create_app(
             store, KEY, StoppedClock(), registry, sealing, lease_seconds, signals=signals, webhooks=webhooks, api=api,
-            dashboard=StaticFiles(dashboard) if dashboard is not None else None,
+            dashboard=StaticFiles(dashboard) if dashboard is not None else None, task_logs=task_logs,
         )  # fmt: skip
         serving = asyncio.create_task(serve(app, "127.0.0.1", port, listener))
         async with httpx.AsyncClient(

@@ -127,11 +127,20 @@ async def test_more_than_so_many_do_not_follow(look: Looking) -> None:
 
 @pytest.mark.parametrize(
     ("task", "why"),
-    [("warm.run.1.1.1", "its worker does the tasks of others"), ("job.run.1.1.1", "named by its Job")],
+    [("warm.run.1.1.1", "here once it has ended"), ("job.run.1.1.1", "named by its Job")],
 )
 async def test_where_there_is_none_it_says_why(look: Looking, task: str, why: str) -> None:
     what, text = await log_of(look, task)
     assert (what, why in text) == ("none", True)
+
+
+async def test_that_of_a_task_on_a_worker_is_there_once_it_has_ended(look: Looking) -> None:
+    assert isinstance(look.run, Placed)
+    await look.run.succeed_with("warm", 1)
+    what, text = await log_of(look, "warm.run.1.1.1")
+    assert (what, "look at the log of its worker" in text) == ("none", True)
+    assert await look.run.store.put_log(REF.uid, "warm.run.1.1.1", encode_log(end_of(b"done\n")), 10**6)
+    assert await log_of(look, "warm.run.1.1.1") == ("kept", "done\n")
 
 
 @pytest.mark.parametrize("code", [400, 403])

@@ -62,11 +62,12 @@ def test_traces_go_nowhere_unless_a_collector_is_named(environment: dict[str, st
 
 
 def test_no_logs_are_kept_until_that_is_asked_for(environment: dict[str, str]) -> None:
-    assert load_operator_settings(environment).task_logs is None
+    assert load_operator_settings(environment).shared.task_logs is None
     asked = {**environment, "REACTOR_TASK_LOGS": "true"}
-    assert load_operator_settings(asked).task_logs == LogSettings()
+    assert load_operator_settings(asked).shared.task_logs == LogSettings()
+    assert load_gateway_settings(asked).task_logs == LogSettings()
     more = {"REACTOR_TASK_LOGS_BYTES_PER_RUN": "1048576", "REACTOR_TASK_LOGS_SENSITIVE": "true"}
-    assert load_operator_settings(asked | more).task_logs == LogSettings(run_bytes=1_048_576, sensitive=True)
+    assert load_operator_settings(asked | more).shared.task_logs == LogSettings(run_bytes=1_048_576, sensitive=True)
 
 
 def test_signals_by_http_are_off_unless_the_gateway_is_told(environment: dict[str, str]) -> None:

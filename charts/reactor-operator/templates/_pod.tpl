@@ -55,6 +55,11 @@ securityContext:
 - {name: REACTOR_LOG_LEVEL, value: {{ .root.Values.settings.logLevel | quote }}}
 - {name: REACTOR_POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
 - {name: REACTOR_POD_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
+{{- if and .root.Values.gateway.api.enabled .root.Values.taskLogs.keep }}
+- {name: REACTOR_TASK_LOGS, value: "true"}
+- {name: REACTOR_TASK_LOGS_BYTES_PER_RUN, value: {{ .root.Values.taskLogs.bytesPerRun | int64 | quote }}}
+- {name: REACTOR_TASK_LOGS_SENSITIVE, value: {{ .root.Values.taskLogs.sensitive | quote }}}
+{{- end }}
 {{- end }}
 
 {{- define "reactor.sharedMounts" -}}

@@ -37,6 +37,7 @@ class GatewaySettings:
     installation: the name under which keys are kept in Redis and the Lease is called.
     redis_url:    with the password in it.       token_key: signs the tokens of tasks and the seals of pods.
     keys:         encrypt sensitive values; none where the chart names no file.
+    task_logs:    which logs of tasks are kept; None: none.
     signals:      of the gateway: people and programs may send signals by HTTP, for which it asks the API server.
     webhook_keys: of the gateway: the folder that has the keys of webhooks; None: nobody may deliver.
     webhook_rate: of the gateway: how many deliveries in a second each webhook takes.
@@ -52,6 +53,7 @@ class GatewaySettings:
     log_level: str
     pod_name: str
     pod_namespace: str
+    task_logs: LogSettings | None = None
     signals: bool = False
     webhook_keys: Path | None = None
     webhook_rate: float = 10.0
@@ -72,7 +74,6 @@ class OperatorSettings:
     key_retention_ms:      how long a business key is kept after the last run that has it is gone.
     ttl_after_finished_ms: for runs of which neither they nor their reactor say one; None: they are never deleted.
     signing_keys: the folder that has the keys which sign notifications; None: there are none.
-    task_logs: which logs of tasks are kept; None: none.
     admission_policy: whether a policy of the cluster refuses a ReactorSignal that says something untrue of who asks.
     traces:       where the traces of runs go, by OTLP over HTTP; empty: nowhere.
     """
@@ -90,7 +91,6 @@ class OperatorSettings:
     ttl_after_finished_ms: int | None = None
     signing_keys: Path | None = None
     admission_policy: bool = False
-    task_logs: LogSettings | None = None
     traces: str = ""
 
 
@@ -135,7 +135,6 @@ def load_operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
         admission_policy=reading.take("REACTOR_ADMISSION_POLICY", _one_of(("true", "false")), default="false")
         == "true",
         traces=reading.take("REACTOR_TRACES_ENDPOINT", _collector_or_none, default=_NO_FILE),
-        task_logs=_task_logs(reading),
     )
     reading.finish()
     return settings
@@ -192,6 +191,7 @@ def _shared(reading: _Reading) -> GatewaySettings:
         log_level=reading.take("REACTOR_LOG_LEVEL", _one_of(LOG_LEVELS), default="info"),
         pod_name=reading.take("REACTOR_POD_NAME", str),
         pod_namespace=reading.take("REACTOR_POD_NAMESPACE", _name),
+        task_logs=_task_logs(reading),
     )
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reactor.pool.held import MARGIN_NS, Held, Lease, Task
 from reactor.pool.memory import LEAST, RESERVE, child_memory, container_memory
@@ -13,6 +15,7 @@ from reactor.pool.outcomes import MOST, PATIENCE_SECONDS, Outcome, Outcomes, ren
 from reactor.pool.pace import Pace
 from reactor.pool.page import AREA, RING, Page, make_page_file
 from reactor.pool.standing import LabelledOutput
+from reactor.pool.tail import LIMIT, NOTHING, TAIL_SIZE, Tail
 from reactor.pool.variables import NoSuchArgument, task_variables
 
 SECOND = 1_000_000_000
@@ -28,6 +31,10 @@ def lease(*keys: str) -> Lease:
 
 def outcome(size: int = 10) -> Outcome:
     return Outcome(lease().tasks[0], b"x" * size)
+
+
+def printing(text: bytes, document: bytes = b"{}") -> Outcome:
+    return Outcome(lease().tasks[0], document, printed=(text, False))
 
 
 class TestPage:
@@ -67,6 +74,30 @@ class TestPage:
         page.told()
         assert page.look() == b""
         assert page.keep(b"x" * AREA)
+
+    def test_what_a_task_printed_is_there_for_who_asks_for_that_task(self) -> None:
+        file = make_page_file()
+        parent, child = Page(file), Page(file)
+        child.tail.begin(7)
+        child.tail.add(b"one\n")
+        assert parent.tail.of(7) == (b"one\n", False)
+        assert parent.tail.of(8) == NOTHING
+        child.tail.begin(8)
+        assert (parent.tail.of(7), parent.tail.of(8)) == (NOTHING, (b"", False))
+        assert not child.keep(b"x" * (AREA + 1))
+        for page in (parent, child):
+            page.close()
+
+
+@given(st.lists(st.sampled_from([0, 1, 1000, LIMIT // 3, LIMIT - 1, LIMIT, LIMIT + 1, 2 * LIMIT + 5]), max_size=6))
+def test_a_tail_has_the_end_of_what_was_added(sizes: list[int]) -> None:
+    tail, whole = Tail(memoryview(bytearray(TAIL_SIZE))), b""
+    tail.begin(1)
+    for number, size in enumerate(sizes):
+        part = bytes([number]) * size
+        tail.add(part)
+        whole += part
+    assert tail.of(1) == (whole[-LIMIT:], len(whole) > LIMIT)
 
 
 class TestPace:
@@ -151,6 +182,25 @@ class TestOutcomes:
         outcomes.accepted()
         assert len(outcomes.next_batch()) == 2
 
+    def test_one_that_is_refused_goes_without_what_was_printed_first(self) -> None:
+        outcomes, one = Outcomes(), printing(b"text", document=b"{}")
+        assert outcomes.refused([one], 413, "too large") is None
+        assert outcomes.next_batch() == [one]
+        assert (one.document, one.printed) == (b"{}", NOTHING)
+        stopped = Outcome(lease().tasks[0], b"null", stopped=True, printed=(b"text", False))
+        assert outcomes.refused([stopped], 413, "too large") is stopped
+
+    def test_what_was_printed_counts_among_the_bytes_of_a_batch_and_waits_up_to_a_limit(self) -> None:
+        outcomes = Outcomes()
+        for _ in range(100):
+            outcomes.add(printing(b"x" * LIMIT))
+        batches = []
+        while batch := outcomes.next_batch():
+            batches.append([len(one.printed[0]) for one in batch])
+        assert batches[0] == [LIMIT] * 3
+        assert 8 * 1024 * 1024 <= sum(map(sum, batches)) <= 8 * 1024 * 1024 + LIMIT
+        assert sum(map(len, batches)) == 100
+
     def test_nobody_waits_for_ever(self) -> None:
         outcomes = Outcomes()
         outcomes.add(outcome())
@@ -168,6 +218,16 @@ class TestOutcomes:
             "outcomes": [{**about, "sensitive": True}, {**about, "released": True}],
         }
         assert lines == [b'{"a":1}', b"null"]
+
+    def test_what_was_printed_is_told_as_text(self) -> None:
+        task = lease().tasks[0]
+        batch = [
+            Outcome(task, b"{}", printed=("é\n\x1b[0m".encode() + b"\xff", True)),
+            Outcome(task, b"null", stopped=True, printed=(b"so far", False)),
+        ]
+        first, second = json.loads(render_report("w", batch).split(b"\n")[0])["outcomes"]
+        assert (first["log"], first["logCut"]) == ("é\n\x1b[0m\ufffd", True)
+        assert (second["log"], second["stopped"], "logCut" in second) == ("so far", True, False)
 
 
 class TestHeld:
@@ -285,3 +345,18 @@ def test_whole_lines_are_labelled(tmp_path: Path) -> None:
     lines = (tmp_path / "log").read_bytes().split(b"\n")
     assert lines[:3] == [b"a: one", b"a: two", b"b: three"]
     assert lines[3] == b"b: " + b"x" * 100_000
+
+
+def test_lines_go_to_the_tail_of_their_task_without_its_label(tmp_path: Path) -> None:
+    tail = Tail(memoryview(bytearray(TAIL_SIZE)))
+    with (tmp_path / "log").open("wb") as file:
+        output = LabelledOutput(file.fileno())
+        output.label, output.tail = b"a: ", tail
+        tail.begin(1)
+        output.write(b"one\ntwo")
+        assert tail.of(1) == (b"one\n", False)
+        output.finish()
+        output.label, output.tail = b"b: ", None
+        output.write(b"three\n")
+    assert tail.of(1) == (b"one\ntwo\n", False)
+    assert (tmp_path / "log").read_bytes() == b"a: one\na: two\nb: three\n"

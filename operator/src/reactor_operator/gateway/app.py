@@ -32,6 +32,7 @@ from reactor_operator.gateway.turns import HeldResponse, Turns
 from reactor_operator.gateway.webhooks import WebhookAccess, WebhookService, WebhookStore
 from reactor_operator.named_keys import SHORTEST_KEY
 from reactor_operator.ports import Clock
+from reactor_operator.store.kept_logs import LogSettings
 
 _EVERY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _LARGE_BODIES_AT_ONCE = 2
@@ -56,18 +57,20 @@ def create_app(
     webhooks: WebhookAccess | None = None,
     api: ApiAccess | None = None,
     dashboard: StaticFiles | None = None,
+    task_logs: LogSettings | None = None,
 ) -> Starlette:
     """Return the application. `registry` is where its series go (see `operations`); `keys` open and encrypt values.
 
     lease_seconds: for how long a worker of a pool has a task before it says that it lives.
     signals, webhooks: None: nobody may send any here.  api: None: nobody may look at runs here.
     dashboard: the page that looks by that API; None: there is none here.
+    task_logs: which logs of tasks are kept; None: none.
     """
     if len(token_key) < SHORTEST_KEY:
         raise ValueError(f"token key: found {len(token_key)} bytes, expected at least {SHORTEST_KEY}")
     turns, large_bodies = Turns(), asyncio.Semaphore(_LARGE_BODIES_AT_ONCE)
     tasks = TaskService(store, clock, keys, turns, large_bodies)
-    pools = PoolService(store, keys, turns, large_bodies, lease_seconds)
+    pools = PoolService(store, keys, turns, large_bodies, lease_seconds, task_logs)
     metrics = GatewayMetrics(registry or CollectorRegistry())
 
     async def ask_of_task(request: Request) -> Answer:

@@ -16,6 +16,7 @@ from reactor_operator.engine.identity import Action, idempotency_key
 from reactor_operator.engine.values import ValueRef
 from reactor_operator.gateway.documents import TaskDocuments, size_of
 from reactor_operator.gateway.pool_requests import PoolRequest
+from reactor_operator.gateway.printed import PrintedLogs
 from reactor_operator.gateway.record import OpenRecord, UnreadableRecord, decode_record, told_failure, told_sensitive
 from reactor_operator.store.port import Lease, StoreUnavailable
 from reactor_operator.tracing.identity import traceparent
@@ -39,8 +40,9 @@ class _Told:
 class LeasedTasks:
     """Renders leased tasks for one worker after the other."""
 
-    def __init__(self, documents: TaskDocuments) -> None:
+    def __init__(self, documents: TaskDocuments, printed: PrintedLogs) -> None:
         self._documents = documents
+        self._printed = printed
 
     async def render(
         self,
@@ -85,7 +87,7 @@ class LeasedTasks:
             raise StoreUnavailable(f"run {run}: task {task} is not for a pool")
         one = _Told(run, task, record, record.pool, sent_along=True)
         values = await self._documents.get(run, *_refs(one))
-        return _render(one, request.proof(binding, run, task), values)
+        return _render(one, request.proof(binding, run, task), values, self._printed)
 
     async def _read(self, told: list[_Told]) -> dict[str, dict[str, bytes]]:
         refs: dict[str, set[ValueRef]] = {}
@@ -99,7 +101,7 @@ class LeasedTasks:
         try:
             for ref in _refs(one):
                 values[ref.digest] = self._documents.opened(one.run, found[ref.digest])
-            return _render(one, proof, values)
+            return _render(one, proof, values, self._printed)
         except KeyError as missing:
             problem = f"{missing} is not in the store; it may have lost it"
         except (CannotDecrypt, ValueError) as found_problem:
@@ -132,7 +134,7 @@ def _refs(one: _Told) -> list[ValueRef]:
     return [ref for ref in (one.pool, *own) if ref is not None]
 
 
-def _render(one: _Told, proof: str, values: Mapping[str, bytes]) -> bytes:
+def _render(one: _Told, proof: str, values: Mapping[str, bytes], printed: PrintedLogs) -> bytes:
     """Return the line of a task. What it lacks is left out."""
     record = one.record
     path, action, round_, _, _ = one.task.rsplit(".", 4)
@@ -155,6 +157,8 @@ def _render(one: _Told, proof: str, values: Mapping[str, bytes]) -> bytes:
         parts.append(b',"failure":%b' % _one_line(failure))
     if traced:
         parts.append(b',"traceparent":"%b"' % traceparent(one.run, one.task).encode())
+    if printed.wants(path, record):
+        parts.append(b',"log":true')
     if record.uncertain:
         parts.append(b',"uncertain":true')
     if record.sensitive:

@@ -19,21 +19,22 @@ from reactor_operator.gateway.bodies import Refusal, announced_size
 from reactor_operator.gateway.documents import TaskDocuments, size_of
 from reactor_operator.gateway.leased import LeasedTasks
 from reactor_operator.gateway.pool_requests import PoolRequest, limit_of, texts_of, worker_of
+from reactor_operator.gateway.printed import PrintedLogs
 from reactor_operator.gateway.record import OpenRecord, decode_record
 from reactor_operator.gateway.reported import released_entry, reported_entries
 from reactor_operator.gateway.results import ResultPages
 from reactor_operator.gateway.turns import SMALL, Turns
 from reactor_operator.gateway.waiting import Wakeups
-from reactor_operator.store.port import Inbox, Lease, Pages, Pools, Values
+from reactor_operator.store.kept_logs import LogSettings
+from reactor_operator.store.port import Entry, Inbox, Lease, Logs, Pages, Pools, Values
 
 LEASE_SECONDS = 30.0
 LONG_POLL_SECONDS = 8.0
 """Shorter than a gateway that is told to stop waits for its answers."""
 _CLOSED = "the task is closed or superseded, or was given to another worker: do not begin it"
-_REFUSED = "refused"
 
 
-class PoolStore(Inbox, Values, Pages, Pools, Protocol):
+class PoolStore(Inbox, Values, Pages, Pools, Logs, Protocol):
     """What is needed of the store."""
 
 
@@ -47,13 +48,16 @@ class PoolService:
         turns: Turns,
         large_bodies: AbstractAsyncContextManager[object],
         lease_seconds: float = LEASE_SECONDS,
+        logs: LogSettings | None = None,
     ) -> None:
+        """`logs`: which logs of tasks are kept; None: none."""
         self._store = store
         self._seconds = lease_seconds
         self._keys = keys
         self._turns = turns
         self._large_bodies = large_bodies
-        self._leased = LeasedTasks(TaskDocuments(store, keys))
+        self._printed = PrintedLogs(store, logs)
+        self._leased = LeasedTasks(TaskDocuments(store, keys), self._printed)
         self._results = ResultPages(store, keys, turns)
         self._wakeups = Wakeups(store)
 
@@ -120,9 +124,11 @@ class PoolService:
         async with self._room_for(request):
             head, documents = await request.read_lines()
             binding = request.binding(head.get("worker"))
-            entries = reported_entries(request, binding, head.get("outcomes"), documents, self._keys)
-            taken = iter(await self._store.append_all([entry for entry in entries if entry is not None]))
-        answers = [_REFUSED if entry is None else next(taken).value for entry in entries]
+            outcomes = head.get("outcomes")
+            entries = reported_entries(request, binding, outcomes, documents, self._keys)
+            taken = iter(await self._store.append_all([entry for entry in entries if isinstance(entry, Entry)]))
+            answers = [next(taken).value if isinstance(entry, Entry) else entry for entry in entries]
+            await self._printed.keep(outcomes or (), answers)
         return Answer(orjson.dumps({"answers": answers}))
 
     async def _send_task(self, request: PoolRequest) -> Answer:

@@ -1,7 +1,7 @@
 """What a worker reports, as entries for the inbox (docs/protocol.md).
 
-In: the lines of a report. Out: an entry for each outcome that the worker may tell, None for the others. Never here: an
-outcome of a task that was not given to this worker.
+In: the lines of a report. Out: an entry for each outcome that the worker may tell, the answer to each of the others.
+Never here: an outcome of a task that was not given to this worker.
 """
 
 import hashlib
@@ -16,32 +16,37 @@ from reactor_operator.gateway.bodies import Refusal
 from reactor_operator.gateway.pool_requests import PoolRequest
 from reactor_operator.outcomes.document import NOTHING, WORKER_KINDS, InvalidOutcome, parse_outcome, plain_success
 from reactor_operator.store.codec import encode_event
-from reactor_operator.store.port import Entry
+from reactor_operator.store.port import Appended, Entry
 
+REFUSED = "refused"
 _RELEASED = "its worker was told to stop before it began"
 
 
 def reported_entries(
     request: PoolRequest, binding: str, outcomes: object, documents: Sequence[bytes], keys: Keyring
-) -> list[Entry | None]:
-    """Return the entries of a report. Raises Refusal, CannotDecrypt."""
+) -> list[Entry | str]:
+    """Return the entries of a report, and the answer where there is none. Raises Refusal, CannotDecrypt."""
     if not isinstance(outcomes, list) or len(outcomes) != len(documents):
         found = len(outcomes) if isinstance(outcomes, list) else 0
         raise Refusal(400, f"outcomes: found {found}, expected as many as lines after the first, {len(documents)}")
     return [_entry(request, binding, told, document, keys) for told, document in zip(outcomes, documents, strict=True)]
 
 
-def _entry(request: PoolRequest, binding: str, told: Any, document: bytes, keys: Keyring) -> Entry | None:
+def _entry(request: PoolRequest, binding: str, told: Any, document: bytes, keys: Keyring) -> Entry | str:
     if not isinstance(told, dict):
         raise Refusal(400, "outcomes: expected a list of objects")
+    if not isinstance(told.get("log", ""), str):
+        raise Refusal(400, "outcomes: log: expected what the task printed, a string")
     run, key = told.get("run"), told.get("task")
     if not (isinstance(run, str) and isinstance(key, str) and request.has_proof(binding, run, key, told.get("proof"))):
-        return None
+        return REFUSED
+    if told.get("stopped") is True:
+        return Appended.CLOSED
     if document == NOTHING:
         return plain_success(run, key, binding)
     task = parse_task_key(key)
     if task is None:
-        return None
+        return REFUSED
     if told.get("released") is True:
         return released_entry(run, task, binding)
     try:

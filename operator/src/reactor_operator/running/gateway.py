@@ -65,6 +65,7 @@ async def run_gateway(settings: GatewaySettings, stop: asyncio.Event) -> None:
                 webhooks=webhooks,
                 api=api_access(client, mirror),
                 dashboard=StaticFiles() if settings.dashboard else None,
+                task_logs=settings.task_logs,
             )
             operations = create_operations_app(registry, store_answers(store))
             tasks = [

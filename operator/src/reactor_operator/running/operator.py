@@ -177,8 +177,8 @@ async def _work(
             watch.adopted(run, task)
 
     logs = None
-    if settings.task_logs is not None:
-        logs = LogKeeper(client, store, settings.task_logs, lambda ref: runs.mark(ref))
+    if settings.shared.task_logs is not None:
+        logs = LogKeeper(client, store, settings.shared.task_logs, lambda ref: runs.mark(ref))
     pools = PoolRoster()
     reconciler = Reconciler(
         store=store,

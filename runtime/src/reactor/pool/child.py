@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 ANSWER = Struct("<QIIB")
 """Number of the task, microseconds it took, length of its document, flags."""
 FRAME = Struct("<I")
-LAST, NOT_BEGUN, CLOSED, SENSITIVE = 1, 2, 4, 8
-"""Flags: this process ends after it; the task was not begun; and is closed; its result is sensitive."""
+LAST, NOT_BEGUN, CLOSED, SENSITIVE, PRINTED, CUT = 1, 2, 4, 8, 16, 32
+"""Flags: this process ends after it; the task was not begun; and is closed; its result is sensitive; behind its
+document, after a newline, is what it printed; and that is not all of it."""
 STOPPED, OUT_OF_MEMORY = 143, 77
 _SLOW_US = 1_000
 _KEPT_NS = 2_000_000
@@ -148,15 +149,25 @@ class Child:
         page.end()
         if not self._in_order() or page.stop == number or document.startswith(_FULL):
             flags |= LAST
-        self._answer(number, (monotonic_ns() - began) // 1000, flags, document)
+        printed, more = self._printed(number)
+        self._answer(number, (monotonic_ns() - began) // 1000, flags | more, document, printed)
         return document, flags
 
-    def _answer(self, number: int, micros: int, flags: int, document: bytes) -> None:
+    def _printed(self, number: int) -> tuple[bytes, int]:
+        """Return what goes behind the document of a task, with its flags."""
+        try:
+            text, is_cut = self._page.tail.of(number)
+        except MemoryError:
+            return b"", 0
+        return (b"\n" + text, PRINTED | (CUT if is_cut else 0)) if text else (b"", 0)
+
+    def _answer(self, number: int, micros: int, flags: int, document: bytes, printed: bytes = b"") -> None:
         """Answer for a task: at once, or together with the next ones where they come soon.
 
         What is kept back stands in the page, where the parent finds it if this process ends, or is slower than it was.
         """
-        answer = ANSWER.pack(number, min(micros, 0xFFFFFFFF), len(document), flags) + document
+        head = ANSWER.pack(number, min(micros, 0xFFFFFFFF), len(document) + len(printed), flags)
+        answer = b"".join((head, document, printed))
         page = self._page
         now = monotonic_ns()
         if page.kept == 0:
@@ -197,7 +208,10 @@ class Child:
             environment.modules = self._modules
         publish(environment.action, given, variables)
         self._standing.set_variables(variables)
-        self._standing.label(f"{environment.run}/{given['task']}")
+        tail = self._page.tail if given.get("log") else None
+        if tail is not None:
+            tail.begin(self._page.current)
+        self._standing.label(f"{environment.run}/{given['task']}", tail)
         self._reverses = environment.action == "undo"
         self._given = run, given
         document = shown(self._perform(environment, given), given)

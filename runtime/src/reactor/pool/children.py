@@ -16,12 +16,13 @@ from time import monotonic
 from reactor.pool.child import ANSWER, FRAME
 from reactor.pool.held import Portion, Task
 from reactor.pool.page import RING, Page, make_page_file
+from reactor.pool.tail import NOTHING
 
 _PIECE = 256 * 1024
 _ENDING_SECONDS = 2.0
 _LONG_NS = 20_000_000
 OnAnswer = Callable[["ChildProcess", Task, int, int, bytes], None]
-"""Told of each answer: child, task, microseconds, flags, document."""
+"""Told of each answer: child, task, microseconds, flags, document with what was printed."""
 
 
 class ChildProcess:
@@ -44,6 +45,8 @@ class ChildProcess:
         self.killed = False
         self.has_worked = False
         self._was_doing = 0
+        self.printed = NOTHING
+        """What the task printed that it was doing when it ended."""
         ours, theirs = socket.socketpair()
         page_file = make_page_file()
         try:
@@ -139,6 +142,7 @@ class ChildProcess:
         self._received.clear()
         self._take(bytearray(self.page.look()))
         self._was_doing = self.page.untold
+        self.printed = self.page.tail.of(self._was_doing)
         self.page.close()
 
     def was_doing(self) -> Task | None:

@@ -177,7 +177,7 @@ class Conversation:
             outcomes.put_back(batch)
             return
         for outcome, said in zip(batch, told, strict=False):
-            if said not in ("recorded", "repeated"):
+            if said not in ("recorded", "repeated") and not outcome.stopped:
                 say(f"{outcome.task}: its outcome was not taken: {said}")
         for outcome in batch:
             held.settle(outcome.task)

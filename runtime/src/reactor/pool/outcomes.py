@@ -10,6 +10,7 @@ from time import monotonic
 
 from reactor.documents import failed, plain_failure
 from reactor.pool.held import Task
+from reactor.pool.tail import NOTHING, Printed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,18 +20,35 @@ MOST = 500
 _ENOUGH = 100
 _OLD_SECONDS = 0.02
 _BYTES = 1024 * 1024
+_PRINTED_BYTES = 8 * 1024 * 1024
+"""So much of what tasks printed waits at most; the gateway may be away."""
+NO_DOCUMENT = b"null"
 
 
 class Outcome:
-    """What became of one task: its document, and what the gateway must know beside."""
+    """What became of one task: its document, and what the gateway must know beside.
 
-    __slots__ = ("at", "document", "released", "sensitive", "task")
+    released: it was not begun.        stopped: it was closed, and has no outcome any more: only what it printed.
+    """
 
-    def __init__(self, task: Task, document: bytes, *, sensitive: bool = False, released: bool = False) -> None:
+    __slots__ = ("at", "document", "printed", "released", "sensitive", "stopped", "task")
+
+    def __init__(
+        self,
+        task: Task,
+        document: bytes,
+        *,
+        sensitive: bool = False,
+        released: bool = False,
+        stopped: bool = False,
+        printed: Printed = NOTHING,
+    ) -> None:
         self.task = task
         self.document = document
         self.sensitive = sensitive
         self.released = released
+        self.stopped = stopped
+        self.printed = printed
         self.at = monotonic()
 
     def about(self) -> dict[str, object]:
@@ -41,7 +59,19 @@ class Outcome:
             told["sensitive"] = True
         if self.released:
             told["released"] = True
+        if self.stopped:
+            told["stopped"] = True
+        text, is_cut = self.printed
+        if text:
+            told["log"] = text.decode("utf-8", "replace")
+            if is_cut:
+                told["logCut"] = True
         return told
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has, about."""
+        return len(self.document) + len(self.printed[0])
 
 
 class Outcomes:
@@ -55,7 +85,9 @@ class Outcomes:
         return len(self._waiting)
 
     def add(self, outcome: Outcome) -> None:
-        """Take one."""
+        """Take one; without what was printed, where too much of that waits."""
+        if outcome.printed[0] and sum(len(one.printed[0]) for one in self._waiting) > _PRINTED_BYTES:
+            outcome.printed = NOTHING
         self._waiting.append(outcome)
 
     def put_back(self, outcomes: "Iterable[Outcome]") -> None:
@@ -73,14 +105,15 @@ class Outcomes:
         batch: list[Outcome] = []
         size = 0
         while self._waiting and len(batch) < self._most:
-            size += len(self._waiting[0].document)
+            size += self._waiting[0].size
             if batch and size > _BYTES:
                 break
             batch.append(self._waiting.popleft())
         return batch
 
     def refused(self, batch: list[Outcome], status: int, said: str) -> Outcome | None:
-        """Take a batch back that the gateway does not take: its outcomes go one by one, the one to blame as a failure.
+        """Take a batch back that the gateway does not take: its outcomes go one by one, the one to blame without what
+        was printed, and then as a failure.
 
         Return that one where nothing else can be told of it.
         """
@@ -89,7 +122,11 @@ class Outcomes:
             self.put_back(batch)
             return None
         (one,) = batch
-        if one.document.startswith(b'{"type":"failed"'):
+        if one.printed[0] and not one.stopped:
+            one.printed = NOTHING
+            self.put_back([one])
+            return None
+        if one.stopped or one.document.startswith(b'{"type":"failed"'):
             return one
         words = f"the gateway refused an outcome of {len(one.document)} bytes with status {status}: {said}"
         self.put_back([Outcome(one.task, plain_failure("InvalidResult", words))])

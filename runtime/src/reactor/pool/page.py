@@ -7,26 +7,30 @@ lock; each number has one writer, and is read once where it matters.
 import mmap
 import os
 
+from reactor.pool.tail import TAIL_SIZE, Tail
+
 _CURRENT, _BEGAN, _STOP, _VALID, _KEPT, _UNTOLD = 0, 1, 2, 3, 4, 5
 _HEAD = 64
 RING = 64 * 1024
 """Tasks that a child may hold at once; their numbers, modulo this, are their places among the marks."""
 AREA = 64 * 1024
 """Bytes of answers that the child may keep back for a moment: they outlive it here."""
-SIZE = _HEAD + RING + AREA
+SIZE = _HEAD + RING + AREA + TAIL_SIZE
 
 
 class Page:
     """The page of one child. Tasks are numbered from 1 on; 0 is none."""
 
-    __slots__ = ("_area", "_map", "_marks", "_numbers")
+    __slots__ = ("_area", "_map", "_marks", "_numbers", "tail")
 
     def __init__(self, file: int) -> None:
         self._map = mmap.mmap(file, SIZE)
         whole = memoryview(self._map)
         self._numbers = whole[:_HEAD].cast("q")
         self._marks = whole[_HEAD : _HEAD + RING]
-        self._area = whole[_HEAD + RING :]
+        self._area = whole[_HEAD + RING : _HEAD + RING + AREA]
+        self.tail = Tail(whole[_HEAD + RING + AREA :])
+        """What the child's task printed."""
 
     @property
     def current(self) -> int:
@@ -103,7 +107,7 @@ class Page:
 
     def close(self) -> None:
         """Release the memory."""
-        for view in (self._numbers, self._marks, self._area):
+        for view in (self._numbers, self._marks, self._area, self.tail):
             view.release()
         self._map.close()
 

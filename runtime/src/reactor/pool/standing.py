@@ -3,8 +3,8 @@
 In: nothing. Out: the same, after whatever a handler did to it. Never here: memory of modules; that it stays warm is
 what a pool is for.
 
-Lines that a handler prints go to the log of the pod with `RUN/TASK: ` before them; what other processes print to its
-files 1 and 2 goes there as it is.
+Lines that a handler prints go to the log of the pod with `RUN/TASK: ` before them, and to the tail of its task; what
+other processes print to its files 1 and 2 goes to that log as it is.
 """
 
 import os
@@ -15,16 +15,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from reactor.pool.tail import Tail
+
 _LINE_LIMIT = 64 * 1024
 
 
 class LabelledOutput(RawIOBase):
-    """A file to which whole lines are written, each with a label before it."""
+    """A file to which whole lines are written, each with a label before it; `tail`, if any, gets them without."""
 
     def __init__(self, file: int) -> None:
         self._file = file
         self._rest = b""
         self.label = b""
+        self.tail: Tail | None = None
 
     def writable(self) -> bool:
         """Say yes."""
@@ -42,17 +45,19 @@ class LabelledOutput(RawIOBase):
             lines.append(self._rest)
             self._rest = b""
         if lines:
-            self._write(b"".join([self.label + line + b"\n" for line in lines]))
+            self._write_lines(lines)
         return len(whole)
 
     def finish(self) -> None:
         """Write a line that has no end yet."""
         if self._rest:
             rest, self._rest = self._rest, b""
-            self._write(self.label + rest + b"\n")
+            self._write_lines([rest])
 
-    def _write(self, content: bytes) -> None:
-        left = memoryview(content)
+    def _write_lines(self, lines: list[bytes]) -> None:
+        if self.tail is not None:
+            self.tail.add(b"".join([line + b"\n" for line in lines]))
+        left = memoryview(b"".join([self.label + line + b"\n" for line in lines]))
         while left:
             left = left[os.write(self._file, left) :]
 
@@ -87,11 +92,12 @@ class Standing:
         self._shown = dict(variables)
         self._before = dict(self._raw)
 
-    def label(self, text: str) -> None:
-        """Label what is printed from here on."""
+    def label(self, text: str, tail: "Tail | None") -> None:
+        """Label what is printed from here on, and keep its end in `tail`."""
         written = f"{text}: ".encode("utf-8", "replace")
         for output in self._outputs:
             output.label = written
+            output.tail = tail
 
     def put_back(self) -> None:
         """Undo what a handler did to all that is here."""

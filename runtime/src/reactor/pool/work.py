@@ -10,13 +10,14 @@ import signal
 from collections import deque
 from time import monotonic, monotonic_ns
 
-from reactor.pool.child import CLOSED, FAILED, LAST, NOT_BEGUN, OUT_OF_MEMORY, SENSITIVE
+from reactor.pool.child import CLOSED, CUT, FAILED, LAST, NOT_BEGUN, OUT_OF_MEMORY, PRINTED, SENSITIVE
 from reactor.pool.children import ChildProcess
 from reactor.pool.held import Held, Lease, Portion, Task
-from reactor.pool.outcomes import Outcome, Outcomes, retryable_failure
+from reactor.pool.outcomes import NO_DOCUMENT, Outcome, Outcomes, retryable_failure
 from reactor.pool.pace import Pace
 from reactor.pool.saying import say
 from reactor.pool.settings import PoolSettings
+from reactor.pool.tail import NOTHING, Printed
 from reactor.processes import end_strays
 
 GRACE_SECONDS = 5.0
@@ -167,17 +168,21 @@ class Work:
 
     def _crashed(self, child: ChildProcess, task: Task, code: int) -> None:
         if task.stopped:
-            self._stopped(task)
+            self._stopped(task, child.printed)
             return
         if code == OUT_OF_MEMORY or (code == -signal.SIGKILL and not child.killed):
             kind, words = "OutOfMemory", "its process needed more memory than it may have, and was ended"
         else:
             kind, words = "NoOutcome", f"its process {_how(code)} and it reported no outcome"
         say(f"{task}: {words}")
-        self._tell(Outcome(task, retryable_failure(kind, words)))
+        self._tell(Outcome(task, retryable_failure(kind, words), printed=child.printed))
 
     def _answered(self, child: ChildProcess, task: Task, micros: int, flags: int, document: bytes) -> None:
         child.has_worked = True
+        printed = NOTHING
+        if flags & PRINTED:
+            document, _, text = document.partition(b"\n")
+            printed = (text, bool(flags & CUT))
         if flags & LAST:
             child.retiring = True
             child.kill_at = child.kill_at or monotonic() + GRACE_SECONDS
@@ -188,10 +193,10 @@ class Work:
         elif task.stopped:
             if not flags & LAST:
                 child.ended_before_it_was_told(task)
-            self._stopped(task)
+            self._stopped(task, printed)
         else:
             self.pace.took(task.lease, micros)
-            self._tell(Outcome(task, document, sensitive=bool(flags & SENSITIVE)))
+            self._tell(Outcome(task, document, sensitive=bool(flags & SENSITIVE), printed=printed))
 
     def _tell(self, outcome: Outcome) -> None:
         task = outcome.task
@@ -199,12 +204,15 @@ class Work:
             task.lease.halted = True
         self.outcomes.add(outcome)
 
-    def _stopped(self, task: Task) -> None:
+    def _stopped(self, task: Task, printed: Printed) -> None:
         """A task that was told to stop has ended, whatever it says."""
         if task.stopped == "timeout":
-            self._tell(Outcome(task, retryable_failure("Timeout", "it took longer than its timeout")))
-        else:
-            self.held.settle(task)
+            failure = retryable_failure("Timeout", "it took longer than its timeout")
+            self._tell(Outcome(task, failure, printed=printed))
+            return
+        self.held.settle(task)
+        if printed[0]:
+            self.outcomes.add(Outcome(task, NO_DOCUMENT, stopped=True, printed=printed))
 
     def _not_begun(self, task: Task) -> None:
         """Do later what was not begun, give it back, or forget it.
@@ -214,7 +222,7 @@ class Work:
         if task.withdrawn and not self.is_draining:
             self.held.settle(task)
         elif self.is_draining or task.lease.halted or monotonic_ns() >= task.lease.valid_until_ns:
-            self.outcomes.add(Outcome(task, b"null", released=True))
+            self.outcomes.add(Outcome(task, NO_DOCUMENT, released=True))
         elif self._ready and self._ready[0][0] is task.lease:
             again = self._ready[0][1]
             again.append(task)
@@ -259,7 +267,7 @@ class Work:
             if task.withdrawn:
                 self.held.settle(task)
             else:
-                self.outcomes.add(Outcome(task, b"null", released=True))
+                self.outcomes.add(Outcome(task, NO_DOCUMENT, released=True))
 
     def _still_to_do(self, lease: Lease, tasks: list[Task], now_ns: int) -> list[Task]:
         left = [task for task in tasks if not task.withdrawn and now_ns < lease.valid_until_ns]

@@ -29,7 +29,10 @@ from reactor_operator.store.kept_logs import TextStream, decode_log
 HEADER = "X-Reactor-Log"
 MOST_FOLLOWED = 50
 _LIVE_BYTES = 4 * 1024 * 1024
-_OF_POOL = "its worker does the tasks of others as well, and prints into one log: look at the log of the worker"
+_OF_WORKER = (
+    "its worker prints into one log what all of its tasks say: what this one printed is here once it has ended; until "
+    "then look at the log of the worker"
+)
 _NOT_KEPT = (
     "nothing is kept of it: logs are not kept here, it could not be read in time, values of it are sensitive, or newer "
     "logs of the run took its place"
@@ -86,12 +89,14 @@ class LogService:
         known = await self.runs.run(namespace, name)
         if not _is_known(known, task):
             raise Refusal(404, f"run {name!r} has no step {task.path!r}")
-        body = None if _is_open(known, task) else await self.runs.store.get_log(known.definition.run.uid, task.key)
+        is_open = _is_open(known, task)
+        body = None if is_open else await self.runs.store.get_log(known.definition.run.uid, task.key)
         kept = decode_log(body) if body is not None else None
         if kept is not None:
             return _text(kept.text, "cut" if kept.cut else "kept")
         if self.has_pools and is_queued(known.blueprint, known.plan, task):
-            return _text(_OF_POOL.encode(), "none")
+            words = _OF_WORKER if is_open else f"{_NOT_KEPT}; look at the log of its worker"
+            return _text(words.encode(), "none")
         return await self._live(known, task, follow=asked.follow == "true")
 
     async def _live(self, known: KnownRun, task: Task, *, follow: bool) -> Response:
