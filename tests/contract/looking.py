@@ -24,6 +24,7 @@ from reactor_operator.kube.paths import REACTOR, REACTOR_RUN
 from reactor_operator.mirror.runs import RunMirror
 from reactor_operator.ports import ReactorObject
 from reactor_operator.running.parts import forever
+from reactor_operator.store.kept_logs import LogSettings
 from reactor_operator.store.memory import MemoryStore
 from tests.contract.gateway_server import KEY, Gateway, running_gateway
 from tests.contract.people import SIGNAL, People
@@ -187,6 +188,7 @@ async def looking(
     dashboard: Path | None = None,
     heartbeat_seconds: float = HEARTBEAT_SECONDS,
     stream_seconds: float = STREAM_SECONDS,
+    task_logs: LogSettings | None = None,
 ) -> AsyncIterator[Looking]:
     """Let Ann look into shop, Cy into bank, Root into everything, and Ed into nothing, of which there is one run `r`.
 
@@ -212,7 +214,7 @@ async def looking(
         )
         signals = SignalAccess(reviews=people, runs=people, wait_seconds=wait_seconds) if acts else None
         async with (
-            running_gateway(store, KEYS, signals=signals, api=api, dashboard=dashboard) as gateway,
+            running_gateway(store, KEYS, signals=signals, api=api, dashboard=dashboard, task_logs=task_logs) as gateway,
             following(mirror, ready=ready),
         ):
             look = Looking(gateway, server, people, run, mirror)

@@ -8,10 +8,11 @@ import pytest
 import pytest_asyncio
 
 from reactor_operator.engine.identity import Action, Task, pod_name
+from reactor_operator.gateway.api import worker_logs
 from reactor_operator.gateway.api.logs import MOST_FOLLOWED
 from reactor_operator.kube.paths import POD
 from reactor_operator.ports import ReactorObject
-from reactor_operator.store.kept_logs import LOG_BYTES, encode_log, end_of
+from reactor_operator.store.kept_logs import LOG_BYTES, KeptLog, LogSettings, encode_log, end_of
 from tests.contract.looking import READ, Looking, looking
 from tests.contract.test_gateway_api_steps import Detailed
 from tests.unit.reconciling.conftest import REF, RUN
@@ -127,20 +128,68 @@ async def test_more_than_so_many_do_not_follow(look: Looking) -> None:
 
 @pytest.mark.parametrize(
     ("task", "why"),
-    [("warm.run.1.1.1", "here once it has ended"), ("job.run.1.1.1", "named by its Job")],
+    [("warm.run.1.1.1", "into one log what all"), ("job.run.1.1.1", "named by its Job")],
 )
 async def test_where_there_is_none_it_says_why(look: Looking, task: str, why: str) -> None:
     what, text = await log_of(look, task)
     assert (what, why in text) == ("none", True)
 
 
-async def test_that_of_a_task_on_a_worker_is_there_once_it_has_ended(look: Looking) -> None:
-    assert isinstance(look.run, Placed)
-    await look.run.succeed_with("warm", 1)
-    what, text = await log_of(look, "warm.run.1.1.1")
-    assert (what, "look at the log of its worker" in text) == ("none", True)
-    assert await look.run.store.put_log(REF.uid, "warm.run.1.1.1", encode_log(end_of(b"done\n")), 10**6)
-    assert await log_of(look, "warm.run.1.1.1") == ("kept", "done\n")
+async def test_where_logs_are_not_kept_a_task_on_a_worker_has_none(look: Looking) -> None:
+    assert not (await look.get("runs/shop/r/step", path="warm")).json()["tasks"][0]["logs"]
+
+
+WARM = "warm.run.1.1.1"
+
+
+class TestOfTasksOnWorkers:
+    @pytest_asyncio.fixture
+    async def look(self, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Looking]:
+        monkeypatch.setattr(worker_logs, "LOOK_SECONDS", 0.02)
+        async with looking(kind=Placed, task_logs=LogSettings()) as served:
+            yield served
+
+    async def told(self, look: Looking, text: bytes, lines: int, *, cut: bool = False) -> None:
+        """Keep what a worker told of its task."""
+        assert await look.run.store.put_log(REF.uid, WARM, encode_log(KeptLog(text, cut, lines)), 10**6)
+
+    async def test_while_it_runs_it_is_what_its_worker_told_last(self, look: Looking) -> None:
+        assert await log_of(look, WARM) == ("live", "")
+        assert (await look.get("runs/shop/r/step", path="warm")).json()["tasks"][0]["logs"]
+        await self.told(look, b"one\ntwo\n", 2)
+        assert await log_of(look, WARM) == ("live", "one\ntwo\n")
+
+    async def test_who_follows_gets_each_line_once_until_it_ends(self, look: Looking) -> None:
+        assert isinstance(look.run, Placed)
+        await self.told(look, b"one\ntwo\n", 2)
+        heard: list[str] = []
+        headers, query = {"Authorization": "Bearer token-of-ann"}, {"task": WARM, "follow": "true"}
+        async with (
+            asyncio.timeout(10),
+            look.client.stream("GET", "/api/v1/runs/shop/r/logs", params=query, headers=headers) as answer,
+        ):
+            parts = answer.aiter_text()
+
+            async def hear(line: str) -> None:
+                while line not in "".join(heard):
+                    heard.append(await anext(parts))
+
+            await hear("two")
+            await self.told(look, b"two\ntwo\ntwo\n", 4, cut=True)
+            await hear("two\ntwo\ntwo\n")
+            await look.run.succeed_with("warm", 1)
+            await self.told(look, b"two\nlast\n", 5, cut=True)
+            heard += [part async for part in parts]
+        assert "".join(heard) == "one\ntwo\ntwo\ntwo\nlast\n"
+        assert await log_of(look, WARM) == ("cut", "two\nlast\n")
+
+    async def test_once_it_has_ended_it_is_there_or_the_worker_has_it(self, look: Looking) -> None:
+        assert isinstance(look.run, Placed)
+        await look.run.succeed_with("warm", 1)
+        what, text = await log_of(look, WARM)
+        assert (what, "look at the log of its worker" in text) == ("none", True)
+        await self.told(look, b"done\n", 1)
+        assert await log_of(look, WARM) == ("kept", "done\n")
 
 
 @pytest.mark.parametrize("code", [400, 403])

@@ -48,6 +48,11 @@ async def pool_of(store: ServedStore, settings: LogSettings | None) -> AsyncIter
         yield Pool(running, PooledRun(store))
 
 
+def log(text: str, lines: int) -> dict[str, object]:
+    """Return what a worker tells of what a task printed."""
+    return {"text": text, "lines": lines}
+
+
 async def kept(store: ServedStore, task: str) -> KeptLog | None:
     body = await store.get_log(RUN, task)
     return decode_log(body) if body is not None else None
@@ -98,38 +103,63 @@ class TestReporting:
     async def test_it_is_kept_with_what_became_of_the_task(self, store: ServedStore) -> None:
         async with pool_of(store, LogSettings()) as pool:
             (task,) = await pool.run.queue([{}])
-            about = (await pool.lease()).about(log="one\ntwö\n", logCut=True)
+            about = (await pool.lease()).about(log=log("one\ntwö\n", 7))
             assert await pool.report((about, NOTHING)) == ["recorded"]
-            assert await kept(store, task.key) == KeptLog("twö\n".encode(), cut=True)
-            assert await pool.report(({**about, "logCut": False}, NOTHING)) == ["repeated"]
-            assert await kept(store, task.key) == KeptLog("one\ntwö\n".encode())
+            assert await kept(store, task.key) == KeptLog("one\ntwö\n".encode(), cut=True, lines=7)
+            assert await pool.report(({**about, "log": log("one\n", 1)}, NOTHING)) == ["repeated"]
+            assert await kept(store, task.key) == KeptLog(b"one\n", lines=1)
             other = b'{"type":"succeeded","result":1}'
-            assert await pool.report(({**about, "log": "other\n"}, other)) == ["conflict"]
-            assert await kept(store, task.key) == KeptLog("one\ntwö\n".encode())
+            assert await pool.report(({**about, "log": log("other\n", 1)}, other)) == ["conflict"]
+            assert await kept(store, task.key) == KeptLog(b"one\n", lines=1)
+
+    async def test_a_heartbeat_tells_what_a_task_has_printed_so_far(self, store: ServedStore) -> None:
+        async with pool_of(store, LogSettings()) as pool:
+            tasks = await pool.run.queue([{}], [{}])
+            found = await pool.lease()
+            mine = found.about(0, log=log("so far\n", 1))
+            forged = found.about(1, log=log("forged\n", 1), proof="0" * 32)
+            leases = [lease["lease"] for lease in found.head["leases"]]
+            answer = await pool.ask("heartbeat", leases=leases, printed=[mine, forged])
+            assert sorted(answer.json()["leases"]) == sorted(leases)
+            assert await kept(store, tasks[0].key) == KeptLog(b"so far\n", lines=1)
+            assert await kept(store, tasks[1].key) is None
+            for wrong in (1, [1], [{**mine, "log": "text"}]):
+                assert (await pool.ask("heartbeat", leases=leases, printed=wrong)).status_code == 400
+
+    async def test_of_more_than_is_kept_it_is_the_end(self, store: ServedStore) -> None:
+        async with pool_of(store, LogSettings()) as pool:
+            (task,) = await pool.run.queue([{}])
+            lines = LOG_BYTES // 5 + 10
+            about = (await pool.lease()).about(log=log("four\n" * lines, lines))
+            assert await pool.report((about, NOTHING)) == ["recorded"]
+            assert await kept(store, task.key) == KeptLog(b"four\n" * (LOG_BYTES // 5), cut=True, lines=lines)
 
     async def test_of_a_task_that_is_closed_it_is_kept_alone(self, store: ServedStore) -> None:
         async with pool_of(store, LogSettings()) as pool:
             (task,) = await pool.run.queue([{}])
-            about = (await pool.lease()).about(log="so far\n", stopped=True)
+            about = (await pool.lease()).about(log=log("so far\n", 1), stopped=True)
             await pool.run.close(task)
             assert await pool.report((about, b"null")) == ["closed"]
-            assert await kept(store, task.key) == KeptLog(b"so far\n")
+            assert await kept(store, task.key) == KeptLog(b"so far\n", lines=1)
             assert await pool.run.events() == []
 
     async def test_who_was_not_given_the_task_prints_nothing_for_it(self, store: ServedStore) -> None:
         async with pool_of(store, LogSettings()) as pool:
             (task,) = await pool.run.queue([{}])
-            forged = (await pool.lease()).about(log="forged\n", proof="0" * 32)
+            forged = (await pool.lease()).about(log=log("forged\n", 1), proof="0" * 32)
             assert await pool.report((forged, NOTHING), ({**forged, "stopped": True}, b"null")) == ["refused"] * 2
             assert await kept(store, task.key) is None
 
-    @pytest.mark.parametrize("log", [1, ["a"], {"text": "a"}])
-    async def test_what_is_no_text_is_refused_with_all_of_the_report(self, store: ServedStore, log: Any) -> None:
+    @pytest.mark.parametrize(
+        "found",
+        [1, ["a"], "a", {}, {"text": "a"}, {"text": 1, "lines": 1}, {"text": "a", "lines": -1}, log("a", 1 << 63)],
+    )
+    async def test_what_is_no_log_is_refused_with_all_of_the_report(self, store: ServedStore, found: Any) -> None:
         async with pool_of(store, LogSettings()) as pool:
             await pool.run.queue([{}])
-            found = await pool.lease()
-            answer = await pool.ask("report", _report(found.about(log=log)))
-            assert (answer.status_code, "outcomes: log: expected" in answer.json()["error"]) == (400, True)
+            about = (await pool.lease()).about(log=found)
+            answer = await pool.ask("report", _report(about))
+            assert (answer.status_code, "log: expected" in answer.json()["error"]) == (400, True)
             assert await pool.run.events() == []
 
     @pytest.mark.parametrize("settings", [None, LogSettings()])
@@ -137,7 +167,7 @@ class TestReporting:
         async with pool_of(store, settings) as pool:
             tasks = await pool.run.queue([{}], [{}], first=99, record=SENSITIVE)
             found = await pool.lease()
-            told = [found.about(n, log="secret\n", sensitive=True) for n in range(2)]
+            told = [found.about(n, log=log("secret\n", 1), sensitive=True) for n in range(2)]
             told[1]["sensitive"] = False
             assert await pool.report(*[(about, NOTHING) for about in told]) == ["recorded"] * 2
             assert [await kept(store, task.key) for task in tasks] == [None, None]
@@ -146,7 +176,7 @@ class TestReporting:
         store = KeepsNoLog()
         async with pool_of(store, LogSettings()) as pool:
             await pool.run.queue([{}])
-            about = (await pool.lease()).about(log="lost\n")
+            about = (await pool.lease()).about(log=log("lost\n", 1))
             assert await pool.report((about, NOTHING)) == ["recorded"]
             assert len(await pool.run.events()) == 1
 
@@ -193,7 +223,7 @@ def work(n, context):
             outcomes = await run.wait_for(1)
             found = await printed(store, task.key)
         lines = found.text.decode().splitlines()
-        assert (found.cut, lines[-1], int(lines[0]) + len(lines)) == (True, "99999", 100_000)
+        assert (found.cut, found.lines, lines[-1], int(lines[0]) + len(lines)) == (True, 100_000, "99999", 100_000)
         assert LOG_BYTES - 10 < len(found.text) <= LOG_BYTES
         outcome = outcomes["rows[0]"]
         assert isinstance(outcome, TaskSucceeded)
@@ -236,6 +266,43 @@ def work(n, context):
             assert (await printed(store, task.key)).text == b"begun 7\n"
         assert await run.events() == []
         assert "was not taken" not in worker.log.read_text()
+
+    async def test_while_a_task_runs_it_is_what_it_said_until_the_last_heartbeat(
+        self, run: PooledRun, store: ServedStore, tmp_path: Path
+    ) -> None:
+        source = """
+import os, time
+def work(n):
+    for line in range(100):
+        print("step", line)
+        time.sleep(0.05)
+    while not os.path.exists(os.environ["FOLDER"] + "/go"):
+        time.sleep(0.01)
+    print("gone")
+"""
+        async with running_gateway(store, lease_seconds=3, task_logs=LogSettings()) as gateway:
+            with PoolWorker(tmp_path, gateway.port, source):
+                (task,) = await run.queue([{"n": 0}])
+                first = await printed(store, task.key)
+
+                async def more() -> KeptLog | None:
+                    found = await kept(store, task.key)
+                    return found if found is not None and (found.lines or 0) > (first.lines or 0) else None
+
+                second = await until(more, seconds=10)
+                assert second is not None
+                for found in (first, second):
+                    said = "".join(f"step {line}\n" for line in range(found.lines or 0))
+                    assert (found.text.decode(), found.cut) == (said, False)
+                assert await run.events() == []
+                (tmp_path / "go").touch()
+                await run.wait_for(1)
+
+                async def whole() -> bool:
+                    found = await kept(store, task.key)
+                    return found is not None and found.lines == 101 and found.text.endswith(b"gone\n")
+
+                assert await until(whole, seconds=10)
 
     async def test_what_is_sensitive_stays_in_the_log_of_the_worker(
         self, gateway: Gateway, run: PooledRun, store: ServedStore, tmp_path: Path

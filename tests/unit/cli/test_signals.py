@@ -123,6 +123,25 @@ def test_a_run_that_was_never_started_is_not_asked(laptop: Laptop, write: Write)
     assert "(here default)" in told
 
 
+def test_a_run_of_another_namespace_is_not_asked(laptop: Laptop) -> None:
+    laptop.put()
+    run = (laptop.folder / "run.yaml").read_text().replace("{name: one}", "{name: one, namespace: shop}")
+    laptop.write({"run.yaml": run})
+    assert laptop.reactor("run", laptop.folder, "--state", laptop.state).code == 0
+    code, words = laptop.ask("undo", "one", "-n", "bank")
+    assert (code, "no ReactorRun 'one' in namespace 'bank', found it in 'shop'" in words) == (2, True)
+    assert laptop.log == "rc"
+    assert laptop.ask("undo", "one", "-n", "shop")[0] == 0
+
+
+@pytest.mark.parametrize("option", ["--context", "--kubeconfig"])
+def test_a_run_is_on_this_machine_or_on_a_cluster(laptop: Laptop, option: str) -> None:
+    assert laptop.run() == 0
+    code, words = laptop.ask("undo", "one", option, "other")
+    assert (code, "name a cluster: leave one away" in words) == (2, True)
+    assert laptop.log == "rc"
+
+
 def test_asking_makes_no_state_file(laptop: Laptop) -> None:
     laptop.put()
     code, told = laptop.ask("undo", "one")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from pathlib import Path
 from time import monotonic
 
@@ -34,7 +35,7 @@ def outcome(size: int = 10) -> Outcome:
 
 
 def printing(text: bytes, document: bytes = b"{}") -> Outcome:
-    return Outcome(lease().tasks[0], document, printed=(text, False))
+    return Outcome(lease().tasks[0], document, printed=(text, 1))
 
 
 class TestPage:
@@ -75,29 +76,77 @@ class TestPage:
         assert page.look() == b""
         assert page.keep(b"x" * AREA)
 
+
+def whole_lines(text: bytes) -> bytes:
+    """Return what is kept of a text: whole lines from its end, or the end of its last line."""
+    end = text[-LIMIT:]
+    return text if len(text) <= LIMIT else end.partition(b"\n")[2] or end
+
+
+class TestTail:
     def test_what_a_task_printed_is_there_for_who_asks_for_that_task(self) -> None:
         file = make_page_file()
         parent, child = Page(file), Page(file)
         child.tail.begin(7)
         child.tail.add(b"one\n")
-        assert parent.tail.of(7) == (b"one\n", False)
+        assert parent.tail.of(7) == (b"one\n", 1)
         assert parent.tail.of(8) == NOTHING
         child.tail.begin(8)
-        assert (parent.tail.of(7), parent.tail.of(8)) == (NOTHING, (b"", False))
-        assert not child.keep(b"x" * (AREA + 1))
+        assert (parent.tail.of(7), parent.tail.of(8)) == (NOTHING, NOTHING)
         for page in (parent, child):
             page.close()
 
+    @given(st.lists(st.sampled_from([1, 2, 1000, LIMIT // 3, LIMIT - 1, LIMIT]), max_size=8))
+    def test_it_has_the_last_lines_and_counts_all(self, sizes: list[int]) -> None:
+        tail, text = Tail(memoryview(bytearray(TAIL_SIZE))), b""
+        tail.begin(1)
+        for number, size in enumerate(sizes):
+            line = bytes([65 + number]) * (size - 1) + b"\n"
+            tail.add(line * 2)
+            text += line * 2
+        assert tail.of(1) == (whole_lines(text), 2 * len(sizes))
 
-@given(st.lists(st.sampled_from([0, 1, 1000, LIMIT // 3, LIMIT - 1, LIMIT, LIMIT + 1, 2 * LIMIT + 5]), max_size=6))
-def test_a_tail_has_the_end_of_what_was_added(sizes: list[int]) -> None:
-    tail, whole = Tail(memoryview(bytearray(TAIL_SIZE))), b""
-    tail.begin(1)
-    for number, size in enumerate(sizes):
-        part = bytes([number]) * size
-        tail.add(part)
-        whole += part
-    assert tail.of(1) == (whole[-LIMIT:], len(whole) > LIMIT)
+    def test_of_a_line_that_is_too_long_alone_there_is_the_end(self) -> None:
+        tail = Tail(memoryview(bytearray(TAIL_SIZE)))
+        tail.begin(1)
+        tail.add(b"x" * LIMIT + b"y\n")
+        assert tail.of(1) == (b"x" * (LIMIT - 2) + b"y\n", 1)
+
+    def test_who_reads_while_it_is_written_sees_lines_that_follow_each_other(self) -> None:
+        tail = Tail(memoryview(bytearray(TAIL_SIZE)))
+        tail.begin(1)
+        ended = threading.Event()
+
+        def write() -> None:
+            for number in range(60_000):
+                tail.add(b"%d\n" % number)
+            ended.set()
+
+        writing = threading.Thread(target=write)
+        writing.start()
+        seen = 0
+        while not ended.is_set():
+            text, count = tail.of(1)
+            lines = [int(line) for line in text.split()]
+            if lines:
+                assert lines == list(range(count - len(lines), count))
+                seen += 1
+        writing.join()
+        assert seen > 10
+        assert tail.of(1)[1] == 60_000
+
+    def test_where_the_writer_ended_in_the_middle_there_is_what_was_there_before(self) -> None:
+        memory = memoryview(bytearray(TAIL_SIZE))
+        tail, numbers = Tail(memory), memory[:64].cast("q")
+        tail.begin(1)
+        tail.add(b"one\n")
+        numbers[1] += 100  # it said how far it would come
+        assert tail.of(1) == (b"one\n", 1)
+        assert tail.of(2) == NOTHING
+        numbers[1] = 4 + LIMIT - 2
+        assert tail.of(1) == (b"e\n", 1)
+        numbers[1] = 4 + LIMIT
+        assert tail.of(1) == NOTHING
 
 
 class TestPace:
@@ -187,7 +236,7 @@ class TestOutcomes:
         assert outcomes.refused([one], 413, "too large") is None
         assert outcomes.next_batch() == [one]
         assert (one.document, one.printed) == (b"{}", NOTHING)
-        stopped = Outcome(lease().tasks[0], b"null", stopped=True, printed=(b"text", False))
+        stopped = Outcome(lease().tasks[0], b"null", stopped=True, printed=(b"text\n", 1))
         assert outcomes.refused([stopped], 413, "too large") is stopped
 
     def test_what_was_printed_counts_among_the_bytes_of_a_batch_and_waits_up_to_a_limit(self) -> None:
@@ -222,12 +271,12 @@ class TestOutcomes:
     def test_what_was_printed_is_told_as_text(self) -> None:
         task = lease().tasks[0]
         batch = [
-            Outcome(task, b"{}", printed=("é\n\x1b[0m".encode() + b"\xff", True)),
-            Outcome(task, b"null", stopped=True, printed=(b"so far", False)),
+            Outcome(task, b"{}", printed=("é\n\x1b[0m".encode() + b"\xff\n", 7)),
+            Outcome(task, b"null", stopped=True, printed=(b"so far\n", 1)),
         ]
         first, second = json.loads(render_report("w", batch).split(b"\n")[0])["outcomes"]
-        assert (first["log"], first["logCut"]) == ("é\n\x1b[0m\ufffd", True)
-        assert (second["log"], second["stopped"], "logCut" in second) == ("so far", True, False)
+        assert first["log"] == {"text": "é\n\x1b[0m\ufffd\n", "lines": 7}
+        assert (second["log"], second["stopped"]) == ({"text": "so far\n", "lines": 1}, True)
 
 
 class TestHeld:
@@ -354,9 +403,9 @@ def test_lines_go_to_the_tail_of_their_task_without_its_label(tmp_path: Path) ->
         output.label, output.tail = b"a: ", tail
         tail.begin(1)
         output.write(b"one\ntwo")
-        assert tail.of(1) == (b"one\n", False)
+        assert tail.of(1) == (b"one\n", 1)
         output.finish()
         output.label, output.tail = b"b: ", None
         output.write(b"three\n")
-    assert tail.of(1) == (b"one\ntwo\n", False)
+    assert tail.of(1) == (b"one\ntwo\n", 2)
     assert (tmp_path / "log").read_bytes() == b"a: one\na: two\nb: three\n"

@@ -1,6 +1,7 @@
 """Logs as they are kept: the end of what was printed, whole letters, and the same again."""
 
 import itertools
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,12 +28,15 @@ def test_it_is_the_end_as_utf_8_and_is_read_as_it_was_written(text: bytes, most:
     assert text.decode("utf-8", "replace").endswith(found.text.decode()) or not text.isascii()
     assert found.cut == (cut or len(text) > most)
     assert decode_log(encode_log(found)) == found
+    counted = replace(found, lines=most)
+    assert decode_log(encode_log(counted)) == counted
 
 
 @given(st.binary(max_size=40))
 def test_what_is_no_log_is_none(body: bytes) -> None:
     found = decode_log(body)
-    assert found is None or body[:1] in (b"\x01", b"\x02")
+    assert found is None or body[:1] in (b"\x01", b"\x02", b"\x03")
+    assert decode_log(b"\x03" + body) is None
 
 
 @given(st.text(st.characters(codec="utf-8")), st.lists(st.integers(0, 40), max_size=5))

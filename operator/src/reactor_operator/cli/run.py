@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 class RunCommand:
     """`reactor run` as it was typed; or (`asked`) a request to one run of the state file, which goes on with it.
 
+    namespace: that of `run`, where its manifest says one.
     ui_port: the dashboard is served at this port meanwhile (0: a free one), and then until Ctrl-C; None: it is not.
     """
 
@@ -62,6 +63,7 @@ class RunCommand:
     inputs: InputOptions = field(default_factory=InputOptions)
     asked: Asked | None = None
     run: str | None = None
+    namespace: str | None = None
     reactor: str | None = None
     state: Path | None = None
     output: Output = Output.TEXT
@@ -78,7 +80,7 @@ class RunCommand:
         try:
             manifests = load_manifests([self.path])
             refuse_errors(manifests.findings)
-            checked = check_manifests(manifests, runs=choose_runs(manifests, self.path, self.run, self.reactor))
+            checked = check_manifests(manifests, runs=self._chosen(manifests))
             refuse_errors(checked.findings)
             given = read_given(self.inputs)
             runs = [(sound, given.over(sound.spec.inputs or {})) for sound in checked.runs]
@@ -88,6 +90,13 @@ class RunCommand:
         finally:
             with warm:  # where nobody took it, it still runs
                 warm.kill()
+
+    def _chosen(self, manifests: Manifests) -> list[Manifest]:
+        runs = choose_runs(manifests, self.path, self.run, self.reactor)
+        if self.namespace is not None and runs[0].namespace not in ("", self.namespace):
+            where = f"in namespace '{self.namespace}', found it in '{runs[0].namespace}'"
+            raise CommandError(f"{self.path}: no ReactorRun '{runs[0].name}' {where}")
+        return runs
 
     def _warn(self, checked: Checked) -> None:
         for finding in checked.findings if self.verbose else ():

@@ -26,7 +26,12 @@ def signal_command(asked: Asked, target: ClusterOptions, state: StateOptions) ->
     if state.file is not None:
         from reactor_operator.cli.run import RunCommand
 
-        return RunCommand(path=state.path, run=asked.run, state=state.file, asked=asked).execute()
+        if target.context is not None or target.kubeconfig is not None:
+            raise CommandError(
+                "--state names a run of this machine, --context and --kubeconfig name a cluster: leave one away"
+            )
+        asking = RunCommand(path=state.path, run=asked.run, namespace=target.namespace, state=state.file, asked=asked)
+        return asking.execute()
 
     async def work(cluster: Cluster) -> tuple[str, str]:
         await cluster.get(REACTOR_RUN, asked.run)  # says what is wrong with the name

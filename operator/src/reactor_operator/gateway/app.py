@@ -24,6 +24,7 @@ from reactor_operator.gateway.api.routes import ApiAccess, api_routes
 from reactor_operator.gateway.api.stored import ShownStore
 from reactor_operator.gateway.metrics import GatewayMetrics
 from reactor_operator.gateway.pools import LEASE_SECONDS, PoolService, PoolStore
+from reactor_operator.gateway.printed import PrintedLogs
 from reactor_operator.gateway.signals import SignalAccess, SignalService, SignalStore
 from reactor_operator.gateway.static_files import StaticFiles
 from reactor_operator.gateway.tasks import TaskService, TaskStore
@@ -70,7 +71,8 @@ def create_app(
         raise ValueError(f"token key: found {len(token_key)} bytes, expected at least {SHORTEST_KEY}")
     turns, large_bodies = Turns(), asyncio.Semaphore(_LARGE_BODIES_AT_ONCE)
     tasks = TaskService(store, clock, keys, turns, large_bodies)
-    pools = PoolService(store, keys, turns, large_bodies, lease_seconds, task_logs)
+    printed = PrintedLogs(store, task_logs)
+    pools = PoolService(store, keys, turns, large_bodies, printed, lease_seconds)
     metrics = GatewayMetrics(registry or CollectorRegistry())
 
     async def ask_of_task(request: Request) -> Answer:
@@ -106,7 +108,7 @@ def create_app(
         delivering = answering(WebhookService(store, keys, clock, webhooks).post, lambda _: "webhook")
         routes.append(Route("/v1/webhooks/{rest:path}", delivering, methods=_EVERY_METHOD))
     if api is not None:
-        routes += api_routes(api, store, metrics.observe, service)
+        routes += api_routes(api, store, metrics.observe, service, printed)
     if dashboard is not None:
         routes += dashboard.routes()
     return Starlette(routes=routes)

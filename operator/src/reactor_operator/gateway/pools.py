@@ -25,8 +25,7 @@ from reactor_operator.gateway.reported import released_entry, reported_entries
 from reactor_operator.gateway.results import ResultPages
 from reactor_operator.gateway.turns import SMALL, Turns
 from reactor_operator.gateway.waiting import Wakeups
-from reactor_operator.store.kept_logs import LogSettings
-from reactor_operator.store.port import Entry, Inbox, Lease, Logs, Pages, Pools, Values
+from reactor_operator.store.port import Entry, Inbox, Lease, Pages, Pools, Values
 
 LEASE_SECONDS = 30.0
 LONG_POLL_SECONDS = 8.0
@@ -34,7 +33,7 @@ LONG_POLL_SECONDS = 8.0
 _CLOSED = "the task is closed or superseded, or was given to another worker: do not begin it"
 
 
-class PoolStore(Inbox, Values, Pages, Pools, Logs, Protocol):
+class PoolStore(Inbox, Values, Pages, Pools, Protocol):
     """What is needed of the store."""
 
 
@@ -47,17 +46,16 @@ class PoolService:
         keys: Keyring,
         turns: Turns,
         large_bodies: AbstractAsyncContextManager[object],
+        printed: PrintedLogs,
         lease_seconds: float = LEASE_SECONDS,
-        logs: LogSettings | None = None,
     ) -> None:
-        """`logs`: which logs of tasks are kept; None: none."""
         self._store = store
         self._seconds = lease_seconds
         self._keys = keys
         self._turns = turns
         self._large_bodies = large_bodies
-        self._printed = PrintedLogs(store, logs)
-        self._leased = LeasedTasks(TaskDocuments(store, keys), self._printed)
+        self._printed = printed
+        self._leased = LeasedTasks(TaskDocuments(store, keys), printed)
         self._results = ResultPages(store, keys, turns)
         self._wakeups = Wakeups(store)
 
@@ -117,8 +115,17 @@ class PoolService:
         told = await request.read_json()
         worker, ids = worker_of(told.get("worker")), texts_of(told.get("leases"), "leases")
         renewed = await self._store.extend(request.pool, worker, ids, int(self._seconds * 1000))
+        await self._keep_printed(request, request.binding(worker), told.get("printed", []))
         leases = {id_: {"seconds": self._seconds, "closed": sorted(closed)} for id_, closed in renewed.items()}
         return Answer(orjson.dumps({"leases": leases}))
+
+    async def _keep_printed(self, request: PoolRequest, binding: str, printed: object) -> None:
+        """Keep what tasks have printed that are being done. Raises Refusal."""
+        if not isinstance(printed, list) or not all(isinstance(one, dict) for one in printed):
+            raise Refusal(400, "printed: expected a list of objects")
+        for one in printed:
+            if request.has_proof(binding, one.get("run"), one.get("task"), one.get("proof")):
+                await self._printed.keep(one)
 
     async def _record(self, request: PoolRequest) -> Answer:
         async with self._room_for(request):
@@ -128,7 +135,7 @@ class PoolService:
             entries = reported_entries(request, binding, outcomes, documents, self._keys)
             taken = iter(await self._store.append_all([entry for entry in entries if isinstance(entry, Entry)]))
             answers = [next(taken).value if isinstance(entry, Entry) else entry for entry in entries]
-            await self._printed.keep(outcomes or (), answers)
+            await self._printed.keep_reported(outcomes or (), answers)
         return Answer(orjson.dumps({"answers": answers}))
 
     async def _send_task(self, request: PoolRequest) -> Answer:

@@ -14,6 +14,7 @@ from reactor_operator.engine.failures import Failure, FailureKind, render_messag
 from reactor_operator.engine.identity import Task, parse_task_key
 from reactor_operator.gateway.bodies import Refusal
 from reactor_operator.gateway.pool_requests import PoolRequest
+from reactor_operator.gateway.printed import log_of
 from reactor_operator.outcomes.document import NOTHING, WORKER_KINDS, InvalidOutcome, parse_outcome, plain_success
 from reactor_operator.store.codec import encode_event
 from reactor_operator.store.port import Appended, Entry
@@ -35,8 +36,7 @@ def reported_entries(
 def _entry(request: PoolRequest, binding: str, told: Any, document: bytes, keys: Keyring) -> Entry | str:
     if not isinstance(told, dict):
         raise Refusal(400, "outcomes: expected a list of objects")
-    if not isinstance(told.get("log", ""), str):
-        raise Refusal(400, "outcomes: log: expected what the task printed, a string")
+    log_of(told)  # before anything is recorded
     run, key = told.get("run"), told.get("task")
     if not (isinstance(run, str) and isinstance(key, str) and request.has_proof(binding, run, key, told.get("proof"))):
         return REFUSED

@@ -6,21 +6,28 @@ In: bytes that a task printed, any of them. Out: bytes to keep, and a `KeptLog` 
 import codecs
 import zlib
 from dataclasses import dataclass
+from struct import Struct
+from struct import error as StructError
 
 LOG_BYTES = 256 * 1024
 """Bytes that are kept of what a task printed: the last ones."""
 RUN_BYTES = 8 * 1024 * 1024
 """Bytes, compressed, that the logs of one run take where nothing else is said."""
-_WHOLE, _CUT = b"\x01", b"\x02"
+_WHOLE, _CUT, _COUNTED = b"\x01", b"\x02", b"\x03"
+_COUNT = Struct(">?Q")
 _LINE = 4 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class KeptLog:
-    """What is kept of a log, as UTF-8. `cut`: it began earlier."""
+    """What is kept of a log, as UTF-8. `cut`: it began earlier.
+
+    lines: how many the task had printed by then, of those of which it is told while they run; None of the others.
+    """
 
     text: bytes
     cut: bool = False
+    lines: int | None = None
 
 
 def end_of(text: bytes, *, cut: bool = False, most: int = LOG_BYTES) -> KeptLog:
@@ -36,16 +43,18 @@ def end_of(text: bytes, *, cut: bool = False, most: int = LOG_BYTES) -> KeptLog:
 
 def encode_log(log: KeptLog) -> bytes:
     """Return what is kept."""
-    return (_CUT if log.cut else _WHOLE) + zlib.compress(log.text, 3)
+    head = (_CUT if log.cut else _WHOLE) if log.lines is None else _COUNTED + _COUNT.pack(log.cut, log.lines)
+    return head + zlib.compress(log.text, 3)
 
 
 def decode_log(body: bytes) -> KeptLog | None:
     """Return what `encode_log` was given, None where it is of a form that this version does not know."""
-    if body[:1] not in (_WHOLE, _CUT):
-        return None
     try:
-        return KeptLog(zlib.decompress(body[1:]), body[:1] == _CUT)
-    except zlib.error:
+        if body[:1] == _COUNTED:
+            cut, lines = _COUNT.unpack_from(body, 1)
+            return KeptLog(zlib.decompress(body[1 + _COUNT.size :]), cut, lines)
+        return KeptLog(zlib.decompress(body[1:]), body[:1] == _CUT) if body[:1] in (_WHOLE, _CUT) else None
+    except (zlib.error, StructError):
         return None
 
 

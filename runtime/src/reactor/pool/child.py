@@ -39,9 +39,11 @@ if TYPE_CHECKING:
 ANSWER = Struct("<QIIB")
 """Number of the task, microseconds it took, length of its document, flags."""
 FRAME = Struct("<I")
-LAST, NOT_BEGUN, CLOSED, SENSITIVE, PRINTED, CUT = 1, 2, 4, 8, 16, 32
+LINES = Struct("<Q")
+"""How many lines it printed, before the last of them."""
+LAST, NOT_BEGUN, CLOSED, SENSITIVE, PRINTED = 1, 2, 4, 8, 16
 """Flags: this process ends after it; the task was not begun; and is closed; its result is sensitive; behind its
-document, after a newline, is what it printed; and that is not all of it."""
+document, after a newline, is what it printed."""
 STOPPED, OUT_OF_MEMORY = 143, 77
 _SLOW_US = 1_000
 _KEPT_NS = 2_000_000
@@ -156,10 +158,10 @@ class Child:
     def _printed(self, number: int) -> tuple[bytes, int]:
         """Return what goes behind the document of a task, with its flags."""
         try:
-            text, is_cut = self._page.tail.of(number)
+            text, lines = self._page.tail.of(number)
+            return (b"".join((b"\n", LINES.pack(lines), text)), PRINTED) if text else (b"", 0)
         except MemoryError:
             return b"", 0
-        return (b"\n" + text, PRINTED | (CUT if is_cut else 0)) if text else (b"", 0)
 
     def _answer(self, number: int, micros: int, flags: int, document: bytes, printed: bytes = b"") -> None:
         """Answer for a task: at once, or together with the next ones where they come soon.

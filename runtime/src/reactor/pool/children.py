@@ -16,7 +16,7 @@ from time import monotonic
 from reactor.pool.child import ANSWER, FRAME
 from reactor.pool.held import Portion, Task
 from reactor.pool.page import RING, Page, make_page_file
-from reactor.pool.tail import NOTHING
+from reactor.pool.tail import NOTHING, Printed
 
 _PIECE = 256 * 1024
 _ENDING_SECONDS = 2.0
@@ -47,6 +47,7 @@ class ChildProcess:
         self._was_doing = 0
         self.printed = NOTHING
         """What the task printed that it was doing when it ended."""
+        self._seen_printed = 0, 0
         ours, theirs = socket.socketpair()
         page_file = make_page_file()
         try:
@@ -144,6 +145,15 @@ class ChildProcess:
         self._was_doing = self.page.untold
         self.printed = self.page.tail.of(self._was_doing)
         self.page.close()
+
+    def newly_printed(self, task: Task) -> Printed:
+        """Return what its task has printed, nothing where that was returned before."""
+        printed = self.page.tail.of(task.number)
+        seen = task.number, printed[1]
+        if seen == self._seen_printed:
+            return NOTHING
+        self._seen_printed = seen
+        return printed
 
     def was_doing(self) -> Task | None:
         """Return the task that the child had begun when it ended, and did not answer for."""

@@ -12,7 +12,7 @@ from reactor.connection import Answer, Connection
 from reactor.gateway import quote
 from reactor.pool.channel import Channel
 from reactor.pool.held import Lease
-from reactor.pool.outcomes import Outcome, render_report
+from reactor.pool.outcomes import Outcome, render_report, told_log
 from reactor.pool.saying import say
 from reactor.pool.settings import PoolSettings
 from reactor.pool.work import Work
@@ -129,10 +129,17 @@ class Conversation:
         asked = list(self._work.held.leases.values())
         asked_at_ns = monotonic_ns()
         self._heartbeat_at = now + self._heartbeat_seconds()
+        told: dict[str, object] = {"worker": self._worker, "leases": [lease.id for lease in asked]}
+        printed = self._work.newly_printed()
+        if printed:
+            told["printed"] = [
+                {"run": task.lease.run, "task": task.key, "proof": task.proof, "log": told_log(lines)}
+                for task, lines in printed
+            ]
         self._telling.ask(
             "POST",
             f"{self._path}heartbeat",
-            dumps({"worker": self._worker, "leases": [lease.id for lease in asked]}).encode(),
+            dumps(told, ensure_ascii=False).encode(),
             ANSWER_SECONDS,
             lambda answer: self._renewed(answer, asked, asked_at_ns),
             self._away,

@@ -61,11 +61,8 @@ class Outcome:
             told["released"] = True
         if self.stopped:
             told["stopped"] = True
-        text, is_cut = self.printed
-        if text:
-            told["log"] = text.decode("utf-8", "replace")
-            if is_cut:
-                told["logCut"] = True
+        if self.printed[0]:
+            told["log"] = told_log(self.printed)
         return told
 
     @property
@@ -147,7 +144,13 @@ class Outcomes:
 def render_report(worker: str, batch: list[Outcome]) -> bytes:
     """Return the body of a report."""
     head = {"worker": worker, "outcomes": [outcome.about() for outcome in batch]}
-    return b"\n".join([dumps(head).encode(), *[outcome.document for outcome in batch]])
+    return b"\n".join([dumps(head, ensure_ascii=False).encode(), *[outcome.document for outcome in batch]])
+
+
+def told_log(printed: Printed) -> dict[str, object]:
+    """Return what is told of what a task printed."""
+    text, lines = printed
+    return {"text": text.decode("utf-8", "replace"), "lines": lines}
 
 
 def retryable_failure(kind: str, message: str) -> bytes:

@@ -10,7 +10,7 @@ import signal
 from collections import deque
 from time import monotonic, monotonic_ns
 
-from reactor.pool.child import CLOSED, CUT, FAILED, LAST, NOT_BEGUN, OUT_OF_MEMORY, PRINTED, SENSITIVE
+from reactor.pool.child import CLOSED, FAILED, LAST, LINES, NOT_BEGUN, OUT_OF_MEMORY, PRINTED, SENSITIVE
 from reactor.pool.children import ChildProcess
 from reactor.pool.held import Held, Lease, Portion, Task
 from reactor.pool.outcomes import NO_DOCUMENT, Outcome, Outcomes, retryable_failure
@@ -27,6 +27,8 @@ _SLOW_NS = 100_000_000
 _HELD_NS = 5_000_000_000
 """What was not begun for so long is given back: another worker may have nothing to do."""
 _STEPS = 500
+_PRINTED_BYTES = 512 * 1024
+"""With so much of what running tasks printed a heartbeat is full: it must never be too large to be taken."""
 
 
 class Work:
@@ -101,6 +103,17 @@ class Work:
         """Leases are good for longer, or no more."""
         for child in self._children.values():
             child.renew()
+
+    def newly_printed(self) -> list[tuple[Task, Printed]]:
+        """Return what tasks have printed that are being done, of those that printed more since this was asked."""
+        found, size = [], 0
+        for child in self._children.values():
+            task = child.current()
+            printed = child.newly_printed(task) if task is not None and size < _PRINTED_BYTES else NOTHING
+            if task is not None and printed[0]:
+                found.append((task, printed))
+                size += len(printed[0])
+        return found
 
     def look_at_clock(self, now: float) -> None:
         """Stop what takes too long, end what does not stop, and give back what nobody comes to."""
@@ -181,8 +194,8 @@ class Work:
         child.has_worked = True
         printed = NOTHING
         if flags & PRINTED:
-            document, _, text = document.partition(b"\n")
-            printed = (text, bool(flags & CUT))
+            document, _, said = document.partition(b"\n")
+            printed = (said[LINES.size :], LINES.unpack_from(said)[0])
         if flags & LAST:
             child.retiring = True
             child.kill_at = child.kill_at or monotonic() + GRACE_SECONDS

@@ -29,10 +29,6 @@ from reactor_operator.store.kept_logs import TextStream, decode_log
 HEADER = "X-Reactor-Log"
 MOST_FOLLOWED = 50
 _LIVE_BYTES = 4 * 1024 * 1024
-_OF_WORKER = (
-    "its worker prints into one log what all of its tasks say: what this one printed is here once it has ended; until "
-    "then look at the log of the worker"
-)
 _NOT_KEPT = (
     "nothing is kept of it: logs are not kept here, it could not be read in time, values of it are sensitive, or newer "
     "logs of the run took its place"
@@ -64,12 +60,12 @@ class NowhereLive:
 
 @dataclass(slots=True)
 class LogService:
-    """Answers what tasks printed."""
+    """Answers what tasks printed. `on_workers`: what those print that workers do; None: there are no workers."""
 
     viewers: Viewers
     runs: StoredRuns
     live: LiveLogs
-    has_pools: bool = True
+    on_workers: LiveLogs | None = None
     follow_seconds: float = STREAM_SECONDS
     _followed: int = 0
 
@@ -89,20 +85,21 @@ class LogService:
         known = await self.runs.run(namespace, name)
         if not _is_known(known, task):
             raise Refusal(404, f"run {name!r} has no step {task.path!r}")
-        is_open = _is_open(known, task)
-        body = None if is_open else await self.runs.store.get_log(known.definition.run.uid, task.key)
+        goes_on = is_open(known, task)
+        body = None if goes_on else await self.runs.store.get_log(known.definition.run.uid, task.key)
         kept = decode_log(body) if body is not None else None
         if kept is not None:
             return _text(kept.text, "cut" if kept.cut else "kept")
-        if self.has_pools and is_queued(known.blueprint, known.plan, task):
-            words = _OF_WORKER if is_open else f"{_NOT_KEPT}; look at the log of its worker"
-            return _text(words.encode(), "none")
-        return await self._live(known, task, follow=asked.follow == "true")
+        if self.on_workers is None or not is_queued(known.blueprint, known.plan, task):
+            return await self._live(self.live, known, task, follow=asked.follow == "true")
+        if goes_on:
+            return await self._live(self.on_workers, known, task, follow=asked.follow == "true")
+        return _text(f"{_NOT_KEPT}; look at the log of its worker".encode(), "none")
 
-    async def _live(self, known: KnownRun, task: Task, *, follow: bool) -> Response:
+    async def _live(self, logs: LiveLogs, known: KnownRun, task: Task, *, follow: bool) -> Response:
         if self._followed >= MOST_FOLLOWED:
             raise Refusal(503, f"{MOST_FOLLOWED} logs are followed already; repeat the request", {"Retry-After": "10"})
-        parts = self.live.open(known, task, follow=follow)
+        parts = logs.open(known, task, follow=follow)
         self._followed += 1
 
         async def close() -> None:
@@ -169,7 +166,8 @@ def _is_known(known: KnownRun, task: Task) -> bool:
         return False
 
 
-def _is_open(known: KnownRun, task: Task) -> bool:
+def is_open(known: KnownRun, task: Task) -> bool:
+    """Tell whether a task is being done, or waits to be."""
     try:
         return step_at(known.plan, known.state, task.path).task == task
     except AssertionError:  # its map has nothing of this kind

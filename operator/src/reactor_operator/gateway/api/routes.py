@@ -31,7 +31,9 @@ from reactor_operator.gateway.api.session import SessionService
 from reactor_operator.gateway.api.steps import StepService
 from reactor_operator.gateway.api.stored import ShownStore, StoredRuns
 from reactor_operator.gateway.api.viewers import Viewers
+from reactor_operator.gateway.api.worker_logs import WorkerLogs
 from reactor_operator.gateway.bodies import Refusal
+from reactor_operator.gateway.printed import PrintedLogs
 from reactor_operator.gateway.reviews import Reviews
 from reactor_operator.gateway.signals import SignalService
 from reactor_operator.gateway.troubles import answer_to
@@ -60,9 +62,14 @@ class ApiAccess:
 
 
 def api_routes(
-    access: ApiAccess, store: ShownStore, observe: Observe, signals: SignalService | None = None
+    access: ApiAccess,
+    store: ShownStore,
+    observe: Observe,
+    signals: SignalService | None = None,
+    printed: PrintedLogs | None = None,
 ) -> list[Route]:
-    """Return the routes. `signals`: what hands requests in; None: nobody may act here."""
+    """Return the routes. `signals`: what hands requests in; None: nobody may act here. `printed`: what tasks on workers
+    print; None: nothing of it is kept."""
     mirror, live = access.mirror, access.live
     watched = mirror.namespaces
     viewers = Viewers(access.reviews, watched, lambda: frozenset(watched) or mirrored(mirror).index.namespaces())
@@ -72,8 +79,9 @@ def api_routes(
     inbox = InboxService(viewers, mirror, KnownForms(live, reactors))
     changes = ChangeService(viewers, mirror, access.heartbeat_seconds, access.stream_seconds)
     stored = StoredRuns(store, live)
-    histories, steps = HistoryService(viewers, stored), StepService(viewers, stored, has_pods=not access.laptop)
-    logs = LogService(viewers, stored, access.logs, has_pools=not access.laptop, follow_seconds=access.stream_seconds)
+    on_workers = None if access.laptop else WorkerLogs(store, stored, printed or PrintedLogs(store, None))
+    histories, steps = HistoryService(viewers, stored), StepService(viewers, stored, on_workers)
+    logs = LogService(viewers, stored, access.logs, on_workers, access.stream_seconds)
     documents, elements = DocumentService(viewers, stored), ElementService(viewers, stored)
     release = version("reactor-operator")
     session = SessionService(viewers=viewers, version=release, acts=signals is not None, laptop=access.laptop)

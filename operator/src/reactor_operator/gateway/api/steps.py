@@ -21,6 +21,7 @@ from reactor_operator.gateway.api.rendering import Rendered, answer_of
 from reactor_operator.gateway.api.services import REACTOR, RUN
 from reactor_operator.gateway.api.stored import Found, StoredRuns
 from reactor_operator.gateway.api.viewers import Viewers
+from reactor_operator.gateway.api.worker_logs import WorkerLogs
 from reactor_operator.kube.moments import render_moment_ms
 from reactor_operator.reconciling.pooled import is_queued
 from reactor_operator.reconciling.records import KnownRun
@@ -35,11 +36,11 @@ SMALL = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class StepService:
-    """Answers about steps."""
+    """Answers about steps. `on_workers`: what tasks print that workers do; None: there are no workers, and no pods."""
 
     viewers: Viewers
     runs: StoredRuns
-    has_pods: bool
+    on_workers: WorkerLogs | None
 
     async def get(self, http: Request) -> Answer:
         """Return a step."""
@@ -52,7 +53,7 @@ class StepService:
         told = await launches(self.runs.store, known.definition.run.uid, asked.path)
         answer = _of_step(found) | await self._values(known, found)
         logged = await self.runs.store.logged_tasks(known.definition.run.uid) if told else frozenset()
-        answer["tasks"] = [self._task(known, one, logged) for one in told[-MOST_TASKS:]]
+        answer["tasks"] = [await self._task(known, one, logged) for one in told[-MOST_TASKS:]]
         if found.step.phase is StepPhase.WAITING and found.step.interrupt is not None:
             readable = await self.viewers.where(caller, "get", REACTOR, {namespace})
             answer["interrupt"] = _interrupt(known, found, with_schema=namespace in readable)
@@ -68,12 +69,14 @@ class StepService:
             shown["result"] = {"bytes": 4, "type": "null", "sensitive": False, "value": None}
         return dict(shown)
 
-    def _task(self, known: KnownRun, one: Launch, logged: frozenset[str]) -> Rendered:
-        item = _of_launch(one)
-        of_queue = self.has_pods and is_queued(known.blueprint, known.plan, one.task)
-        item["logs"] = one.task.key in logged or (one.ended is None and not of_queue)
-        if self.has_pods and not of_queue:
-            item["pod"] = pod_name(known.definition.run.name, known.definition.run.uid, one.task)
+    async def _task(self, known: KnownRun, one: Launch, logged: frozenset[str]) -> Rendered:
+        item, run = _of_launch(one), known.definition.run
+        is_live = one.ended is None
+        if self.on_workers is not None and is_queued(known.blueprint, known.plan, one.task):
+            is_live = is_live and await self.on_workers.has(run.uid, one.task)
+        elif self.on_workers is not None:
+            item["pod"] = pod_name(run.name, run.uid, one.task)
+        item["logs"] = one.task.key in logged or is_live
         return item
 
 

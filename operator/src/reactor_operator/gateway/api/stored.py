@@ -27,7 +27,7 @@ from reactor_operator.gateway.bodies import Refusal
 from reactor_operator.kube.fields import JsonObject, text_at
 from reactor_operator.reconciling.records import KnownRun, read_run
 from reactor_operator.store.outcome_pages import decode_outcomes, outcome_page_name
-from reactor_operator.store.port import Histories, Logs, Pages, RunStore, Values
+from reactor_operator.store.port import Histories, Inbox, Logs, Pages, RunStore, Values
 
 _REMEMBERED = 8
 _REMEMBERED_SECONDS = 30.0
@@ -43,7 +43,7 @@ _ENDS = {
 }
 
 
-class ShownStore(RunStore, Values, Pages, Histories, Logs, Protocol):
+class ShownStore(RunStore, Inbox, Values, Pages, Histories, Logs, Protocol):
     """What is shown of the store."""
 
 
