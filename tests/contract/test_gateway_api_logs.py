@@ -135,6 +135,16 @@ async def test_where_there_is_none_it_says_why(look: Looking, task: str, why: st
     assert (what, why in text) == ("none", True)
 
 
+async def test_each_task_says_where_it_runs(look: Looking) -> None:
+    found = {path: (await look.get("runs/shop/r/step", path=path)).json()["tasks"][0] for path in ("a", "job", "warm")}
+    names = {path: {kind: task[kind] for kind in ("pod", "job") if task.get(kind)} for path, task in found.items()}
+    assert names == {
+        "a": {"pod": pod_name("r", REF.uid, Task("a", Action.RUN, 1, 1, 1))},
+        "job": {"job": pod_name("r", REF.uid, Task("job", Action.RUN, 1, 1, 1))},
+        "warm": {},
+    }
+
+
 async def test_where_logs_are_not_kept_a_task_on_a_worker_has_none(look: Looking) -> None:
     assert not (await look.get("runs/shop/r/step", path="warm")).json()["tasks"][0]["logs"]
 

@@ -2168,6 +2168,12 @@ export interface components {
              */
             pod?: string;
             /**
+             * Job
+             * @description Its Job in place of a pod, also one that is gone.
+             * @default null
+             */
+            job?: string;
+            /**
              * Message
              * @description Why it ended as it did.
              * @default null

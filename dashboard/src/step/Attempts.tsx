@@ -20,6 +20,7 @@ export function Attempts({ tasks }: { readonly tasks: readonly TaskItem[] }): Re
             {task.startedAt ? <>{renderMoment(parseMoment(task.startedAt) ?? 0, true)} · <Took from={task.startedAt} to={task.finishedAt} /></> : "not started yet"}
           </p>
           {task.pod && <p className="hint">pod <code>{task.pod}</code></p>}
+          {task.job && <p className="hint">Job <code>{task.job}</code></p>}
           {task.message && <p className="said">{task.message}</p>}
         </li>
       ))}

@@ -112,7 +112,7 @@ interface SummaryProps extends Pick<Props, "run" | "onSelect"> {
 }
 
 function Summary({ run, step, node, onSelect }: SummaryProps): ReactNode {
-  const pod = step.tasks.find((task) => task.pod)?.pod;
+  const newest = step.tasks.at(-1);
   return (
     <>
       {step.rollbackFailure && <FailureView title="Could not be taken back" failure={step.rollbackFailure} explained={run.status.rollback?.failures?.find((one) => one.step === step.path)?.detail} />}
@@ -120,7 +120,8 @@ function Summary({ run, step, node, onSelect }: SummaryProps): ReactNode {
       <dl className="facts tall">
         {step.attempt > 0 && <div><dt>Attempt</dt><dd>{step.attempt}{step.maxAttempts ? ` of ${step.maxAttempts}` : ""}{step.round > 1 ? `, round ${step.round}` : ""}</dd></div>}
         {step.dueAt && <div><dt>{timerWords(step.timer)}</dt><dd><time dateTime={step.dueAt}>{new Date(step.dueAt).toLocaleTimeString()}</time></dd></div>}
-        {pod && <div><dt>Pod</dt><dd><code>{pod}</code></dd></div>}
+        {newest?.pod && <div><dt>Pod</dt><dd><code>{newest.pod}</code></dd></div>}
+        {newest?.job && <div><dt>Job</dt><dd><code>{newest.job}</code></dd></div>}
         {node?.when && <div><dt>Runs when</dt><dd><code>{node.when}</code></dd></div>}
         {node?.reactor && <div><dt>Reactor inside</dt><dd>{node.reactor}</dd></div>}
         {node && <div><dt>Can be taken back</dt><dd>{node.undo ? "yes: it has an undo" : "it has no undo"}{node.compensate ? "; its own failure is cleaned up" : ""}</dd></div>}

@@ -94,6 +94,7 @@ class TaskItem(Model):
     started_at: Optional[Moment] = Field(default=None, description="When it was launched; unset where that is dropped.")
     finished_at: Optional[Moment] = Field(default=None, description="When its end was decided on.")
     pod: Optional[Word] = Field(default=None, description="Its pod, also one that is gone; unset for tasks of pools.")
+    job: Optional[Word] = Field(default=None, description="Its Job in place of a pod, also one that is gone.")
     message: Optional[Line] = Field(default=None, description="Why it ended as it did.")
     logs: Boolean = Field(description="true: a log may be asked for.")
 

@@ -6,10 +6,9 @@ In: a run, a task. Out: the log as it comes. Never here: whether whoever asks ma
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from reactor_operator.api.effective import effective
-from reactor_operator.api.reactor import Placement
 from reactor_operator.engine.identity import Task, pod_name
 from reactor_operator.gateway.api.logs import NoLiveLog
+from reactor_operator.gateway.api.stored import is_in_job
 from reactor_operator.kube.client import KubeClient
 from reactor_operator.kube.errors import ApiError, Forbidden, Invalid, NotFound
 from reactor_operator.kube.paths import POD
@@ -28,9 +27,7 @@ class PodLogs:
 
     async def open(self, known: KnownRun, task: Task, *, follow: bool) -> AsyncGenerator[bytes, None]:
         """Yield the last lines of a log, and what follows."""
-        assert known.blueprint is not None
-        node = known.blueprint.at(task.path).node
-        if effective(node.scope.reactor, node.step, node.step.action(task.action)).placement is Placement.JOB:
+        if is_in_job(known, task):
             raise NoLiveLog("its pod was named by its Job, which is not looked into while it runs")
         run = known.definition.run
         path = POD.object(run.namespace, pod_name(run.name, run.uid, task), "log")

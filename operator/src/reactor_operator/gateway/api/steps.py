@@ -19,7 +19,7 @@ from reactor_operator.gateway.api.histories import Launch, launches
 from reactor_operator.gateway.api.queries import StepQuery, parse_names, parse_query
 from reactor_operator.gateway.api.rendering import Rendered, answer_of
 from reactor_operator.gateway.api.services import REACTOR, RUN
-from reactor_operator.gateway.api.stored import Found, StoredRuns
+from reactor_operator.gateway.api.stored import Found, StoredRuns, is_in_job
 from reactor_operator.gateway.api.viewers import Viewers
 from reactor_operator.gateway.api.worker_logs import WorkerLogs
 from reactor_operator.kube.moments import render_moment_ms
@@ -75,7 +75,7 @@ class StepService:
         if self.on_workers is not None and is_queued(known.blueprint, known.plan, one.task):
             is_live = is_live and await self.on_workers.has(run.uid, one.task)
         elif self.on_workers is not None:
-            item["pod"] = pod_name(run.name, run.uid, one.task)
+            item["job" if is_in_job(known, one.task) else "pod"] = pod_name(run.name, run.uid, one.task)
         item["logs"] = one.task.key in logged or is_live
         return item
 

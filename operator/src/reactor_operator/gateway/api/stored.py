@@ -10,7 +10,10 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Protocol
 
+from reactor_operator.api.effective import effective
+from reactor_operator.api.reactor import Placement
 from reactor_operator.engine.elements import index_of, owner_of, plan_at
+from reactor_operator.engine.identity import Task
 from reactor_operator.engine.plan import Plan, StepPlan
 from reactor_operator.engine.state import (
     PAGE,
@@ -63,6 +66,13 @@ class Found:
     plan: StepPlan
     step: StepState
     saga: Saga
+
+
+def is_in_job(known: KnownRun, task: Task) -> bool:
+    """Tell whether a task has a Job, which names its pod. Its step is one of the run."""
+    assert known.blueprint is not None
+    node = known.blueprint.at(task.path).node
+    return effective(node.scope.reactor, node.step, node.step.action(task.action)).placement is Placement.JOB
 
 
 class StoredRuns:
