@@ -128,7 +128,7 @@ async def test_more_than_so_many_do_not_follow(look: Looking) -> None:
 
 @pytest.mark.parametrize(
     ("task", "why"),
-    [("warm.run.1.1.1", "into one log what all"), ("job.run.1.1.1", "named by its Job")],
+    [("warm.run.1.1.1", "into one log what all"), ("job.run.1.1.1", "kubectl logs -f -n shop job/r-job-")],
 )
 async def test_where_there_is_none_it_says_why(look: Looking, task: str, why: str) -> None:
     what, text = await log_of(look, task)

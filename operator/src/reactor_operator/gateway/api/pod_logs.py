@@ -27,10 +27,11 @@ class PodLogs:
 
     async def open(self, known: KnownRun, task: Task, *, follow: bool) -> AsyncGenerator[bytes, None]:
         """Yield the last lines of a log, and what follows."""
-        if is_in_job(known, task):
-            raise NoLiveLog("its pod was named by its Job, which is not looked into while it runs")
         run = known.definition.run
-        path = POD.object(run.namespace, pod_name(run.name, run.uid, task), "log")
+        name = pod_name(run.name, run.uid, task)
+        if is_in_job(known, task):
+            raise NoLiveLog(f"its pod is named by its Job: kubectl logs -f -n {run.namespace} job/{name}")
+        path = POD.object(run.namespace, name, "log")
         query = {"container": STEP, "tailLines": LINES} | ({"follow": "true"} if follow else {})
         try:
             async with aclosing(self._client.stream(path, query)) as parts:
