@@ -2042,7 +2042,7 @@ export interface components {
             finishedAt?: string;
             /**
              * Podname
-             * @description What its newest pod or Job is called; a task on a worker has neither.
+             * @description Its newest pod or Job; a task on a worker has neither.
              * @default null
              */
             podName?: string;

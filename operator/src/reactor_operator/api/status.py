@@ -100,7 +100,7 @@ class StepStatus(Model):
     completion: Optional[Count] = Field(default=None, description="Its number in the order of completions.")
     started_at: Optional[Moment] = Field(default=None, description="When it first started.")
     finished_at: Optional[Moment] = Field(default=None, description="When it ended.")
-    pod_name: Optional[Word] = Field(default=None, description="What its newest pod or Job is called; a task on a worker has neither.")
+    pod_name: Optional[Word] = Field(default=None, description="Its newest pod or Job; a task on a worker has neither.")
     result: Json = Field(default=None, description="Its result, where it is small.")
     result_ref: Optional[ValueReference] = Field(default=None, description="Its result, where it is large.")
     failure: Optional[StepFailure] = Field(default=None, description="Why it failed.")
