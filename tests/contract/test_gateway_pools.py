@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from reactor_operator.api.sensitivity import Sensitive
-from reactor_operator.engine.events import TaskFailed, TaskLost, TaskSucceeded
+from reactor_operator.engine.events import TaskFailed, TaskLost, TaskStarted, TaskSucceeded
 from reactor_operator.engine.failures import FailureKind
 from reactor_operator.engine.identity import Action, Task, idempotency_key
 from reactor_operator.engine.values import reference_to
@@ -19,7 +19,7 @@ from reactor_operator.gateway.record import OpenRecord
 from reactor_operator.gateway.tokens import pool_fence, task_token
 from reactor_operator.store.memory import MemoryStore
 from reactor_operator.store.port import StoreUnavailable
-from tests.contract.gateway_server import KEY, RUN, Gateway, running_gateway
+from tests.contract.gateway_server import KEY, NOW, RUN, Gateway, running_gateway
 from tests.contract.pool_client import WORKER, Pool
 from tests.contract.pool_worker import POOL, PooledRun
 
@@ -202,6 +202,28 @@ class TestReport:
         assert isinstance(events[3], TaskFailed)
         assert events[3].failure.kind is FailureKind.OUT_OF_MEMORY
         assert events[3].failure.detail == reference_to(b'{"line":3}', f"{tasks[3].key} detail")
+
+    async def test_when_a_task_began_is_known_where_it_took_long(self, pool: Pool) -> None:
+        tasks = await pool.run.queue([{}], [{}], [{}], first=98)
+        found = await pool.lease()
+        told = [(found.about(n, tookMs=2_500), NOTHING) for n in range(3)]
+        assert await pool.report(*told) == ["recorded"] * 3
+        assert await pool.report(*told) == ["repeated"] * 3
+        assert await pool.run.events() == [
+            TaskStarted(task=tasks[0], at=NOW - 2_500),
+            TaskSucceeded(task=tasks[0]),
+            TaskStarted(task=tasks[1], at=NOW - 2_500),
+            TaskSucceeded(task=tasks[1]),
+            TaskSucceeded(task=tasks[2]),  # so much is not told of elements beyond the first hundred
+        ]
+
+    @pytest.mark.parametrize("took", [-1, "1", 1.5, None, 1 << 62])
+    async def test_a_time_that_makes_no_sense_is_refused(self, pool: Pool, took: object) -> None:
+        await pool.run.queue([{}])
+        head = {"worker": WORKER, "outcomes": [(await pool.lease()).about(tookMs=took)]}
+        answer = await pool.ask("report", json.dumps(head).encode() + b"\n" + NOTHING)
+        assert (answer.status_code, "tookMs: found" in answer.json()["error"]) == (400, True)
+        assert await pool.run.events() == []
 
     async def test_repeated_it_changes_nothing(self, pool: Pool) -> None:
         await pool.run.queue([{}])

@@ -13,13 +13,13 @@ import pytest
 
 from reactor_operator.api.sensitivity import Sensitive
 from reactor_operator.encryption import draw_keys
-from reactor_operator.engine.events import Event, TaskFailed, TaskSucceeded
+from reactor_operator.engine.events import Event, TaskFailed, TaskStarted, TaskSucceeded
 from reactor_operator.engine.identity import Action, idempotency_key
 from reactor_operator.engine.values import reference_to
 from reactor_operator.gateway.record import OpenRecord
 from reactor_operator.gateway.tokens import pool_fence, task_token
 from reactor_operator.store.redis import RedisStore
-from tests.contract.gateway_server import KEY, RUN, Gateway, ServedStore, running_gateway
+from tests.contract.gateway_server import KEY, NOW, RUN, Gateway, ServedStore, running_gateway
 from tests.contract.pool_worker import POOL, PooledRun, PoolWorker, kinds, until
 from tests.contract.redis_server import RedisServer
 from tests.unit.runtime.service import Service, serving
@@ -287,6 +287,26 @@ def work(context):
         await worker.wait_for_file("begun")
         await run.close(*tasks)
         await worker.wait_for_file("cleaned")
+
+
+async def test_when_a_task_began_is_told_where_it_took_long(gateway: Gateway, run: PooledRun, tmp_path: Path) -> None:
+    run.step_document = {"timeoutMs": 1_500}
+    source = (
+        "import os, time\ndef work(n):\n    time.sleep((0, 1.1, 60, 1.2)[n])\n    if n == 3:\n        os._exit(1)\n"
+    )
+    with PoolWorker(tmp_path, gateway.port, source):
+        await run.queue(*[[{"n": n}] for n in range(4)])
+        assert kinds(await run.wait_for(4)) == {
+            "rows[0]": "TaskSucceeded",
+            "rows[1]": "TaskSucceeded",
+            "rows[2]": "Timeout",
+            "rows[3]": "NoOutcome",
+        }
+    began = {event.task.path: NOW - event.at for event in await run.events() if isinstance(event, TaskStarted)}
+    assert sorted(began) == ["rows[1]", "rows[2]", "rows[3]"]
+    assert 1_100 <= began["rows[1]"] < 60_000
+    assert 1_500 <= began["rows[2]"] < 60_000
+    assert 1_200 <= began["rows[3]"] < 60_000
 
 
 async def test_a_task_that_takes_too_long_fails_as_timeout(gateway: Gateway, run: PooledRun, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def create_app(
     turns, large_bodies = Turns(), asyncio.Semaphore(_LARGE_BODIES_AT_ONCE)
     tasks = TaskService(store, clock, keys, turns, large_bodies)
     printed = PrintedLogs(store, task_logs)
-    pools = PoolService(store, keys, turns, large_bodies, printed, lease_seconds)
+    pools = PoolService(store, clock, keys, turns, large_bodies, printed, lease_seconds)
     metrics = GatewayMetrics(registry or CollectorRegistry())
 
     async def ask_of_task(request: Request) -> Answer:

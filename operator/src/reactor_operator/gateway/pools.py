@@ -25,7 +25,8 @@ from reactor_operator.gateway.reported import released_entry, reported_entries
 from reactor_operator.gateway.results import ResultPages
 from reactor_operator.gateway.turns import SMALL, Turns
 from reactor_operator.gateway.waiting import Wakeups
-from reactor_operator.store.port import Entry, Inbox, Lease, Pages, Pools, Values
+from reactor_operator.ports import Clock
+from reactor_operator.store.port import Inbox, Lease, Pages, Pools, Values
 
 LEASE_SECONDS = 30.0
 LONG_POLL_SECONDS = 8.0
@@ -43,6 +44,7 @@ class PoolService:
     def __init__(
         self,
         store: PoolStore,
+        clock: Clock,
         keys: Keyring,
         turns: Turns,
         large_bodies: AbstractAsyncContextManager[object],
@@ -50,6 +52,7 @@ class PoolService:
         lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         self._store = store
+        self._clock = clock
         self._seconds = lease_seconds
         self._keys = keys
         self._turns = turns
@@ -132,9 +135,10 @@ class PoolService:
             head, documents = await request.read_lines()
             binding = request.binding(head.get("worker"))
             outcomes = head.get("outcomes")
-            entries = reported_entries(request, binding, outcomes, documents, self._keys)
-            taken = iter(await self._store.append_all([entry for entry in entries if isinstance(entry, Entry)]))
-            answers = [next(taken).value if isinstance(entry, Entry) else entry for entry in entries]
+            told = reported_entries(request, binding, outcomes, documents, self._keys, self._clock.now())
+            entries = [entry for one in told if not isinstance(one, str) for entry in one]
+            taken = iter(await self._store.append_all(entries))
+            answers = [one if isinstance(one, str) else [next(taken).value for _ in one][-1] for one in told]
             await self._printed.keep_reported(outcomes or (), answers)
         return Answer(orjson.dumps({"answers": answers}))
 

@@ -1,6 +1,6 @@
 """What a worker reports, as entries for the inbox (docs/protocol.md).
 
-In: the lines of a report. Out: an entry for each outcome that the worker may tell, the answer to each of the others.
+In: the lines of a report. Out: entries for each outcome that the worker may tell, the answer to each of the others.
 Never here: an outcome of a task that was not given to this worker.
 """
 
@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from reactor_operator.encryption import Keyring
-from reactor_operator.engine.events import TaskFailed, TaskLost
+from reactor_operator.engine.events import TaskFailed, TaskLost, TaskStarted
 from reactor_operator.engine.failures import Failure, FailureKind, render_message
+from reactor_operator.engine.history import is_told
 from reactor_operator.engine.identity import Task, parse_task_key
 from reactor_operator.gateway.bodies import Refusal
 from reactor_operator.gateway.pool_requests import PoolRequest
@@ -24,13 +25,36 @@ _RELEASED = "its worker was told to stop before it began"
 
 
 def reported_entries(
-    request: PoolRequest, binding: str, outcomes: object, documents: Sequence[bytes], keys: Keyring
-) -> list[Entry | str]:
-    """Return the entries of a report, and the answer where there is none. Raises Refusal, CannotDecrypt."""
+    request: PoolRequest, binding: str, outcomes: object, documents: Sequence[bytes], keys: Keyring, now: int
+) -> list[tuple[Entry, ...] | str]:
+    """Return the entries of each outcome of a report, the outcome last; and the answer where there are none.
+
+    Raises Refusal, CannotDecrypt. `now`: int ms since the epoch.
+    """
     if not isinstance(outcomes, list) or len(outcomes) != len(documents):
         found = len(outcomes) if isinstance(outcomes, list) else 0
         raise Refusal(400, f"outcomes: found {found}, expected as many as lines after the first, {len(documents)}")
-    return [_entry(request, binding, told, document, keys) for told, document in zip(outcomes, documents, strict=True)]
+    return [
+        _entries(request, binding, told, document, keys, now)
+        for told, document in zip(outcomes, documents, strict=True)
+    ]
+
+
+def _entries(
+    request: PoolRequest, binding: str, told: Any, document: bytes, keys: Keyring, now: int
+) -> tuple[Entry, ...] | str:
+    entry = _entry(request, binding, told, document, keys)
+    if isinstance(entry, str):
+        return entry
+    took = told.get("tookMs", 0)
+    if not isinstance(took, int) or not 0 <= took < now:
+        raise Refusal(400, f"outcomes: tookMs: found {took!r}, expected how many milliseconds the task took")
+    task = parse_task_key(entry.task)
+    if took == 0 or task is None or not is_told(task.path):
+        return (entry,)
+    digest = hashlib.sha256(f"began\0{binding}".encode()).hexdigest()
+    began = encode_event(TaskStarted(task=task, at=now - took))
+    return Entry(run=entry.run, task=entry.task, binding=binding, digest=digest, body=began), entry
 
 
 def _entry(request: PoolRequest, binding: str, told: Any, document: bytes, keys: Keyring) -> Entry | str:

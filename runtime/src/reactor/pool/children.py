@@ -11,7 +11,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from time import monotonic
+from time import monotonic, monotonic_ns
 
 from reactor.pool.child import ANSWER, FRAME
 from reactor.pool.held import Portion, Task
@@ -47,6 +47,8 @@ class ChildProcess:
         self._was_doing = 0
         self.printed = NOTHING
         """What the task printed that it was doing when it ended."""
+        self.doing_ms = 0
+        """For how long it had been doing that."""
         self._seen_printed = 0, 0
         ours, theirs = socket.socketpair()
         page_file = make_page_file()
@@ -144,6 +146,7 @@ class ChildProcess:
         self._take(bytearray(self.page.look()))
         self._was_doing = self.page.untold
         self.printed = self.page.tail.of(self._was_doing)
+        self.doing_ms = (monotonic_ns() - self.page.began_ns) // 1_000_000
         self.page.close()
 
     def newly_printed(self, task: Task) -> Printed:

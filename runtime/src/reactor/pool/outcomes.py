@@ -23,15 +23,18 @@ _BYTES = 1024 * 1024
 _PRINTED_BYTES = 8 * 1024 * 1024
 """So much of what tasks printed waits at most; the gateway may be away."""
 NO_DOCUMENT = b"null"
+LONG_MS = 1_000
+"""How long a task took is told from there on: until then it began and ended at one time, as statuses tell times."""
 
 
 class Outcome:
     """What became of one task: its document, and what the gateway must know beside.
 
+    took_ms:  how long it took.        printed: what it printed, where that is asked for.
     released: it was not begun.        stopped: it was closed, and has no outcome any more: only what it printed.
     """
 
-    __slots__ = ("at", "document", "printed", "released", "sensitive", "stopped", "task")
+    __slots__ = ("at", "document", "printed", "released", "sensitive", "stopped", "task", "took_ms")
 
     def __init__(
         self,
@@ -42,6 +45,7 @@ class Outcome:
         released: bool = False,
         stopped: bool = False,
         printed: Printed = NOTHING,
+        took_ms: int = 0,
     ) -> None:
         self.task = task
         self.document = document
@@ -49,6 +53,7 @@ class Outcome:
         self.released = released
         self.stopped = stopped
         self.printed = printed
+        self.took_ms = took_ms
         self.at = monotonic()
 
     def about(self) -> dict[str, object]:
@@ -61,6 +66,8 @@ class Outcome:
             told["released"] = True
         if self.stopped:
             told["stopped"] = True
+        if self.took_ms >= LONG_MS:
+            told["tookMs"] = self.took_ms
         if self.printed[0]:
             told["log"] = told_log(self.printed)
         return told

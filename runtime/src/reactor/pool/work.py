@@ -181,14 +181,15 @@ class Work:
 
     def _crashed(self, child: ChildProcess, task: Task, code: int) -> None:
         if task.stopped:
-            self._stopped(task, child.printed)
+            self._stopped(task, child.printed, child.doing_ms)
             return
         if code == OUT_OF_MEMORY or (code == -signal.SIGKILL and not child.killed):
             kind, words = "OutOfMemory", "its process needed more memory than it may have, and was ended"
         else:
             kind, words = "NoOutcome", f"its process {_how(code)} and it reported no outcome"
         say(f"{task}: {words}")
-        self._tell(Outcome(task, retryable_failure(kind, words), printed=child.printed))
+        failure = retryable_failure(kind, words)
+        self._tell(Outcome(task, failure, printed=child.printed, took_ms=child.doing_ms))
 
     def _answered(self, child: ChildProcess, task: Task, micros: int, flags: int, document: bytes) -> None:
         child.has_worked = True
@@ -206,10 +207,11 @@ class Work:
         elif task.stopped:
             if not flags & LAST:
                 child.ended_before_it_was_told(task)
-            self._stopped(task, printed)
+            self._stopped(task, printed, micros // 1000)
         else:
             self.pace.took(task.lease, micros)
-            self._tell(Outcome(task, document, sensitive=bool(flags & SENSITIVE), printed=printed))
+            is_sensitive = bool(flags & SENSITIVE)
+            self._tell(Outcome(task, document, sensitive=is_sensitive, printed=printed, took_ms=micros // 1000))
 
     def _tell(self, outcome: Outcome) -> None:
         task = outcome.task
@@ -217,11 +219,11 @@ class Work:
             task.lease.halted = True
         self.outcomes.add(outcome)
 
-    def _stopped(self, task: Task, printed: Printed) -> None:
+    def _stopped(self, task: Task, printed: Printed, took_ms: int) -> None:
         """A task that was told to stop has ended, whatever it says."""
         if task.stopped == "timeout":
             failure = retryable_failure("Timeout", "it took longer than its timeout")
-            self._tell(Outcome(task, failure, printed=printed))
+            self._tell(Outcome(task, failure, printed=printed, took_ms=took_ms))
             return
         self.held.settle(task)
         if printed[0]:
