@@ -1,5 +1,6 @@
 """Pools: workers kept, scaled and told of; tasks that run on them, survive them, or say why they do not start."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -123,6 +124,9 @@ def test_a_worker_that_is_killed_loses_its_task_to_another(namespace: Namespace)
         namespace.kubectl("delete", "pod", pod["metadata"]["name"], "--grace-period=0", "--force")
     status = namespace.wait_finished("slow-1", 240)
     assert status["phase"] == "Succeeded"
+    step = steps_of(status)["work"]
+    took = datetime.fromisoformat(step["finishedAt"]) - datetime.fromisoformat(step["startedAt"])
+    assert timedelta(seconds=19) <= took < timedelta(seconds=30)
 
 
 def test_a_task_of_a_pool_that_does_not_exist_says_so(namespace: Namespace) -> None:
